@@ -1,0 +1,24 @@
+"""The two kinds of error a user can cause, each with its exit status.
+
+Both carry one line that gives the rule, the value got and the choices. The
+command line prints that line alone; a traceback is kept for our own mistakes.
+"""
+
+
+class OverlapError(Exception):
+  """Base of every error that is reported as one line."""
+
+  exit_status = 1
+
+  def __str__(self) -> str:
+    return ' '.join(super().__str__().split())
+
+
+class DataError(OverlapError):
+  """A fault in data or results: exit status 1."""
+
+
+class UsageError(OverlapError):
+  """A fault in flags or in a config: exit status 2."""
+
+  exit_status = 2

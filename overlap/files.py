@@ -1,0 +1,96 @@
+"""Files that are there whole or not at all; names that are safe on disk."""
+
+import hashlib
+import json
+import os
+import urllib.parse
+import uuid
+from typing import Any
+
+from etils import epath
+
+from overlap import errors
+
+
+def encode_name(name: str) -> str:
+  """Percent-encodes a model's name so that it is one path component.
+
+  Raises:
+    UsageError: the name is empty.
+  """
+  if not name:
+    raise errors.UsageError("A name must not be empty, got ''.")
+  quoted = urllib.parse.quote(name, safe=' (),=+@')
+  # `quote` leaves dots alone, and '..' would leave the folder; a leading dot
+  # marks what is being written aside.
+  return f'%2E{quoted[1:]}' if quoted.startswith('.') else quoted
+
+
+def decode_name(component: str) -> str:
+  """The inverse of `encode_name`."""
+  return urllib.parse.unquote(component)
+
+
+def aside(path: epath.Path) -> epath.Path:
+  """A fresh hidden name beside `path`, to write to before renaming."""
+  return path.parent / f'.{path.name}.{uuid.uuid4().hex[:12]}.partial'
+
+
+def write_bytes(path: epath.PathLike, content: bytes) -> None:
+  """Writes a file aside, syncs it, and renames it into place.
+
+  Raises:
+    DataError: the place can't be written.
+  """
+  path = epath.Path(path)
+  partial = aside(path)
+  try:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with partial.open('wb') as f:
+      f.write(content)
+      f.flush()
+      if hasattr(f, 'fileno'):
+        os.fsync(f.fileno())
+    partial.replace(path)
+  except OSError as e:
+    partial.unlink(missing_ok=True)
+    raise errors.DataError(
+      f'{path} must be writable, got: {e.strerror or e}.'
+    ) from e
+
+
+def write_text(path: epath.PathLike, content: str) -> None:
+  """`write_bytes` of UTF-8 text."""
+  write_bytes(path, content.encode('utf-8'))
+
+
+def canonical_json(value: Any) -> str:
+  """JSON with sorted keys and no spaces: equal values, equal text."""
+  return json.dumps(
+    value, sort_keys=True, separators=(',', ':'), allow_nan=False
+  )
+
+
+def write_json(path: epath.PathLike, value: Any) -> None:
+  """Writes `value` as indented JSON, whole or not at all."""
+  write_text(path, json.dumps(value, indent=2, allow_nan=False) + '\n')
+
+
+def read_json(path: epath.PathLike) -> Any:
+  """Reads a JSON file.
+
+  Raises:
+    DataError: it is absent or no JSON.
+  """
+  path = epath.Path(path)
+  try:
+    return json.loads(path.read_text())
+  except FileNotFoundError as e:
+    raise errors.DataError(f'{path} must exist, and does not.') from e
+  except ValueError as e:
+    raise errors.DataError(f'{path} must hold JSON, got: {e}.') from e
+
+
+def digest(value: Any) -> str:
+  """The first 16 hexadecimal digits of the SHA-256 of canonical JSON."""
+  return hashlib.sha256(canonical_json(value).encode()).hexdigest()[:16]

@@ -1,0 +1,44 @@
+"""Names to objects: a dict of `name -> 'module:object'`, imported lazily."""
+
+import difflib
+import importlib
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from overlap import errors
+
+
+def nearest(name: str, choices: Iterable[str]) -> str:
+  """Returns `did you mean ...? ` text for a misspelt name, or ''."""
+  close = difflib.get_close_matches(name, list(choices), n=3, cutoff=0.5)
+  return f'Did you mean {" or ".join(map(repr, close))}? ' if close else ''
+
+
+def check(kind: str, name: str, choices: Iterable[str]) -> str:
+  """Returns `name` where it is one of `choices`.
+
+  Raises:
+    UsageError: it is not; the text lists the choices and the nearest.
+  """
+  choices = list(choices)
+  if name not in choices:
+    raise errors.UsageError(
+      f'No {kind} is called {name!r}. {nearest(name, choices)}'
+      f'Choices: {", ".join(choices) or "none"}.'
+    )
+  return name
+
+
+def lookup(kind: str, name: str, table: Mapping[str, str]) -> Any:
+  """Imports and returns the object that `table` names.
+
+  Args:
+    kind: what is looked up, for the error text ('model', 'analysis').
+    name: key in `table`.
+    table: from names to `'module:object'`.
+
+  Raises:
+    UsageError: no such name; lists the names and the nearest.
+  """
+  module, _, attribute = table[check(kind, name, table)].partition(':')
+  return getattr(importlib.import_module(module), attribute)

@@ -1,0 +1,28 @@
+"""Test set-up: fake devices, strict ranks, the folder of real data."""
+
+import os
+import pathlib
+
+# Before JAX is imported: its CPU becomes four devices, so that everything
+# that is spread over devices is spread in the tests too.
+os.environ.setdefault('XLA_FLAGS', '--xla_force_host_platform_device_count=4')
+os.environ.setdefault('JAX_PLATFORMS', 'cpu')
+os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '3')
+
+import jax
+import pytest
+
+jax.config.update('jax_numpy_rank_promotion', 'raise')
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope='session')
+def test_data() -> pathlib.Path:
+  """The folder of real data for tests; tests skip where it is absent."""
+  folder = pathlib.Path(
+    os.environ.get('OVERLAP_TEST_DATA', ROOT.parent / 'shared' / 'data')
+  )
+  if not folder.is_dir():
+    pytest.skip(f'no real data: set OVERLAP_TEST_DATA ({folder} is absent)')
+  return folder
