@@ -1,0 +1,93 @@
+"""The flags that several commands share, and what they open."""
+
+from typing import Any
+
+from absl import flags
+from etils import epath
+from ml_collections import config_flags
+
+from overlap import config, errors
+
+
+def define_workdir(values: flags.FlagValues) -> None:
+  """Defines --workdir."""
+  flags.DEFINE_string(
+    'workdir', None, 'the folder of the study, local or gs://',
+    flag_values=values,
+  )  # fmt: skip
+
+
+def define_study(values: flags.FlagValues, argv: list[str]) -> None:
+  """Defines the flags of every command that runs stages of a study."""
+  define_workdir(values)
+  config_flags.DEFINE_config_file(
+    'config', None,
+    'the config file, FILE.py or FILE.py:ARGUMENT; any field can be set by '
+    '--config.FIELD=VALUE',
+    flag_values=values, lock_config=True, sys_argv=argv,
+  )  # fmt: skip
+  flags.DEFINE_string(
+    'resume', 'same',
+    'where the workdir was made by another config: same (refuse), update '
+    '(make again what the changes touch) or original (keep its config)',
+    flag_values=values,
+  )  # fmt: skip
+  flags.DEFINE_string(
+    'coordinator', '', 'HOST:PORT of process 0 of a run of several processes',
+    flag_values=values,
+  )  # fmt: skip
+  flags.DEFINE_integer(
+    'num_processes', 1, 'how many processes the run has', flag_values=values
+  )
+  flags.DEFINE_integer(
+    'process_id', 0, "this process's number, from 0", flag_values=values
+  )
+
+
+def define_model(values: flags.FlagValues) -> None:
+  """Defines --model."""
+  flags.DEFINE_string(
+    'model', None, 'one model of the study; all if not given',
+    flag_values=values,
+  )  # fmt: skip
+
+
+def workdir(values: flags.FlagValues) -> epath.Path:
+  """The folder that --workdir names.
+
+  Raises:
+    UsageError: it was not given.
+  """
+  if not values['workdir'].value:
+    raise errors.UsageError('--workdir must name a folder, got nothing.')
+  return epath.Path(values['workdir'].value)
+
+
+def open_study(values: flags.FlagValues) -> Any:
+  """The study that --config and --workdir name, checked and bound.
+
+  Raises:
+    UsageError: see `config.resolve`, `specs.check` and `open_workdir`.
+  """
+  path = workdir(values)
+  if values['config'].value is None:
+    raise errors.UsageError(
+      '--config must name a config file, got nothing: try '
+      '--config=configs/quickstart.py.'
+    )
+  resolved = config.resolve(values['config'].value)
+
+  # Not at the top: these import JAX, which a misspelt flag need not wait for.
+  from overlap import parallel
+  from overlap.study import specs, study
+  from overlap.study import workdir as study_workdir
+
+  parallel.initialize(
+    values['coordinator'].value,
+    values['num_processes'].value,
+    values['process_id'].value,
+  )
+  specs.check(resolved)
+  resume = values['resume'].value
+  bound = study_workdir.open_workdir(path, resolved, resume=resume)
+  return study.Study(bound, path, replace=resume == 'update')

@@ -1,0 +1,130 @@
+"""Finds the command, parses its flags, runs it, reports what went wrong."""
+
+import errno
+import importlib
+import sys
+from collections.abc import Sequence
+from types import ModuleType
+
+from absl import flags
+
+from overlap import app, config, errors, lookup
+
+# In the order in which they are listed. Each module has a docstring whose
+# first line is the summary, `define(flag_values, argv)` and `run(values)`.
+COMMANDS = {
+  'study': 'overlap.cli.study',
+  'train': 'overlap.cli.train',
+  'predict': 'overlap.cli.predict',
+  'analyse': 'overlap.cli.analyse',
+  'report': 'overlap.cli.report',
+  'models': 'overlap.cli.models',
+  'verify': 'overlap.cli.verify',
+}
+# What the machine can do to us; anything else is our own mistake.
+_MACHINE_FAULTS = (
+  errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS,
+)  # fmt: skip
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+  """Runs one command; returns the exit status.
+
+  Args:
+    argv: the words after the program's name; None for `sys.argv`'s.
+  """
+  argv = list(sys.argv[1:] if argv is None else argv)
+  try:
+    if not argv or argv[0] in ('help', '--help', '-h', '-help'):
+      print(_overview())
+      return 0
+    module = _command(argv[0])
+    if any(word in ('--help', '-h', '-help') for word in argv[1:]):
+      print(_usage(argv[0], module))
+      return 0
+    values = _parse(argv[0], module, argv)
+    app.start_logging()
+    return module.run(values) or 0
+  except errors.OverlapError as error:
+    print(f'overlap: {error}', file=sys.stderr)
+    return error.exit_status
+  except OSError as error:
+    if error.errno not in _MACHINE_FAULTS:
+      raise
+    where = error.filename or 'a file'
+    print(f'overlap: {where}: {error.strerror}.', file=sys.stderr)
+    return 1
+  except KeyboardInterrupt:
+    print(
+      'overlap: interrupted; the same command goes on from here.',
+      file=sys.stderr,
+    )
+    return 130
+
+
+def _command(name: str) -> ModuleType:
+  return importlib.import_module(COMMANDS[lookup.check('command', name, COMMANDS)])
+
+
+def _parse(name: str, module: ModuleType, argv: list[str]) -> flags.FlagValues:
+  """Parses a command's flags; whatever is wrong with them is a UsageError."""
+  values = flags.FlagValues()
+  program = [f'overlap {name}', *argv[1:]]
+  module.define(values, program)
+  try:
+    rest = values(program)[1:]
+  except errors.OverlapError:
+    raise
+  except (
+    flags.Error,
+    AttributeError,
+    ImportError,
+    KeyError,
+    OSError,
+    SyntaxError,
+    TypeError,
+    ValueError,
+  ) as error:
+    text = config.one_line(error)
+    raise errors.UsageError(
+      f'{text.rstrip(".")}. See `overlap {name} --help`.'
+    ) from error
+  if rest:
+    raise errors.UsageError(
+      f'overlap {name} takes flags only, got {rest[0]!r}: see '
+      f'`overlap {name} --help`.'
+    )
+  return values
+
+
+def _overview() -> str:
+  rows = [
+    f'  {name:9}{_summary(importlib.import_module(path))}'
+    for name, path in COMMANDS.items()
+  ]
+  return '\n'.join(
+    [
+      'overlap: do differently trained image models learn different things?',
+      '',
+      'Usage: overlap COMMAND [flags]',
+      '',
+      *rows,
+      '',
+      'Each command lists its flags: overlap COMMAND --help',
+    ]
+  )
+
+
+def _usage(name: str, module: ModuleType) -> str:
+  values = flags.FlagValues()
+  module.define(values, [f'overlap {name}'])
+  rows = []
+  for flag in sorted(values):
+    default = values[flag].default
+    given = f' (default: {default})' if default not in (None, '', False) else ''
+    rows.append(f'  --{flag}: {values[flag].help}{given}')
+  return '\n'.join([f'overlap {name}: {module.__doc__.strip()}', '', *rows])
+
+
+def _summary(module: ModuleType) -> str:
+  return (module.__doc__ or '').strip().split('\n')[0]

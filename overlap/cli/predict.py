@@ -1,0 +1,19 @@
+"""Predicts with the trained models of a study, into its store."""
+
+from absl import flags
+
+from overlap.cli import common
+
+
+def define(values: flags.FlagValues, argv: list[str]) -> None:
+  """Defines the command's flags."""
+  common.define_study(values, argv)
+  common.define_model(values)
+
+
+def run(values: flags.FlagValues) -> None:
+  """Runs the stage for all models, or for the one that --model names."""
+  study = common.open_study(values)
+  from overlap.study import run as study_run
+
+  study_run.run(study, ['predict'], values['model'].value)

@@ -1,0 +1,106 @@
+"""A model over the examples of a split: logits and features, in order."""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+import flax.linen as nn
+import jax
+import numpy as np
+
+from overlap import parallel
+from overlap.data import augment, pipeline
+from overlap.data.examples import Examples
+
+
+class Input(NamedTuple):
+  """What a model takes: resized, normalised images.
+
+  Attributes:
+    size: side of the square images.
+    channels: 1 or 3.
+    mean: of images in [0, 1], one for all channels or one each.
+    std: likewise.
+  """
+
+  size: int
+  channels: int
+  mean: Sequence[float]
+  std: Sequence[float]
+
+  def shape(self, batch_size: int = 1) -> tuple[int, int, int, int]:
+    """The shape of a batch of images as the model sees them."""
+    return batch_size, self.size, self.size, self.channels
+
+
+class Outputs(NamedTuple):
+  """Rows `[start, start + b)` of a split.
+
+  Attributes:
+    start: the first row.
+    labels: int32 `[b]`.
+    logits: float32 `[b, classes]`.
+    features: float32 `[b, D]`, the pre-logit representation.
+  """
+
+  start: int
+  labels: np.ndarray
+  logits: np.ndarray
+  features: np.ndarray
+
+
+def forward_function(
+  model: nn.Module, model_input: Input
+) -> Callable[[Any, jax.Array], dict[str, jax.Array]]:
+  """Returns `(variables, uint8 images [b, H, W, C]) -> logits, features`."""
+
+  def forward(variables, images):
+    logits, features = model.apply(
+      variables,
+      augment.preprocess(images, **model_input._asdict()),
+      train=False,
+    )
+    return {'logits': logits, 'features': features}
+
+  return forward
+
+
+def run(
+  forward: Callable[[Any, jax.Array], dict[str, jax.Array]],
+  variables: Any,
+  examples: Examples,
+  *,
+  batch_size: int,
+  num_threads: int = 2,
+  start: int = 0,
+  stop: int | None = None,
+) -> Iterator[Outputs]:
+  """Yields the outputs for rows `[start, stop)` in order, each row once.
+
+  Args:
+    forward: from `forward_function`.
+    variables: the model's params and batch_stats.
+    examples: the split.
+    batch_size: examples a call, over this process's devices.
+    num_threads: threads that read images ahead.
+    start: the first row.
+    stop: the row after the last one; None for the end.
+  """
+  labels: list[np.ndarray] = []
+
+  def images() -> Iterator[np.ndarray]:
+    for batch in pipeline.eval_batches(
+      examples,
+      batch_size=batch_size,
+      start=start,
+      stop=stop,
+      num_threads=num_threads,
+    ):
+      labels.append(batch['label'])
+      yield batch['image']
+
+  row = start
+  for outputs in parallel.map_batches(
+    forward, variables, images(), batch_size=batch_size
+  ):
+    yield Outputs(row, labels.pop(0), outputs['logits'], outputs['features'])
+    row += len(outputs['logits'])

@@ -1,0 +1,157 @@
+"""Everything that is spread over devices and processes, in one place.
+
+Training is `jax.jit` over a mesh of all devices of all processes: the batch
+is sharded by example, everything else is replicated, so statistics and
+negatives are those of the whole batch. Prediction is `jax.pmap` over this
+process's devices: each process works through its own rows.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+import flax
+import jax
+import numpy as np
+from jax.experimental import multihost_utils
+from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
+
+from overlap import errors
+
+# Batches under way on the devices: the next one is sent while the last one
+# computes, and no more, so that memory does not grow.
+_IN_FLIGHT = 2
+
+
+def initialize(coordinator: str, num_processes: int, process_id: int) -> None:
+  """Joins the processes of one run; nothing to do for a single one."""
+  if coordinator:
+    jax.distributed.initialize(
+      coordinator_address=coordinator,
+      num_processes=num_processes,
+      process_id=process_id,
+    )
+
+
+def is_primary() -> bool:
+  """Whether this process writes what is written once."""
+  return jax.process_index() == 0
+
+
+def process_index() -> int:
+  """This process's number among those of the run, from 0."""
+  return jax.process_index()
+
+
+def barrier(name: str) -> None:
+  """Waits until every process is here."""
+  if jax.process_count() > 1:
+    multihost_utils.sync_global_devices(name)
+
+
+def broadcast(tree: Any) -> Any:
+  """The primary process's arrays, on every process."""
+  if jax.process_count() == 1:
+    return tree
+  return multihost_utils.broadcast_one_to_all(tree)
+
+
+def gather_rows(rows: np.ndarray) -> np.ndarray:
+  """All processes' rows `[n_i, ...]`, in the order of the processes."""
+  if jax.process_count() == 1:
+    return rows
+  counts = multihost_utils.process_allgather(np.asarray(len(rows)))
+  padded = np.zeros((int(counts.max()), *rows.shape[1:]), rows.dtype)
+  padded[: len(rows)] = rows
+  gathered = multihost_utils.process_allgather(padded)
+  return np.concatenate([g[:n] for g, n in zip(gathered, counts)])
+
+
+def mesh() -> Mesh:
+  """All devices of all processes along one axis, 'data'."""
+  return jax.make_mesh(
+    (jax.device_count(),), ('data',), axis_types=(AxisType.Auto,)
+  )
+
+
+def check_batch_size(batch_size: int) -> None:
+  """Raises UsageError unless all devices get equally many examples."""
+  if batch_size < 1 or batch_size % jax.device_count():
+    raise errors.UsageError(
+      'A training batch must be a multiple of the number of devices '
+      f'({jax.device_count()}), got batch_size={batch_size}.'
+    )
+
+
+def replicate(tree: Any) -> Any:
+  """Puts a pytree on every device of the mesh, ready for a jitted step."""
+  sharding = NamedSharding(mesh(), PartitionSpec())
+  if jax.process_count() == 1:
+    # A copy, never an alias: the step donates what it is given.
+    return jax.device_put(tree, sharding, may_alias=False)
+  return jax.tree.map(
+    lambda leaf: jax.make_array_from_process_local_data(
+      sharding, np.asarray(leaf)
+    ),
+    tree,
+  )
+
+
+def shard(batch: dict[str, np.ndarray]) -> dict[str, jax.Array]:
+  """Spreads this process's part of a batch over its devices, by example."""
+  sharding = NamedSharding(mesh(), PartitionSpec('data'))
+  return {
+    name: jax.make_array_from_process_local_data(sharding, values)
+    for name, values in batch.items()
+  }
+
+
+def process_rows(num_rows: int, multiple: int = 1) -> tuple[int, int]:
+  """This process's rows `[start, stop)`, cut at multiples of `multiple`."""
+  blocks = -(-num_rows // multiple)
+  per_process = -(-blocks // jax.process_count()) * multiple
+  start = min(jax.process_index() * per_process, num_rows)
+  return start, min(start + per_process, num_rows)
+
+
+def map_batches(
+  function: Callable[..., dict[str, jax.Array]],
+  constants: Any,
+  batches: Iterable[np.ndarray],
+  *,
+  batch_size: int,
+) -> Iterator[dict[str, np.ndarray]]:
+  """Applies a function to batches of examples on all local devices.
+
+  Args:
+    function: `(constants, batch [b, ...]) -> {name: [b, ...]}`, pmapped here;
+      an example's result must not depend on the others in its batch.
+    constants: a pytree (the model's variables), sent to the devices once.
+    batches: arrays `[n, ...]`, n <= batch_size; shorter ones are padded by
+      repeating their first example.
+    batch_size: examples a call, rounded up to a multiple of the devices.
+
+  Yields:
+    For each batch, in order, arrays of exactly its n rows: padding is
+    masked out, so every example comes out once.
+  """
+  devices = jax.local_device_count()
+  per_device = -(-batch_size // devices)
+  apply = jax.pmap(function)
+  constants = flax.jax_utils.replicate(constants)
+  pending: list[tuple[dict[str, jax.Array], int]] = []
+  for batch in batches:
+    padding = devices * per_device - len(batch)
+    padded = np.concatenate([batch, np.repeat(batch[:1], padding, axis=0)])
+    sharded = padded.reshape(devices, per_device, *batch.shape[1:])
+    pending.append((apply(constants, sharded), len(batch)))
+    if len(pending) >= _IN_FLIGHT:
+      yield _unpad(*pending.pop(0))
+  for outputs, count in pending:
+    yield _unpad(outputs, count)
+
+
+def _unpad(outputs: dict[str, jax.Array], count: int) -> dict[str, np.ndarray]:
+  return {
+    name: np.asarray(values).reshape(-1, *values.shape[2:])[:count]
+    for name, values in outputs.items()
+  }

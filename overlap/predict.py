@@ -1,0 +1,130 @@
+"""One model over one split, into the store."""
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import jax
+import numpy as np
+from etils import epath
+
+from overlap import errors, inference, parallel, progress, store
+from overlap.data.examples import Examples
+from overlap.inference import Outputs
+
+
+def ensure_examples(workdir: epath.PathLike, examples: Examples) -> str:
+  """Writes a split's ids and labels where they are not yet stored.
+
+  Returns:
+    The hash of the ids, which every record of the split carries.
+
+  Raises:
+    DataError: other ids or labels are stored under the same names.
+  """
+  if parallel.is_primary():
+    store.write_examples(
+      workdir,
+      dataset=examples.dataset,
+      split=examples.split,
+      ids=examples.ids,
+      labels=examples.labels(),
+      class_names=examples.class_names,
+    )
+  parallel.barrier(f'examples {examples.dataset} {examples.split}')
+  return (
+    store.Store(workdir)
+    .examples(examples.dataset, examples.split)
+    .ids_hash
+  )
+
+
+def predict(
+  *,
+  workdir: epath.PathLike,
+  name: str,
+  forward: Callable[[Any, jax.Array], dict[str, jax.Array]],
+  variables: Any,
+  examples: Examples,
+  batch_size: int,
+  num_threads: int,
+  record: Mapping[str, Any],
+  replace: bool = False,
+) -> dict[str, Any]:
+  """Predicts a whole split and stores logits and features.
+
+  Each process predicts its own rows and writes them; the record appears when
+  all are there. Memory does not grow with the number of examples.
+
+  Args:
+    workdir: holds the store.
+    name: the model's.
+    forward: from `inference.forward_function`.
+    variables: the model's.
+    examples: the split; `ensure_examples` must have stored it.
+    batch_size: examples a call, over each process's devices.
+    num_threads: that read images.
+    record: what else record.json says of the model.
+    replace: whether an older record may be replaced.
+
+  Returns:
+    The record.
+
+  Raises:
+    DataError: a label outside the classes the logits have.
+  """
+  shapes = jax.eval_shape(
+    forward, variables, examples.fetch(np.arange(min(1, len(examples))))['image']
+  )
+  classes = shapes['logits'].shape[-1]
+  if classes != len(examples.class_names):
+    raise errors.DataError(
+      f'{name} must give a logit for each of the {len(examples.class_names)} '
+      f'classes of {examples.dataset}, got {classes}.'
+    )
+  writer = store.RecordWriter(
+    workdir,
+    dataset=examples.dataset,
+    split=examples.split,
+    model=name,
+    token=jax.process_count() > 1 and _shared_token() or '',
+    primary=parallel.is_primary(),
+    replace=replace,
+  )
+  with writer:
+    for array in ('logits', 'features'):
+      width = shapes[array].shape[-1]
+      writer.create(
+        array, shape=(len(examples), width), dtype=np.dtype(np.float32)
+      )
+    parallel.barrier(f'created {name}')
+    start, stop = parallel.process_rows(len(examples), store.CHUNK_ROWS)
+    rows = inference.run(
+      forward,
+      variables,
+      examples,
+      batch_size=batch_size,
+      num_threads=num_threads,
+      start=start,
+      stop=stop,
+    )
+    _write(writer, rows, name=name, total=-(-(stop - start) // batch_size))
+    return writer.finish(
+      dict(record)
+      | {'source': 'predict', 'num_classes': len(examples.class_names)}
+    )
+
+
+def _write(
+  writer: store.RecordWriter, rows: Iterator[Outputs], *, name: str, total: int
+) -> None:
+  for outputs in progress.track(
+    rows, total=total, what=f'{name} predicts', unit='batch'
+  ):
+    writer.write('logits', outputs.start, outputs.logits)
+    writer.write('features', outputs.start, outputs.features)
+
+
+def _shared_token() -> str:
+  """One random name for what all processes write together."""
+  draw = np.frombuffer(np.random.default_rng().bytes(8), np.uint32)
+  return parallel.broadcast(draw).tobytes().hex()

@@ -1,0 +1,83 @@
+"""What a run ran on: versions, devices, revision, memory."""
+
+import contextlib
+import importlib.metadata
+import os
+import pathlib
+import resource
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+_PACKAGES = (
+  'overlap', 'jax', 'jaxlib', 'flax', 'optax', 'orbax-checkpoint', 'numpy',
+  'tensorstore', 'grain', 'tensorflow-datasets', 'altair',
+)  # fmt: skip
+
+
+def versions() -> dict[str, str]:
+  """Package versions that results may depend on, with Python's."""
+  found = {'python': sys.version.split()[0]}
+  for package in _PACKAGES:
+    with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+      found[package] = importlib.metadata.version(package)
+  return found
+
+
+def device() -> dict[str, Any]:
+  """What JAX computes on."""
+  import jax  # Not at the top: `overlap --help` should be quick.
+
+  first = jax.devices()[0]
+  return {
+    'platform': first.platform,
+    'kind': first.device_kind,
+    'count': jax.device_count(),
+    'processes': jax.process_count(),
+    'cpu_cores': len(os.sched_getaffinity(0)),
+  }
+
+
+def git_revision() -> str | None:
+  """The revision of the source tree, '+' where it has changes; or None."""
+  root = pathlib.Path(__file__).resolve().parents[1]
+  git = ['git', '-C', str(root)]
+  try:
+    top, revision = (
+      subprocess.run(
+        [*git, 'rev-parse', '--show-toplevel', 'HEAD'],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=10,
+      )
+      .stdout.strip()
+      .split('\n')
+    )
+    if pathlib.Path(top) != root:
+      return None  # Installed inside somebody else's repository.
+    changed = subprocess.run(
+      [*git, 'status', '--porcelain'],
+      capture_output=True,
+      text=True,
+      check=True,
+      timeout=10,
+    ).stdout
+  except (OSError, ValueError, subprocess.SubprocessError):
+    return None
+  return revision + ('+' if changed else '')
+
+
+def peak_memory_bytes() -> int:
+  """The most memory this process has held."""
+  return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+@contextlib.contextmanager
+def timed(record: Callable[[float], None]) -> Iterator[None]:
+  """Calls `record` with the seconds that the block took."""
+  start = time.monotonic()
+  yield
+  record(time.monotonic() - start)

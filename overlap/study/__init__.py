@@ -1,0 +1,1 @@
+"""A whole study: every stage over every model, each skipped when done."""

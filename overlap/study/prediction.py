@@ -1,0 +1,68 @@
+"""The stage that fills the store."""
+
+import functools
+
+from absl import logging
+
+from overlap import errors, inference, predict, provenance, store
+from overlap.data.examples import Examples
+from overlap.study import specs, workdir
+from overlap.study.study import Study
+from overlap.study.training import load, make_task, read_model
+
+
+def predict_all(study: Study, model: str | None = None) -> None:
+  """Predicts every split that config names with every model."""
+  for split in study.config['predict']['splits']:
+    examples = study.examples(split)
+    if examples is None:
+      raise errors.UsageError(
+        f'config.data.splits.{split} must name a split to predict, got "".'
+      )
+    predict.ensure_examples(study.path, examples)
+    for name in study.selected(model):
+      _predict(study, name, examples)
+
+
+def _predict(study: Study, name: str, examples: Examples) -> None:
+  wanted = specs.prediction_hash(
+    study.config, name, study.dataset, examples.split
+  )
+  record = store.Store(study.path).record(
+    examples.dataset, examples.split, name
+  )
+  if record and record.get('config_hash') == wanted:
+    logging.info('%s: predicted %s already', name, examples.split)
+    return
+  if record and not study.replace:
+    raise errors.UsageError(
+      f'The predictions of {name} in {study.path} must have been made by this '
+      'config, and were made by another: use --resume=update to make them '
+      'again, or another --workdir.'
+    )
+  trained = read_model(study, name)
+  if trained is None:
+    raise errors.DataError(
+      f'{name} must be trained before it predicts: run the stage train.'
+    )
+  settings = study.config['models'][name]
+  with provenance.timed(
+    functools.partial(workdir.add_timing, study.path, 'predict', name)
+  ):
+    task = make_task(study, name)
+    predict.predict(
+      workdir=study.path,
+      name=name,
+      forward=inference.forward_function(task.model, task.model_input),
+      variables=load(study, task),
+      examples=examples,
+      batch_size=task.batch_size,
+      num_threads=task.num_threads,
+      record={
+        'config_hash': wanted,
+        'axes': specs.axes(settings, study.dataset),
+        **specs.labels(settings, study.dataset_label),
+      },
+      replace=study.replace,
+    )
+  logging.info('%s: predicted %s', name, examples.split)

@@ -1,0 +1,181 @@
+"""The stages that need the store alone: tables, figures, the report.
+
+What was asked for stands in `tables/analysis.json` beside the tables, so
+that they can be computed again, by `overlap verify` for one.
+"""
+
+import functools
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+from absl import logging
+from etils import epath
+
+from overlap import (
+  config,
+  errors,
+  figures,
+  files,
+  lookup,
+  parallel,
+  provenance,
+  report,
+  store,
+  tables,
+)
+from overlap.analyses import run as analyses_run
+from overlap.study import workdir
+
+Request = Mapping[str, Any]
+
+
+def analyse(path: epath.Path, request: Request) -> None:
+  """Computes and writes the tables of a request."""
+  with provenance.timed(
+    functools.partial(workdir.add_timing, path, 'analyse', None)
+  ):
+    if parallel.is_primary():
+      # The request goes first: tables half written under another request
+      # are then found by `overlap verify`.
+      files.write_json(path / 'tables' / 'analysis.json', request)
+      for name, frame in compute(path, request).items():
+        tables.write(path, name, frame)
+  parallel.barrier('analyse')
+  logging.info('analysed: tables in %s', path / 'tables')
+
+
+def compute(path: epath.Path, request: Request) -> dict[str, pd.DataFrame]:
+  """The tables of a request, from what the store holds, written nowhere."""
+  pairs = request['pairs']
+  return analyses_run.analyse(
+    workdir=path,
+    dataset=request['dataset'],
+    split=request['split'],
+    base=request['base'],
+    models=request['models'],
+    pairs=pairs if isinstance(pairs, str) else [tuple(p) for p in pairs],
+    options=request['options'],
+  )
+
+
+def study_request(path: epath.Path, study: Mapping[str, Any]) -> Request:
+  """What a study's config asks for.
+
+  Raises:
+    DataError: a model has no stored predictions.
+    UsageError: the list of pairs can't be read.
+  """
+  settings = study['analyses']
+  dataset = _stored_dataset(path, study)
+  stored = store.Store(path).models(dataset, settings['split'])
+  missing = [name for name in study['models'] if name not in stored]
+  if missing:
+    raise errors.DataError(
+      f'Every model needs predictions on {dataset}/{settings["split"]}, and '
+      f'{len(missing)} have none: {", ".join(missing[:5])}. Run the stages '
+      'train and predict first.'
+    )
+  options = {
+    key: value
+    for key, value in settings.items()
+    if key not in ('split', 'pairs')
+  }
+  return {
+    'dataset': dataset,
+    'split': settings['split'],
+    'base': study['base'],
+    'models': list(study['models']),
+    'pairs': _pairs(settings['pairs'], study['models']),
+    'options': options,
+  }
+
+
+def store_request(
+  path: epath.Path, dataset: str | None, split: str | None, base: str | None
+) -> Request:
+  """Asks for every model that the store holds, with the default options.
+
+  Raises:
+    UsageError: the store holds no such data set, split or base.
+  """
+  reader = store.Store(path)
+  held = {'/'.join(pair): pair for pair in reader.splits()}
+  wanted = f'{dataset}/{split}' if dataset and split else ''
+  if not wanted and len(held) == 1:
+    wanted = next(iter(held))
+  lookup.check('data set and split (--dataset, --split)', wanted, held)
+  models = reader.models(*held[wanted])
+  lookup.check('base (--base)', base or '', models)
+  settings = config.resolve_defaults()['analyses']
+  return {
+    'dataset': held[wanted][0],
+    'split': held[wanted][1],
+    'base': base,
+    'models': models,
+    'pairs': 'all',
+    'options': {k: v for k, v in settings.items() if k not in ('split', 'pairs')},
+  }
+
+
+def draw(path: epath.Path, names: Sequence[str] | None = None) -> list[str]:
+  """Draws figures into `figures/`; returns the files.
+
+  Args:
+    path: the workdir.
+    names: of figures; None for those of the study's config, or all.
+  """
+  return [
+    str(file)
+    for file in figures.save(path, names or _configured_figures(path))
+  ]
+
+
+def write_report(path: epath.Path) -> epath.Path:
+  """Draws the figures and writes the page; returns its path."""
+  page = path / 'report' / 'index.html'
+  with provenance.timed(
+    functools.partial(workdir.add_timing, path, 'report', None)
+  ):
+    if parallel.is_primary():
+      draw(path)
+      page = report.write(path, figures=_configured_figures(path))
+  parallel.barrier('report')
+  return epath.Path(page)
+
+
+def _configured_figures(path: epath.Path) -> list[str] | None:
+  if not (path / 'config.json').exists():
+    return None
+  return workdir.read_config(path)['report']['figures']
+
+
+def _stored_dataset(path: epath.Path, study: Mapping[str, Any]) -> str:
+  """The study's data set as the store has it: the config's or the fallback."""
+  names = [study['data']['dataset'], study['data']['fallback']]
+  split = study['analyses']['split']
+  stored = store.Store(path).splits()
+  for name in names:
+    if (name, split) in stored:
+      return name
+  raise errors.DataError(
+    f'{path} must hold predictions on {names[0]}/{split}, and holds '
+    f'{", ".join("/".join(pair) for pair in stored) or "none"}: run the stage '
+    'predict first.'
+  )
+
+
+def _pairs(text: str, models: Mapping[str, Any]) -> str | list[list[str]]:
+  """Parses 'all', 'base' or 'model:model,model:model'."""
+  if text in ('all', 'base'):
+    return text
+  pairs = [pair.split(':') for pair in text.split(',')]
+  if any(len(pair) != 2 for pair in pairs):
+    raise errors.UsageError(
+      "config.analyses.pairs must be 'all', 'base' or "
+      f"'model:model,model:model', got {text!r}."
+    )
+  for pair in pairs:
+    for name in pair:
+      lookup.check('model for config.analyses.pairs', name, models)
+  return pairs

@@ -1,0 +1,71 @@
+"""A checked config bound to a folder and to data."""
+
+import dataclasses
+import functools
+from collections.abc import Mapping
+from typing import Any
+
+from etils import epath
+
+from overlap import data, lookup
+from overlap.data.examples import Examples
+from overlap.study import specs
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Study:
+  """A checked config bound to a folder and to data.
+
+  Attributes:
+    config: plain dictionaries, as `config.resolve` gives them.
+    path: the workdir.
+    replace: whether records of an older config may be replaced.
+  """
+
+  config: Mapping[str, Any]
+  path: epath.Path
+  replace: bool = False
+
+  @functools.cached_property
+  def dataset(self) -> str:
+    """The data set's name, the fallback's where the first can't be had."""
+    settings = self.config['data']
+    return data.obtain(
+      settings['dataset'],
+      data_dir=settings['data_dir'] or 'data',
+      fallback=settings['fallback'],
+    )
+
+  @functools.cached_property
+  def dataset_label(self) -> str:
+    """What tables call the data set."""
+    settings = self.config['data']
+    if settings['label'] and self.dataset == settings['dataset']:
+      return settings['label']
+    return self.dataset
+
+  @functools.cache  # noqa: B019 (a process has one study)
+  def examples(self, split: str) -> Examples | None:
+    """A split of the study; None where the config leaves it empty."""
+    settings = self.config['data']
+    spec = settings['splits'][split]
+    if not spec:
+      return None
+    return data.load_examples(
+      dataset=self.dataset,
+      split=split,
+      spec=spec,
+      data_dir=settings['data_dir'] or 'data',
+      image_size=settings['image_size'],
+    )
+
+  def selected(self, model: str | None) -> list[str]:
+    """All models that are made here, teachers first, or the one asked for."""
+    order = specs.training_order(self.config)
+    if model is not None:
+      order = [lookup.check('model of this study', model, order)]
+    return [
+      name
+      for name in order
+      if self.config['models'][name]['source'] == 'train'
+    ]

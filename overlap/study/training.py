@@ -1,0 +1,119 @@
+"""The stage that trains or loads every model."""
+
+import functools
+from typing import Any
+
+from absl import logging
+from etils import epath
+
+from overlap import errors, files, parallel, provenance
+from overlap.study import specs, workdir
+from overlap.study.study import Study
+from overlap.train import checkpoint, scalars, trainer
+from overlap.train.task import Task, Teacher
+
+
+def train(study: Study, model: str | None = None) -> None:
+  """Trains (or loads) every model whose variables are not there yet."""
+  for name in study.selected(model):
+    wanted = specs.training_hash(study.config, name, study.dataset)
+    done = read_model(study, name)
+    if done and done['training_hash'] == wanted:
+      logging.info('%s: trained already', name)
+      continue
+    if done and not study.replace:
+      raise errors.UsageError(
+        f'The model {name} of {study.path} must have been made by this '
+        'config, and was made by another: use --resume=update to make it '
+        'again, or another --workdir.'
+      )
+    with provenance.timed(
+      functools.partial(workdir.add_timing, study.path, 'train', name)
+    ):
+      _train(study, name, wanted)
+
+
+def read_model(study: Study, name: str) -> dict[str, Any] | None:
+  """What model.json says of a trained model, None where there is none."""
+  file = workdir.model_folder(study.path, name) / 'model.json'
+  return files.read_json(file) if file.exists() else None
+
+
+def make_task(study: Study, name: str) -> Task:
+  """A model of the study with its data, ready to be trained or applied."""
+  settings = study.config['models'][name]
+  examples = study.examples('train')
+  if examples is None:
+    raise errors.UsageError(
+      "config.data.splits.train must name a split to train on, got ''."
+    )
+  folder = workdir.model_folder(study.path, name)
+  teacher = specs.teacher_of(settings)
+  # A run is bound to the config it began with: another one starts afresh.
+  run = specs.training_hash(study.config, name, study.dataset)
+  return Task(
+    name=name,
+    model=specs.build_model(settings, num_classes=len(examples.class_names)),
+    model_input=specs.model_input(settings, examples),
+    settings=settings,
+    train=examples,
+    heldout=study.examples('heldout'),
+    folder=folder / f'run-{run}',
+    num_threads=study.config['data']['num_threads'],
+    batch_size=study.config['predict']['batch_size'],
+    teacher=_teacher(study, teacher) if teacher else None,
+    write_scalars=scalars.scalar_writer(str(folder / 'tensorboard')),
+  )
+
+
+def _teacher(study: Study, name: str) -> Teacher:
+  if read_model(study, name) is None:
+    raise errors.DataError(
+      f'The teacher {name} must be trained before its students: run the '
+      f'stage train for it (--model={name}).'
+    )
+  task = make_task(study, name)
+  return Teacher(task.model, task.model_input, load(study, task))
+
+
+def load(study: Study, task: Task) -> Any:
+  """A trained model's variables."""
+  folder = workdir.model_folder(study.path, task.name)
+  return checkpoint.load_variables(
+    folder / 'checkpoint', trainer.template(task)
+  )
+
+
+def _train(study: Study, name: str, training_hash: str) -> None:
+  task = make_task(study, name)
+  logging.info(
+    '%s: %s %s', name,
+    task.settings['method'], task.settings['architecture']['name'],
+  )  # fmt: skip
+  variables, notes = trainer.train_model(task)
+  folder = workdir.model_folder(study.path, name)
+  (folder / 'model.json').unlink(missing_ok=True)
+  checkpoint.save_variables(folder / 'checkpoint', variables)
+  if parallel.is_primary():
+    _keep_metrics(task.folder, folder)
+    files.write_json(
+      folder / 'model.json',
+      {
+        'model': name,
+        'training_hash': training_hash,
+        'dataset': study.dataset,
+        'settings': task.settings,
+        **notes,
+      },
+    )
+    for run in folder.glob('run-*'):
+      run.rmtree()
+  parallel.barrier(f'trained {name}')
+
+
+def _keep_metrics(run: epath.Path, folder: epath.Path) -> None:
+  """Moves each phase's metrics.csv out of a run that is about to go."""
+  for metrics in run.glob('*/metrics.csv'):
+    files.write_text(
+      folder / f'metrics_{metrics.parent.name}.csv', metrics.read_text()
+    )

@@ -1,0 +1,120 @@
+"""A study's folder: which config made it, what is done, what it cost."""
+
+import datetime
+from collections.abc import Mapping
+from typing import Any
+
+from absl import logging
+from etils import epath
+
+from overlap import config, errors, files, lookup, parallel, provenance
+
+RESUME = ('same', 'update', 'original')
+
+
+def open_workdir(
+  path: epath.PathLike, resolved: Mapping[str, Any], *, resume: str
+) -> dict[str, Any]:
+  """Binds a folder to a config; returns the config to work with.
+
+  Args:
+    path: the folder; made where it is absent.
+    resolved: the study's config.
+    resume: where the folder was made by a config with other fields: 'same'
+      refuses, 'update' goes on with the new one (what its changes touch is
+      made again), 'original' goes on with the old one.
+
+  Raises:
+    UsageError: the configs differ under 'same', or an unknown `resume`.
+    DataError: the folder can't be written.
+  """
+  lookup.check('way to resume (--resume)', resume, RESUME)
+  path = epath.Path(path)
+  file = path / 'config.json'
+  if file.exists():
+    old = files.read_json(file)['config']
+    changed = config.differences(old, resolved)
+    if changed and resume == 'same':
+      raise errors.UsageError(
+        f'{path} was made by another config and is left as it is; '
+        f'{len(changed)} fields differ: {"; ".join(changed[:5])}'
+        f'{"; ..." if len(changed) > 5 else ""}. Choices: --resume=update '
+        '(keep what is unchanged, make the rest again), --resume=original '
+        '(go on with the config it was made by), or another --workdir.'
+      )
+    if changed and resume == 'original':
+      logging.info('going on with the config of %s', file)
+      return old
+    if not changed:
+      check_writable(path)
+      return dict(resolved)
+  if parallel.is_primary():
+    files.write_json(
+      file,
+      {
+        'config': resolved,
+        'config_hash': files.digest(resolved),
+        'versions': provenance.versions(),
+        'device': provenance.device(),
+        'git_revision': provenance.git_revision(),
+        'created': now(),
+      },
+    )
+  parallel.barrier('config.json')
+  return dict(resolved)
+
+
+def check_writable(path: epath.PathLike) -> None:
+  """Raises DataError unless files can be made in `path`."""
+  probe = epath.Path(path) / f'.probe{parallel.process_index()}'
+  files.write_bytes(probe, b'')
+  probe.unlink()
+
+
+def read_config(path: epath.PathLike) -> dict[str, Any]:
+  """The config a folder was made by.
+
+  Raises:
+    DataError: it was made by none.
+  """
+  return files.read_json(epath.Path(path) / 'config.json')['config']
+
+
+def model_folder(path: epath.PathLike, name: str) -> epath.Path:
+  """Where a model's checkpoint and model.json are."""
+  return epath.Path(path) / 'models' / files.encode_name(name)
+
+
+def add_timing(
+  path: epath.PathLike, stage: str, model: str | None, seconds: float
+) -> None:
+  """Notes in timings.json what a stage took."""
+  if not parallel.is_primary():
+    return
+  file = epath.Path(path) / 'timings.json'
+  timings = (
+    files.read_json(file)
+    if file.exists()
+    else {'stages': [], 'peak_memory_bytes': 0}
+  )
+  timings['stages'] = [
+    entry
+    for entry in timings['stages']
+    if (entry['stage'], entry['model']) != (stage, model)
+  ] + [
+    {
+      'stage': stage,
+      'model': model,
+      'seconds': round(seconds, 3),
+      'finished': now(),
+    }
+  ]
+  timings['peak_memory_bytes'] = max(
+    timings['peak_memory_bytes'], provenance.peak_memory_bytes()
+  )
+  files.write_json(file, timings)
+
+
+def now() -> str:
+  """The time in UTC, to the second."""
+  return datetime.datetime.now(datetime.UTC).isoformat(timespec='seconds')

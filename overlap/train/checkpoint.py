@@ -1,0 +1,82 @@
+"""Orbax checkpoints: of a run under way, and of the model it ends with."""
+
+import logging as std_logging
+from typing import Any
+
+import jax
+import orbax.checkpoint as ocp
+from etils import epath
+
+from overlap import errors
+
+# Orbax tells of every file it touches; what a run says of its checkpoints is
+# the loop's to say.
+for _name in ('absl', 'orbax'):
+  std_logging.getLogger(_name).addFilter(
+    lambda record: 'orbax' not in record.pathname
+    or record.levelno >= std_logging.WARNING
+  )
+
+
+class RunCheckpoints:
+  """The checkpoints of a run under way; the last one is kept."""
+
+  def __init__(self, folder: epath.PathLike):
+    self._manager = ocp.CheckpointManager(
+      epath.Path(folder).absolute(),
+      options=ocp.CheckpointManagerOptions(max_to_keep=1, create=True),
+    )
+
+  def restore(self, template: Any) -> Any:
+    """The last checkpoint, shaped and placed as `template`; or `template`."""
+    step = self._manager.latest_step()
+    if step is None:
+      return template
+    abstract = jax.tree.map(ocp.utils.to_shape_dtype_struct, template)
+    return self._manager.restore(step, args=ocp.args.StandardRestore(abstract))
+
+  def save(self, step: int, state: Any) -> None:
+    """Saves asynchronously; a killed save leaves the one before."""
+    self._manager.save(step, args=ocp.args.StandardSave(state))
+
+  def close(self) -> None:
+    """Waits for what is being written."""
+    self._manager.wait_until_finished()
+    self._manager.close()
+
+
+def save_variables(path: epath.PathLike, variables: Any) -> None:
+  """Writes a model's variables, whole or not at all, over an older copy."""
+  with ocp.StandardCheckpointer() as checkpointer:
+    checkpointer.save(epath.Path(path).absolute(), variables, force=True)
+
+
+def load_variables(path: epath.PathLike, template: Any) -> Any:
+  """Reads variables saved by `save_variables`, as NumPy arrays.
+
+  Args:
+    path: the checkpoint.
+    template: the same tree with `jax.ShapeDtypeStruct` leaves.
+
+  Raises:
+    DataError: there is none, or its leaves are not the template's.
+  """
+  path = epath.Path(path).absolute()
+  if not path.is_dir():
+    raise errors.DataError(f'A checkpoint must be at {path}, and is not.')
+  sharding = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
+  abstract = jax.tree.map(
+    lambda leaf: jax.ShapeDtypeStruct(
+      leaf.shape, leaf.dtype, sharding=sharding
+    ),
+    template,
+  )
+  try:
+    with ocp.StandardCheckpointer() as checkpointer:
+      return jax.device_get(checkpointer.restore(path, abstract))
+  except (ValueError, OSError, KeyError) as e:
+    reason = str(e).strip().split('\n')[0]
+    raise errors.DataError(
+      f'The checkpoint at {path} must be whole and of this model; train the '
+      f'model again by deleting {path.parent}: {reason}'
+    ) from e

@@ -1,0 +1,77 @@
+"""Losses on arrays. Each returns one value an example; means are the step's."""
+
+import jax
+import jax.numpy as jnp
+
+
+def cross_entropy(
+  logits: jax.Array, labels: jax.Array, label_smoothing: float = 0.0
+) -> jax.Array:
+  """Cross-entropy with label smoothing (Szegedy et al. 2016).
+
+  Args:
+    logits: `[examples, classes]`.
+    labels: int `[examples]`.
+    label_smoothing: the share of the target spread evenly over all classes.
+
+  Returns:
+    Nats, `[examples]`.
+  """
+  log_probs = jax.nn.log_softmax(logits)
+  picked = jnp.take_along_axis(log_probs, labels[:, None], axis=-1)[:, 0]
+  smoothed = jnp.mean(log_probs, axis=-1)
+  return -(1 - label_smoothing) * picked - label_smoothing * smoothed
+
+
+def soft_cross_entropy(
+  logits: jax.Array, teacher_logits: jax.Array, temperature: float = 1.0
+) -> jax.Array:
+  """Distillation to a teacher's distribution (Hinton et al. 2015).
+
+  Args:
+    logits: `[examples, classes]`.
+    teacher_logits: `[examples, classes]`.
+    temperature: divides both; the loss is multiplied by its square, so that
+      gradients keep their size.
+
+  Returns:
+    The Kullback-Leibler divergence from the teacher in nats, `[examples]`.
+  """
+  teacher = jax.nn.log_softmax(teacher_logits / temperature)
+  student = jax.nn.log_softmax(logits / temperature)
+  divergence = jnp.sum(jnp.exp(teacher) * (teacher - student), axis=-1)
+  return divergence * temperature**2
+
+
+def nt_xent(
+  first: jax.Array, second: jax.Array, temperature: float
+) -> jax.Array:
+  """SimCLR's normalised temperature-scaled cross-entropy (Chen et al. 2020).
+
+  Under `jit` over a mesh the batch is the whole batch, so the negatives are
+  those of all devices.
+
+  Args:
+    first: projections of one view, `[examples, D]`, any length.
+    second: of the other view, in the same order.
+    temperature: divides the cosines.
+
+  Returns:
+    Nats, `[examples]`: the mean over the two views as anchors, each against
+    the other 2·examples - 1 views.
+  """
+  views = jnp.concatenate([first, second])
+  norms = jnp.linalg.norm(views, axis=-1, keepdims=True)
+  views = views / jnp.maximum(norms, 1e-12)
+  similarity = views @ views.T / temperature
+  count = len(views)
+  similarity = jnp.where(jnp.eye(count, dtype=bool), -jnp.inf, similarity)
+  partner = (jnp.arange(count) + count // 2) % count
+  losses = cross_entropy_rows(similarity, partner)
+  return (losses[: count // 2] + losses[count // 2 :]) / 2
+
+
+def cross_entropy_rows(logits: jax.Array, target: jax.Array) -> jax.Array:
+  """Cross-entropy where some logits are minus infinity, `[rows]`."""
+  picked = jnp.take_along_axis(logits, target[:, None], axis=-1)[:, 0]
+  return jax.nn.logsumexp(logits, axis=-1) - picked

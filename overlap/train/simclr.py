@@ -1,0 +1,92 @@
+"""SimCLR (Chen et al. 2020): two views, a projection head, NT-Xent.
+
+Pre-training never sees a label. The classifier is fitted afterwards: by
+L-BFGS on the frozen features (`head.fit='lbfgs'`), or by fine-tuning the
+whole network for `train.total_steps`.
+"""
+
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from overlap.data import augment
+from overlap.train import losses, step, supervised
+from overlap.train.task import Task, run_phase
+
+
+class Projection(nn.Module):
+  """The head that pre-training puts on the features and then drops.
+
+  Attributes:
+    hidden_size: width of the hidden layer.
+    projection_size: width of the output.
+  """
+
+  hidden_size: int
+  projection_size: int
+
+  @nn.compact
+  def __call__(self, features: jax.Array) -> jax.Array:
+    """Maps `[B, D]` features to `[B, projection_size]`."""
+    hidden = nn.relu(nn.Dense(self.hidden_size, name='hidden')(features))
+    return nn.Dense(self.projection_size, name='out')(hidden)
+
+
+def train(task: Task, variables: Any) -> Any:
+  """Pre-trains without labels, then fine-tunes where steps are given."""
+  settings = task.settings['simclr']
+  projection = Projection(settings['hidden_size'], settings['projection_size'])
+  width = variables['params']['head']['kernel'].shape[0]
+  projection_params = projection.init(
+    jax.random.key(task.settings['seed']), jnp.zeros((1, width))
+  )['params']
+  start = {
+    'params': {
+      'encoder': variables['params'],
+      'projection': projection_params,
+    },
+    'batch_stats': variables.get('batch_stats', {}),
+  }
+  end = run_phase(
+    task, 'pretrain', start, make_loss(task, projection), settings
+  )
+  encoder = dict(end['params']['encoder'])
+  # Weight decay shrank the unused classifier; fine-tuning starts afresh.
+  encoder['head'] = variables['params']['head']
+  return supervised.train(
+    task, {'params': encoder, 'batch_stats': end['batch_stats']}
+  )
+
+
+def make_loss(task: Task, projection: Projection) -> step.Loss:
+  """The loss of one step: NT-Xent between two views of each image."""
+  settings = task.settings['simclr']
+  transform = augment.build(settings['augment'])
+
+  def loss(params, batch_stats, constants, batch, key):
+    del constants
+    first_key, second_key, dropout_key = jax.random.split(key, 3)
+    images = supervised.prepare(task, batch['image'])
+    # Interleaved, so that each device normalises both views of its examples.
+    views = jnp.stack(
+      [transform(first_key, images), transform(second_key, images)], axis=1
+    )
+    views = views.reshape(-1, *images.shape[1:])
+    (_, features), updates = task.model.apply(
+      {'params': params['encoder'], 'batch_stats': batch_stats},
+      augment.normalise(
+        views, mean=task.model_input.mean, std=task.model_input.std
+      ),
+      train=True,
+      mutable=['batch_stats', 'heads'],
+      rngs={'dropout': dropout_key},
+    )
+    projected = projection.apply({'params': params['projection']}, features)
+    value = jnp.mean(
+      losses.nt_xent(projected[0::2], projected[1::2], settings['temperature'])
+    )
+    return value, step.Aux(updates.get('batch_stats', {}), {})
+
+  return loss

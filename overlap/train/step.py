@@ -1,0 +1,86 @@
+"""One training step, compiled once and run on all devices."""
+
+import functools
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from overlap.train.state import TrainState
+
+
+class Aux(NamedTuple):
+  """What a loss gives besides its value.
+
+  Attributes:
+    batch_stats: the new running statistics.
+    metrics: scalars for the log.
+  """
+
+  batch_stats: Any
+  metrics: dict[str, jax.Array]
+
+
+# (params, batch_stats, constants, batch, key) -> (loss [], Aux)
+Loss = Callable[..., tuple[jax.Array, Aux]]
+
+
+@functools.partial(
+  jax.jit, static_argnames=('loss', 'optimizer'), donate_argnames='state'
+)
+def train_step(
+  state: TrainState,
+  constants: Any,
+  batch: dict[str, jax.Array],
+  seed: jax.Array,
+  *,
+  loss: Loss,
+  optimizer: optax.GradientTransformation,
+) -> tuple[TrainState, dict[str, jax.Array]]:
+  """Takes one step down the gradient of `loss`.
+
+  Args:
+    state: donated; use what is returned.
+    constants: arrays the loss needs that are not trained (a teacher's
+      variables), never closed over, which would compile them in.
+    batch: 'image' uint8 `[B, H, W, C]` and 'label' int32 `[B]`, sharded by
+      example.
+    seed: of the run; the step's own key is `fold_in(key(seed), step)`.
+    loss: as `Loss` above.
+    optimizer: the optax transformation.
+
+  Returns:
+    The new state, and the metrics with 'loss' and 'grad_norm'.
+  """
+  (value, aux), grads = jax.value_and_grad(loss, has_aux=True)(
+    state.params,
+    state.batch_stats,
+    constants,
+    batch,
+    jax.random.fold_in(jax.random.key(seed), state.step),
+  )
+  updates, opt_state = optimizer.update(grads, state.opt_state, state.params)
+  metrics = aux.metrics | {
+    'loss': value,
+    'grad_norm': optax.global_norm(grads),
+  }
+  return TrainState(
+    step=state.step + 1,
+    params=optax.apply_updates(state.params, updates),
+    batch_stats=aux.batch_stats,
+    opt_state=opt_state,
+  ), metrics
+
+
+def create_state(
+  params: Any, batch_stats: Any, optimizer: optax.GradientTransformation
+) -> TrainState:
+  """The state before the first step."""
+  return TrainState(
+    step=jnp.zeros((), jnp.int32),
+    params=params,
+    batch_stats=batch_stats,
+    opt_state=optimizer.init(params),
+  )

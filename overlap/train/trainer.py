@@ -1,0 +1,138 @@
+"""One model from its settings to its variables."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from absl import logging
+
+from overlap import inference, lookup, train
+from overlap.data.examples import Examples
+from overlap.models import checkpoints
+from overlap.train import linear_head
+from overlap.train.task import Task
+
+
+def train_model(task: Task) -> tuple[Any, dict[str, Any]]:
+  """Initialises or loads, trains, fits the head.
+
+  Returns:
+    The variables on the host, and what is worth recording: the held-out
+    accuracy, and how the head was fitted where it was.
+  """
+  method = lookup.lookup(
+    'training method', task.settings['method'], train.METHODS
+  )
+  variables = method(task, initial_variables(task))
+  notes: dict[str, Any] = {}
+  if task.settings['head']['fit'] == 'lbfgs':
+    variables, notes['head'] = fit_head(task, variables)
+  if task.heldout is not None:
+    notes['heldout_accuracy'] = accuracy(task, variables, task.heldout)
+    logging.info(
+      '%s: held-out accuracy %.2f %%',
+      task.name,
+      100 * notes['heldout_accuracy'],
+    )
+  return variables, notes
+
+
+def template(task: Task) -> Any:
+  """The variables' shapes, without computing any."""
+  return jax.eval_shape(_init(task), jax.random.key(0))
+
+
+def initial_variables(task: Task) -> Any:
+  """Random variables from the seed, or those of a checkpoint.
+
+  A checkpoint's classifier is kept where it is the one to be used, and left
+  out where the head is fitted or trained here.
+  """
+  settings = task.settings
+  variables = jax.device_get(
+    jax.jit(_init(task))(jax.random.key(settings['seed']))
+  )
+  path = settings['init']['checkpoint']
+  if not path:
+    return variables
+  fitted = settings['head']['fit'] == 'lbfgs'
+  new_head = fitted or settings['train']['total_steps'] > 0
+  loaded = checkpoints.load_variables(
+    settings['architecture']['name'],
+    checkpoints.resolve(path),
+    template=template(task),
+    skip_head=new_head,
+  )
+  if new_head:
+    loaded['params']['head'] = variables['params']['head']
+  return loaded
+
+
+def features(
+  task: Task, variables: Any, examples: Examples, limit: int = 0
+) -> tuple[np.ndarray, np.ndarray]:
+  """Features `[n, D]` and labels `[n]` of a split's first `limit` examples."""
+  outputs = list(
+    inference.run(
+      inference.forward_function(task.model, task.model_input),
+      variables,
+      examples,
+      batch_size=task.batch_size,
+      num_threads=task.num_threads,
+      stop=min(limit or len(examples), len(examples)),
+    )
+  )
+  return (
+    np.concatenate([o.features for o in outputs]),
+    np.concatenate([o.labels for o in outputs]),
+  )
+
+
+def fit_head(task: Task, variables: Any) -> tuple[Any, dict[str, Any]]:
+  """Fits the classifier on frozen features by L-BFGS (Sec. 4.6, A.5)."""
+  settings = task.settings['head']
+  logging.info('%s: features for the L-BFGS head', task.name)
+  train_features, train_labels = features(
+    task, variables, task.train, settings['max_examples']
+  )
+  heldout = task.heldout if task.heldout is not None else task.train
+  heldout_features, heldout_labels = features(task, variables, heldout)
+  choice = linear_head.select_l2(
+    train_features,
+    train_labels,
+    heldout_features,
+    heldout_labels,
+    num_classes=len(task.train.class_names),
+    strengths=tuple(settings['strengths']),
+    max_iterations=settings['max_iterations'],
+  )
+  params = dict(variables['params']) | {'head': choice.fit.params}
+  return dict(variables) | {'params': params}, choice.record()
+
+
+def accuracy(task: Task, variables: Any, examples: Examples) -> float:
+  """Top-1 accuracy over a split, as a fraction."""
+  right = 0
+  for outputs in inference.run(
+    inference.forward_function(task.model, task.model_input),
+    variables,
+    examples,
+    batch_size=task.batch_size,
+    num_threads=task.num_threads,
+  ):
+    right += int(np.sum(np.argmax(outputs.logits, -1) == outputs.labels))
+  return right / len(examples)
+
+
+def _init(task: Task):
+  shape = task.model_input.shape()
+
+  def init(key):
+    variables = task.model.init({'params': key}, jnp.zeros(shape), train=False)
+    return {
+      'params': variables['params'],
+      'batch_stats': variables.get('batch_stats', {}),
+    }
+
+  return init

@@ -1,0 +1,80 @@
+"""Batches over devices: every example once, whatever the sizes."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from overlap import errors, parallel
+
+
+def double(constant, batch):
+  return {'out': batch * constant, 'sum': jnp.sum(batch, axis=-1)}
+
+
+@pytest.mark.parametrize('rows', [1, 3, 8, 9, 17])
+@pytest.mark.parametrize('batch_size', [1, 4, 6, 32])
+def test_map_batches_gives_each_row_once_in_order(rows, batch_size):
+  values = np.arange(rows * 2, dtype=np.float32).reshape(rows, 2)
+  batches = [
+    values[i : i + batch_size] for i in range(0, rows, batch_size)
+  ]
+  outputs = list(
+    parallel.map_batches(
+      double, jnp.float32(2), batches, batch_size=batch_size
+    )
+  )
+  assert [len(o['out']) for o in outputs] == [len(b) for b in batches]
+  np.testing.assert_array_equal(
+    np.concatenate([o['out'] for o in outputs]), values * 2
+  )
+  np.testing.assert_array_equal(
+    np.concatenate([o['sum'] for o in outputs]), values.sum(1)
+  )
+
+
+def test_no_more_than_two_batches_are_under_way():
+  taken = []
+
+  def batches():
+    for i in range(6):
+      taken.append(i)
+      yield np.full((4, 1), i, np.float32)
+
+  outputs = parallel.map_batches(
+    double, jnp.float32(1), batches(), batch_size=4
+  )
+  for i, _ in enumerate(outputs):
+    assert len(taken) <= i + 2
+
+
+def test_shard_and_replicate_use_every_device():
+  batch = parallel.shard({'x': np.arange(8.0, dtype=np.float32)})['x']
+  assert len(batch.sharding.device_set) == jax.device_count() == 4
+  np.testing.assert_array_equal(np.asarray(batch), np.arange(8.0))
+  tree = parallel.replicate({'w': np.ones(3, np.float32)})
+  assert tree['w'].sharding.is_fully_replicated
+
+
+@pytest.mark.parametrize(('rows', 'multiple'), [(1, 1), (10, 4), (0, 8)])
+def test_process_rows_of_a_single_process_are_all(rows, multiple):
+  assert parallel.process_rows(rows, multiple) == (0, rows)
+
+
+@pytest.mark.parametrize(
+  ('processes', 'rows', 'multiple'), [(2, 10, 4), (3, 7, 1), (4, 3, 2)]
+)
+def test_process_rows_partition(monkeypatch, processes, rows, multiple):
+  monkeypatch.setattr(jax, 'process_count', lambda: processes)
+  covered = []
+  for index in range(processes):
+    monkeypatch.setattr(jax, 'process_index', lambda i=index: i)
+    start, stop = parallel.process_rows(rows, multiple)
+    assert start % multiple == 0 or start == rows
+    covered += range(start, stop)
+  assert covered == list(range(rows))
+
+
+def test_a_batch_that_does_not_divide_is_refused():
+  with pytest.raises(errors.UsageError, match='batch_size=6'):
+    parallel.check_batch_size(6)
