@@ -1,6 +1,7 @@
 """A model over the examples of a split: logits and features, in order."""
 
-from collections.abc import Callable, Iterator, Sequence
+import functools
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import flax.linen as nn
@@ -24,8 +25,8 @@ class Input(NamedTuple):
 
   size: int
   channels: int
-  mean: Sequence[float]
-  std: Sequence[float]
+  mean: tuple[float, ...]
+  std: tuple[float, ...]
 
   def shape(self, batch_size: int = 1) -> tuple[int, int, int, int]:
     """The shape of a batch of images as the model sees them."""
@@ -48,6 +49,8 @@ class Outputs(NamedTuple):
   features: np.ndarray
 
 
+# Cached, so that a function is compiled once for all splits and seeds.
+@functools.cache
 def forward_function(
   model: nn.Module, model_input: Input
 ) -> Callable[[Any, jax.Array], dict[str, jax.Array]]:

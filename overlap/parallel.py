@@ -6,6 +6,7 @@ negatives are those of the whole batch. Prediction is `jax.pmap` over this
 process's devices: each process works through its own rows.
 """
 
+import functools
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
@@ -136,7 +137,7 @@ def map_batches(
   """
   devices = jax.local_device_count()
   per_device = -(-batch_size // devices)
-  apply = jax.pmap(function)
+  apply = _pmapped(function)
   constants = flax.jax_utils.replicate(constants)
   pending: list[tuple[dict[str, jax.Array], int]] = []
   for batch in batches:
@@ -148,6 +149,11 @@ def map_batches(
       yield _unpad(*pending.pop(0))
   for outputs, count in pending:
     yield _unpad(outputs, count)
+
+
+@functools.lru_cache(maxsize=256)
+def _pmapped(function: Callable[..., Any]) -> Callable[..., Any]:
+  return jax.pmap(function)
 
 
 def _unpad(outputs: dict[str, jax.Array], count: int) -> dict[str, np.ndarray]:

@@ -32,9 +32,7 @@ def ensure_examples(workdir: epath.PathLike, examples: Examples) -> str:
     )
   parallel.barrier(f'examples {examples.dataset} {examples.split}')
   return (
-    store.Store(workdir)
-    .examples(examples.dataset, examples.split)
-    .ids_hash
+    store.Store(workdir).examples(examples.dataset, examples.split).ids_hash
   )
 
 
@@ -73,7 +71,9 @@ def predict(
     DataError: a label outside the classes the logits have.
   """
   shapes = jax.eval_shape(
-    forward, variables, examples.fetch(np.arange(min(1, len(examples))))['image']
+    forward,
+    variables,
+    examples.fetch(np.arange(min(1, len(examples))))['image'],
   )
   classes = shapes['logits'].shape[-1]
   if classes != len(examples.class_names):
@@ -86,7 +86,7 @@ def predict(
     dataset=examples.dataset,
     split=examples.split,
     model=name,
-    token=jax.process_count() > 1 and _shared_token() or '',
+    token=_shared_token() if jax.process_count() > 1 else '',
     primary=parallel.is_primary(),
     replace=replace,
   )

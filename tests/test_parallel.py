@@ -16,13 +16,9 @@ def double(constant, batch):
 @pytest.mark.parametrize('batch_size', [1, 4, 6, 32])
 def test_map_batches_gives_each_row_once_in_order(rows, batch_size):
   values = np.arange(rows * 2, dtype=np.float32).reshape(rows, 2)
-  batches = [
-    values[i : i + batch_size] for i in range(0, rows, batch_size)
-  ]
+  batches = [values[i : i + batch_size] for i in range(0, rows, batch_size)]
   outputs = list(
-    parallel.map_batches(
-      double, jnp.float32(2), batches, batch_size=batch_size
-    )
+    parallel.map_batches(double, jnp.float32(2), batches, batch_size=batch_size)
   )
   assert [len(o['out']) for o in outputs] == [len(b) for b in batches]
   np.testing.assert_array_equal(

@@ -63,7 +63,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _command(name: str) -> ModuleType:
-  return importlib.import_module(COMMANDS[lookup.check('command', name, COMMANDS)])
+  return importlib.import_module(
+    COMMANDS[lookup.check('command', name, COMMANDS)]
+  )
 
 
 def _parse(name: str, module: ModuleType, argv: list[str]) -> flags.FlagValues:

@@ -114,7 +114,9 @@ def store_request(
     'base': base,
     'models': models,
     'pairs': 'all',
-    'options': {k: v for k, v in settings.items() if k not in ('split', 'pairs')},
+    'options': {
+      k: v for k, v in settings.items() if k not in ('split', 'pairs')
+    },
   }
 
 
@@ -126,8 +128,7 @@ def draw(path: epath.Path, names: Sequence[str] | None = None) -> list[str]:
     names: of figures; None for those of the study's config, or all.
   """
   return [
-    str(file)
-    for file in figures.save(path, names or _configured_figures(path))
+    str(file) for file in figures.save(path, names or _configured_figures(path))
   ]
 
 

@@ -120,7 +120,9 @@ def training_hash(study: Settings, name: str, dataset: str) -> str:
   )
 
 
-def prediction_hash(study: Settings, name: str, dataset: str, split: str) -> str:
+def prediction_hash(
+  study: Settings, name: str, dataset: str, split: str
+) -> str:
   """Identifies all that a model's predictions depend on."""
   return files.digest(
     [training_hash(study, name, dataset), study['data']['splits'][split]]

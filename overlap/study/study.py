@@ -65,7 +65,5 @@ class Study:
     if model is not None:
       order = [lookup.check('model of this study', model, order)]
     return [
-      name
-      for name in order
-      if self.config['models'][name]['source'] == 'train'
+      name for name in order if self.config['models'][name]['source'] == 'train'
     ]

@@ -13,8 +13,9 @@ from overlap import errors
 # the loop's to say.
 for _name in ('absl', 'orbax'):
   std_logging.getLogger(_name).addFilter(
-    lambda record: 'orbax' not in record.pathname
-    or record.levelno >= std_logging.WARNING
+    lambda record: (
+      'orbax' not in record.pathname or record.levelno >= std_logging.WARNING
+    )
   )
 
 

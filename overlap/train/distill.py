@@ -5,13 +5,16 @@ the teacher with its other head; any other student learns both with its only
 one.
 """
 
+import functools
 from typing import Any
 
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
 from overlap import errors, lookup
 from overlap.data import augment
+from overlap.inference import Input
 from overlap.train import losses, step, supervised
 from overlap.train.task import Task, run_phase
 
@@ -28,40 +31,57 @@ def train(task: Task, variables: Any) -> Any:
     raise errors.UsageError(
       f"config.models.{task.name}.distill.teacher must name a model, got ''."
     )
-  constants = {'teacher': task.teacher.variables}
-  settings = task.settings['train']
-  return run_phase(
-    task, 'train', variables, make_loss(task), settings, constants
-  )
-
-
-def make_loss(task: Task) -> step.Loss:
-  """The loss of one step: (1 - weight)·labels + weight·teacher."""
   settings, distill = task.settings['train'], task.settings['distill']
-  lookup.check('kind of distillation', distill['kind'], KINDS)
-  transform = augment.build(settings['augment'])
-  weight = distill['weight']
+  loss = make_loss(
+    task.model,
+    task.model_input,
+    task.teacher.model,
+    task.teacher.model_input,
+    policy=settings['augment'],
+    label_smoothing=settings['label_smoothing'],
+    kind=distill['kind'],
+    weight=distill['weight'],
+    temperature=distill['temperature'],
+  )
+  constants = {'teacher': task.teacher.variables}
+  return run_phase(task, 'train', variables, loss, settings, constants)
+
+
+@functools.cache
+def make_loss(
+  model: nn.Module,
+  model_input: Input,
+  teacher: nn.Module,
+  teacher_input: Input,
+  *,
+  policy: str,
+  label_smoothing: float,
+  kind: str,
+  weight: float,
+  temperature: float,
+) -> step.Loss:
+  """The loss of one step: (1 - weight)·labels + weight·teacher."""
+  lookup.check('kind of distillation', kind, KINDS)
+  transform = augment.build(policy)
 
   def loss(params, batch_stats, constants, batch, key):
     augment_key, dropout_key = jax.random.split(key)
-    images = transform(augment_key, supervised.prepare(task, batch['image']))
-    taught = _teach(task, constants['teacher'], images)
-    logits, updates = supervised.apply_train(
-      task, params, batch_stats, images, dropout_key
+    images = transform(
+      augment_key, supervised.prepare(model_input, batch['image'])
+    )
+    taught = _teach(teacher, teacher_input, constants['teacher'], images)
+    (logits, _), updates = supervised.apply_train(
+      model, model_input, params, batch_stats, images, dropout_key
     )
     heads = updates.get('heads', {})
     by_labels = losses.cross_entropy(
-      heads['class'][0] if heads else logits,
-      batch['label'],
-      settings['label_smoothing'],
+      heads['class'][0] if heads else logits, batch['label'], label_smoothing
     )
     student = heads['distillation'][0] if heads else logits
-    if distill['kind'] == 'hard':
+    if kind == 'hard':
       by_teacher = losses.cross_entropy(student, jnp.argmax(taught, axis=-1))
     else:
-      by_teacher = losses.soft_cross_entropy(
-        student, taught, distill['temperature']
-      )
+      by_teacher = losses.soft_cross_entropy(student, taught, temperature)
     return jnp.mean((1 - weight) * by_labels + weight * by_teacher), step.Aux(
       updates.get('batch_stats', {}),
       {
@@ -73,19 +93,20 @@ def make_loss(task: Task) -> step.Loss:
   return loss
 
 
-def _teach(task: Task, variables: Any, images: jax.Array) -> jax.Array:
+def _teach(
+  teacher: nn.Module,
+  teacher_input: Input,
+  variables: Any,
+  images: jax.Array,
+) -> jax.Array:
   """The teacher's logits on the student's augmented images."""
-  teacher = task.teacher
-  assert teacher is not None
   images = augment.resize(
-    augment.match_channels(images, channels=teacher.model_input.channels),
-    size=teacher.model_input.size,
+    augment.match_channels(images, channels=teacher_input.channels),
+    size=teacher_input.size,
   )
-  logits, _ = teacher.model.apply(
+  logits, _ = teacher.apply(
     variables,
-    augment.normalise(
-      images, mean=teacher.model_input.mean, std=teacher.model_input.std
-    ),
+    augment.normalise(images, mean=teacher_input.mean, std=teacher_input.std),
     train=False,
   )
   return jax.lax.stop_gradient(logits)

@@ -65,7 +65,9 @@ def fit(
   folder = epath.Path(folder)
   checkpoints = checkpoint.RunCheckpoints(folder / 'checkpoints')
   with contextlib.closing(checkpoints):
-    state = parallel.replicate(step.create_state(params, batch_stats, optimizer))
+    state = parallel.replicate(
+      step.create_state(params, batch_stats, optimizer)
+    )
     state = checkpoints.restore(state)
     start = int(state.step)
     if start:

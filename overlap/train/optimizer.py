@@ -1,5 +1,6 @@
 """Optimisers with warm-up and a cosine schedule, from optax."""
 
+import functools
 from typing import Any
 
 import jax
@@ -10,6 +11,8 @@ from overlap import errors, lookup
 OPTIMIZERS = ('sgd', 'adamw')
 
 
+# Cached, so that models that differ in their seed share a compiled step.
+@functools.cache
 def build(
   name: str,
   *,
@@ -53,9 +56,7 @@ def build(
       optax.sgd(schedule, momentum=momentum, nesterov=True),
     ]
   else:
-    steps = [
-      optax.adamw(schedule, weight_decay=weight_decay, mask=_is_kernel)
-    ]
+    steps = [optax.adamw(schedule, weight_decay=weight_decay, mask=_is_kernel)]
   if clip_norm:
     steps.insert(0, optax.clip_by_global_norm(clip_norm))
   return optax.chain(*steps)

@@ -5,6 +5,7 @@ L-BFGS on the frozen features (`head.fit='lbfgs'`), or by fine-tuning the
 whole network for `train.total_steps`.
 """
 
+import functools
 from typing import Any
 
 import flax.linen as nn
@@ -12,6 +13,7 @@ import jax
 import jax.numpy as jnp
 
 from overlap.data import augment
+from overlap.inference import Input
 from overlap.train import losses, step, supervised
 from overlap.train.task import Task, run_phase
 
@@ -49,9 +51,14 @@ def train(task: Task, variables: Any) -> Any:
     },
     'batch_stats': variables.get('batch_stats', {}),
   }
-  end = run_phase(
-    task, 'pretrain', start, make_loss(task, projection), settings
+  loss = make_loss(
+    task.model,
+    task.model_input,
+    projection,
+    policy=settings['augment'],
+    temperature=settings['temperature'],
   )
+  end = run_phase(task, 'pretrain', start, loss, settings)
   encoder = dict(end['params']['encoder'])
   # Weight decay shrank the unused classifier; fine-tuning starts afresh.
   encoder['head'] = variables['params']['head']
@@ -60,32 +67,37 @@ def train(task: Task, variables: Any) -> Any:
   )
 
 
-def make_loss(task: Task, projection: Projection) -> step.Loss:
+@functools.cache
+def make_loss(
+  model: nn.Module,
+  model_input: Input,
+  projection: Projection,
+  *,
+  policy: str,
+  temperature: float,
+) -> step.Loss:
   """The loss of one step: NT-Xent between two views of each image."""
-  settings = task.settings['simclr']
-  transform = augment.build(settings['augment'])
+  transform = augment.build(policy)
 
   def loss(params, batch_stats, constants, batch, key):
     del constants
     first_key, second_key, dropout_key = jax.random.split(key, 3)
-    images = supervised.prepare(task, batch['image'])
-    # Interleaved, so that each device normalises both views of its examples.
+    images = supervised.prepare(model_input, batch['image'])
+    # Interleaved, so that each device holds both views of its examples.
     views = jnp.stack(
       [transform(first_key, images), transform(second_key, images)], axis=1
     )
-    views = views.reshape(-1, *images.shape[1:])
-    (_, features), updates = task.model.apply(
-      {'params': params['encoder'], 'batch_stats': batch_stats},
-      augment.normalise(
-        views, mean=task.model_input.mean, std=task.model_input.std
-      ),
-      train=True,
-      mutable=['batch_stats', 'heads'],
-      rngs={'dropout': dropout_key},
+    (_, features), updates = supervised.apply_train(
+      model,
+      model_input,
+      params['encoder'],
+      batch_stats,
+      views.reshape(-1, *images.shape[1:]),
+      dropout_key,
     )
     projected = projection.apply({'params': params['projection']}, features)
     value = jnp.mean(
-      losses.nt_xent(projected[0::2], projected[1::2], settings['temperature'])
+      losses.nt_xent(projected[0::2], projected[1::2], temperature)
     )
     return value, step.Aux(updates.get('batch_stats', {}), {})
 

@@ -64,7 +64,7 @@ def train_step(
   updates, opt_state = optimizer.update(grads, state.opt_state, state.params)
   metrics = aux.metrics | {
     'loss': value,
-    'grad_norm': optax.global_norm(grads),
+    'grad_norm': optax.tree.norm(grads),
   }
   return TrainState(
     step=state.step + 1,

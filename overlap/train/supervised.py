@@ -1,11 +1,14 @@
 """Supervised training: cross-entropy on labels."""
 
+import functools
 from typing import Any
 
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
 from overlap.data import augment
+from overlap.inference import Input
 from overlap.train import losses, step
 from overlap.train.task import Task, run_phase
 
@@ -15,23 +18,32 @@ def train(task: Task, variables: Any) -> Any:
   settings = task.settings['train']
   if not settings['total_steps']:
     return variables
-  return run_phase(task, 'train', variables, make_loss(task), settings)
+  loss = make_loss(
+    task.model,
+    task.model_input,
+    policy=settings['augment'],
+    label_smoothing=settings['label_smoothing'],
+  )
+  return run_phase(task, 'train', variables, loss, settings)
 
 
-def make_loss(task: Task) -> step.Loss:
+# Cached, so that models that differ in their seed share a compiled step.
+@functools.cache
+def make_loss(
+  model: nn.Module, model_input: Input, *, policy: str, label_smoothing: float
+) -> step.Loss:
   """The loss of one step: augment, apply, cross-entropy."""
-  settings = task.settings['train']
-  transform = augment.build(settings['augment'])
+  transform = augment.build(policy)
 
   def loss(params, batch_stats, constants, batch, key):
     del constants
     augment_key, dropout_key = jax.random.split(key)
-    images = transform(augment_key, prepare(task, batch['image']))
-    logits, updates = apply_train(
-      task, params, batch_stats, images, dropout_key
+    images = transform(augment_key, prepare(model_input, batch['image']))
+    (logits, _), updates = apply_train(
+      model, model_input, params, batch_stats, images, dropout_key
     )
     value = jnp.mean(
-      losses.cross_entropy(logits, batch['label'], settings['label_smoothing'])
+      losses.cross_entropy(logits, batch['label'], label_smoothing)
     )
     return value, step.Aux(
       updates.get('batch_stats', {}),
@@ -41,32 +53,34 @@ def make_loss(task: Task) -> step.Loss:
   return loss
 
 
-def prepare(task: Task, images: jax.Array) -> jax.Array:
+def prepare(model_input: Input, images: jax.Array) -> jax.Array:
   """uint8 images as the augmentations take them, in [0, 1]."""
   return augment.resize(
-    augment.to_float(images, channels=task.model_input.channels),
-    size=task.model_input.size,
+    augment.to_float(images, channels=model_input.channels),
+    size=model_input.size,
   )
 
 
 def apply_train(
-  task: Task,
+  model: nn.Module,
+  model_input: Input,
   params: Any,
   batch_stats: Any,
   images: jax.Array,
   dropout_key: jax.Array,
-) -> tuple[jax.Array, Any]:
-  """Logits in training mode, and the collections that changed."""
-  (logits, _), updates = task.model.apply(
+) -> tuple[tuple[jax.Array, jax.Array], Any]:
+  """Applies in training mode to images in [0, 1].
+
+  Returns:
+    (logits, features), and the collections that changed.
+  """
+  return model.apply(
     {'params': params, 'batch_stats': batch_stats},
-    augment.normalise(
-      images, mean=task.model_input.mean, std=task.model_input.std
-    ),
+    augment.normalise(images, mean=model_input.mean, std=model_input.std),
     train=True,
     mutable=['batch_stats', 'heads'],
     rngs={'dropout': dropout_key},
   )
-  return logits, updates
 
 
 def accuracy(logits: jax.Array, labels: jax.Array) -> jax.Array:

@@ -1,7 +1,10 @@
 """One model from its settings to its variables."""
 
+import functools
+from collections.abc import Callable
 from typing import Any
 
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -50,9 +53,7 @@ def initial_variables(task: Task) -> Any:
   out where the head is fitted or trained here.
   """
   settings = task.settings
-  variables = jax.device_get(
-    jax.jit(_init(task))(jax.random.key(settings['seed']))
-  )
+  variables = jax.device_get(_init(task)(jax.random.key(settings['seed'])))
   path = settings['init']['checkpoint']
   if not path:
     return variables
@@ -125,14 +126,19 @@ def accuracy(task: Task, variables: Any, examples: Examples) -> float:
   return right / len(examples)
 
 
-def _init(task: Task):
-  shape = task.model_input.shape()
+@functools.cache
+def _init_function(model: nn.Module, shape: tuple[int, ...]) -> Callable:
+  """Returns the jitted `key -> variables`."""
 
   def init(key):
-    variables = task.model.init({'params': key}, jnp.zeros(shape), train=False)
+    variables = model.init({'params': key}, jnp.zeros(shape), train=False)
     return {
       'params': variables['params'],
       'batch_stats': variables.get('batch_stats', {}),
     }
 
-  return init
+  return jax.jit(init)
+
+
+def _init(task: Task) -> Callable:
+  return _init_function(task.model, task.model_input.shape())

@@ -63,10 +63,7 @@ def naive_nt_xent(first, second, temperature):
     return -np.log(cosines[j] / others)
 
   return np.array(
-    [
-      (anchor(i, i + count) + anchor(i + count, i)) / 2
-      for i in range(count)
-    ]
+    [(anchor(i, i + count) + anchor(i + count, i)) / 2 for i in range(count)]
   )
 
 
@@ -80,7 +77,7 @@ def test_nt_xent_equals_the_definition(examples):
 
 
 def test_nt_xent_has_finite_gradients_at_zero_features():
-  grads = jax.grad(
-    lambda x: jnp.mean(losses.nt_xent(x, x + 0.0, 0.5))
-  )(jnp.ones((3, 4)))
+  grads = jax.grad(lambda x: jnp.mean(losses.nt_xent(x, x + 0.0, 0.5)))(
+    jnp.ones((3, 4))
+  )
   assert np.all(np.isfinite(grads))

