@@ -1,0 +1,106 @@
+"""Data: sources with a stable id for every example, and batches of them.
+
+`load_examples` opens a split; `pipeline` makes batches of it.
+"""
+
+import os
+
+from absl import logging
+
+from overlap import errors, lookup
+from overlap.data import splits, views
+from overlap.data.examples import ArrayExamples, Examples
+from overlap.data.source import Source
+
+# 'KIND' or 'KIND:NAME' -> where the source is.
+SOURCES = {
+  'cifar10': 'overlap.data.cifar10:SOURCE',
+  'fashion_mnist': 'overlap.data.fashion_mnist:SOURCE',
+  'idx': 'overlap.data.idx:SOURCE',
+  'image_folder': 'overlap.data.image_folder:SOURCE',
+  'mnist_5k': 'overlap.data.mnist_5k:SOURCE',
+  'tfds': 'overlap.data.tfds_source:SOURCE',
+}
+# Splits whose decoded images take no more than this stay in memory, bytes.
+CACHE_BYTES = 2**29
+
+__all__ = ['SOURCES', 'ArrayExamples', 'Examples', 'load_examples', 'obtain']
+
+
+def load_examples(
+  *,
+  dataset: str,
+  split: str,
+  spec: str,
+  data_dir: str,
+  image_size: int = 0,
+  channels: int = 0,
+) -> Examples:
+  """Opens a split of a data set, fetching the data if need be.
+
+  Args:
+    dataset: a key of `SOURCES`, followed by ':NAME' for 'tfds:NAME[/CONFIG]'
+      and, below data_dir, for 'image_folder:NAME' and 'idx:NAME'.
+    split: our name for it.
+    spec: which of the source's examples it holds, such as 'train[10%:]': see
+      `overlap.data.splits`.
+    data_dir: folder of the data; '' is 'data'.
+    image_size: S, 0 for the source's own: see `overlap.data.images.decode`.
+    channels: 1 or 3, 0 for the source's own.
+
+  Raises:
+    DataError: the data can't be had, or are faulty.
+    UsageError: no such data set, split, slice or number of channels.
+  """
+  expression = splits.parse(spec)
+  examples = _source(dataset).load(
+    dataset=dataset, split=expression.name, data_dir=_folder(data_dir),
+    image_size=image_size, channels=channels,
+  )  # fmt: skip
+  if channels not in (0, examples.channels):
+    raise errors.UsageError(
+      f'{dataset} has images of {examples.channels} channels, got '
+      f'channels={channels}; choices: 0, {examples.channels}.'
+    )
+  examples.split = split
+  if not expression.is_whole:
+    examples = views.Selected(examples, expression.positions(examples.ids))
+  if image_size not in (0, examples.image_size):
+    examples = views.Resized(examples, image_size)
+  if not examples.in_memory and views.num_bytes(examples) <= CACHE_BYTES:
+    examples = views.Cached(examples)
+  return examples
+
+
+def obtain(dataset: str, *, data_dir: str, fallback: str = '') -> str:
+  """Makes sure that a data set can be loaded, fetching it if need be.
+
+  Args:
+    dataset: as for `load_examples`.
+    data_dir: folder of the data; '' is 'data'.
+    fallback: a data set to take, with a line in the log, where `dataset`
+      can't be had; '' for none.
+
+  Returns:
+    `dataset`, or `fallback`.
+
+  Raises:
+    DataError: it can't be had, nor can `fallback`.
+    UsageError: no such data set.
+  """
+  try:
+    _source(dataset).obtain(dataset=dataset, data_dir=_folder(data_dir))
+  except errors.DataError as e:
+    if not fallback:
+      raise
+    logging.warning('%s takes the place of %s: %s', fallback, dataset, e)
+    return obtain(fallback, data_dir=data_dir)
+  return dataset
+
+
+def _source(dataset: str) -> Source:
+  return lookup.lookup('dataset', dataset.partition(':')[0], SOURCES)
+
+
+def _folder(data_dir: str) -> str:
+  return os.path.expanduser(data_dir or 'data')

@@ -1,0 +1,46 @@
+"""Preprocessing and augmentation of batches of images on the device.
+
+`to_float`, `resize`, an augmentation built by `build`, then `normalise`; for
+evaluation `preprocess`. All are pure and made for use inside `jax.jit`, the
+batch whole or sharded by example.
+"""
+
+from overlap.data.augment.blur import random_blur
+from overlap.data.augment.color import color_jitter, grayscale
+from overlap.data.augment.geometry import (
+  random_crop,
+  random_flip,
+  random_resized_crop,
+)
+from overlap.data.augment.policy import OPERATIONS, Augment, build
+from overlap.data.augment.preprocess import (
+  luma,
+  match_channels,
+  normalise,
+  preprocess,
+  resize,
+  to_float,
+)
+from overlap.data.augment.rand_augment import randaugment
+from overlap.data.augment.simclr import simclr_view, simclr_views
+
+__all__ = [
+  'OPERATIONS',
+  'Augment',
+  'build',
+  'color_jitter',
+  'grayscale',
+  'luma',
+  'match_channels',
+  'normalise',
+  'preprocess',
+  'randaugment',
+  'random_blur',
+  'random_crop',
+  'random_flip',
+  'random_resized_crop',
+  'resize',
+  'simclr_view',
+  'simclr_views',
+  'to_float',
+]

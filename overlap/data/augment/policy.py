@@ -1,0 +1,190 @@
+"""Augmentation policies written as text: 'crop(4)|flip'.
+
+Operations stand in the order in which they are applied, with their arguments
+by position or by name, as in `randaugment(2, magnitude=9)`; a pair is
+written `(0.2, 1)`. The table `OPERATIONS` names the function of each; its
+keyword-only parameters are the arguments.
+"""
+
+import ast
+import functools
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from overlap import errors, lookup
+from overlap.data.augment import draws
+
+_HERE = 'overlap.data.augment'
+OPERATIONS = {
+  'none': f'{_HERE}.policy:identity',
+  'crop': f'{_HERE}.geometry:random_crop',
+  'flip': f'{_HERE}.geometry:random_flip',
+  'resized_crop': f'{_HERE}.geometry:random_resized_crop',
+  'color_jitter': f'{_HERE}.color:color_jitter',
+  'grayscale': f'{_HERE}.color:grayscale',
+  'blur': f'{_HERE}.blur:random_blur',
+  'randaugment': f'{_HERE}.rand_augment:randaugment',
+  'simclr': f'{_HERE}.simclr:simclr_view',
+}
+
+Augment = Callable[[jax.Array, jax.Array], jax.Array]
+
+
+def identity(key: jax.Array, images: jax.Array) -> jax.Array:
+  """The images as they are."""
+  del key
+  return images
+
+
+# Cached, so that the same text is the same function to `jax.jit`.
+@functools.cache
+def build(spec: str) -> Augment:
+  """Returns the function of a policy.
+
+  Args:
+    spec: operations joined by '|', like 'crop(4)|flip', 'none',
+      'flip|randaugment(2, 9)', 'simclr(strength=0.5)'.
+
+  Returns:
+    A pure function `(key, images) -> images`, images float32 `[batch,
+    height, width, 1 or 3]` in [0, 1]. Example i's result depends on the key,
+    on i and on its own image alone.
+
+  Raises:
+    UsageError: text that is no policy, an unknown operation, an argument
+      that is missing, unknown, of the wrong type or out of range.
+  """
+  steps = [_step(node, spec) for node in _operations(spec)]
+
+  def augment(key: jax.Array, images: jax.Array) -> jax.Array:
+    draws.check_images(images)
+    for place, step in enumerate(steps):
+      images = step(jax.random.fold_in(key, place), images)
+    return images
+
+  # Tracing runs every operation's own checks now, rather than in training.
+  jax.eval_shape(
+    augment,
+    jax.eval_shape(lambda: jax.random.key(0)),
+    jax.ShapeDtypeStruct((1, 256, 256, 3), jnp.float32),
+  )
+  return augment
+
+
+def _operations(spec: str) -> list[ast.expr]:
+  """The operations' syntax trees, in order."""
+  try:
+    tree = ast.parse(spec.strip(), mode='eval').body
+  except (SyntaxError, ValueError, RecursionError, MemoryError) as e:
+    raise _no_policy(spec) from e
+  nodes = []
+  while isinstance(tree, ast.BinOp) and isinstance(tree.op, ast.BitOr):
+    nodes.append(tree.right)
+    tree = tree.left
+  return [tree, *reversed(nodes)]
+
+
+def _step(node: ast.expr, spec: str) -> Augment:
+  """One operation with its arguments bound."""
+  positional: list[Any] = []
+  named: dict[str, Any] = {}
+  if isinstance(node, ast.Call):
+    positional = [_value(arg, spec) for arg in node.args]
+    named = {k.arg or '': _value(k.value, spec) for k in node.keywords}
+    node = node.func
+  if not isinstance(node, ast.Name) or '' in named:
+    raise _no_policy(spec)
+  operation = lookup.lookup('augmentation', node.id, OPERATIONS)
+  return functools.partial(
+    operation, **_bind(node.id, operation, positional, named)
+  )
+
+
+def _value(node: ast.expr, spec: str) -> Any:
+  """A number, a string, or a tuple of them; nothing else is looked at."""
+  if isinstance(node, ast.Tuple):
+    return tuple(_value(item, spec) for item in node.elts)
+  if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
+    value = _value(node.operand, spec)
+    if isinstance(value, int | float):
+      return -value
+  if isinstance(node, ast.Constant) and type(node.value) in (int, float, str):
+    return node.value
+  raise _no_policy(spec)
+
+
+def _bind(
+  name: str, operation: Augment, positional: list[Any], named: dict[str, Any]
+) -> dict[str, Any]:
+  """Arguments by name, checked against the operation's parameters."""
+  parameters = {
+    p.name: p
+    for p in inspect.signature(operation).parameters.values()
+    if p.kind is p.KEYWORD_ONLY
+  }
+  if len(positional) > len(parameters):
+    raise errors.UsageError(
+      f'{name} takes at most {len(parameters)} arguments '
+      f'({_described(parameters)}), got {len(positional)}.'
+    )
+  bound = dict(zip(parameters, positional))
+  for key, value in named.items():
+    lookup.check(f'argument of {name}', key, parameters)
+    if key in bound:
+      raise errors.UsageError(f'{name} got its argument {key!r} twice.')
+    bound[key] = value
+  for key, value in bound.items():
+    _check_type(name, key, value, parameters[key].annotation)
+  missing = [
+    key
+    for key, p in parameters.items()
+    if p.default is p.empty and key not in bound
+  ]
+  if missing:
+    raise errors.UsageError(
+      f'{name} must be given {", ".join(missing)}; it takes '
+      f'{_described(parameters)}.'
+    )
+  return bound
+
+
+def _check_type(name: str, key: str, value: Any, wanted: Any) -> None:
+  if wanted is float:
+    right = isinstance(value, int | float)
+  elif wanted in (int, str):
+    right = isinstance(value, wanted)
+  else:
+    right = (
+      isinstance(value, tuple)
+      and len(value) == 2
+      and all(isinstance(item, int | float) for item in value)
+    )
+  if not right:
+    raise errors.UsageError(
+      f'{key} of {name} must be {_type_name(wanted)}, got {value!r}.'
+    )
+
+
+def _type_name(wanted: Any) -> str:
+  names = {float: 'a number', int: 'a whole number', str: 'a string'}
+  return names.get(wanted, 'a pair of numbers')
+
+
+def _described(parameters: Mapping[str, inspect.Parameter]) -> str:
+  return (
+    ', '.join(
+      f'{key}: {_type_name(p.annotation)}' for key, p in parameters.items()
+    )
+    or 'none'
+  )
+
+
+def _no_policy(spec: str) -> errors.UsageError:
+  return errors.UsageError(
+    "An augmentation policy must be operations joined by '|', like "
+    f"'crop(4)|flip', got {spec!r}. Operations: {', '.join(OPERATIONS)}."
+  )

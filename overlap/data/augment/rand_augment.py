@@ -1,0 +1,140 @@
+"""RandAugment (Cubuk et al. 2020): operations at random, one magnitude.
+
+A layer costs one warp and one pass over the values whatever was drawn: every
+geometric operation is an affine matrix (the identity for the others), and of
+the operations on values the wanted one is selected.
+"""
+
+import jax
+import jax.numpy as jnp
+
+from overlap.data.augment import color, draws, geometry
+
+OPERATIONS = (
+  'identity', 'rotate', 'shear_x', 'shear_y', 'translate_x', 'translate_y',
+  'brightness', 'color', 'contrast', 'sharpness', 'autocontrast', 'equalize',
+  'posterize', 'solarize',
+)  # fmt: skip
+_CODE = {name: code for code, name in enumerate(OPERATIONS)}
+# At magnitude 10, as in AutoAugment (Cubuk et al. 2019, table 6).
+_ROTATE_DEGREES = 30.0
+_SHEAR = 0.3
+_TRANSLATE = 0.45
+_ENHANCE = 0.9
+_POSTERIZE_BITS = 4
+_MAX_MAGNITUDE = 30
+
+
+def randaugment(
+  key: jax.Array,
+  images: jax.Array,
+  *,
+  layers: int = 2,
+  magnitude: float = 9.0,
+  fill: float = 0.5,
+) -> jax.Array:
+  """Applies `layers` operations, drawn for each image, to each image.
+
+  Every operation grows stronger with the magnitude, where the original's
+  enhancing operations do nothing in the middle of the scale; rotations,
+  shears and translations go either way, and so do the four that enhance.
+  On grey images the operation 'color' does nothing.
+
+  Args:
+    key: one key for the batch.
+    images: float32 `[batch, height, width, 1 or 3]` in [0, 1].
+    layers: the paper's N.
+    magnitude: the paper's M, on the scale on which AutoAugment's strongest
+      is 10; up to 30.
+    fill: the value of what a warp brings in from outside.
+
+  Raises:
+    UsageError: an argument out of range.
+  """
+  draws.check_range('layers', layers, 1)
+  draws.check_range('magnitude', magnitude, 0, _MAX_MAGNITUDE)
+  draws.check_range('fill', fill, 0, 1)
+  drawn = draws.uniform(key, images.shape[0], 2 * layers)
+  for layer in range(layers):
+    code = draws.index(drawn[2 * layer], len(OPERATIONS))
+    sign = jnp.where(drawn[2 * layer + 1] < 0.5, -1.0, 1.0)
+    images = apply_operation(
+      images, code, sign, strength=magnitude / 10, fill=fill
+    )
+  return images
+
+
+def apply_operation(
+  images: jax.Array,
+  code: jax.Array,
+  sign: jax.Array,
+  *,
+  strength: float,
+  fill: float,
+) -> jax.Array:
+  """One operation an image.
+
+  Args:
+    images: float32 `[batch, height, width, 1 or 3]` in [0, 1].
+    code: int32 `[batch, 1, 1, 1]`, places in `OPERATIONS`.
+    sign: -1 or 1, `[batch, 1, 1, 1]`.
+    strength: magnitude / 10.
+    fill: the value of what a warp brings in from outside.
+  """
+  _, height, width, _ = images.shape
+  matrices = _matrices(
+    code[:, 0, 0, 0], sign[:, 0, 0, 0] * strength, height, width
+  )
+  images = geometry.warp(images, matrices, fill=fill)
+  changed = _enhance(
+    images, code, jnp.maximum(1 + sign * _ENHANCE * strength, 0)
+  )
+  bits = max(1, 8 - round(_POSTERIZE_BITS * strength))
+  for name, result in (
+    ('autocontrast', color.autocontrast(images)),
+    ('equalize', color.equalize(images)),
+    ('posterize', color.posterize(images, bits)),
+    ('solarize', color.solarize(images, max(0.0, 1 - strength))),
+  ):
+    changed = jnp.where(code == _CODE[name], result, changed)
+  return changed
+
+
+def _enhance(
+  images: jax.Array, code: jax.Array, factor: jax.Array
+) -> jax.Array:
+  """Brightness, colour, contrast and sharpness; the images otherwise."""
+  other = images
+  for name, source in (
+    ('brightness', jnp.zeros_like(images)),
+    ('color', color.luma(images)),
+    ('contrast', color.mean_luma(images)),
+    ('sharpness', color.smooth(images)),
+  ):
+    other = jnp.where(code == _CODE[name], source, other)
+  return color.blend(other, images, factor)
+
+
+def _matrices(
+  code: jax.Array, amount: jax.Array, height: int, width: int
+) -> jax.Array:
+  """Matrices for `geometry.warp` `[batch, 2, 3]`, for codes `[batch]`.
+
+  Shears keep the top row and the left column in place, as the original's.
+  """
+
+  def of(name, value):
+    return jnp.where(code == _CODE[name], value * amount, 0.0)
+
+  angle = of('rotate', jnp.deg2rad(_ROTATE_DEGREES))
+  shear_x, shear_y = of('shear_x', _SHEAR), of('shear_y', _SHEAR)
+  cosine, sine = jnp.cos(angle), jnp.sin(angle)
+  down = of('translate_y', _TRANSLATE * height) + shear_y * width / 2
+  right = of('translate_x', _TRANSLATE * width) + shear_x * height / 2
+  return jnp.stack(
+    [
+      jnp.stack([cosine, shear_y - sine, down], axis=1),
+      jnp.stack([shear_x + sine, cosine, right], axis=1),
+    ],
+    axis=1,
+  )

@@ -1,0 +1,181 @@
+"""One named split of one data set: random access, an id for every example."""
+
+import abc
+import functools
+from collections.abc import Sequence
+
+import numpy as np
+
+from overlap import errors
+
+# Labels are read this many at a time where the source has to read records.
+_LABEL_CHUNK = 4096
+
+
+class Examples(abc.ABC):
+  """Random access to the M examples of a split.
+
+  A source implements `read`; `fetch` and `labels` check what it read. Both
+  may be called from several threads at once.
+
+  Attributes:
+    dataset: name in the store, e.g. 'fashion_mnist'.
+    split: our name of the split: 'train', 'heldout', 'test' or another.
+    ids: [M] unicode, unique. An id depends neither on the order of the
+      examples nor on the slice that was taken.
+    class_names: C names; labels are positions in it.
+    channels: 1 or 3.
+    image_size: S; images come out as [S, S, channels].
+    in_memory: reading is no more than indexing.
+  """
+
+  in_memory = False
+
+  def __init__(
+    self,
+    *,
+    dataset: str,
+    split: str,
+    ids: np.ndarray | Sequence[str],
+    class_names: Sequence[str],
+    channels: int,
+    image_size: int,
+  ):
+    """Checks the ids.
+
+    Raises:
+      DataError: two examples share an id.
+    """
+    self.dataset = dataset
+    self.split = split
+    self.ids = np.asarray(ids, dtype=np.str_)
+    self.class_names = tuple(class_names)
+    self.channels = channels
+    self.image_size = image_size
+    check_unique(self.ids, f'{dataset}, split {split!r}')
+
+  def __len__(self) -> int:
+    return len(self.ids)
+
+  @abc.abstractmethod
+  def read(self, indices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Returns images uint8 [B, S, S, channels] and labels [B], unchecked."""
+
+  def read_labels(self, indices: np.ndarray) -> np.ndarray:
+    """Returns labels [B], unchecked; overridden where that is cheaper."""
+    return self.read(indices)[1]
+
+  def fetch(self, indices: np.ndarray | Sequence[int]) -> dict[str, np.ndarray]:
+    """Reads examples, in the order asked for and as often as asked for.
+
+    Args:
+      indices: [B] integers in [0, M).
+
+    Returns:
+      {'image': uint8 [B, S, S, channels], 'label': int32 [B]}.
+
+    Raises:
+      DataError: an image can't be had, or a label lies outside the classes.
+      IndexError: an index lies outside [0, M).
+    """
+    indices = np.asarray(indices, dtype=np.int64).reshape(-1)
+    # NumPy would take -1 for the last example.
+    if indices.size and not 0 <= indices.min() <= indices.max() < len(self):
+      raise IndexError(f'indices must lie in [0, {len(self)}), got {indices}')
+    images, labels = self.read(indices)
+    return {'image': images, 'label': self._checked(labels, indices)}
+
+  def labels(self) -> np.ndarray:
+    """Returns all labels, int32 [M]; reads them once where it has to.
+
+    Raises:
+      DataError: a label lies outside the classes.
+    """
+    return self._labels
+
+  @functools.cached_property
+  def _labels(self) -> np.ndarray:
+    everything = np.arange(len(self))
+    starts = range(0, len(self), _LABEL_CHUNK)
+    chunks = [everything[start : start + _LABEL_CHUNK] for start in starts]
+    labels = [np.zeros(0, np.int32), *map(self.read_labels, chunks)]
+    return self._checked(np.concatenate(labels), everything)
+
+  def _checked(self, labels: np.ndarray, indices: np.ndarray) -> np.ndarray:
+    labels = np.asarray(labels)
+    wrong = np.flatnonzero((labels < 0) | (labels >= len(self.class_names)))
+    if wrong.size:
+      raise errors.DataError(
+        f'{self.dataset}: labels must lie in [0, {len(self.class_names)}), got '
+        f'{labels[wrong[0]]} for example {str(self.ids[indices[wrong[0]]])!r}.'
+      )
+    return labels.astype(np.int32)
+
+
+class ArrayExamples(Examples):
+  """A split that lies in memory."""
+
+  in_memory = True
+
+  def __init__(
+    self,
+    *,
+    dataset: str,
+    split: str,
+    images: np.ndarray,
+    labels: np.ndarray,
+    ids: np.ndarray | Sequence[str],
+    class_names: Sequence[str],
+  ):
+    """Takes images uint8 [M, S, S] or [M, S, S, channels] and labels [M].
+
+    Raises:
+      DataError: shapes, types, labels or ids don't fit together.
+    """
+    images = images[..., None] if images.ndim == 3 else images
+    if not len(images) == len(labels) == len(ids):
+      raise errors.DataError(
+        f'{dataset}, split {split!r}: images, labels and ids must be equally '
+        f'many, got {len(images)}, {len(labels)} and {len(ids)}.'
+      )
+    check_images(images, f'{dataset}, split {split!r}')
+    super().__init__(
+      dataset=dataset, split=split, ids=ids, class_names=class_names,
+      channels=images.shape[-1], image_size=images.shape[1],
+    )  # fmt: skip
+    self._images = images
+    self._label_array = np.asarray(labels)
+    self.labels()
+
+  def read(self, indices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    return self._images[indices], self._label_array[indices]
+
+  def read_labels(self, indices: np.ndarray) -> np.ndarray:
+    return self._label_array[indices]
+
+
+def check_unique(ids: np.ndarray, what: str) -> None:
+  """Raises a DataError, which names the first, where ids repeat."""
+  # A set of strings is several times faster than np.unique, which sorts.
+  if len(set(ids.tolist())) == len(ids):
+    return
+  unique, counts = np.unique(ids, return_counts=True)
+  raise errors.DataError(
+    f'{what}: every example must have an id of its own, got '
+    f'{str(unique[counts > 1][0])!r} {counts[counts > 1][0]} times.'
+  )
+
+
+def check_images(images: np.ndarray, what: str) -> None:
+  """Raises a DataError unless images are uint8 [M, S, S, 1 or 3]."""
+  shape = images.shape
+  if (
+    images.dtype != np.uint8
+    or images.ndim != 4
+    or shape[1] != shape[2]
+    or shape[3] not in (1, 3)
+  ):
+    raise errors.DataError(
+      f'{what}: images must be uint8 of shape [examples, size, size, 1 or 3], '
+      f'got {images.dtype} {list(shape)}.'
+    )

@@ -1,0 +1,183 @@
+"""TensorFlow Datasets that are prepared as array_record, without TensorFlow.
+
+Nothing is ever downloaded or prepared here: both need TensorFlow, and without
+a network a download hangs in retries.
+"""
+
+import os
+from typing import Any
+
+import numpy as np
+
+from overlap import errors, lookup
+from overlap.data import images as images_lib
+from overlap.data import source
+from overlap.data.examples import Examples
+
+
+class TfdsExamples(Examples):
+  """A split of a prepared data set with the features 'image' and 'label'.
+
+  Ids are '{split}/{index:08d}', the index counting in the prepared order.
+  """
+
+  def __init__(
+    self,
+    *,
+    dataset: str,
+    builder: Any,
+    split: str,
+    image_size: int = 0,
+    channels: int = 0,
+  ):
+    """Opens a split of `builder`, which reads from files.
+
+    Raises:
+      DataError: not array_record, no image or label, or a faulty file.
+      UsageError: no such split.
+    """
+    import tensorflow_datasets as tfds
+
+    lookup.check('split', split, builder.info.splits)
+    features = _checked_features(dataset, builder.info.features)
+    # Bytes come out, and are decoded as those of every other source.
+    self._records = _open(
+      dataset, builder, split, {'image': tfds.decode.SkipDecoding()}
+    )
+    count = len(self._records)
+    if not count:
+      raise errors.DataError(f'{dataset}: split {split!r} holds no example.')
+    self._what = f'{dataset}, split {split!r}'
+    super().__init__(
+      dataset=dataset, split=split,
+      ids=[f'{split}/{i:08d}' for i in range(count)],
+      class_names=features['label'].names,
+      channels=channels or features['image'].shape[-1],
+      image_size=image_size or self._native_size(features['image'].shape),
+    )  # fmt: skip
+    self._native = not image_size
+
+  def read(self, indices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    records = self._get(indices)
+
+    def make(row: int) -> np.ndarray:
+      return images_lib.decode(
+        records[row]['image'], name=str(self.ids[indices[row]]),
+        image_size=self.image_size, channels=self.channels,
+        native=self._native,
+      )  # fmt: skip
+
+    images = images_lib.stack(
+      make, len(indices), self.image_size, self.channels
+    )
+    return images, np.array([record['label'] for record in records], np.int64)
+
+  def read_labels(self, indices: np.ndarray) -> np.ndarray:
+    return np.array([r['label'] for r in self._get(indices)], np.int64)
+
+  def _get(self, indices: np.ndarray) -> list[dict[str, Any]]:
+    try:
+      records = list(self._records.__getitems__(indices.tolist()))
+      # A truncated file gives records without a value.
+      if any(None in (record['image'], record['label']) for record in records):
+        raise ValueError('an empty record')
+      return records
+    # array_record raises what its C++ side gives: no one class covers it.
+    except Exception as e:
+      raise errors.DataError(
+        f'{self._what}: the prepared files must be readable, got: {e}; delete '
+        'and prepare them anew.'
+      ) from e
+
+  def _native_size(self, shape: tuple[int | None, ...]) -> int:
+    height, width, _ = shape
+    if height and height == width:
+      return height
+    content = self._get(np.zeros(1, np.int64))[0]['image']
+    return images_lib.square_size(content, f'the first of {self._what}')
+
+
+def _open(dataset: str, builder: Any, split: str, decoders: Any) -> Any:
+  try:
+    return builder.as_data_source(split, decoders=decoders)
+  except NotImplementedError as e:
+    folder = builder.data_dir
+    raise errors.DataError(
+      f'{dataset} must be prepared as array_record, which can be read without '
+      f'TensorFlow, got {builder.info.file_format.value} in {folder}; convert '
+      f'it where TensorFlow is installed: `tfds convert_format '
+      f'--dataset_version_dir={folder} --out_file_format=array_record`.'
+    ) from e
+
+
+def _checked_features(dataset: str, features: Any) -> Any:
+  """Returns the features where image and label are as we can use them."""
+  import tensorflow_datasets as tfds
+
+  is_dict = isinstance(features, tfds.features.FeaturesDict)
+  fields = dict(features.items()) if is_dict else {}
+  image, label = fields.get('image'), fields.get('label')
+  if (
+    not isinstance(image, tfds.features.Image)
+    or not isinstance(label, tfds.features.ClassLabel)
+    or image.np_dtype != np.uint8
+    or image.shape[-1] not in (1, 3)
+  ):
+    raise errors.DataError(
+      f"{dataset} must have the features 'image' (uint8, 1 or 3 channels) and "
+      f"'label' (classes), got {fields or features}."
+    )
+  return features
+
+
+def find_builder(dataset: str, data_dir: str) -> Any:
+  """Finds a prepared data set in `data_dir`, else in TFDS's own folder.
+
+  Args:
+    dataset: 'tfds:NAME[/CONFIG][:VERSION]'.
+    data_dir: as TFDS lays it out: NAME[/CONFIG]/VERSION/.
+
+  Raises:
+    DataError: it is in neither.
+    UsageError: no name.
+  """
+  import tensorflow_datasets as tfds
+
+  name = dataset.partition(':')[2]
+  if not name:
+    raise errors.UsageError(
+      f"TFDS's data sets are named 'tfds:NAME[/CONFIG]', got {dataset!r}."
+    )
+  folders = [data_dir, os.path.expanduser(str(tfds.core.constants.DATA_DIR))]
+  for folder in folders:
+    try:
+      return tfds.core.read_only_builder.builder_from_files(
+        name, data_dir=folder
+      )
+    except tfds.core.registered.DatasetNotFoundError:
+      continue
+    except (ValueError, OSError) as e:
+      raise errors.DataError(
+        f'{dataset} must be readable in {folder}, got: {e}'
+      ) from e
+  raise errors.DataError(
+    f'{dataset} must be prepared in {" or ".join(folders)}, and is not; '
+    f'prepare it where TensorFlow is installed: `tfds build {name} '
+    f'--file_format=array_record --data_dir={data_dir}`.'
+  )
+
+
+def _obtain(*, dataset: str, data_dir: str) -> None:
+  find_builder(dataset, data_dir)
+
+
+def _load(
+  *, dataset: str, split: str, data_dir: str, image_size: int, channels: int
+) -> Examples:
+  return TfdsExamples(
+    dataset=dataset, builder=find_builder(dataset, data_dir), split=split,
+    image_size=image_size, channels=channels,
+  )  # fmt: skip
+
+
+SOURCE = source.Source(_obtain, _load)

@@ -1,0 +1,84 @@
+"""Examples made of other examples: chosen, resized, kept in memory."""
+
+import numpy as np
+
+from overlap.data import images as images_lib
+from overlap.data.examples import Examples
+
+
+class _View(Examples):
+  """What all views share: everything is the parent's unless it is given."""
+
+  def __init__(
+    self, parent: Examples, *, ids: np.ndarray, image_size: int
+  ) -> None:
+    super().__init__(
+      dataset=parent.dataset, split=parent.split, ids=ids,
+      class_names=parent.class_names, channels=parent.channels,
+      image_size=image_size,
+    )  # fmt: skip
+    self._parent = parent
+
+  def read_labels(self, indices: np.ndarray) -> np.ndarray:
+    return self._parent.read_labels(indices)
+
+
+class Selected(_View):
+  """The examples of `parent` at `positions` [B], in that order."""
+
+  def __init__(self, parent: Examples, positions: np.ndarray):
+    positions = np.asarray(positions, dtype=np.int64)
+    super().__init__(
+      parent, ids=parent.ids[positions], image_size=parent.image_size
+    )
+    self._positions = positions
+    self.in_memory = parent.in_memory
+
+  def read(self, indices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    return self._parent.read(self._positions[indices])
+
+  def read_labels(self, indices: np.ndarray) -> np.ndarray:
+    return self._parent.read_labels(self._positions[indices])
+
+
+class Resized(_View):
+  """`parent` at another image size: bicubic, antialiased."""
+
+  def __init__(self, parent: Examples, image_size: int):
+    super().__init__(parent, ids=parent.ids, image_size=image_size)
+
+  def read(self, indices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    images, labels = self._parent.read(indices)
+    return images_lib.resize(images, self.image_size), labels
+
+
+class Cached(_View):
+  """`parent`, of which every image is read and decoded only once.
+
+  Memory: M S² channels bytes, taken as the images come. What several threads
+  read at the same time is read several times, to the same values.
+  """
+
+  in_memory = True
+
+  def __init__(self, parent: Examples):
+    super().__init__(parent, ids=parent.ids, image_size=parent.image_size)
+    shape = (len(self), self.image_size, self.image_size, self.channels)
+    self._images = np.empty(shape, np.uint8)
+    self._cached_labels = np.empty(len(self), np.int64)
+    self._present = np.zeros(len(self), np.bool_)
+
+  def read(self, indices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    absent = np.unique(indices[~self._present[indices]])
+    if absent.size:
+      images, labels = self._parent.read(absent)
+      self._images[absent] = images
+      self._cached_labels[absent] = labels
+      # Last, so that no other thread takes what is not there yet.
+      self._present[absent] = True
+    return self._images[indices], self._cached_labels[indices]
+
+
+def num_bytes(examples: Examples) -> int:
+  """What all images take in memory, bytes."""
+  return len(examples) * examples.image_size**2 * examples.channels

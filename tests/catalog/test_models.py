@@ -1,0 +1,137 @@
+"""The catalog of the paper's models: whole, and true of this package."""
+
+import collections
+import dataclasses
+
+import pytest
+
+from overlap import config, lookup, train
+from overlap import models as flax_models
+from overlap.catalog import categories, models, paper
+from overlap.data import augment
+
+ALL = models.models()
+TRAINED = [m for m in ALL if m.way == 'train']
+
+
+def test_every_row_of_the_paper_and_the_base_has_one_record():
+  names = [m.name for m in ALL]
+  expected = [models.BASE_NAME]
+  for number in paper.TABLES:
+    expected += list(paper.table(number).model)
+  assert names == expected
+  assert len(set(names)) == len(names) == 85
+
+
+def test_the_records_hold_the_tables_figures_as_fractions():
+  for number in paper.TABLES:
+    for row in paper.table(number).to_dict('records'):
+      m = models.find(row['model'])
+      assert (m.table, m.category) == (number, row['category'])
+      assert m.accuracy == pytest.approx(row['accuracy'] / 100)
+      assert m.error_inconsistency == row.get('error_inconsistency')
+      assert m.temperature == row.get('temperature')
+      if number == 4:
+        assert m.ensemble_accuracy is None
+      else:
+        assert m.ensemble_accuracy == pytest.approx(
+          row['ensemble_accuracy'] / 100
+        )
+
+
+def test_the_base_is_no_row_and_is_measured_against_nothing():
+  base = models.find(models.BASE_NAME)
+  assert (base.table, base.category, base.accuracy) == (0, 'BASE', 0.765)
+  assert base.error_inconsistency is base.ensemble_accuracy is None
+  assert [m for m in ALL if m.category == categories.BASE] == [base]
+
+
+def test_a_model_that_the_paper_does_not_have_is_not_found():
+  assert models.find('ResNet-18') is None
+
+
+@pytest.mark.parametrize('model', ALL, ids=lambda m: m.name)
+def test_the_way_says_what_is_needed(model):
+  assert model.way in models.WAYS
+  assert model.needs
+  assert (model.architecture != '') == (model.way != 'bring')
+  # What was trained on data that nobody has can't be trained here.
+  if any(data in model.method for data in ('JFT', 'ALIGN', 'WIT', '21k')):
+    assert model.way != 'train'
+
+
+def test_all_of_the_sweeps_are_trained_here():
+  ways = collections.Counter((m.category, m.way) for m in ALL)
+  assert ways['HPARAM', 'train'] == 51
+  assert ways['REINIT', 'train'] == ways['BASE', 'train'] == 1
+  assert ways['FRAMEWORK', 'train'] == 2
+
+
+def as_config(model):
+  """The config that a record describes; fails on a field that is not one."""
+  options = {
+    field.rpartition('.')[2]: value
+    for field, value in model.settings
+    if field.startswith('architecture.options.')
+  }
+  settings = config.model(model.architecture, **options)
+  for field, value in model.settings:
+    if not field.startswith('architecture.options.'):
+      with settings.ignore_type():
+        settings.update_from_flattened_dict({field: value})
+  return settings
+
+
+def test_the_settings_are_fields_of_a_model_s_config():
+  for model in TRAINED:
+    settings = as_config(model)
+    lookup.check('method', settings.method, train.METHODS)
+    augment.build(settings.train.augment)
+    options = settings.architecture.options.to_dict()
+    # Checks the options' names and values.
+    module = flax_models.build(model.architecture, num_classes=10, **options)
+    for name, value in options.items():
+      assert getattr(module, name) == value
+
+
+def test_no_two_trained_models_have_the_same_settings():
+  keys = [(m.architecture, m.settings) for m in TRAINED]
+  assert len(set(keys)) == len(keys)
+
+
+@pytest.mark.parametrize(
+  ('name', 'expected'),
+  [
+    ('ResNet-50', {}),
+    ('ResNet-101x0.5', {'stage_sizes': (3, 4, 23, 3), 'width': 32}),
+    ('ResNet-50x2', {'width': 128}),
+    ('ResNet-50 (Dropout 0.1)', {'dropout_rate': 0.1}),
+    (
+      'ResNet-50 (DropBlock 1234, 0.9)',
+      {'dropblock_groups': (1, 2, 3, 4), 'dropblock_keep_prob': 0.9},
+    ),
+    (
+      'ResNet-50 (LR 0.2, WD 0.00005)',
+      {'learning_rate': 0.2, 'weight_decay': 5e-5},
+    ),
+    ('ResNet-50 (Label Smoothing 0.4)', {'label_smoothing': 0.4}),
+  ],
+)
+def test_a_resnet_s_name_says_its_settings(name, expected):
+  plain = {'stage_sizes': (3, 4, 6, 3), 'width': 64}
+  found = {
+    field.rpartition('.')[2]: value
+    for field, value in models.resnet_settings(name)
+  }
+  found.pop('augment')
+  assert found == plain | expected
+
+
+@pytest.mark.parametrize('name', ['SK-ResNet-34', 'ResNet-18', 'Legacy-ResNet'])
+def test_another_name_says_nothing(name):
+  assert models.resnet_settings(name) is None
+
+
+def test_the_records_can_not_be_changed():
+  with pytest.raises(dataclasses.FrozenInstanceError):
+    ALL[0].way = 'load'

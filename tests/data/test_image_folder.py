@@ -1,0 +1,194 @@
+"""Tests of overlap.data.image_folder."""
+
+import tarfile
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from overlap import errors
+from overlap.data import image_folder
+
+EXTENSIONS = ('.jpg', '.jpeg', '.png', '.bmp', '.webp', '.ppm', '.PNG')
+
+
+def write(root, name, pixels):
+  path = root / name
+  path.parent.mkdir(parents=True, exist_ok=True)
+  Image.fromarray(pixels).save(path)
+
+
+def flat(value, size=(6, 6), channels=3):
+  shape = (*size, 3) if channels == 3 else size
+  return np.full(shape, value, np.uint8)
+
+
+@pytest.fixture
+def tree(tmp_path):
+  """Splits train (14 files) and test (4), classes 'a cat' and 'dog'."""
+  for label, name in enumerate(['a cat', 'dog']):
+    for i, end in enumerate(EXTENSIONS):
+      write(tmp_path, f'train/{name}/{i}{end}', flat(100 * label + 10 * i))
+    for i in range(2):
+      write(tmp_path, f'test/{name}/{i}.png', flat(100 * label + i))
+  (tmp_path / 'train' / 'dog' / 'README.txt').write_text('no image')
+  (tmp_path / 'train' / 'dog' / '.hidden.png').write_text('no image')
+  (tmp_path / '.git' / 'objects').mkdir(parents=True)
+  (tmp_path / 'docs').mkdir()
+  return tmp_path
+
+
+def open_tree(root, split='train', **options):
+  return image_folder.ImageFolder(
+    dataset='pets', root=str(root), split=split, **options
+  )
+
+
+def test_ids_classes_and_images(tree):
+  train = open_tree(tree)
+  assert len(train) == 2 * len(EXTENSIONS)
+  assert train.class_names == ('a cat', 'dog')
+  assert (train.image_size, train.channels) == (6, 3)
+  assert train.ids[:2].tolist() == ['train/a cat/0.jpg', 'train/a cat/1.jpeg']
+  np.testing.assert_array_equal(
+    train.labels(), np.repeat([0, 1], len(EXTENSIONS))
+  )
+  batch = train.fetch([13, 0, 2])
+  np.testing.assert_array_equal(batch['label'], [1, 0, 0])
+  # JPEG and WebP are lossy, by a grey level or two in a flat image.
+  for image, value in zip(batch['image'], [160, 0, 20]):
+    assert np.abs(image.astype(int) - value).max() <= 2
+
+
+def test_the_other_split(tree):
+  test = open_tree(tree, 'test')
+  assert test.ids.tolist() == [
+    f'test/{name}/{i}.png' for name in ('a cat', 'dog') for i in range(2)
+  ]
+  np.testing.assert_array_equal(
+    test.fetch(np.arange(4))['image'][:, 3, 3, 1], [0, 1, 100, 101]
+  )
+
+
+@pytest.mark.parametrize('image_size', [3, 6, 9])
+def test_image_size(tree, image_size):
+  write(tree, 'test/dog/1.png', flat(101, size=(10, 8)))
+  test = open_tree(tree, 'test', image_size=image_size)
+  images = test.fetch(np.arange(4))['image']
+  assert images.shape == (4, image_size, image_size, 3)
+  np.testing.assert_array_equal(images[:, 0, 0, 0], [0, 1, 100, 101])
+
+
+def test_differing_sizes_need_an_image_size(tree):
+  write(tree, 'test/dog/1.png', flat(101, size=(7, 7)))
+  test = open_tree(tree, 'test')
+  with pytest.raises(errors.DataError, match=r'7x7 for test/dog/1\.png'):
+    test.fetch(np.arange(4))
+
+
+def test_oblong_images_need_an_image_size(tree):
+  write(tree, 'test/a cat/0.png', flat(0, size=(6, 7)))
+  with pytest.raises(errors.DataError, match='set image_size'):
+    open_tree(tree, 'test')
+
+
+def test_a_grey_tree_is_grey_and_one_colour_image_makes_it_rgb(tmp_path):
+  for name in 'abc':
+    for split in ('train', 'test'):
+      write(tmp_path, f'{split}/{name}/0.png', flat(7, channels=1))
+  grey = open_tree(tmp_path)
+  assert grey.channels == 1
+  assert grey.fetch([2])['image'].shape == (1, 6, 6, 1)
+  assert open_tree(tmp_path, channels=3).fetch([2])['image'].shape[-1] == 3
+  write(tmp_path, 'test/c/0.png', flat(7))
+  # Of the tree, so that both splits agree.
+  assert open_tree(tmp_path, 'train').channels == 3
+  assert open_tree(tmp_path, 'test').channels == 3
+  assert open_tree(tmp_path, 'test', channels=1).channels == 1
+
+
+def test_classes_must_be_those_of_every_split(tree):
+  write(tree, 'val/dog/0.png', flat(0))
+  with pytest.raises(errors.DataError, match=r"'val'.*'a cat'"):
+    open_tree(tree)
+
+
+def test_another_split_lists_the_splits(tree):
+  with pytest.raises(errors.UsageError, match=r"'test'.*Choices: test, train"):
+    open_tree(tree, 'tset')
+
+
+@pytest.mark.parametrize('content', [b'', b'not an image'])
+def test_a_broken_file_names_the_id(tree, content):
+  (tree / 'train/dog/3.bmp').write_bytes(content)
+  train = open_tree(tree)
+  with pytest.raises(errors.DataError, match=r'train/dog/3\.bmp'):
+    train.fetch(np.arange(len(train)))
+
+
+def test_a_file_that_goes_away_is_a_fault(tree):
+  train = open_tree(tree)
+  (tree / 'train/dog/3.bmp').unlink()
+  with pytest.raises(errors.DataError, match=r'dog/3\.bmp must be readable'):
+    train.fetch(np.arange(len(train)))
+
+
+def test_faulty_trees(tree, tmp_path):
+  with pytest.raises(errors.DataError, match='got no folder'):
+    open_tree(tmp_path / 'absent')
+  (tmp_path / 'empty').mkdir()
+  with pytest.raises(errors.DataError, match='got no such tree'):
+    open_tree(tmp_path / 'empty')
+  for split in ('train', 'test'):
+    (tree / split / 'none').mkdir()
+  with pytest.raises(errors.DataError, match='got none in train/none'):
+    open_tree(tree)
+
+
+def test_source(tree):
+  for dataset, data_dir in (
+    ('image_folder', str(tree)),
+    (f'image_folder:{tree.name}', str(tree.parent)),
+  ):
+    image_folder.SOURCE.obtain(dataset=dataset, data_dir=data_dir)
+    test = image_folder.SOURCE.load(
+      dataset=dataset, split='test', data_dir=data_dir, image_size=5, channels=1
+    )
+    assert test.dataset == dataset
+    assert test.fetch([0])['image'].shape == (1, 5, 5, 1)
+  with pytest.raises(errors.DataError, match='nowhere'):
+    image_folder.SOURCE.obtain(
+      dataset='image_folder:nowhere', data_dir=str(tree)
+    )
+
+
+@pytest.fixture(scope='module')
+def cifar10(test_data, tmp_path_factory):
+  """Every 100th file of CIFAR-10."""
+  archive = test_data / 'cifar10.tar.xz'
+  if not archive.is_file():
+    pytest.skip(f'{archive} is absent')
+  root = tmp_path_factory.mktemp('data') / 'cifar10'
+  with tarfile.open(archive) as tar:
+    files = (member for member in tar if member.isfile())
+    for i, member in enumerate(files):
+      if i % 100 == 0:
+        split, name, file = member.name.split('/')[-3:]
+        path = root / split / name / file
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(tar.extractfile(member).read())
+  return root
+
+
+def test_cifar10(cifar10):
+  train, test = open_tree(cifar10), open_tree(cifar10, 'test')
+  assert (len(train), len(test)) == (500, 100)
+  assert train.class_names[:3] == ('airplane', 'automobile', 'bird')
+  assert (train.image_size, train.channels) == (32, 3)
+  np.testing.assert_array_equal(np.bincount(train.labels()), [50] * 10)
+  images = train.fetch(np.arange(500))['image']
+  assert images.shape == (500, 32, 32, 3)
+  # Means of the published training set: 125.3, 123.0, 113.9.
+  np.testing.assert_allclose(
+    images.mean(axis=(0, 1, 2)), [125.3, 123.0, 113.9], atol=6
+  )

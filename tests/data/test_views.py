@@ -1,0 +1,86 @@
+"""Tests of overlap.data.views."""
+
+import concurrent.futures
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from overlap.data import examples, views
+
+
+class Counting(examples.Examples):
+  """Another data set's examples, which counts how often each is read."""
+
+  def __init__(self, inner):
+    super().__init__(
+      dataset=inner.dataset, split=inner.split, ids=inner.ids,
+      class_names=inner.class_names, channels=inner.channels,
+      image_size=inner.image_size,
+    )  # fmt: skip
+    self._inner = inner
+    self.reads = np.zeros(len(inner), int)
+
+  def read(self, indices):
+    np.add.at(self.reads, indices, 1)
+    return self._inner.read(indices)
+
+
+@pytest.mark.parametrize('positions', [[], [2], [0, 3, 4], [4, 0]])
+def test_selected_is_the_parent_at_positions(numbered, numbers_of, positions):
+  data = views.Selected(numbered(5), np.array(positions, int))
+  assert len(data) == len(positions)
+  assert data.ids.tolist() == [f'n/{i}' for i in positions]
+  np.testing.assert_array_equal(data.labels(), np.array(positions, int) % 3)
+  batch = data.fetch(np.arange(len(positions)))
+  np.testing.assert_array_equal(numbers_of(batch['image']), positions)
+  assert data.in_memory
+
+
+def test_cached_reads_every_example_once(numbered, numbers_of):
+  counting = Counting(numbered(6))
+  data = views.Cached(counting)
+  for indices in ([1, 4, 1], [4], [], [5, 1, 0], [0, 5]):
+    batch = data.fetch(indices)
+    np.testing.assert_array_equal(numbers_of(batch['image']), indices)
+    np.testing.assert_array_equal(batch['label'], np.array(indices, int) % 3)
+  assert counting.reads.tolist() == [1, 1, 0, 0, 1, 1]
+  assert not counting.in_memory
+  assert data.in_memory
+
+
+def test_cached_serves_threads(numbered, numbers_of):
+  data = views.Cached(Counting(numbered(300)))
+  rng = np.random.default_rng(0)
+  asked = [rng.integers(0, 300, 50) for _ in range(200)]
+  with concurrent.futures.ThreadPoolExecutor(8) as threads:
+    for indices, batch in zip(asked, threads.map(data.fetch, asked)):
+      np.testing.assert_array_equal(numbers_of(batch['image']), indices)
+      np.testing.assert_array_equal(batch['label'], indices % 3)
+
+
+@pytest.mark.parametrize('channels', [1, 3])
+@pytest.mark.parametrize('size', [2, 7, 16])
+def test_resized_is_pillows_bicubic(channels, size):
+  images = np.random.default_rng(0).integers(
+    0, 256, (5, 8, 8, channels), np.uint8
+  )
+  data = views.Resized(
+    examples.ArrayExamples(
+      dataset='d', split='s', images=images, labels=np.arange(5),
+      ids=list('abcde'), class_names=list('vwxyz'),
+    ),
+    size,
+  )  # fmt: skip
+  assert data.image_size == size
+  batch = data.fetch([3, 1])
+  for row, index in enumerate([3, 1]):
+    image = Image.fromarray(images[index].squeeze())
+    expected = np.asarray(image.resize((size, size), Image.BICUBIC))
+    np.testing.assert_array_equal(batch['image'][row].squeeze(), expected)
+  np.testing.assert_array_equal(batch['label'], [3, 1])
+  np.testing.assert_array_equal(data.labels(), np.arange(5))
+
+
+def test_num_bytes(numbered):
+  assert views.num_bytes(numbered(5)) == 5 * 4 * 4

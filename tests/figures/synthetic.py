@@ -1,0 +1,199 @@
+"""Consistent tables of a study that never ran, for figures and report.
+
+Every example has a difficulty and every model a noise of its own, the wider
+the further its category; who is right, and how sure, follows. All counts and
+fractions of `pairs.csv` are computed from that, so every identity holds.
+"""
+
+import itertools
+
+import numpy as np
+
+from overlap import tables as tables_lib
+
+CATEGORIES = ('REINIT', 'HPARAM', 'ARCH', 'FRAMEWORK', 'DATASET')
+EXAMPLES = 2000
+HOSTILE = '<script>window.broken=1</script>'
+HARD_LABEL = 'labels/only'
+MODELS = {
+  'base': 'BASE',
+  'seed 1': 'REINIT',
+  'seed 2': 'REINIT',
+  'lr/0.02': 'HPARAM',
+  'lr/0.5': 'HPARAM',
+  'weight decay, "strong"': 'HPARAM',
+  'wide': 'HPARAM',
+  'DenseNet-121': 'ARCH',
+  'MobileNet-V2': 'ARCH',
+  HOSTILE: 'ARCH',
+  'SimCLR': 'FRAMEWORK',
+  'a rather long name of a distilled vision transformer': 'FRAMEWORK',
+  'CLIP-S': 'DATASET',
+  'features/imagenet': 'DATASET',
+  HARD_LABEL: 'DATASET',
+}
+# So that accuracies stay near one another, as in the paper's window.
+_SHIFT = {'ARCH': 0.1, 'FRAMEWORK': 0.15, 'DATASET': 0.4}
+_NOISE = {
+  'BASE': 0.5, 'REINIT': 0.5, 'HPARAM': 0.6, 'ARCH': 0.8, 'FRAMEWORK': 0.9,
+  'DATASET': 1.4,
+}  # fmt: skip
+
+
+def margins(models=MODELS, examples=EXAMPLES, seed=0):
+  """Margins of the right class: positive where a model is right."""
+  rng = np.random.default_rng(seed)
+  difficulty = rng.normal(1.3, 1.0, examples)
+  result = {}
+  for name, category in models.items():
+    noise = rng.normal(_SHIFT.get(category, 0), _NOISE[category], examples)
+    result[name] = difficulty + noise
+  return result
+
+
+def study(models=MODELS, examples=EXAMPLES, seed=0, window=True):
+  """The tables 'models', 'pairs', 'categories' and 'correlations'."""
+  values = margins(models, examples, seed)
+  pairs = pairs_table(models, values)
+  tables = {'models': models_table(models, values, window), 'pairs': pairs}
+  if len(models) > 1:
+    with_base = pairs[pairs['model_1'] == next(iter(models))]
+    tables['categories'] = categories_table(with_base)
+    tables['correlations'] = correlations_table(with_base)
+  return tables
+
+
+def bounds(name, value, examples, width=1.0):
+  """A value and its normal interval as columns."""
+  if np.isnan(value):
+    return {name: value, f'{name}_lower': value, f'{name}_upper': value}
+  share = min(max(abs(value), 1e-3), 1 - 1e-3)
+  half = 1.96 * width * np.sqrt(share * (1 - share) / examples)
+  return {
+    name: value,
+    f'{name}_lower': value - half,
+    f'{name}_upper': value + half,
+  }
+
+
+def models_table(models, values, window=True):
+  base = values[next(iter(models))]
+  rows = []
+  for i, (name, category) in enumerate(models.items()):
+    mine, n = values[name], len(base)
+    soft = name != HARD_LABEL
+    ensemble = np.mean(mine + base > 0) if soft else np.nan
+    row = {
+      'model': name, 'category': category, 'method': 'Sup. / F-MNIST',
+      'head': 'L-BFGS' if category == 'DATASET' else 'Trained',
+      'dataset': 'fashion_mnist', 'split': 'test', 'n': n,
+      'temperature': 1 + i / 20 if soft else np.nan,
+      **bounds('accuracy', np.mean(mine > 0), n),
+      'nll': 0.3 + i / 100 if soft else np.nan,
+      'nll_calibrated': 0.28 + i / 100 if soft else np.nan,
+      'ece': 0.03 if soft else np.nan,
+      'ece_calibrated': 0.01 if soft else np.nan,
+      **bounds('error_inconsistency', np.mean((mine > 0) != (base > 0)), n),
+      **bounds('ensemble_accuracy', ensemble, n),
+    }  # fmt: skip
+    if category == 'BASE':
+      for end in ('', '_lower', '_upper'):
+        row[f'error_inconsistency{end}'] = np.nan
+        row[f'ensemble_accuracy{end}'] = np.nan
+    row['in_window'] = not window or name != 'MobileNet-V2'
+    row['calibration_converged'] = name != 'wide' if soft else None
+    row['calibration_bound_hit'] = name == 'CLIP-S' if soft else None
+    rows.append(row)
+  return tables_lib.typed('models', rows)
+
+
+def pairs_table(models, values):
+  names = list(models)
+  rows = [
+    pair(first, second, models, values)
+    for first, second in itertools.combinations(names, 2)
+  ]
+  return tables_lib.typed('pairs', rows)
+
+
+def pair(first, second, models, values):
+  a, b = values[first], values[second]
+  right_1, right_2, n = a > 0, b > 0, len(a)
+  both, neither = np.sum(right_1 & right_2), np.sum(~right_1 & ~right_2)
+  only_1, only_2 = np.sum(right_1 & ~right_2), np.sum(~right_1 & right_2)
+  one = only_1 + only_2
+  soft = HARD_LABEL not in (first, second)
+  ensemble = a + b > 0
+  mean = (right_1.mean() + right_2.mean()) / 2
+  expected = mean**2 + (1 - mean) ** 2
+  rank = max(_rank(models[first]), _rank(models[second]))
+  statistic = (abs(only_1 - only_2) - 1) ** 2 / max(one, 1)
+  p = float(np.exp(-statistic / 2))
+
+  def rate(part):
+    return np.mean(ensemble[part]) if soft and part.any() else np.nan
+
+  return {
+    'model_1': first, 'model_2': second,
+    'category': CATEGORIES[max(rank, 0)],
+    'dataset': 'fashion_mnist', 'split': 'test', 'n': n,
+    'both_correct': both, 'only_1': only_1, 'only_2': only_2,
+    'neither': neither,
+    'accuracy_1': right_1.mean(), 'accuracy_2': right_2.mean(),
+    **bounds('error_inconsistency', one / n, n),
+    **bounds('kappa', 1 - one / n / (1 - expected), n),
+    'ensemble_accuracy': ensemble.mean() if soft else np.nan,
+    **bounds('gain', ensemble.mean() - mean if soft else np.nan, n, 0.5),
+    **bounds('conversion_rate', rate(right_1 != right_2), max(one, 1)),
+    'neither_conversion_rate': rate(~right_1 & ~right_2),
+    'loss_rate': 1 - rate(right_1 & right_2),
+    'ensemble_accuracy_probs': ensemble.mean() if soft else np.nan,
+    'mcnemar_p': p, 'mcnemar_p_holm': min(1.0, 14 * p),
+  }  # fmt: skip
+
+
+def _rank(category):
+  return -1 if category == 'BASE' else CATEGORIES.index(category)
+
+
+def categories_table(pairs):
+  rows = []
+  for category in CATEGORIES:
+    mine = pairs[pairs['category'] == category]
+    if mine.empty:
+      continue
+    n = int(mine['n'].iloc[0])
+    rows.append({
+      'category': category, 'models': len(mine), 'pairs': len(mine),
+      **bounds('error_inconsistency', mine['error_inconsistency'].mean(), n),
+      **bounds('gain', mine['gain'].mean(), n, 0.5),
+      **bounds('conversion_rate', mine['conversion_rate'].mean(), 200),
+      **bounds('both_correct', (mine['both_correct'] / n).mean(), n),
+      **bounds('neither', (mine['neither'] / n).mean(), n),
+    })  # fmt: skip
+  return pd.DataFrame(rows)
+
+
+def correlations_table(pairs):
+  rows = []
+  for name in ('gain', 'ensemble_accuracy', 'conversion_rate'):
+    for scope in ('base', 'all'):
+      good = pairs.dropna(subset=[name])
+      x, y = good['error_inconsistency'], good[name]
+      r = float(np.corrcoef(x, y)[0, 1]) if len(good) > 2 else np.nan
+      rows.append({
+        'name': f'error_inconsistency_vs_{name}', 'scope': scope,
+        'pearson': r, 'lower': r - 0.05, 'upper': min(r + 0.02, 1.0),
+        'slope': float(np.polyfit(x, y, 1)[0]) if len(good) > 2 else np.nan,
+        'n': len(good),
+      })  # fmt: skip
+  return pd.DataFrame(rows)
+
+
+def write(workdir, tables):
+  """Writes the tables as CSV where a study would."""
+  folder = workdir / 'tables'
+  folder.mkdir(parents=True, exist_ok=True)
+  for name, table in tables.items():
+    table.to_csv(folder / f'{name}.csv', index=False)
+    table.to_parquet(folder / f'{name}.parquet', index=False)

@@ -1,0 +1,81 @@
+"""launch/test.sh: what it installs, what it checks, how it ends."""
+
+import pytest
+
+SCRIPT = 'test.sh'
+
+
+def test_all_is_installed_then_checked_then_tested(machine):
+  done = machine.launch(SCRIPT, 'tests/test_files.py', '-k', 'a or b')
+  assert done.returncode == 0, done.stderr
+  extras = [call[-1] for call in machine.calls('python', '--editable')]
+  assert extras == ['.[test,transformers]']
+  assert machine.calls('ruff') == [
+    ['ruff', 'check', '--output-format=concise'],
+    ['ruff', 'format', '--check'],
+  ]
+  assert machine.calls('mypy') == [['mypy', '']]
+  assert machine.calls()[-1] == [
+    'python', '-m', 'pytest', '-n', '2',
+    'tests/test_files.py', '-k', 'a or b',
+  ]  # fmt: skip
+
+
+def test_pytest_s_closing_line_is_the_last_of_the_output(machine):
+  assert machine.launch(SCRIPT).stdout == '1 passed in 0.01s\n'
+
+
+def test_torch_is_the_cpu_build_and_what_needs_it_brings_nothing(machine):
+  machine.launch(SCRIPT)
+  torch, timm = (
+    call[call.index('-qq') + 1 :]
+    for call in machine.calls('python', 'install')[1:]
+  )
+  assert torch[-1] == 'torch==2.13.0+cpu'
+  assert timm == ['--no-deps', 'torchvision==0.15.2', 'timm==1.0.31']
+
+
+def test_without_a_cpu_build_of_torch_the_tests_still_run(machine):
+  done = machine.launch(SCRIPT, FAKE_NO_TORCH='1')
+  assert done.returncode == 0
+  assert 'tests that compare with PyTorch skip' in done.stderr
+  machine.launch(SCRIPT)  # It is looked for again, the rest is not.
+  assert all('torch' in call[-1] for call in machine.calls('python', '-qq')[:1])
+  assert not machine.calls('python', '--editable')
+
+
+def test_a_second_call_installs_nothing(machine):
+  machine.launch(SCRIPT)
+  machine.launch(SCRIPT)
+  assert machine.installs() == 0
+
+
+def test_the_tests_packages_serve_the_quickstart(machine):
+  machine.launch(SCRIPT)
+  machine.launch('quickstart.sh')
+  assert machine.installs() == 0
+  assert machine.calls('overlap')
+
+
+def test_the_quickstart_s_packages_do_not_serve_the_tests(machine):
+  machine.launch('quickstart.sh')
+  machine.launch(SCRIPT)
+  assert machine.calls('python', '.[test,transformers]')
+  machine.launch('quickstart.sh')
+  assert machine.installs() == 0
+
+
+@pytest.mark.parametrize(
+  ('pytest_status', 'ruff_status', 'expected'),
+  [('0', '0', 0), ('0', '1', 1), ('1', '0', 1), ('5', '1', 5), ('2', '0', 2)],
+)
+def test_the_exit_status_tells_of_both(
+  machine, pytest_status, ruff_status, expected
+):
+  done = machine.launch(
+    SCRIPT, FAKE_PYTEST=pytest_status, FAKE_RUFF=ruff_status
+  )
+  assert done.returncode == expected
+  assert '1 passed' in done.stdout
+  named = 'error: failed before the tests: ruff' in done.stderr
+  assert named == (ruff_status != '0')
