@@ -99,13 +99,27 @@ def _vit(**options) -> ml_collections.ConfigDict:
 
 def _mobilenet_v2() -> ml_collections.ConfigDict:
   config = _resnet()
-  config.architecture = overlap_config.model('mobilenet_v2').architecture
+  config.architecture = overlap_config.model(
+    'mobilenet_v2',
+    width_multiplier=0.5,
+    stem_stride=2,
+    stage_sizes=(1, 1, 1, 1, 1, 1, 1),
+    stage_strides=(1, 1, 2, 1, 1, 2, 1),
+    top_filters=256,
+    dropout_rate=0.0,
+  ).architecture
   return config
 
 
 def _densenet() -> ml_collections.ConfigDict:
   config = _resnet()
-  config.architecture = overlap_config.model('densenet').architecture
+  config.architecture = overlap_config.model(
+    'densenet',
+    block_config=(3, 3, 3),
+    growth_rate=12,
+    stem='small',
+    stem_stride=2,
+  ).architecture
   return config
 
 
@@ -148,6 +162,9 @@ def _shrink(config: ml_collections.ConfigDict) -> None:
   config.data.splits.test = 'test[:500]'
   config.analyses.resamples = 100
   config.predict.batch_size = 100
+  config.models.densenet.architecture.options.block_config = (1, 1)
+  config.models.vit.architecture.options.depth = 1
+  config.models.distilled.architecture.options.depth = 1
   for settings in config.models.values():
     settings.train.total_steps = min(settings.train.total_steps, 12)
     settings.train.warmup_steps = min(settings.train.warmup_steps, 2)

@@ -106,14 +106,6 @@ def shard(batch: dict[str, np.ndarray]) -> dict[str, jax.Array]:
   }
 
 
-def process_rows(num_rows: int, multiple: int = 1) -> tuple[int, int]:
-  """This process's rows `[start, stop)`, cut at multiples of `multiple`."""
-  blocks = -(-num_rows // multiple)
-  per_process = -(-blocks // jax.process_count()) * multiple
-  start = min(jax.process_index() * per_process, num_rows)
-  return start, min(start + per_process, num_rows)
-
-
 def map_batches(
   function: Callable[..., dict[str, jax.Array]],
   constants: Any,

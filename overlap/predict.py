@@ -11,6 +11,8 @@ from overlap import errors, inference, parallel, progress, store
 from overlap.data.examples import Examples
 from overlap.inference import Outputs
 
+_ARRAYS = ('logits', 'features')
+
 
 def ensure_examples(workdir: epath.PathLike, examples: Examples) -> str:
   """Writes a split's ids and labels where they are not yet stored.
@@ -91,13 +93,15 @@ def predict(
     replace=replace,
   )
   with writer:
-    for array in ('logits', 'features'):
+    for array in _ARRAYS:
       width = shapes[array].shape[-1]
       writer.create(
         array, shape=(len(examples), width), dtype=np.dtype(np.float32)
       )
     parallel.barrier(f'created {name}')
-    start, stop = parallel.process_rows(len(examples), store.CHUNK_ROWS)
+    start, stop = store.process_slices(
+      len(examples), jax.process_count(), _shared_rows(shapes, len(examples))
+    )[jax.process_index()]
     rows = inference.run(
       forward,
       variables,
@@ -108,10 +112,7 @@ def predict(
       stop=stop,
     )
     _write(writer, rows, name=name, total=-(-(stop - start) // batch_size))
-    return writer.finish(
-      dict(record)
-      | {'source': 'predict', 'num_classes': len(examples.class_names)}
-    )
+    return _finish(writer, dict(record) | {'source': 'predict'})
 
 
 def _write(
@@ -122,6 +123,25 @@ def _write(
   ):
     writer.write('logits', outputs.start, outputs.logits)
     writer.write('features', outputs.start, outputs.features)
+
+
+def _finish(
+  writer: store.RecordWriter, record: dict[str, Any]
+) -> dict[str, Any]:
+  """The primary process shows the record when all rows are there."""
+  if not parallel.is_primary():
+    writer.finish(record)
+  parallel.barrier('rows written')
+  if parallel.is_primary():
+    record = writer.finish(record)
+  parallel.barrier('record shown')
+  return record
+
+
+def _shared_rows(shapes: Any, num_rows: int) -> int:
+  """Where processes may be cut so that no chunk has two writers, if can be."""
+  rows = max(store.chunk_rows(4 * shapes[a].shape[-1]) for a in _ARRAYS)
+  return rows if num_rows >= rows * jax.process_count() else 1
 
 
 def _shared_token() -> str:

@@ -6,7 +6,7 @@ fractions, never per cent.
 """
 
 import io
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pandas as pd
@@ -15,8 +15,9 @@ from etils import epath
 from overlap import errors, files
 
 _TEXT, _COUNT, _NUMBER = 'str', 'int64', 'float64'
-# These may be missing.
+# These may be missing, as may numbers.
 _MAYBE_COUNT, _MAYBE_FLAG = 'Int64', 'boolean'
+_REQUIRED = ('bool', _COUNT)
 
 
 def _columns(kind: str, names: str) -> dict[str, str]:
@@ -87,26 +88,27 @@ MODELS_COLUMNS = tuple(_MODELS)
 PAIRS_COLUMNS = tuple(_PAIRS)
 
 
-def typed(name: str, rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
-  """A frame of rows with the columns and types of a table.
+def typed(name: str, columns: Mapping[str, Any]) -> pd.DataFrame:
+  """A frame with the columns and types of a table.
 
   Args:
     name: one of `SCHEMAS`.
-    rows: each from columns to values; what a row lacks is missing.
+    columns: from all of its columns, in any order, to values `[rows]`; None
+      and NaN are missing.
 
   Raises:
-    ValueError: a row has a column that the table has not.
+    ValueError: other columns than the table's.
   """
   schema = SCHEMAS[name]
-  rows = list(rows)
-  for row in rows:
-    if unknown := set(row) - set(schema):
-      raise ValueError(f'{name} has no columns {sorted(unknown)}')
-  columns = {
-    column: pd.Series([row.get(column) for row in rows], dtype=kind)
-    for column, kind in schema.items()
-  }
-  return pd.DataFrame(columns)
+  if set(columns) != set(schema):
+    wrong = sorted(set(columns) ^ set(schema))
+    raise ValueError(f'{name} lacks, or has not, the columns {wrong}')
+  return pd.DataFrame(
+    {
+      column: pd.Series(columns[column], dtype=kind)
+      for column, kind in schema.items()
+    }
+  )
 
 
 def to_csv(frame: pd.DataFrame) -> bytes:
@@ -151,27 +153,69 @@ def read(workdir: epath.PathLike, name: str) -> pd.DataFrame:
       f'`overlap analyse --workdir={workdir}` makes it.'
     ) from e
   schema = SCHEMAS.get(name, {})
+  again = f'`overlap analyse --workdir={workdir}` makes it again.'
   try:
-    # Names such as 'NA' or 'None' are names: only an empty field is missing.
-    frame = pd.read_csv(
-      io.BytesIO(content),
-      dtype=dict(schema),
-      keep_default_na=False,
-      na_values=[''],
-      float_precision='round_trip',
+    # Names such as 'NA' or '1.0' are names: all is text until it has a type.
+    texts = pd.read_csv(io.BytesIO(content), dtype='str', na_filter=False)
+    frame = pd.DataFrame(
+      {
+        name: _parsed(column, schema[name])
+        if name in schema
+        else _inferred(column)
+        for name, column in texts.items()
+      }
     )
-  except (ValueError, TypeError) as e:
+  except (ValueError, OverflowError) as e:
     raise errors.DataError(
-      f'{path} must hold the table {name!r}, got: {e}; '
-      f'`overlap analyse --workdir={workdir}` makes it again.'
+      f'{path} must hold the table {name!r}, got: {e}; {again}'
     ) from e
   if missing := [column for column in schema if column not in frame]:
     raise errors.DataError(
       f'{path} must have the columns {", ".join(missing)}, got none of them; '
-      f'`overlap analyse --workdir={workdir}` makes it again.'
+      f'{again}'
     )
-  texts = [column for column, kind in schema.items() if kind == _TEXT]
-  return frame.fillna(dict.fromkeys(texts, ''))
+  return frame
+
+
+def _parsed(texts: pd.Series, kind: str) -> pd.Series:
+  """A column of texts as values of a type; '' is missing.
+
+  Raises:
+    ValueError: a text is no such value.
+  """
+  if kind == _TEXT:
+    return texts
+  parse = _PARSERS[kind]
+  values = [parse(text) if text else None for text in texts]
+  if kind in _REQUIRED and None in values:
+    raise ValueError(f'{texts.name} is empty in row {values.index(None) + 1}')
+  return pd.Series(values, dtype=kind, name=texts.name)
+
+
+def _inferred(texts: pd.Series) -> pd.Series:
+  """A column of a table without a schema, as the narrowest type it fits."""
+  for kind in ('bool', _COUNT, _NUMBER):
+    try:
+      return _parsed(texts, kind)
+    except ValueError:
+      continue
+  return texts
+
+
+def _flag(text: str) -> bool:
+  if text not in ('True', 'False'):
+    raise ValueError(f'{text!r} is neither True nor False')
+  return text == 'True'
+
+
+# Python's own `float` gives back every number exactly.
+_PARSERS: Mapping[str, Callable[[str], Any]] = {
+  'bool': _flag,
+  _MAYBE_FLAG: _flag,
+  _COUNT: int,
+  _MAYBE_COUNT: int,
+  _NUMBER: float,
+}
 
 
 def _path(workdir: epath.PathLike, name: str, extension: str) -> epath.Path:

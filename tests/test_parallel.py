@@ -52,25 +52,6 @@ def test_shard_and_replicate_use_every_device():
   assert tree['w'].sharding.is_fully_replicated
 
 
-@pytest.mark.parametrize(('rows', 'multiple'), [(1, 1), (10, 4), (0, 8)])
-def test_process_rows_of_a_single_process_are_all(rows, multiple):
-  assert parallel.process_rows(rows, multiple) == (0, rows)
-
-
-@pytest.mark.parametrize(
-  ('processes', 'rows', 'multiple'), [(2, 10, 4), (3, 7, 1), (4, 3, 2)]
-)
-def test_process_rows_partition(monkeypatch, processes, rows, multiple):
-  monkeypatch.setattr(jax, 'process_count', lambda: processes)
-  covered = []
-  for index in range(processes):
-    monkeypatch.setattr(jax, 'process_index', lambda i=index: i)
-    start, stop = parallel.process_rows(rows, multiple)
-    assert start % multiple == 0 or start == rows
-    covered += range(start, stop)
-  assert covered == list(range(rows))
-
-
 def test_a_batch_that_does_not_divide_is_refused():
   with pytest.raises(errors.UsageError, match='batch_size=6'):
     parallel.check_batch_size(6)

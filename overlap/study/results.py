@@ -24,6 +24,7 @@ from overlap import (
   store,
   tables,
 )
+from overlap.analyses import options as options_lib
 from overlap.analyses import run as analyses_run
 from overlap.study import workdir
 
@@ -76,18 +77,13 @@ def study_request(path: epath.Path, study: Mapping[str, Any]) -> Request:
       f'{len(missing)} have none: {", ".join(missing[:5])}. Run the stages '
       'train and predict first.'
     )
-  options = {
-    key: value
-    for key, value in settings.items()
-    if key not in ('split', 'pairs')
-  }
   return {
     'dataset': dataset,
     'split': settings['split'],
     'base': study['base'],
     'models': list(study['models']),
     'pairs': _pairs(settings['pairs'], study['models']),
-    'options': options,
+    'options': _options(settings),
   }
 
 
@@ -114,9 +110,37 @@ def store_request(
     'base': base,
     'models': models,
     'pairs': 'all',
-    'options': {
-      k: v for k, v in settings.items() if k not in ('split', 'pairs')
-    },
+    'options': _options(settings),
+  }
+
+
+def check(study: Mapping[str, Any]) -> None:
+  """Checks what a config asks of the analyses, before anything is run.
+
+  Raises:
+    UsageError: an unknown table, figure, option or value.
+  """
+  options_lib.parse(_options(study['analyses']))
+  for name in study['report']['figures']:
+    lookup.check('figure', name, figures.FIGURES)
+  _pairs(study['analyses']['pairs'], study['models'])
+  lookup.check(
+    'split for config.analyses.split',
+    study['analyses']['split'],
+    study['predict']['splits'],
+  )
+  for split in study['predict']['splits']:
+    lookup.check(
+      'split for config.predict.splits', split, study['data']['splits']
+    )
+
+
+def _options(settings: Mapping[str, Any]) -> dict[str, Any]:
+  """The part of `config.analyses` that `analyses.options` knows."""
+  return {
+    key: value
+    for key, value in settings.items()
+    if key not in ('split', 'pairs')
   }
 
 

@@ -31,7 +31,7 @@ def open_workdir(
   lookup.check('way to resume (--resume)', resume, RESUME)
   path = epath.Path(path)
   file = path / 'config.json'
-  if file.exists():
+  if file.exists() and _holds_results(path):
     old = files.read_json(file)['config']
     changed = config.differences(old, resolved)
     if changed and resume == 'same':
@@ -62,6 +62,11 @@ def open_workdir(
     )
   parallel.barrier('config.json')
   return dict(resolved)
+
+
+def _holds_results(path: epath.Path) -> bool:
+  """Whether anything was made here that another config could not have made."""
+  return any((path / folder).exists() for folder in ('models', 'predictions'))
 
 
 def check_writable(path: epath.PathLike) -> None:

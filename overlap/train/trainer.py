@@ -61,7 +61,7 @@ def initial_variables(task: Task) -> Any:
   new_head = fitted or settings['train']['total_steps'] > 0
   loaded = checkpoints.load_variables(
     settings['architecture']['name'],
-    checkpoints.resolve(path),
+    path,
     template=template(task),
     skip_head=new_head,
   )

@@ -103,8 +103,8 @@ def test_no_two_trained_models_have_the_same_settings():
   ('name', 'expected'),
   [
     ('ResNet-50', {}),
-    ('ResNet-101x0.5', {'stage_sizes': (3, 4, 23, 3), 'width': 32}),
-    ('ResNet-50x2', {'width': 128}),
+    ('ResNet-101x0.5', {'stage_sizes': (3, 4, 23, 3), 'width_multiplier': 0.5}),
+    ('ResNet-50x2', {'width_multiplier': 2.0}),
     ('ResNet-50 (Dropout 0.1)', {'dropout_rate': 0.1}),
     (
       'ResNet-50 (DropBlock 1234, 0.9)',
@@ -118,13 +118,12 @@ def test_no_two_trained_models_have_the_same_settings():
   ],
 )
 def test_a_resnet_s_name_says_its_settings(name, expected):
-  plain = {'stage_sizes': (3, 4, 6, 3), 'width': 64}
   found = {
     field.rpartition('.')[2]: value
     for field, value in models.resnet_settings(name)
   }
   found.pop('augment')
-  assert found == plain | expected
+  assert found == {'stage_sizes': (3, 4, 6, 3)} | expected
 
 
 @pytest.mark.parametrize('name', ['SK-ResNet-34', 'ResNet-18', 'Legacy-ResNet'])

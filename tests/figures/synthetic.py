@@ -8,6 +8,7 @@ fractions of `pairs.csv` are computed from that, so every identity holds.
 import itertools
 
 import numpy as np
+from scipy import stats
 
 from overlap import tables as tables_lib
 
@@ -40,6 +41,14 @@ _NOISE = {
 }  # fmt: skip
 
 
+def _table(name, rows):
+  columns = {
+    column: [row.get(column) for row in rows]
+    for column in tables_lib.SCHEMAS[name]
+  }
+  return tables_lib.typed(name, columns)
+
+
 def margins(models=MODELS, examples=EXAMPLES, seed=0):
   """Margins of the right class: positive where a model is right."""
   rng = np.random.default_rng(seed)
@@ -57,9 +66,11 @@ def study(models=MODELS, examples=EXAMPLES, seed=0, window=True):
   pairs = pairs_table(models, values)
   tables = {'models': models_table(models, values, window), 'pairs': pairs}
   if len(models) > 1:
+    inside = tables['models'].loc[tables['models']['in_window'], 'model']
     with_base = pairs[pairs['model_1'] == next(iter(models))]
+    with_base = with_base[with_base['model_2'].isin(inside)]
     tables['categories'] = categories_table(with_base)
-    tables['correlations'] = correlations_table(with_base)
+    tables['correlations'] = correlations_table(with_base, pairs)
   return tables
 
 
@@ -73,6 +84,20 @@ def bounds(name, value, examples, width=1.0):
     name: value,
     f'{name}_lower': value - half,
     f'{name}_upper': value + half,
+  }
+
+
+def student(name, values):
+  """A mean over models and its Student interval as columns."""
+  mean = values.mean()
+  half = np.nan
+  if len(values) > 1:
+    error = values.std(ddof=1) / np.sqrt(len(values))
+    half = stats.t.ppf(0.975, len(values) - 1) * error
+  return {
+    name: mean,
+    f'{name}_lower': mean - half,
+    f'{name}_upper': mean + half,
   }
 
 
@@ -104,7 +129,7 @@ def models_table(models, values, window=True):
     row['calibration_converged'] = name != 'wide' if soft else None
     row['calibration_bound_hit'] = name == 'CLIP-S' if soft else None
     rows.append(row)
-  return tables_lib.typed('models', rows)
+  return _table('models', rows)
 
 
 def pairs_table(models, values):
@@ -113,7 +138,7 @@ def pairs_table(models, values):
     pair(first, second, models, values)
     for first, second in itertools.combinations(names, 2)
   ]
-  return tables_lib.typed('pairs', rows)
+  return _table('pairs', rows)
 
 
 def pair(first, second, models, values):
@@ -148,6 +173,8 @@ def pair(first, second, models, values):
     'neither_conversion_rate': rate(~right_1 & ~right_2),
     'loss_rate': 1 - rate(right_1 & right_2),
     'ensemble_accuracy_probs': ensemble.mean() if soft else np.nan,
+    'dominance_1': only_2 / max(only_2 + neither, 1),
+    'dominance_2': only_1 / max(only_1 + neither, 1),
     'mcnemar_p': p, 'mcnemar_p_holm': min(1.0, 14 * p),
   }  # fmt: skip
 
@@ -163,37 +190,42 @@ def categories_table(pairs):
     if mine.empty:
       continue
     n = int(mine['n'].iloc[0])
-    rows.append({
-      'category': category, 'models': len(mine), 'pairs': len(mine),
-      **bounds('error_inconsistency', mine['error_inconsistency'].mean(), n),
-      **bounds('gain', mine['gain'].mean(), n, 0.5),
-      **bounds('conversion_rate', mine['conversion_rate'].mean(), 200),
-      **bounds('both_correct', (mine['both_correct'] / n).mean(), n),
-      **bounds('neither', (mine['neither'] / n).mean(), n),
-    })  # fmt: skip
-  return pd.DataFrame(rows)
+    over_base = mine['ensemble_accuracy'] - mine['accuracy_1']
+    means = {
+      'error_inconsistency': mine['error_inconsistency'],
+      'gain': mine['gain'],
+      'conversion_rate': mine['conversion_rate'],
+      'both_correct': mine['both_correct'] / n,
+      'neither': mine['neither'] / n,
+      'ensemble_accuracy': mine['ensemble_accuracy'],
+      'gain_over_base': over_base,
+    }
+    row = {'category': category, 'models': len(mine), 'pairs': len(mine)}
+    for name, values in means.items():
+      row |= student(name, values.dropna())
+    rows.append(row)
+  return _table('categories', rows)
 
 
-def correlations_table(pairs):
+def correlations_table(with_base, pairs):
   rows = []
   for name in ('gain', 'ensemble_accuracy', 'conversion_rate'):
-    for scope in ('base', 'all'):
-      good = pairs.dropna(subset=[name])
+    for scope, rows_in in (('base', with_base), ('all', pairs)):
+      good = rows_in.dropna(subset=[name])
       x, y = good['error_inconsistency'], good[name]
-      r = float(np.corrcoef(x, y)[0, 1]) if len(good) > 2 else np.nan
+      r, slope = np.nan, np.nan
+      if len(good) > 2:
+        r, slope = np.corrcoef(x, y)[0, 1], np.polyfit(x, y, 1)[0]
       rows.append({
         'name': f'error_inconsistency_vs_{name}', 'scope': scope,
         'pearson': r, 'lower': r - 0.05, 'upper': min(r + 0.02, 1.0),
-        'slope': float(np.polyfit(x, y, 1)[0]) if len(good) > 2 else np.nan,
-        'n': len(good),
+        'slope': slope, 'slope_lower': slope - 0.1,
+        'slope_upper': slope + 0.1, 'n': len(good),
       })  # fmt: skip
-  return pd.DataFrame(rows)
+  return _table('correlations', rows)
 
 
 def write(workdir, tables):
-  """Writes the tables as CSV where a study would."""
-  folder = workdir / 'tables'
-  folder.mkdir(parents=True, exist_ok=True)
+  """Writes the tables where a study would."""
   for name, table in tables.items():
-    table.to_csv(folder / f'{name}.csv', index=False)
-    table.to_parquet(folder / f'{name}.parquet', index=False)
+    tables_lib.write(workdir, name, table)

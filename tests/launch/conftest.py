@@ -22,6 +22,7 @@ NOTE = """#!/usr/bin/env bash
 # The machine's Python: its `-m venv` makes a folder with the fakes in it.
 PYTHON3 = f"""{NOTE}
 case "$*" in
+  *version_info*'(3, 14)'*) [[ -z ${{FAKE_OLD:-}}${{FAKE_NEW:-}} ]] ;;
   *version_info*) [[ -z ${{FAKE_OLD:-}} ]] ;;
   *ensurepip*) [[ -z ${{FAKE_NO_ENSUREPIP:-}} ]] ;;
   '-m venv --clear '*)
@@ -50,7 +51,7 @@ case "$*" in
 esac
 """
 OVERLAP = f'{NOTE}exit "${{FAKE_OVERLAP:-0}}"\n'
-RUFF = f'{NOTE}exit "${{FAKE_RUFF:-0}}"\n'
+RUFF = f'{NOTE}echo checked\nexit "${{FAKE_RUFF:-0}}"\n'
 
 
 class Machine:

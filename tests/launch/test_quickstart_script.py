@@ -66,6 +66,13 @@ def test_a_changed_setup_installs_again_into_the_same_environment(machine):
   assert machine.installs() == 0
 
 
+def test_an_earlier_setup_that_comes_back_is_installed_again(machine):
+  for text in ('first', 'second', 'first'):
+    (machine.root / 'setup.py').write_text(text)
+    machine.launch(SCRIPT)
+    assert len(machine.calls('python', 'install')) == 1
+
+
 def test_another_python_in_the_environment_installs_again(machine):
   machine.launch(SCRIPT)
   machine.launch(SCRIPT, FAKE_VERSION='3.12.1')
@@ -138,6 +145,19 @@ def test_a_later_name_is_taken_where_python3_is_old(machine):
   (machine.path / 'python3').write_text('#!/usr/bin/env bash\nexit 1\n')
   assert machine.launch(SCRIPT).returncode == 0
   assert machine.calls('python3.12', 'venv')
+
+
+def test_a_python_newer_than_those_tried_is_the_last_choice(machine):
+  text = (machine.path / 'python3').read_text()
+  (machine.path / 'python3.12').write_text(text.replace('FAKE_NEW', 'NO'))
+  (machine.path / 'python3.12').chmod(0o755)
+  assert machine.launch(SCRIPT, FAKE_NEW='1').returncode == 0
+  assert machine.calls('python3.12', 'venv')
+
+
+def test_a_newer_python_is_taken_where_there_is_no_other(machine):
+  assert machine.launch(SCRIPT, FAKE_NEW='1').returncode == 0
+  assert machine.calls('python3', 'venv')
 
 
 def test_a_python_without_ensurepip_gives_one_line(machine):

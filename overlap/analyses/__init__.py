@@ -1,0 +1,1 @@
+"""Measurements on stored predictions: arrays in, arrays out."""

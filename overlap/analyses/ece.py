@@ -1,0 +1,89 @@
+"""Calibration error with as many bins as the data can bear (ECE-sweep)."""
+
+import numpy as np
+
+# A fall of a bin's accuracy below its neighbour's that is no more than this
+# is rounding.
+_SLACK = 1e-9
+
+
+def ece_sweep(
+  confidence: np.ndarray,
+  correct: np.ndarray,
+  *,
+  norm: float = 1,
+  max_bins: int = 10_000,
+) -> float:
+  """ECE-sweep of Roelofs et al. 2020 (algorithm 1), with equal-mass bins.
+
+  Bins are added one by one for as long as their accuracies rise with their
+  confidence, `acc_1 <= acc_2 <= ...`; the last number of bins before the
+  first fall is taken, and the error is
+
+    (sum_k n_k / n |acc_k - conf_k|^norm)^(1 / norm).
+
+  Examples of the same confidence have no order among themselves, and the
+  reference leaves it to the sort. Here each of them counts as correct to the
+  share of its group that is, as if averaged over their orders; so the result
+  doesn't depend on the order of the rows.
+
+  Args:
+    confidence: `[examples]`, the probability of the predicted class; those
+      with NaN are left out.
+    correct: bool `[examples]`.
+    norm: 1 for the mean absolute gap, 2 for the root mean square.
+    max_bins: where to stop while accuracies still rise. They always do where
+      every correct example is more confident than every wrong one, and the
+      number of bins is then that of the examples.
+
+  Returns:
+    The error, in [0, 1]; NaN without examples.
+  """
+  confidence = np.asarray(confidence, np.float64)
+  usable = ~np.isnan(confidence)
+  confidence = confidence[usable]
+  if not len(confidence):
+    return float('nan')
+  order = np.argsort(confidence, kind='stable')
+  confidence = confidence[order]
+  right = _mean_of_ties(confidence, np.asarray(correct)[usable][order])
+  bins = _sweep(right, max_bins)
+  edges = _edges(len(right), bins)
+  sizes = np.diff(edges)
+  gaps = np.abs(_sums(right, edges) - _sums(confidence, edges)) / sizes
+  return float(np.average(gaps**norm, weights=sizes) ** (1 / norm))
+
+
+def _mean_of_ties(confidence: np.ndarray, correct: np.ndarray) -> np.ndarray:
+  """Replaces each example's correctness by its tie group's mean."""
+  starts = np.flatnonzero(np.r_[True, np.diff(confidence) > 0])
+  sizes = np.diff(np.r_[starts, len(confidence)])
+  means = np.add.reduceat(correct.astype(np.float64), starts) / sizes
+  return np.repeat(means, sizes)
+
+
+def _sweep(right: np.ndarray, max_bins: int) -> int:
+  """The largest number of bins before the first fall of an accuracy."""
+  if (np.diff(right) >= 0).all():
+    return len(right)
+  cumulative = np.r_[0.0, np.cumsum(right)]
+  bins = 1
+  while bins < min(len(right), max_bins):
+    edges = _edges(len(right), bins + 1)
+    accuracies = np.diff(cumulative[edges]) / np.diff(edges)
+    if (np.diff(accuracies) < -_SLACK).any():
+      break
+    bins += 1
+  return bins
+
+
+def _edges(total: int, bins: int) -> np.ndarray:
+  """Where bins of nearly equal size begin and end, `[bins + 1]`.
+
+  Example `i` of the sorted ones is in bin `floor(i * bins / total)`.
+  """
+  return -(-np.arange(bins + 1) * total // bins)
+
+
+def _sums(values: np.ndarray, edges: np.ndarray) -> np.ndarray:
+  return np.add.reduceat(values, edges[:-1])

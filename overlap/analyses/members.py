@@ -1,0 +1,203 @@
+"""One model's own measurements over a split, read from the store."""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+from absl import logging
+
+from overlap import errors, store
+from overlap.analyses import calibration
+from overlap.analyses import errors as errors_lib
+from overlap.analyses.options import Options
+from overlap.catalog import categories
+
+
+class Split(NamedTuple):
+  """Whose examples: a split of a data set in a store."""
+
+  reader: store.Store
+  dataset: str
+  split: str
+  labels: np.ndarray  # [examples]
+
+  def read(self, model: str, name: str, rows: slice = slice(None)):
+    """Rows of an array of a model."""
+    return self.reader.read(
+      self.dataset, self.split, model, name, rows.start or 0, rows.stop
+    )
+
+
+class Member(NamedTuple):
+  """A model among those compared.
+
+  Attributes:
+    name: of the model.
+    category: relative to the base; 'BASE' for itself, '' where unknown.
+    axes: where its training lies on each axis, or None.
+    columns: its own fields of the table of models.
+    correct: bool `[examples]`.
+    temperatures: float32 `[examples]`, or None for a model with hard labels.
+  """
+
+  name: str
+  category: str
+  axes: Mapping[str, str] | None
+  columns: dict[str, Any]
+  correct: np.ndarray
+  temperatures: np.ndarray | None
+
+
+class CalibratedLogits:
+  """Logits `[examples, classes]` over temperatures, read as they are needed."""
+
+  def __init__(self, split: Split, member: Member, classes: int):
+    self._split, self._member = split, member
+    self.shape = (len(split.labels), classes)
+
+  def __getitem__(self, rows: slice) -> np.ndarray:
+    logits = self._split.read(self._member.name, 'logits', rows)
+    assert self._member.temperatures is not None
+    return logits / self._member.temperatures[rows, np.newaxis]
+
+
+def category_of(
+  record: Mapping[str, Any], base_record: Mapping[str, Any]
+) -> str:
+  """A model's category: told from the axes where both models have them.
+
+  Else it is what the record says, as given with the predictions.
+
+  Raises:
+    DataError: it is no category, or an axis is missing.
+  """
+  if record['model'] == base_record['model']:
+    return categories.BASE
+  if record.get('axes') and base_record.get('axes'):
+    return categories.category_to_base(record['axes'], base_record['axes'])
+  said = record.get('category') or categories.UNKNOWN
+  if said == categories.BASE:  # Of another base than this analysis has.
+    return categories.UNKNOWN
+  if said and said not in categories.CATEGORIES:
+    raise errors.DataError(
+      f'The category of {record["model"]!r} must be one of '
+      f'{", ".join(categories.CATEGORIES)}, got {said!r}.'
+    )
+  return said
+
+
+def measure(
+  split: Split,
+  record: Mapping[str, Any],
+  base_record: Mapping[str, Any],
+  *,
+  folds: np.ndarray,
+  options: Options,
+) -> Member:
+  """Reads one model's predictions, calibrates them, measures what it alone has.
+
+  Args:
+    split: whose examples.
+    record: the model's record.json.
+    base_record: the base's.
+    folds: int `[examples]`, from `calibration.folds_from_ids`.
+    options: how to calibrate.
+
+  Raises:
+    DataError: neither logits nor predicted classes are stored.
+  """
+  soft = 'logits' in record['arrays']
+  if soft:
+    own, correct, temperatures = _measure_logits(split, record, folds, options)
+  else:
+    own, correct = _measure_hard(split, record)
+    temperatures = None
+  columns = {
+    'model': record['model'],
+    'category': category_of(record, base_record),
+    'method': str(record.get('method') or ''),
+    'head': str(record.get('head') or ''),
+    'dataset': split.dataset,
+    'split': split.split,
+    'n': len(correct),
+    'accuracy': float(correct.mean()),
+    **own,
+  }
+  return Member(
+    record['model'],
+    columns['category'],
+    record.get('axes'),
+    columns,
+    correct,
+    temperatures,
+  )
+
+
+def _measure_logits(
+  split: Split,
+  record: Mapping[str, Any],
+  folds: np.ndarray,
+  options: Options,
+) -> tuple[dict[str, Any], np.ndarray, np.ndarray]:
+  name, labels = record['model'], split.labels
+  logits = split.read(name, 'logits')
+  unusable = np.count_nonzero(~(logits.max(axis=1) < np.inf))
+  if unusable:
+    logging.warning(
+      '%s: %d of %d examples have NaN or infinite logits; NaN counts as wrong, '
+      'and neither is calibrated on', name, unusable, len(labels),
+    )  # fmt: skip
+  correct = errors_lib.correct(logits, labels)
+  fitted = calibration.calibrate(
+    logits, labels, folds,
+    num_folds=options.folds, objective=options.calibration,
+  )  # fmt: skip
+  temperatures = fitted.per_example.astype(np.float32)
+  if fitted.fits.bound_hit.any():
+    logging.warning(
+      '%s: no best temperature within the bounds, took %s',
+      name, ', '.join(f'{t:.4g}' for t in fitted.temperatures),
+    )  # fmt: skip
+  columns = {
+    'temperature': _one_temperature(fitted.temperatures),
+    'nll': _mean(calibration.nll(logits, labels)),
+    'nll_calibrated': _mean(calibration.nll(logits, labels, temperatures)),
+    'ece': calibration.ece_sweep(calibration.confidence(logits), correct),
+    'ece_calibrated': calibration.ece_sweep(
+      calibration.confidence(logits, temperatures), correct
+    ),
+    'calibration_converged': bool(fitted.fits.converged.all()),
+    'calibration_bound_hit': bool(fitted.fits.bound_hit.any()),
+  }
+  return columns, correct, temperatures
+
+
+def _measure_hard(
+  split: Split, record: Mapping[str, Any]
+) -> tuple[dict[str, Any], np.ndarray]:
+  name = record['model']
+  if 'predicted' not in record['arrays']:
+    raise errors.DataError(
+      f'Model {name!r} must have logits or predicted classes, got '
+      f'{", ".join(record["arrays"]) or "neither"}.'
+    )
+  correct = split.read(name, 'predicted') == split.labels
+  ece = None
+  if 'confidence' in record['arrays']:
+    ece = calibration.ece_sweep(split.read(name, 'confidence'), correct)
+  absent = ('temperature', 'nll', 'nll_calibrated', 'ece_calibrated')
+  flags = ('calibration_converged', 'calibration_bound_hit')
+  return dict.fromkeys(absent + flags) | {'ece': ece}, correct
+
+
+def _one_temperature(temperatures: np.ndarray) -> float:
+  """The geometric mean over folds, in the shortest digits where all agree."""
+  if (temperatures == temperatures[0]).all():
+    return float(str(np.float32(temperatures[0])))
+  return float(np.exp(np.log(temperatures.astype(np.float64)).mean()))
+
+
+def _mean(losses: np.ndarray) -> float | None:
+  """The mean loss; None, an empty field, where an example has none."""
+  mean = float(losses.mean())
+  return mean if np.isfinite(mean) else None

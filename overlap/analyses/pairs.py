@@ -1,0 +1,204 @@
+"""All measurements of pairs of models, as columns of the table of pairs."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from overlap import progress
+from overlap.analyses import bootstrap, ensembles, errors, stats
+from overlap.analyses.members import CalibratedLogits, Member, Split
+from overlap.analyses.options import Options
+from overlap.catalog import categories
+
+Columns = dict[str, Any]
+
+
+def measure(
+  split: Split,
+  members: Sequence[Member],
+  index: np.ndarray,
+  *,
+  classes: int,
+  options: Options,
+) -> Columns:
+  """Measures pairs of models.
+
+  Args:
+    split: whose examples.
+    members: the models.
+    index: int `[pairs, 2]`.
+    classes: how many classes the logits have.
+    options: which ensembles, and how to resample.
+
+  Returns:
+    Every column of the table of pairs but `mcnemar_p_holm`, each `[pairs]`.
+  """
+  first, second = index.T
+  correct = np.stack([member.correct for member in members])
+  counts = errors.pair_counts(correct).at(first, second)
+  made = _ensembles(split, members, index, correct, classes, options)
+  columns = _identity(split, members, index)
+  columns |= _counted(counts)
+  columns |= _combined(counts, made, options)
+  columns |= _intervals(members, index, counts, made, options)
+  return columns
+
+
+def take(columns: Columns, rows: np.ndarray) -> Columns:
+  """Some of the pairs: bool or int `rows`."""
+  return {name: np.asarray(values)[rows] for name, values in columns.items()}
+
+
+class _Made:
+  """Counts of ensembles, for the pairs whose models both have logits."""
+
+  def __init__(
+    self, soft: np.ndarray, counts: Mapping[str, ensembles.EnsembleCounts]
+  ):
+    self.soft, self.counts = soft, counts
+
+  def rates(
+    self,
+    pairs: errors.PairCounts,
+    method: str,
+    rate: Callable[[errors.PairCounts, ensembles.EnsembleCounts], np.ndarray],
+  ) -> np.ndarray:
+    """A rate, float64 `[pairs]`, NaN for the others."""
+    result = np.full(len(self.soft), np.nan)
+    if method in self.counts:
+      chosen = errors.PairCounts(*(field[self.soft] for field in pairs))
+      result[self.soft] = rate(chosen, self.counts[method])
+    return result
+
+  def column(self, method: str, field: str) -> np.ndarray:
+    """A count, objects `[pairs]`, None for the others."""
+    result = np.full(len(self.soft), None, object)
+    result[self.soft] = getattr(self.counts[method], field).tolist()
+    return result
+
+
+def _ensembles(
+  split: Split,
+  members: Sequence[Member],
+  index: np.ndarray,
+  correct: np.ndarray,
+  classes: int,
+  options: Options,
+) -> _Made:
+  has_logits = np.array([m.temperatures is not None for m in members])
+  soft = has_logits[index].all(axis=1)
+  counts = ensembles.pair_ensembles(
+    [CalibratedLogits(split, member, classes) for member in members],
+    split.labels,
+    index[soft],
+    methods=options.methods,
+    correct=correct,
+  )
+  return _Made(soft, counts)
+
+
+def _identity(
+  split: Split, members: Sequence[Member], index: np.ndarray
+) -> Columns:
+  pairs = [(members[i], members[j]) for i, j in index]
+  return {
+    'model_1': [one.name for one, _ in pairs],
+    'model_2': [two.name for _, two in pairs],
+    'category': [
+      categories.pair_category(one.axes, two.axes, one.category, two.category)
+      for one, two in pairs
+    ],
+    'dataset': [split.dataset] * len(pairs),
+    'split': [split.split] * len(pairs),
+  }
+
+
+def _counted(counts: errors.PairCounts) -> Columns:
+  """What needs no ensemble."""
+  accuracy_1, accuracy_2 = errors.accuracies(counts)
+  dominance_1, dominance_2 = errors.dominance(counts)
+  return {
+    'n': counts.total,
+    **counts._asdict(),
+    'accuracy_1': accuracy_1,
+    'accuracy_2': accuracy_2,
+    'error_inconsistency': errors.error_inconsistency(counts),
+    'kappa': errors.kappa(counts),
+    'mcnemar_p': stats.mcnemar(counts.only_1, counts.only_2),
+    'dominance_1': dominance_1,
+    'dominance_2': dominance_2,
+  }
+
+
+def _combined(
+  counts: errors.PairCounts, made: _Made, options: Options
+) -> Columns:
+  """What the ensembles get right; the first method's in all but one column."""
+  first = options.methods[0]
+  rates = {
+    'ensemble_accuracy': ensembles.accuracy,
+    'gain': ensembles.gain,
+    'conversion_rate': ensembles.conversion_rate,
+    'neither_conversion_rate': ensembles.neither_conversion_rate,
+    'loss_rate': ensembles.loss_rate,
+  }
+  columns: Columns = {
+    name: made.rates(counts, first, rate) for name, rate in rates.items()
+  }
+  columns['ensemble_accuracy_probs'] = made.rates(
+    counts, 'probs', ensembles.accuracy
+  )
+  columns['ensemble_correct'] = made.column(first, 'correct')
+  for name in (
+    'converted_only_1', 'converted_only_2', 'converted_neither', 'lost',
+  ):  # fmt: skip
+    columns[name] = made.column(first, name)
+  return columns
+
+
+def _intervals(
+  members: Sequence[Member],
+  index: np.ndarray,
+  counts: errors.PairCounts,
+  made: _Made,
+  options: Options,
+) -> Columns:
+  totals = np.stack(counts, axis=1)
+  rights = _rights(counts, made, options.methods[0])
+  columns = {
+    f'{name}_{end}': np.full(len(index), np.nan)
+    for name in bootstrap.STATISTICS
+    for end in ('lower', 'upper')
+  }
+  pairs = progress.track(
+    enumerate(index), total=len(index), what='bootstrap', unit='pair'
+  )
+  for row, (one, two) in pairs:
+    found = bootstrap.intervals(
+      bootstrap.Table(totals[row], rights[row] if made.soft[row] else None),
+      name_1=members[one].name,
+      name_2=members[two].name,
+      resamples=options.resamples,
+      seed=options.seed,
+      confidence=options.confidence,
+    )
+    for name, bounds in found.items():
+      columns[f'{name}_lower'][row], columns[f'{name}_upper'][row] = bounds
+  return columns
+
+
+def _rights(counts: errors.PairCounts, made: _Made, method: str) -> np.ndarray:
+  """How many of each cell the ensemble gets right: int64 `[pairs, 4]`."""
+  ensemble = made.counts[method]
+  rights = np.zeros((len(made.soft), 4), np.int64)
+  rights[made.soft] = np.stack(
+    [
+      counts.both_correct[made.soft] - ensemble.lost,
+      ensemble.converted_only_1,
+      ensemble.converted_only_2,
+      ensemble.converted_neither,
+    ],
+    axis=1,
+  )
+  return rights

@@ -1,0 +1,1 @@
+"""What the paper studied: its models, their categories, its figures."""

@@ -1,0 +1,139 @@
+"""The figures and tables for people, drawn from the study's tables alone.
+
+`FIGURES` names them. Each module has `plot(tables) -> (chart, rows drawn)`;
+in a notebook, `overlap.figures.plot('fig02', overlap.figures.load(workdir))[0]`
+shows one.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import altair as alt
+import pandas as pd
+import vl_convert
+from absl import logging
+from etils import epath
+
+from overlap import files, lookup
+from overlap import tables as tables_lib
+from overlap.figures import frames
+
+FIGURES = {
+  'fig01': 'overlap.figures.fig01:plot',
+  'fig02': 'overlap.figures.fig02:plot',
+  'fig08': 'overlap.figures.fig08:plot',
+  'table1': 'overlap.figures.table1:plot',
+  'heatmap': 'overlap.figures.heatmap:plot',
+}
+NotDrawableError = frames.NotDrawableError
+
+_REQUIRED = ('models', 'pairs')
+_OPTIONAL = ('categories', 'correlations')
+_PNG_SCALE = 2.0
+
+
+def load(workdir: epath.PathLike) -> dict[str, pd.DataFrame]:
+  """Reads the tables that the figures and the report are made from.
+
+  Raises:
+    DataError: `models` or `pairs` is absent, or a table is damaged;
+      `categories` and `correlations` may be absent.
+  """
+  loaded = {name: tables_lib.read(workdir, name) for name in _REQUIRED}
+  for name in _OPTIONAL:
+    if (epath.Path(workdir) / 'tables' / f'{name}.csv').exists():
+      loaded[name] = tables_lib.read(workdir, name)
+  return loaded
+
+
+def plot(
+  name: str, tables: Mapping[str, pd.DataFrame]
+) -> tuple[Any, pd.DataFrame]:
+  """Draws one figure.
+
+  Args:
+    name: a key of `FIGURES`.
+    tables: as `load` returns them.
+
+  Returns:
+    The Altair chart, and the rows drawn: fractions, not per cent.
+
+  Raises:
+    UsageError: no such figure.
+    NotDrawableError: the tables hold nothing that this figure shows.
+  """
+  return lookup.lookup('figure', name, FIGURES)(tables)
+
+
+def save(
+  workdir: epath.PathLike, names: Iterable[str] | None = None
+) -> list[epath.Path]:
+  """Writes `figures/<name>.svg`, `.png` and `.csv`.
+
+  A figure for which the tables hold nothing is left out, with a warning.
+
+  Args:
+    workdir: of the study.
+    names: keys of `FIGURES`; all by default.
+
+  Returns:
+    The files written.
+
+  Raises:
+    UsageError: no such figure.
+    DataError: a table is absent, or a file can't be written.
+  """
+  names = list(FIGURES) if names is None else list(names)
+  for name in names:
+    lookup.check('figure', name, FIGURES)
+  tables = load(workdir)
+  folder = epath.Path(workdir) / 'figures'
+  written = []
+  for name in names:
+    try:
+      chart, drawn = plot(name, tables)
+    except NotDrawableError as e:
+      logging.warning('No %s: %s', name, e)
+      continue
+    written += _write(folder, name, chart, drawn)
+  return written
+
+
+def vegalite_version() -> str:
+  """The version of Vega-Lite that Altair's specs are written for: '6.1'."""
+  return '.'.join(alt.SCHEMA_VERSION.lstrip('v').split('.')[:2])
+
+
+def _write(
+  folder: epath.Path, name: str, chart: Any, drawn: pd.DataFrame
+) -> list[epath.Path]:
+  spec = chart.to_dict()
+  version = vegalite_version()
+  svg = _renumbered(vl_convert.vegalite_to_svg(spec, vl_version=version))
+  contents = {
+    'svg': svg.encode(),
+    'png': vl_convert.vegalite_to_png(
+      spec, vl_version=version, scale=_PNG_SCALE
+    ),
+    'csv': frames.to_csv(drawn).encode(),
+  }
+  paths = []
+  for extension, content in contents.items():
+    paths.append(folder / f'{name}.{extension}')
+    files.write_bytes(paths[-1], content)
+  return paths
+
+
+def _renumbered(svg: str) -> str:
+  """Counts the ids of clip paths and gradients from 0.
+
+  Vega counts on over all that a process draws, so that the same figure would
+  give other bytes the second time.
+  """
+  ids = re.findall(r'<(?:clipPath|linearGradient) id="([a-z]+_?)(\d+)"', svg)
+  for i, (kind, number) in enumerate(ids):
+    old, new = f'{kind}{number}', f'{kind.rstrip("_")}-{i}'
+    svg = svg.replace(f' id="{old}"', f' id="{new}"')
+    svg = svg.replace(f'="url(#{old})"', f'="url(#{new})"')
+  return svg

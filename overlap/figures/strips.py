@@ -1,0 +1,137 @@
+"""Strips of points by category with the means beside them (Fig. 1, Fig. 8)."""
+
+from collections.abc import Sequence
+
+import altair as alt
+import numpy as np
+import pandas as pd
+
+from overlap.figures import frames, style
+
+MODEL, MEAN = 'model', 'category mean'
+# What the pointer calls a mark. Names come from the data, never from text
+# pasted into an expression.
+LABEL = (
+  f"datum.kind=='{MODEL}'?datum.model:"
+  "'mean of '+datum.pairs+(datum.pairs==1?' pair, ':' pairs, ')+datum.source"
+)
+# Sideways places within a category's band: points, then our mean and the
+# paper's.
+_POINTS_WIDTH = 0.5
+_MEAN_PLACE, _PAPER_PLACE = 0.72, -0.78
+
+
+def placed(rows: pd.DataFrame, value: str, by: Sequence[str]) -> pd.DataFrame:
+  """`rows` with a column `offset`: the place within the category's band.
+
+  Args:
+    rows: with `kind`, `source`, `category` and the columns of `by`.
+    value: the column that the strips show.
+    by: the columns which together tell one strip from another.
+  """
+  rows = rows.reset_index(drop=True)
+  offset = np.where(rows['source'] == style.STUDY, _MEAN_PLACE, _PAPER_PLACE)
+  panels = [name for name in by if name != 'category']
+  groups = rows.groupby(panels, sort=False) if panels else [('', rows)]
+  for _, panel in groups:
+    # A point covers about a fortieth of the panel's height.
+    height = (panel[value].max() - panel[value].min()) / 40
+    points = panel[panel['kind'] == MODEL]
+    for _, strip in points.groupby('category', sort=False):
+      spread = frames.offsets(strip[value], height=max(height, 1e-9))
+      offset[strip.index] = _POINTS_WIDTH * spread
+  rows['offset'] = offset
+  return rows
+
+
+def strips(
+  value: str, drawn: pd.DataFrame, *, tooltip: list[alt.Tooltip], title: str
+) -> alt.LayerChart:
+  """Points, means with their intervals, and the paper's means.
+
+  Args:
+    value: the column that the strips show; `lower` and `upper` bound it.
+    drawn: the rows of this panel, as `placed` returns them.
+    tooltip: what is shown under the pointer.
+    title: of the axis.
+  """
+  shown = style.present(drawn['category'])
+  ours = drawn[(drawn['kind'] == MEAN) & (drawn['source'] == style.STUDY)]
+  limits = frames.domain(drawn[value], ours['lower'], ours['upper'])
+  encoding = {
+    'x': alt.X(
+      'category:N',
+      title=None,
+      sort=list(shown),
+      scale=alt.Scale(domain=list(shown), padding=0.1),
+      axis=alt.Axis(
+        labelAngle=0,
+        labelOverlap=False,
+        labelFontSize=10,
+        labelExpr="datum.label=='FRAMEWORK'?['FRAME-','WORK']:datum.label",
+      ),
+    ),
+    'xOffset': alt.XOffset('offset:Q', scale=alt.Scale(domain=[-1, 1])),
+    'y': alt.Y(
+      f'{value}:Q',
+      title=title,
+      scale=alt.Scale(domain=limits, nice=False),
+      axis=alt.Axis(labelExpr="format(datum.value*100,'~f')", tickCount=6),
+    ),
+    'fill': style.colour(alt.Fill, ()),
+    'tooltip': tooltip,
+  }
+  is_mean = f"datum.kind=='{MEAN}'&&datum.source=='{style.STUDY}'"
+  bars = (
+    alt.Chart()
+    .mark_rule(strokeWidth=2, clip=True)
+    .encode(
+      **{k: v for k, v in encoding.items() if k in ('x', 'xOffset')},
+      y=alt.Y('lower:Q', title=title, scale=alt.Scale(domain=limits)),
+      y2='upper:Q',
+      stroke=style.colour(alt.Stroke, ()),
+    )
+    .transform_filter(f'{is_mean}&&isValid(datum.lower)')
+  )
+  points = (
+    alt.Chart()
+    .mark_point(size=style.POINT, filled=True, strokeWidth=1.2)
+    .encode(
+      **encoding,
+      shape=style.shape(()),
+      stroke=style.colour(alt.Stroke, ()),
+      fillOpacity=style.solid_inside(),
+    )
+    .transform_filter(f"datum.kind=='{MODEL}'")
+  )
+  means = (
+    alt.Chart()
+    .mark_point(
+      size=style.STAR_SIZE,
+      opacity=1,
+      filled=True,
+      shape=style.STAR,
+      strokeWidth=1,
+      style='halo',
+    )
+    .encode(**encoding)
+    .transform_filter(is_mean)
+  )
+  paper = {k: v for k, v in encoding.items() if k != 'fill'}
+  paper_means = (
+    alt.Chart()
+    .mark_point(
+      size=style.STAR_SIZE * 0.6, shape=style.STAR, filled=False, opacity=0.7
+    )
+    .encode(**paper, stroke=style.colour(alt.Stroke, ()))
+    .transform_filter(f"datum.source=='{style.PAPER}'")
+  )
+  # A layer without rows would leave its scales without a domain.
+  layers = [points]
+  if ours['lower'].notna().any():
+    layers.append(bars)
+  if len(ours):
+    layers.append(means)
+  if (drawn['source'] == style.PAPER).any():
+    layers.append(paper_means)
+  return alt.layer(*layers)

@@ -1,0 +1,164 @@
+"""How every figure looks: colours, shapes, sizes, fonts, category order.
+
+The colours keep at least 3:1 against their background and stay apart under
+simulated protanopia, deuteranopia and tritanopia; the shapes say the same
+again, so that no reading depends on colour alone.
+"""
+
+import copy
+from collections.abc import Sequence
+from typing import Any
+
+import altair as alt
+import pandas as pd
+
+from overlap.catalog import categories
+
+BASE = categories.BASE
+CATEGORIES = categories.CATEGORIES
+# What figures call the category of a model that has none in the tables.
+UNKNOWN = 'unknown'
+ORDER = (*CATEGORIES, BASE, UNKNOWN)
+
+# One colour a category, in the order of `ORDER`.
+COLOURS = {
+  'light': (
+    '#1b2f7a', '#3a9ad9', '#00805a', '#d07c00', '#c03a8c', '#666666', '#8f8f8f',
+  ),
+  'dark': (
+    '#6a7dff', '#8edcff', '#1fae7c', '#ffc24d', '#f06cb4', '#a8adb7', '#7d828c',
+  ),
+}  # fmt: skip
+SHAPES = (
+  'circle', 'square', 'triangle-up', 'diamond', 'triangle-down', 'cross',
+  'triangle-right',
+)  # fmt: skip
+# A five-pointed star in Vega's symbol coordinates ([-1, 1] both ways).
+STAR = (
+  'M0,-1L0.276,-0.38L0.951,-0.309L0.447,0.145L0.588,0.809'
+  'L0,0.47L-0.588,0.809L-0.447,0.145L-0.951,-0.309L-0.276,-0.38Z'
+)
+
+_INK = {'light': '#1c1e22', 'dark': '#e8eaed'}
+_MUTED = {'light': '#5b6068', 'dark': '#a8adb7'}
+_GRID = {'light': '#e6e8eb', 'dark': '#30343c'}
+_STRIPE = {'light': '#f3f4f6', 'dark': '#1f232b'}
+BACKGROUND = {'light': '#ffffff', 'dark': '#15181e'}
+
+POINT = 60
+STAR_SIZE = 320
+# The names of the two sources of points, as the legends have them.
+STUDY = 'this study'
+PAPER = 'paper (ImageNet)'
+
+
+def config(theme: str = 'light') -> dict[str, Any]:
+  """The Vega-Lite config of a theme, 'light' or 'dark'."""
+  ink, muted, grid = _INK[theme], _MUTED[theme], _GRID[theme]
+  text = {'labelColor': muted, 'titleColor': ink}
+  return {
+    'background': BACKGROUND[theme],
+    'font': 'Arial, Helvetica, sans-serif',
+    'padding': 8,
+    'range': {'category': list(COLOURS[theme])},
+    'axis': {
+      **text,
+      'labelFontSize': 11,
+      'titleFontSize': 12,
+      'titleFontWeight': 'normal',
+      'titlePadding': 8,
+      'gridColor': grid,
+      'domainColor': muted,
+      'tickColor': muted,
+    },
+    'legend': {
+      **text,
+      'labelFontSize': 11,
+      'titleFontSize': 11,
+      'labelLimit': 260,
+      'symbolSize': 70,
+    },
+    'title': {
+      'color': ink,
+      'subtitleColor': muted,
+      'fontSize': 13,
+      'subtitleFontSize': 11,
+      'subtitlePadding': 4,
+      'anchor': 'start',
+      'frame': 'group',
+      'offset': 10,
+    },
+    'view': {'stroke': None},
+    'text': {'color': ink, 'fontSize': 11},
+    'rule': {'color': muted},
+    'style': {
+      'halo': {'stroke': BACKGROUND[theme]},
+      'stripe': {'color': _STRIPE[theme]},
+    },
+  }
+
+
+def themed(chart: Any, theme: str = 'light') -> Any:
+  """A copy of an Altair chart which carries the theme's config."""
+  chart = copy.copy(chart)
+  chart.config = alt.Config.from_dict(config(theme), validate=False)
+  return chart
+
+
+def present(values: Sequence[str]) -> list[str]:
+  """Those of `ORDER` that are among `values`, in that order."""
+  found = set(values)
+  return [category for category in ORDER if category in found]
+
+
+def category_name(category: Any) -> str:
+  """A category of `ORDER`; 'unknown' for whatever else a table holds."""
+  return category if category in ORDER else UNKNOWN
+
+
+def rank(category: Any) -> int:
+  """The place of a category in `ORDER`."""
+  return ORDER.index(category_name(category))
+
+
+def category_scale() -> alt.Scale:
+  """Every category has the same colour in every figure, present or not."""
+  return alt.Scale(domain=list(ORDER))
+
+
+def colour(channel: type, shown: Sequence[str], **legend: Any) -> Any:
+  """`channel` (alt.Fill, alt.Color …) of the category of a row."""
+  return channel(
+    'category:N', scale=category_scale(), legend=key(shown, **legend)
+  )
+
+
+def shape(shown: Sequence[str], **legend: Any) -> alt.Shape:
+  """The shape channel of the category of a row."""
+  scale = alt.Scale(domain=list(ORDER), range=list(SHAPES))
+  return alt.Shape('category:N', scale=scale, legend=key(shown, **legend))
+
+
+def key(shown: Sequence[str], **legend: Any) -> alt.Legend | None:
+  """The legend of the categories `shown`; none where nothing is shown."""
+  if not shown:
+    return None
+  defaults = {
+    'title': None,
+    'orient': 'bottom',
+    'direction': 'horizontal',
+    'values': list(shown),
+  }
+  return alt.Legend(**(defaults | legend))
+
+
+def solid_inside() -> Any:
+  """Points are filled; those of models outside the window are outlines."""
+  outside = "datum.in_window=='no'"
+  return alt.condition(outside, alt.value(0), alt.value(0.85))
+
+
+def outside_note(drawn: pd.DataFrame) -> list[str]:
+  """The line that explains outlined points, where there are any."""
+  outside = (drawn['in_window'] == 'no').any()
+  return ['Outlined points: outside the accuracy window.'] if outside else []

@@ -1,0 +1,148 @@
+"""Numbers as people read them: '8.5 % (8.1–8.9)', '+1.17 points'.
+
+Tables hold fractions; only here do they become per cent and points. The
+same texts exist twice: as Python functions for the page, and as Vega
+expressions for what a chart shows under the pointer.
+"""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+MISSING = '–'
+
+
+def number(value: Any, digits: int = 1, *, plus: bool = False) -> str:
+  """A rounded number with a true minus sign; '–' where there is none."""
+  if absent(value):
+    return MISSING
+  text = f'{float(value):{"+" if plus else ""},.{digits}f}'
+  if not text.strip('+-0.,'):  # No '-0.0'.
+    text = text.lstrip('+-')
+  return text.replace('-', '−')
+
+
+def absent(value: Any) -> bool:
+  """Whether a table's cell is empty: None, NaN, infinite or pandas' NA."""
+  try:
+    return value is None or not math.isfinite(float(value))
+  except (TypeError, ValueError):
+    return True
+
+
+def interval(lower: Any, upper: Any, digits: int = 1) -> str:
+  """' (8.1–8.9)' with its leading space, or '' where a bound is missing."""
+  if absent(lower) or absent(upper):
+    return ''
+  between = ' to ' if lower < 0 else '–'
+  return f' ({number(lower, digits)}{between}{number(upper, digits)})'
+
+
+def percent(
+  value: Any, lower: Any = None, upper: Any = None, *, digits: int = 1
+) -> str:
+  """A fraction as per cent, with its interval: '8.5 % (8.1–8.9)'."""
+  if absent(value):
+    return MISSING
+  bounds = interval(_hundredfold(lower), _hundredfold(upper), digits)
+  return f'{number(_hundredfold(value), digits)} %{bounds}'
+
+
+def points(
+  value: Any, lower: Any = None, upper: Any = None, *, digits: int = 2
+) -> str:
+  """A difference of fractions in percentage points: '+1.17 (0.95–1.40)'."""
+  if absent(value):
+    return MISSING
+  bounds = interval(_hundredfold(lower), _hundredfold(upper), digits)
+  return f'{number(_hundredfold(value), digits, plus=True)}{bounds}'
+
+
+def decimal(
+  value: Any, lower: Any = None, upper: Any = None, *, digits: int = 2
+) -> str:
+  """A plain number with its interval: '0.97 (0.93–0.99)'."""
+  return f'{number(value, digits)}{interval(lower, upper, digits)}'
+
+
+def p_value(value: Any) -> str:
+  """A p-value: three decimals, or powers of ten where it is smaller."""
+  if absent(value):
+    return MISSING
+  return f'{value:.3f}' if value >= 0.001 else f'{value:.0e}'.replace('-', '−')
+
+
+def count(value: Any) -> str:
+  """A whole number with thousands apart: '10,000'."""
+  return number(value, 0)
+
+
+def duration(seconds: Any) -> str:
+  """'12 s', '3 min 20 s', '2 h 5 min'."""
+  if absent(seconds):
+    return MISSING
+  if seconds < 10:
+    return f'{seconds:.1f} s'
+  minutes, left = divmod(round(seconds), 60)
+  if not minutes:
+    return f'{left} s'
+  hours, minutes = divmod(minutes, 60)
+  return f'{hours} h {minutes} min' if hours else f'{minutes} min {left} s'
+
+
+def size(number_of_bytes: Any) -> str:
+  """'512 MiB', '1.4 GiB'."""
+  if absent(number_of_bytes):
+    return MISSING
+  mebibytes = float(number_of_bytes) / 2**20
+  if mebibytes < 1024:
+    return f'{mebibytes:.0f} MiB'
+  return f'{mebibytes / 1024:.1f} GiB'
+
+
+def percent_of(
+  field: str, *, bounds: Sequence[str] | None = None, digits: int = 1
+) -> str:
+  """`percent` of a column as a Vega expression.
+
+  Args:
+    field: the column.
+    bounds: the two columns of its interval; `field_lower` and `field_upper`
+      by default, none if empty.
+    digits: after the point.
+  """
+  return _expression(field, bounds, digits, unit=' %', sign='')
+
+
+def points_of(
+  field: str, *, bounds: Sequence[str] | None = None, digits: int = 2
+) -> str:
+  """`points` of a column as a Vega expression; arguments as `percent_of`."""
+  return _expression(field, bounds, digits, unit='', sign='+')
+
+
+def _expression(
+  field: str,
+  bounds: Sequence[str] | None,
+  digits: int,
+  *,
+  unit: str,
+  sign: str,
+) -> str:
+  def text(name: str, sign: str = '') -> str:
+    return f"format(datum.{name}*100,'{sign},.{digits}f')"
+
+  value = f"{text(field, sign)}+'{unit}'"
+  if bounds is None:
+    bounds = (f'{field}_lower', f'{field}_upper')
+  if bounds:
+    low, high = bounds
+    value += (
+      f"+(isValid(datum.{low})&&isValid(datum.{high})?' ('+{text(low)}"
+      f"+(datum.{low}<0?' to ':'–')+{text(high)}+')':'')"
+    )
+  return f"isValid(datum.{field})?{value}:'{MISSING}'"
+
+
+def _hundredfold(value: Any) -> Any:
+  return None if absent(value) else 100 * float(value)

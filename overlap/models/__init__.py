@@ -1,0 +1,46 @@
+"""Image classifiers: one Flax module a family, all with the same interface.
+
+Each is called as `(x [B, H, W, C], train=False) -> (logits, features)`, both
+float32: logits [B, num_classes] and the pre-logit representation [B, D]. The
+classifier is the top-level dense layer `head` in all of them. Images are
+padded, and batch normalisation is computed, as the released weights of each
+family expect it.
+"""
+
+from typing import Any
+
+import flax.linen as nn
+import jax.numpy as jnp
+
+from overlap import lookup
+from overlap.models import options as _options
+
+MODELS = {
+  'resnet': 'overlap.models.resnet:ResNet',
+  'vit': 'overlap.models.vit:ViT',
+  'mobilenet_v2': 'overlap.models.mobilenet_v2:MobileNetV2',
+  'densenet': 'overlap.models.densenet:DenseNet',
+  'efficientnet_lite': 'overlap.models.efficientnet_lite:EfficientNetLite',
+}
+
+
+def build(
+  name: str, *, num_classes: int, dtype: Any = jnp.float32, **options: Any
+) -> nn.Module:
+  """Makes a module, which can be hashed and so be an argument of `jit`.
+
+  Args:
+    name: key of `MODELS`.
+    num_classes: outputs of the head.
+    dtype: of the computation; parameters and outputs are float32.
+    **options: the module's other fields; lists stand for tuples.
+
+  Raises:
+    UsageError: no such model or option, or a value that it does not take.
+  """
+  module = lookup.lookup('model', name, MODELS)
+  return module(
+    num_classes=num_classes,
+    dtype=dtype,
+    **_options.convert(name, module, options),
+  )

@@ -1,0 +1,66 @@
+"""Tensors from safetensors files."""
+
+import ml_dtypes
+import numpy as np
+import safetensors
+from etils import epath
+
+from overlap import errors
+
+# The format's names and what the numbers are in the file: little-endian.
+_DTYPES = {
+  'F64': '<f8',
+  'F32': '<f4',
+  'F16': '<f2',
+  'BF16': ml_dtypes.bfloat16,
+  'F8_E4M3': ml_dtypes.float8_e4m3fn,
+  'F8_E5M2': ml_dtypes.float8_e5m2,
+  'C64': '<c8',
+  'I64': '<i8',
+  'I32': '<i4',
+  'I16': '<i2',
+  'I8': 'i1',
+  'U64': '<u8',
+  'U32': '<u4',
+  'U16': '<u2',
+  'U8': 'u1',
+  'BOOL': '?',
+}
+
+
+def load(path: epath.PathLike) -> dict[str, np.ndarray]:
+  """Reads a safetensors file: tensors by name.
+
+  Returns:
+    Arrays by name, read-only. bfloat16 and float8 have ml_dtypes' dtypes.
+
+  Raises:
+    DataError: the file is absent, cut short or damaged, or has a dtype that
+      NumPy and ml_dtypes lack; the text says which.
+  """
+  path = epath.Path(path)
+  try:
+    content = path.read_bytes()
+  except OSError as e:
+    raise errors.DataError(
+      f'{path} must be a readable file, got: {e.strerror or e}.'
+    ) from e
+  try:
+    tensors = safetensors.deserialize(content)
+  except (safetensors.SafetensorError, ValueError, OverflowError) as e:
+    raise errors.DataError(
+      f'{path} must be a whole safetensors file, got: {str(e)[:100]}.'
+    ) from e
+  return {name: _array(name, tensor, path) for name, tensor in tensors}
+
+
+def _array(name: str, tensor: dict, path: epath.Path) -> np.ndarray:
+  if tensor['dtype'] not in _DTYPES:
+    raise errors.DataError(
+      f'{name[:100]!r} in {path} must have one of the dtypes '
+      f'{", ".join(_DTYPES)}, and has {tensor["dtype"]}.'
+    )
+  dtype = np.dtype(_DTYPES[tensor['dtype']])
+  values = np.frombuffer(tensor['data'], dtype).reshape(tensor['shape'])
+  values.flags.writeable = False
+  return values

@@ -1,0 +1,138 @@
+"""DenseNet-BC: every layer sees the outputs of all layers of its block.
+
+Huang, Liu, van der Maaten and Weinberger, 'Densely Connected Convolutional
+Networks' (CVPR 2017). `block_config` of the known depths at growth rate 32:
+121 (6, 12, 24, 16), 169 (6, 12, 32, 32), 201 (6, 12, 48, 32).
+"""
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from overlap import errors
+from overlap.models import layers
+from overlap.models.options import require
+
+
+class Layer(nn.Module):
+  """Appends `growth_rate` channels to its input.
+
+  Attributes:
+    growth_rate: filters of the 3×3 convolution.
+    bottleneck: filters of the 1×1 convolution before it, as a factor.
+    dtype: of the computation.
+  """
+
+  growth_rate: int
+  bottleneck: int = 4
+  dtype: jnp.dtype = jnp.float32
+
+  @nn.compact
+  def __call__(self, x: jax.Array, *, train: bool) -> jax.Array:
+    y = nn.relu(layers.batch_norm(train, self.dtype, 'norm1')(x))
+    filters = self.bottleneck * self.growth_rate
+    y = layers.Conv(filters, dtype=self.dtype, name='conv1')(y)
+    y = nn.relu(layers.batch_norm(train, self.dtype, 'norm2')(y))
+    y = layers.Conv(self.growth_rate, 3, dtype=self.dtype, name='conv2')(y)
+    return jnp.concatenate([x, y], axis=-1)
+
+
+class Transition(nn.Module):
+  """Fewer channels, and the mean of each 2×2 pixels.
+
+  Attributes:
+    filters: output channels.
+    dtype: of the computation.
+  """
+
+  filters: int
+  dtype: jnp.dtype = jnp.float32
+
+  @nn.compact
+  def __call__(self, x: jax.Array, *, train: bool) -> jax.Array:
+    if min(x.shape[1:3]) < 2:
+      raise errors.UsageError(
+        'DenseNet: images must be so large that each block but the last has '
+        f'maps of 2×2 or more, got {x.shape[1]}×{x.shape[2]}. Set input.size, '
+        "stem='small' or a shorter block_config."
+      )
+    x = nn.relu(layers.batch_norm(train, self.dtype)(x))
+    x = layers.Conv(self.filters, dtype=self.dtype, name='conv')(x)
+    return nn.avg_pool(x, (2, 2), strides=(2, 2))
+
+
+class DenseNet(nn.Module):
+  """DenseNet-BC, for images of any number of channels.
+
+  Attributes:
+    num_classes: outputs of the head.
+    block_config: number of layers in each dense block; images halve between
+      the blocks.
+    growth_rate: channels that a layer adds; the stem has twice as many.
+    bottleneck: filters of the 1×1 convolutions, as a factor of `growth_rate`.
+    compression: share of the channels that a transition keeps.
+    stem: one of `layers.STEMS`.
+    stem_stride: of the stem 'small', 1 or 2.
+    dropout_rate: of the features, before the head.
+    dtype: of the computation; parameters and outputs are float32.
+  """
+
+  num_classes: int
+  block_config: tuple[int, ...] = (6, 12, 24, 16)
+  growth_rate: int = 32
+  bottleneck: int = 4
+  compression: float = 0.5
+  stem: str = 'imagenet'
+  stem_stride: int = 1
+  dropout_rate: float = 0.0
+  dtype: jnp.dtype = jnp.float32
+
+  def __post_init__(self):
+    layers.check_stem(self)
+    require(
+      min(self.block_config, default=0) > 0,
+      self,
+      'block_config',
+      'positive numbers of layers',
+    )
+    require(0 < self.compression <= 1, self, 'compression', 'in (0, 1]')
+    super().__post_init__()
+
+  @nn.compact
+  def __call__(
+    self, x: jax.Array, *, train: bool = False
+  ) -> tuple[jax.Array, jax.Array]:
+    """Classifies images.
+
+    Args:
+      x: images [examples, height, width, channels].
+      train: use the batch's statistics and dropout; needs the stream
+        'dropout' for it and makes 'batch_stats' change.
+
+    Returns:
+      Logits [examples, classes] and features [examples, D], the pooled last
+      block before dropout, both float32.
+
+    Raises:
+      UsageError: the image is too small.
+    """
+    x = layers.Stem(
+      2 * self.growth_rate, self.stem, self.stem_stride, self.dtype, name='stem'
+    )(x, train=train)
+    for block, size in enumerate(self.block_config, 1):
+      for layer in range(1, size + 1):
+        x = Layer(
+          self.growth_rate,
+          self.bottleneck,
+          self.dtype,
+          name=f'block{block}_layer{layer}',
+        )(x, train=train)
+      if block < len(self.block_config):
+        filters = int(x.shape[-1] * self.compression)
+        x = Transition(filters, self.dtype, name=f'transition{block}')(
+          x, train=train
+        )
+    x = nn.relu(layers.batch_norm(train, self.dtype)(x))
+    features = jnp.mean(x, axis=(1, 2), dtype=jnp.float32)
+    x = nn.Dropout(self.dropout_rate)(features, deterministic=not train)
+    return nn.Dense(self.num_classes, name='head')(x), features

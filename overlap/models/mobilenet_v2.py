@@ -1,0 +1,151 @@
+"""MobileNetV2: inverted residuals with linear bottlenecks.
+
+Sandler, Howard, Zhu, Zhmoginov and Chen, 'MobileNetV2: Inverted Residuals and
+Linear Bottlenecks' (CVPR 2018).
+"""
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from overlap.models import depthwise, layers
+from overlap.models.efficientnet_lite import scale_filters
+from overlap.models.options import require
+
+_STEM_FILTERS = 32
+# Table 2: the filters of each stage, before the width multiplier.
+_STAGE_FILTERS = (16, 24, 32, 64, 96, 160, 320)
+
+
+class DepthwiseNorm(nn.Module):
+  """3×3 convolution of every channel by itself, and batch norm.
+
+  Attributes:
+    stride: in both directions.
+    dtype: of the computation.
+  """
+
+  stride: int = 1
+  dtype: jnp.dtype = jnp.float32
+
+  @nn.compact
+  def __call__(self, x: jax.Array, *, train: bool) -> jax.Array:
+    x = depthwise.DepthwiseConv(
+      3, self.stride, self.dtype, padding=1, name='conv'
+    )(x)
+    return layers.batch_norm(train, self.dtype)(x)
+
+
+class Block(nn.Module):
+  """Expand, filter each channel, project; add the input where shapes allow.
+
+  Attributes:
+    filters: output channels.
+    stride: of the depthwise convolution.
+    expansion: factor of the channels within; 1 for no expansion.
+    dtype: of the computation.
+  """
+
+  filters: int
+  stride: int
+  expansion: int
+  dtype: jnp.dtype = jnp.float32
+
+  @nn.compact
+  def __call__(self, x: jax.Array, *, train: bool) -> jax.Array:
+    before = x
+    if self.expansion != 1:
+      x = layers.ConvNorm(
+        x.shape[-1] * self.expansion, dtype=self.dtype, name='expand'
+      )(x, train=train)
+      x = nn.relu6(x)
+    x = DepthwiseNorm(self.stride, self.dtype, name='depthwise')(x, train=train)
+    x = nn.relu6(x)
+    x = layers.ConvNorm(self.filters, dtype=self.dtype, name='project')(
+      x, train=train
+    )
+    same = self.stride == 1 and before.shape[-1] == self.filters
+    return x + before if same else x
+
+
+class MobileNetV2(nn.Module):
+  """MobileNetV2, for images of any size and number of channels.
+
+  Attributes:
+    num_classes: outputs of the head.
+    width_multiplier: factor of all filters, which are then rounded to
+      multiples of 8; of the last convolution's only where it is above 1.
+    stem_stride: of the first convolution; 1 for small images.
+    stage_sizes: number of blocks in each of at most seven stages.
+    stage_strides: of each stage's first block; for small images, the first
+      ones can be 1.
+    expansion: within the blocks; the first stage has none.
+    top_filters: of the last convolution, which is the size of the features.
+    dropout_rate: of the features, before the head.
+    dtype: of the computation; parameters and outputs are float32.
+  """
+
+  num_classes: int
+  width_multiplier: float = 1.0
+  stem_stride: int = 2
+  stage_sizes: tuple[int, ...] = (1, 2, 3, 4, 3, 3, 1)
+  stage_strides: tuple[int, ...] = (1, 2, 2, 2, 1, 2, 1)
+  expansion: int = 6
+  top_filters: int = 1280
+  dropout_rate: float = 0.2
+  dtype: jnp.dtype = jnp.float32
+
+  def __post_init__(self):
+    most = len(_STAGE_FILTERS)
+    require(
+      0 < len(self.stage_sizes) <= most and min(self.stage_sizes) > 0,
+      self,
+      'stage_sizes',
+      f'positive numbers of blocks in at most {most} stages',
+    )
+    require(
+      len(self.stage_strides) == len(self.stage_sizes)
+      and set(self.stage_strides) <= {1, 2},
+      self,
+      'stage_strides',
+      f'{len(self.stage_sizes)} times 1 or 2',
+    )
+    require(self.stem_stride in (1, 2), self, 'stem_stride', '1 or 2')
+    super().__post_init__()
+
+  @nn.compact
+  def __call__(
+    self, x: jax.Array, *, train: bool = False
+  ) -> tuple[jax.Array, jax.Array]:
+    """Classifies images.
+
+    Args:
+      x: images [examples, height, width, channels].
+      train: use the batch's statistics and dropout; needs the stream
+        'dropout' for it and makes 'batch_stats' change.
+
+    Returns:
+      Logits [examples, classes] and features [examples, D], the pooled last
+      convolution before dropout, both float32.
+    """
+    filters = scale_filters(_STEM_FILTERS, self.width_multiplier)
+    x = layers.ConvNorm(
+      filters, 3, self.stem_stride, dtype=self.dtype, name='stem'
+    )(x, train=train)
+    x = nn.relu6(x)
+    for stage, (size, stride) in enumerate(
+      zip(self.stage_sizes, self.stage_strides, strict=True)
+    ):
+      for block in range(size):
+        x = Block(
+          scale_filters(_STAGE_FILTERS[stage], self.width_multiplier),
+          stride=stride if block == 0 else 1,
+          expansion=self.expansion if stage > 0 else 1,
+          dtype=self.dtype,
+          name=f'stage{stage + 1}_block{block + 1}',
+        )(x, train=train)
+    filters = scale_filters(self.top_filters, max(1.0, self.width_multiplier))
+    x = layers.ConvNorm(filters, dtype=self.dtype, name='top')(x, train=train)
+    features = jnp.mean(nn.relu6(x), axis=(1, 2), dtype=jnp.float32)
+    x = nn.Dropout(self.dropout_rate)(features, deterministic=not train)
+    return nn.Dense(self.num_classes, name='head')(x), features

@@ -1,0 +1,66 @@
+"""Checks of what a model is built with."""
+
+import dataclasses
+import typing
+from collections.abc import Mapping
+from typing import Any
+
+import flax.linen as nn
+
+from overlap import errors, lookup
+
+# Fields that every module has and that are not options.
+_GIVEN = ('num_classes', 'dtype', 'parent', 'name')
+
+
+def convert(
+  model_name: str, module: type[nn.Module], options: Mapping[str, Any]
+) -> dict[str, Any]:
+  """Options by name as `module` takes them: tuples for lists, floats for ints.
+
+  Raises:
+    UsageError: the module has no such option, or it is of another type.
+  """
+  names = [f.name for f in dataclasses.fields(module) if f.name not in _GIVEN]
+  types = typing.get_type_hints(module)
+  converted = {}
+  for name, value in options.items():
+    lookup.check(f'option of {model_name}', name, names)
+    try:
+      converted[name] = _as(types[name], value)
+    except TypeError as e:
+      text = getattr(types[name], '__name__', '')
+      if typing.get_origin(types[name]) is tuple:
+        text = str(types[name])
+      raise errors.UsageError(
+        f'The option {name} of {model_name} must be of type {text}, '
+        f'got {value!r}.'
+      ) from e
+  return converted
+
+
+def _as(wanted: Any, value: Any) -> Any:
+  """`value` as the wanted type; a TypeError where it is not of that type."""
+  if typing.get_origin(wanted) is tuple:
+    if not isinstance(value, (list, tuple)):
+      raise TypeError
+    item = typing.get_args(wanted)[0]
+    return tuple(_as(item, v) for v in value)
+  if wanted is float and type(value) is int:
+    return float(value)
+  if wanted in (bool, int, float, str) and type(value) is not wanted:
+    raise TypeError
+  return value
+
+
+def require(holds: bool, module: nn.Module, field: str, rule: str) -> None:
+  """Refuses a module's field by 'FIELD must be RULE, got VALUE'.
+
+  Raises:
+    UsageError: `holds` is false.
+  """
+  if not holds:
+    raise errors.UsageError(
+      f'{type(module).__name__}: {field} must be {rule}, '
+      f'got {getattr(module, field)!r}.'
+    )

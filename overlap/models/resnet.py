@@ -1,0 +1,174 @@
+"""ResNet: v1.5, which strides in the 3×3 convolution of a bottleneck.
+
+He, Zhang, Ren and Sun, 'Deep Residual Learning for Image Recognition' (CVPR
+2016). `stage_sizes` of the known depths: 18 (2, 2, 2, 2) and 34 (3, 4, 6, 3)
+of block 'basic'; 50 (3, 4, 6, 3), 101 (3, 4, 23, 3) and 152 (3, 8, 36, 3) of
+block 'bottleneck'.
+"""
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from overlap import lookup
+from overlap.models import layers
+from overlap.models.options import require
+
+BLOCKS = ('basic', 'bottleneck')
+# A bottleneck block has this many times its filters at its end.
+_EXPANSION = 4
+
+
+class Block(nn.Module):
+  """Convolutions whose result is added to the input.
+
+  Attributes:
+    filters: of the 3×3 convolutions.
+    stride: of the first 3×3 convolution.
+    bottleneck: 1×1, 3×3, 1×1 instead of 3×3, 3×3.
+    zero_init: start as the identity.
+    keep_prob: of DropBlock, after each convolution and on the shortcut.
+    dropblock_size: see `layers.DropBlock`.
+    dtype: of the computation.
+  """
+
+  filters: int
+  stride: int = 1
+  bottleneck: bool = True
+  zero_init: bool = True
+  keep_prob: float = 1.0
+  dropblock_size: int = 7
+  dtype: jnp.dtype = jnp.float32
+
+  @nn.compact
+  def __call__(self, x: jax.Array, *, train: bool) -> jax.Array:
+    drop = layers.DropBlock(self.keep_prob, self.dropblock_size)
+    before = x
+    # Filters, kernel, stride.
+    sizes = [(self.filters, 3, self.stride), (self.filters, 3, 1)]
+    if self.bottleneck:
+      sizes[1:] = [(self.filters * _EXPANSION, 1, 1)]
+      sizes.insert(0, (self.filters, 1, 1))
+    for i, size in enumerate(sizes, 1):
+      last = i == len(sizes)
+      x = layers.ConvNorm(
+        *size,
+        zero_init=last and self.zero_init,
+        dtype=self.dtype,
+        name=f'conv{i}',
+      )(x, train=train)
+      x = drop(x if last else nn.relu(x), train=train)
+    if self.stride != 1 or before.shape[-1] != x.shape[-1]:
+      before = layers.ConvNorm(
+        x.shape[-1], 1, self.stride, dtype=self.dtype, name='shortcut'
+      )(before, train=train)
+    return nn.relu(x + drop(before, train=train))
+
+
+class ResNet(nn.Module):
+  """ResNet, for images of any size and number of channels.
+
+  Attributes:
+    num_classes: outputs of the head.
+    stage_sizes: number of blocks in each stage; filters double and images
+      halve from each to the next.
+    block: one of `BLOCKS`.
+    width: filters of the stem and of the first stage.
+    width_multiplier: factor of all filters (2 for ResNet-50x2).
+    stem: one of `layers.STEMS`.
+    stem_stride: of the stem 'small', 1 or 2.
+    dropout_rate: of the features, before the head.
+    dropblock_groups: the stages, counted from 1, that have DropBlock.
+    dropblock_keep_prob: in the last stage. An earlier one, whose maps are
+      four times as large, drops a quarter of what its successor drops, as in
+      the authors' code; unlike there it is the same from first to last step.
+    dropblock_size: side of the dropped squares.
+    zero_init_residual: start with every block the identity.
+    dtype: of the computation; parameters and outputs are float32.
+  """
+
+  num_classes: int
+  stage_sizes: tuple[int, ...] = (3, 4, 6, 3)
+  block: str = 'bottleneck'
+  width: int = 64
+  width_multiplier: float = 1.0
+  stem: str = 'imagenet'
+  stem_stride: int = 1
+  dropout_rate: float = 0.0
+  dropblock_groups: tuple[int, ...] = ()
+  dropblock_keep_prob: float = 1.0
+  dropblock_size: int = 7
+  zero_init_residual: bool = True
+  dtype: jnp.dtype = jnp.float32
+
+  def __post_init__(self):
+    lookup.check('block of ResNet', self.block, BLOCKS)
+    layers.check_stem(self)
+    groups = range(1, len(self.stage_sizes) + 1)
+    require(
+      min(self.stage_sizes, default=0) > 0,
+      self,
+      'stage_sizes',
+      'positive numbers of blocks',
+    )
+    require(
+      set(self.dropblock_groups) <= set(groups),
+      self,
+      'dropblock_groups',
+      f'among the {len(groups)} stages, counted from 1',
+    )
+    require(
+      0 < self.dropblock_keep_prob <= 1,
+      self,
+      'dropblock_keep_prob',
+      'in (0, 1]',
+    )
+    require(
+      self.dropblock_keep_prob == 1 or bool(self.dropblock_groups),
+      self,
+      'dropblock_keep_prob',
+      '1 where no dropblock_groups are given',
+    )
+    super().__post_init__()
+
+  @nn.compact
+  def __call__(
+    self, x: jax.Array, *, train: bool = False
+  ) -> tuple[jax.Array, jax.Array]:
+    """Classifies images.
+
+    Args:
+      x: images [examples, height, width, channels].
+      train: use the batch's statistics, dropout and DropBlock; needs the
+        stream 'dropout' for these two and makes 'batch_stats' change.
+
+    Returns:
+      Logits [examples, classes] and features [examples, D], the pooled last
+      stage before dropout, both float32.
+    """
+    width = round(self.width * self.width_multiplier)
+    x = layers.Stem(
+      width, self.stem, self.stem_stride, self.dtype, name='stem'
+    )(x, train=train)
+    for stage, size in enumerate(self.stage_sizes):
+      for block in range(size):
+        x = Block(
+          width * 2**stage,
+          stride=2 if stage > 0 and block == 0 else 1,
+          bottleneck=self.block == 'bottleneck',
+          zero_init=self.zero_init_residual,
+          keep_prob=self._keep_prob(stage),
+          dropblock_size=self.dropblock_size,
+          dtype=self.dtype,
+          name=f'stage{stage + 1}_block{block + 1}',
+        )(x, train=train)
+    features = jnp.mean(x, axis=(1, 2), dtype=jnp.float32)
+    x = nn.Dropout(self.dropout_rate)(features, deterministic=not train)
+    return nn.Dense(self.num_classes, name='head')(x), features
+
+  def _keep_prob(self, stage: int) -> float:
+    """DropBlock's in a stage, counted from 0."""
+    if stage + 1 not in self.dropblock_groups:
+      return 1.0
+    stages_after = len(self.stage_sizes) - 1 - stage
+    return 1 - (1 - self.dropblock_keep_prob) / 4**stages_after

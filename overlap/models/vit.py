@@ -1,0 +1,203 @@
+"""Vision transformers, and DeiT's with a distillation token.
+
+Dosovitskiy et al., 'An Image is Worth 16x16 Words' (ICLR 2021); Touvron et
+al., 'Training data-efficient image transformers & distillation through
+attention' (ICML 2021). The default is ViT-B/16; DeiT-Ti has `hidden_size` 192
+and `num_heads` 3, and `distilled`.
+"""
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from overlap import errors, lookup
+from overlap.models.options import require
+
+POOLS = ('token', 'gap')
+
+_init = nn.initializers.truncated_normal(0.02)
+
+
+def _dense(features: int, dtype: jnp.dtype, name: str) -> nn.Dense:
+  return nn.Dense(features, kernel_init=_init, dtype=dtype, name=name)
+
+
+def _norm(dtype: jnp.dtype, name: str) -> nn.LayerNorm:
+  return nn.LayerNorm(epsilon=1e-6, dtype=dtype, name=name)
+
+
+class Attention(nn.Module):
+  """Self-attention.
+
+  Attributes:
+    num_heads: that share the hidden size.
+    dtype: of the computation; the softmax is float32.
+  """
+
+  num_heads: int
+  dtype: jnp.dtype = jnp.float32
+
+  @nn.compact
+  def __call__(self, x: jax.Array) -> jax.Array:
+    examples, tokens, size = x.shape
+    # One product for queries, keys and values, in this order.
+    qkv = _dense(3 * size, self.dtype, 'qkv')(x).reshape(
+      examples, tokens, 3, self.num_heads, size // self.num_heads
+    )
+    x = jax.nn.dot_product_attention(qkv[:, :, 0], qkv[:, :, 1], qkv[:, :, 2])
+    return _dense(size, self.dtype, 'out')(x.reshape(examples, tokens, size))
+
+
+class Block(nn.Module):
+  """Attention and a multilayer perceptron, each added to its input.
+
+  Attributes:
+    num_heads: of the attention.
+    mlp_size: units of the hidden layer.
+    dropout_rate: after each dense layer but the one before the attention.
+    drop_path_rate: probability of leaving out each of the two for an example
+      in training.
+    dtype: of the computation.
+  """
+
+  num_heads: int
+  mlp_size: int
+  dropout_rate: float = 0.0
+  drop_path_rate: float = 0.0
+  dtype: jnp.dtype = jnp.float32
+
+  @nn.compact
+  def __call__(self, x: jax.Array, *, train: bool) -> jax.Array:
+    drop = nn.Dropout(self.dropout_rate, deterministic=not train)
+    drop_path = nn.Dropout(
+      self.drop_path_rate, broadcast_dims=(1, 2), deterministic=not train
+    )
+    y = _norm(self.dtype, 'norm1')(x)
+    y = drop(Attention(self.num_heads, self.dtype, name='attention')(y))
+    x = x + drop_path(y)
+    y = _norm(self.dtype, 'norm2')(x)
+    y = _dense(self.mlp_size, self.dtype, 'mlp1')(y)
+    y = drop(nn.gelu(y, approximate=False))
+    y = drop(_dense(x.shape[-1], self.dtype, 'mlp2')(y))
+    return x + drop_path(y)
+
+
+class ViT(nn.Module):
+  """Vision transformer, for square or oblong images of whole patches.
+
+  Attributes:
+    num_classes: outputs of each head.
+    patch_size: side of the patches.
+    hidden_size: of the tokens.
+    depth: number of blocks.
+    num_heads: of each attention; divides `hidden_size`.
+    mlp_ratio: hidden units of the perceptrons, as a factor of `hidden_size`.
+    pool: 'token': classify by a class token; 'gap': there is none, classify
+      by the mean over all patches.
+    distilled: add DeiT's distillation token and its head `head_dist`.
+    dropout_rate: of the embedded patches and in the blocks.
+    drop_path_rate: probability of leaving out a part of the last block for an
+      example in training; it rises linearly from 0 in the first.
+    dtype: of the computation; parameters and outputs are float32.
+  """
+
+  num_classes: int
+  patch_size: int = 16
+  hidden_size: int = 768
+  depth: int = 12
+  num_heads: int = 12
+  mlp_ratio: float = 4.0
+  pool: str = 'token'
+  distilled: bool = False
+  dropout_rate: float = 0.0
+  drop_path_rate: float = 0.0
+  dtype: jnp.dtype = jnp.float32
+
+  def __post_init__(self):
+    lookup.check('way to pool of ViT', self.pool, POOLS)
+    require(
+      self.pool == 'token' or not self.distilled,
+      self,
+      'pool',
+      "'token' where distilled=True",
+    )
+    require(self.patch_size > 0, self, 'patch_size', 'positive')
+    require(
+      self.num_heads > 0 and self.hidden_size % self.num_heads == 0,
+      self,
+      'num_heads',
+      f'a divisor of hidden_size={self.hidden_size}',
+    )
+    super().__post_init__()
+
+  @nn.compact
+  def __call__(
+    self, x: jax.Array, *, train: bool = False
+  ) -> tuple[jax.Array, jax.Array]:
+    """Classifies images.
+
+    Args:
+      x: images [examples, height, width, channels].
+      train: drop, for which the stream 'dropout' is needed; and with
+        `distilled`, sow each head's logits in the collection 'heads' as
+        'class' and 'distillation', where that is mutable.
+
+    Returns:
+      Logits [examples, classes] and features [examples, hidden_size], both
+      float32. Features are the final class token, or the mean over patches.
+      With `distilled`, logits are the mean of the two heads' and features the
+      mean of the two final tokens: where both heads are the same, the logits
+      are that head's of the features.
+
+    Raises:
+      UsageError: the image is not of whole patches.
+    """
+    x = self._embed(x)
+    x = nn.Dropout(self.dropout_rate)(x, deterministic=not train)
+    for i in range(self.depth):
+      x = Block(
+        self.num_heads,
+        round(self.hidden_size * self.mlp_ratio),
+        self.dropout_rate,
+        self.drop_path_rate * i / max(self.depth - 1, 1),
+        self.dtype,
+        name=f'block{i + 1}',
+      )(x, train=train)
+    x = _norm(self.dtype, 'norm')(x).astype(jnp.float32)
+    head = _dense(self.num_classes, jnp.float32, 'head')
+    if self.pool == 'gap':
+      features = jnp.mean(x, axis=1)
+      return head(features), features
+    if not self.distilled:
+      return head(x[:, 0]), x[:, 0]
+    of_class = head(x[:, 0])
+    of_teacher = _dense(self.num_classes, jnp.float32, 'head_dist')(x[:, 1])
+    if train and not self.is_initializing():
+      self.sow('heads', 'class', of_class)
+      self.sow('heads', 'distillation', of_teacher)
+    return (of_class + of_teacher) / 2, (x[:, 0] + x[:, 1]) / 2
+
+  def _embed(self, x: jax.Array) -> jax.Array:
+    """Images [examples, height, width, channels] as tokens with positions."""
+    examples, height, width, channels = x.shape
+    p = self.patch_size
+    if height % p or width % p or not height * width:
+      raise errors.UsageError(
+        f'ViT: images must be of whole patches of {p}×{p} pixels, got '
+        f'{height}×{width}. Set input.size or patch_size.'
+      )
+    patches = x.reshape(examples, height // p, p, width // p, p, channels)
+    patches = patches.transpose(0, 1, 3, 2, 4, 5)
+    # A convolution with the stride of its size, as one product.
+    x = _dense(self.hidden_size, self.dtype, 'embed')(
+      patches.reshape(examples, -1, p * p * channels)
+    )
+    extra = 0 if self.pool == 'gap' else 1 + self.distilled
+    if extra:
+      tokens = self.param('tokens', _init, (1, extra, self.hidden_size))
+      tokens = jnp.broadcast_to(
+        tokens.astype(x.dtype), (examples, extra, self.hidden_size)
+      )
+      x = jnp.concatenate([tokens, x], axis=1)
+    positions = self.param('positions', _init, (1, *x.shape[1:]))
+    return x + positions.astype(x.dtype)

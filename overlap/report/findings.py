@@ -1,0 +1,230 @@
+"""What a study found, in plain words: pure functions, tables to sentences.
+
+Each takes the study's tables and returns a `Finding`, or None where the
+tables have nothing to say. Fractions become per cent and points here.
+"""
+
+import contextlib
+from collections.abc import Mapping
+
+import pandas as pd
+
+from overlap.catalog.paper import published
+from overlap.figures import frames, wording
+from overlap.report import order as order_lib
+from overlap.report import sentences as say
+
+Tables = frames.Tables
+ALPHA = 0.05
+
+
+def findings(tables: Tables) -> list[say.Finding]:
+  """All findings that the tables allow, the most asked for first."""
+  functions = (
+    differences, ensembles, order_lib.order, correlation, significance, window,
+    calibration,
+  )  # fmt: skip
+  found = (function(tables) for function in functions)
+  return [finding for finding in found if finding is not None]
+
+
+def differences(tables: Tables) -> say.Finding | None:
+  """Which pairs differ most and least, and which model from the base."""
+  pairs = tables['pairs'].dropna(subset=['error_inconsistency'])
+  if pairs.empty:
+    return None
+  most = pairs.loc[pairs['error_inconsistency'].idxmax()]
+  least = pairs.loc[pairs['error_inconsistency'].idxmin()]
+  said = [
+    f'{say.both(most)} differ most: only one of the two is right on'
+    f' {say.inconsistency(most)} of the {wording.count(most["n"])} examples.'
+  ]
+  if len(pairs) > 1:
+    said.append(
+      f'The most alike are {say.both(least)}, with {say.inconsistency(least)}.'
+    )
+  with contextlib.suppress(frames.NotDrawableError):  # No pair with the base.
+    base = frames.base_pairs(tables)
+    far = base.loc[base['error_inconsistency'].idxmax()]
+    name = say.quote(frames.base_name(tables['models']))
+    said.append(
+      f'Furthest from the base, {name}, is {say.quote(far["model"])}:'
+      f' {say.inconsistency(far)}.'
+    )
+  return say.Finding('Which models differ most', tuple(said))
+
+
+def ensembles(tables: Tables) -> say.Finding | None:
+  """Which ensembles gain most: over their members' mean, and the better."""
+  pairs = tables['pairs'].dropna(subset=['ensemble_accuracy', 'gain'])
+  if pairs.empty:
+    return None
+  better = pairs[['accuracy_1', 'accuracy_2']].max(axis='columns')
+  over_better = pairs['ensemble_accuracy'] - better
+  most = pairs.loc[pairs['gain'].idxmax()]
+  gain = wording.points(most['gain'], most['gain_lower'], most['gain_upper'])
+  mean = (most['accuracy_1'] + most['accuracy_2']) / 2
+  said = [
+    f'{say.both(most)} gain most over the mean of their accuracies:'
+    f' {gain} points, from {wording.percent(mean)} to'
+    f' {wording.percent(most["ensemble_accuracy"])}.'
+  ]
+  place = over_better.idxmax()
+  best = pairs.loc[place]
+  if over_better[place] > 0:
+    said.append(
+      f'{say.both(best)} gain most over the better of the two:'
+      f' {wording.points(over_better[place])} points, from'
+      f' {wording.percent(better[place])} to'
+      f' {wording.percent(best["ensemble_accuracy"])}.'
+    )
+  beaten = int((over_better > 0).sum())
+  said.append(
+    f'{beaten} of {len(pairs)} pairs are more accurate together than the'
+    ' better of the two alone.'
+  )
+  return say.Finding('Which ensemble gains most', tuple(said))
+
+
+def correlation(tables: Tables) -> say.Finding | None:
+  """How error inconsistency goes with gain and with conversion."""
+  gain = _correlation(tables, 'gain')
+  if gain is None:
+    return None
+  said = [
+    f'Over the {wording.count(gain["n"])} pairs with the base, error'
+    f' inconsistency and gain correlate with r = {_r(gain)}; the paper, on'
+    f' ImageNet, has {published.CORRELATION}.'
+  ]
+  if not wording.absent(gain['slope']):
+    slope = wording.decimal(
+      gain['slope'], gain.get('slope_lower'), gain.get('slope_upper')
+    )
+    said.append(
+      f'A point more of error inconsistency goes with {slope} points of gain.'
+    )
+  everywhere = _correlation(tables, 'gain', scope='all')
+  if everywhere is not None:
+    said.append(
+      f'Over all {wording.count(everywhere["n"])} pairs, r = {_r(everywhere)}.'
+    )
+  conversion = _correlation(tables, 'conversion_rate')
+  if conversion is not None:
+    said.append(
+      'Error inconsistency and the share of inconsistent examples that the'
+      f' ensemble gets right correlate with r = {_r(conversion)}; in the paper'
+      ' that share rises with error inconsistency.'
+    )
+  return say.Finding('Does inconsistency pay?', tuple(said))
+
+
+def significance(tables: Tables) -> say.Finding | None:
+  """Which accuracies differ after Holm's correction."""
+  pairs = tables['pairs'].dropna(subset=['mcnemar_p_holm'])
+  if pairs.empty:
+    return None
+  level = wording.percent(ALPHA, digits=0)
+  said = [f'By McNemar’s test at {level} after Holm’s correction:']
+  with contextlib.suppress(frames.NotDrawableError):  # No pair with the base.
+    said += _against_base(frames.base_pairs(tables))
+  everywhere = int((pairs['mcnemar_p_holm'] < ALPHA).sum())
+  said.append(f'Of all {len(pairs)} pairs, {everywhere} differ in accuracy.')
+  return say.Finding('Which accuracies differ significantly', tuple(said))
+
+
+def window(tables: Tables) -> say.Finding | None:
+  """Which models fall outside the accuracy window."""
+  models = tables['models']
+  outside = models[~frames.flag(models, 'in_window', default=True)]
+  if outside.empty:
+    return None
+  texts = [
+    f'{say.quote(row["model"])} ({wording.percent(row["accuracy"])})'
+    for row in outside.to_dict('records')
+  ]
+  return say.Finding(
+    'Outside the accuracy window',
+    (
+      f'{say.cut(texts)}: category means and correlations leave'
+      f' {"it" if len(texts) == 1 else "them"} out; tables and points do not.',
+    ),
+  )
+
+
+def calibration(tables: Tables) -> say.Finding | None:
+  """Temperatures that can't be trusted, and models that have none."""
+  models = tables['models']
+  bound = models[frames.flag(models, 'calibration_bound_hit', default=False)]
+  loose = models[~frames.flag(models, 'calibration_converged', default=True)]
+  loose = loose[loose['temperature'].notna()]
+  none = models[models['temperature'].isna()]
+  said = []
+  if len(bound):
+    said.append(
+      'The temperature stopped at the bound of its search:'
+      f' {say.named(bound["model"])}. Their ensembles may weigh them'
+      ' wrongly.'
+    )
+  if len(loose):
+    said.append(
+      'The search for the temperature did not converge:'
+      f' {say.named(loose["model"])}.'
+    )
+  if len(none):
+    said.append(
+      'No logits, so no temperature and no ensembles:'
+      f' {say.named(none["model"])}.'
+    )
+  known = models.dropna(subset=['temperature'])
+  if len(known):
+    said.append(_temperatures(known))
+  warning = bool(len(bound) or len(loose))
+  return say.Finding('Calibration', tuple(said), warning)
+
+
+def _against_base(pairs: pd.DataFrame) -> list[str]:
+  pairs = pairs.dropna(subset=['mcnemar_p_holm'])
+  differ = pairs[pairs['mcnemar_p_holm'] < ALPHA]
+  above = differ[differ['accuracy'] > differ['base_accuracy']]
+  below = differ[differ['accuracy'] < differ['base_accuracy']]
+  return [
+    f'{len(differ)} of {len(pairs)} models differ in accuracy from the base.',
+    f'More accurate than it: {say.named(above["model"])}; less accurate:'
+    f' {say.named(below["model"])}.',
+  ]
+
+
+def _r(row: Mapping[str, object]) -> str:
+  return wording.decimal(row['pearson'], row['lower'], row['upper'], digits=3)
+
+
+def _correlation(
+  tables: Tables, name: str, scope: str = 'base'
+) -> Mapping[str, object] | None:
+  table = tables.get('correlations')
+  if table is None or table.empty:
+    return None
+  chosen = table[
+    (table['name'] == f'error_inconsistency_vs_{name}')
+    & (table['scope'] == scope)
+    & table['pearson'].notna()
+  ]
+  return None if chosen.empty else chosen.iloc[0]
+
+
+def _temperatures(models: pd.DataFrame) -> str:
+  low = models.loc[models['temperature'].idxmin()]
+  high = models.loc[models['temperature'].idxmax()]
+  text = (
+    f'Temperatures run from {wording.number(low["temperature"], 2)}'
+    f' ({say.quote(low["model"])}) to'
+    f' {wording.number(high["temperature"], 2)}'
+    f' ({say.quote(high["model"])})'
+  )
+  before, after = models['ece'].median(), models['ece_calibrated'].median()
+  if wording.absent(before) or wording.absent(after):
+    return f'{text}.'
+  return (
+    f'{text}; they change the median calibration error from'
+    f' {wording.percent(before)} to {wording.percent(after)}.'
+  )

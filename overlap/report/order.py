@@ -1,0 +1,80 @@
+"""Whether the categories stand in the paper's order on this data."""
+
+import itertools
+from collections.abc import Mapping, Sequence
+
+from overlap.catalog.paper import published
+from overlap.figures import frames, style, wording
+from overlap.report import sentences as say
+
+
+def order(tables: frames.Tables) -> say.Finding | None:
+  """Whether the categories stand in the paper's order on this data."""
+  table = frames.category_means(tables)
+  table = table.dropna(subset=['error_inconsistency']) if len(table) else table
+  if table.empty:
+    return None
+  rows = list(table.to_dict('records'))
+  ours = ', '.join(
+    f'{row["category"]} {say.inconsistency(row)}' for row in rows
+  )
+  paper = ', '.join(
+    f'{row["category"]}'
+    f' {wording.percent(published.ERROR_INCONSISTENCY[row["category"]])}'
+    for row in rows
+  )
+  said = [
+    f'Mean error inconsistency with the base: {ours}.',
+    f'In the paper, on ImageNet: {paper}.',
+  ]
+  if len(rows) > 1:
+    said += _order_sentences(rows)
+  missing = [c for c in style.CATEGORIES if c not in set(table['category'])]
+  if missing:
+    said.append(f'No model of this study is {say.either(missing)}.')
+  return say.Finding('Do the categories order as in the paper?', tuple(said))
+
+
+def _order_sentences(rows: Sequence[Mapping[str, object]]) -> list[str]:
+  """What is said of the order; `rows` are in the paper's order."""
+  name = 'error_inconsistency'
+  combinations = list(itertools.combinations(rows, 2))
+  swapped = [(a, b) for a, b in combinations if a[name] > b[name]]
+  tied = sum(a[name] == b[name] for a, b in combinations)
+  kept = len(combinations) - len(swapped) - tied
+  tau = (kept - len(swapped)) / len(combinations)
+  if kept == len(combinations):
+    return [
+      f'They stand in the paper’s order (Kendall’s τ = 1.00)'
+      f'{_neighbours(rows)}.'
+    ]
+  said = [
+    f'{kept} of {len(combinations)} pairs of categories stand in the paper’s'
+    f' order (Kendall’s τ = {wording.number(tau, 2)}).'
+  ]
+  for lower, higher in swapped:
+    said.append(
+      f'Swapped: {lower["category"]} lies above {higher["category"]}'
+      f'{_overlap(lower, higher)}.'
+    )
+  return said
+
+
+def _overlap(first: Mapping[str, object], second: Mapping[str, object]) -> str:
+  low, high = 'error_inconsistency_lower', 'error_inconsistency_upper'
+  bounds = (first.get(low), second.get(high))
+  if any(map(wording.absent, bounds)):
+    return ''
+  return ', though their intervals overlap' if bounds[0] <= bounds[1] else ''
+
+
+def _neighbours(rows: Sequence[Mapping[str, object]]) -> str:
+  """Which neighbours in the paper's order can't be told apart."""
+  close = [
+    f'{a["category"]} and {b["category"]}'
+    for a, b in itertools.pairwise(rows)
+    if _overlap(b, a)
+  ]
+  return (
+    f', though these intervals overlap: {", ".join(close)}' if close else ''
+  )

@@ -1,0 +1,175 @@
+"""What was run, on what, and for how long: from config.json, timings.json."""
+
+import collections
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from etils import epath
+
+from overlap import files
+from overlap.figures import frames, wording
+
+# Stages in the order in which a study runs them.
+_STAGES = ('train', 'predict', 'analyse', 'report')
+
+
+class Fact(NamedTuple):
+  """A name and its value, both plain text."""
+
+  name: str
+  value: str
+
+
+class Stage(NamedTuple):
+  """Time that a stage took, over all models; `models` has each one's."""
+
+  name: str
+  seconds: str
+  models: list[Fact]
+
+
+def read(workdir: epath.PathLike, name: str) -> dict[str, Any]:
+  """A JSON file of the workdir; empty where it is absent.
+
+  Raises:
+    DataError: it is no JSON.
+  """
+  path = epath.Path(workdir) / name
+  return files.read_json(path) if path.exists() else {}
+
+
+def title(config: Mapping[str, Any]) -> str:
+  """The study's name, or 'study'."""
+  return str(_get(config, 'config.name') or 'study')
+
+
+def what_was_run(
+  config: Mapping[str, Any],
+  request: Mapping[str, Any],
+  tables: frames.Tables,
+) -> list[Fact]:
+  """Data, splits, numbers of examples and models, the base, analyses.
+
+  Args:
+    config: of `config.json`; empty where the store was filled without one.
+    request: of `tables/analysis.json`: what the tables were asked for.
+    tables: as `figures.load` returns them.
+  """
+  models = tables['models']
+  first = models.iloc[0]
+  data = str(first['dataset'])
+  if label := _get(config, 'config.data.label'):
+    data = f'{data} ({label})'
+  facts = [
+    Fact('Data', data),
+    Fact('Evaluated on', _split(config, str(first['split']))),
+    Fact('Examples', wording.count(models['n'].max())),
+    Fact('Models', wording.count(len(models))),
+    Fact('Base', frames.base_name(models)),
+    Fact('Pairs', wording.count(len(tables['pairs']))),
+  ]
+  if trained := _get(config, 'config.data.splits.train'):
+    facts.append(Fact('Trained on', str(trained)))
+  options = request.get('options') or _get(config, 'config.analyses')
+  return facts + _analyses(options or {})
+
+
+def software(
+  config: Mapping[str, Any], timings: Mapping[str, Any]
+) -> list[Fact]:
+  """Device, memory, revision, versions, date."""
+  facts = []
+  if device := config.get('device'):
+    kind, count = device.get('kind', ''), device.get('count', 1)
+    facts.append(Fact('Device', f'{count} × {kind} ({device["platform"]})'))
+    if cores := device.get('cpu_cores'):
+      facts.append(Fact('Processor cores', str(cores)))
+  if peak := timings.get('peak_memory_bytes'):
+    facts.append(Fact('Most memory held', wording.size(peak)))
+  names = {
+    'git_revision': 'Revision',
+    'created': 'Begun',
+    'config_hash': 'Config hash',
+  }
+  for key, name in names.items():
+    if config.get(key):
+      facts.append(Fact(name, str(config[key])))
+  versions = config.get('versions') or {}
+  if versions:
+    listed = ', '.join(f'{k} {v}' for k, v in versions.items())
+    facts.append(Fact('Versions', listed))
+  return facts
+
+
+def stages(timings: Mapping[str, Any]) -> list[Stage]:
+  """Time a stage and a model, the latest run of each counted."""
+  latest: dict[tuple[str, str], float] = {}
+  for entry in timings.get('stages', ()):
+    key = (str(entry['stage']), str(entry.get('model') or ''))
+    latest[key] = float(entry['seconds'])
+  by_stage: dict[str, list[tuple[str, float]]] = collections.defaultdict(list)
+  for (stage, model), seconds in latest.items():
+    by_stage[stage].append((model, seconds))
+  return [_stage(name, by_stage[name]) for name in _sorted(by_stage)]
+
+
+def config_text(config: Mapping[str, Any]) -> str:
+  """The resolved config as indented JSON, or ''."""
+  resolved = config.get('config')
+  return json.dumps(resolved, indent=2, ensure_ascii=False) if resolved else ''
+
+
+def _sorted(names: Sequence[str]) -> list[str]:
+  known = [name for name in _STAGES if name in names]
+  return known + sorted(set(names) - set(known))
+
+
+def _stage(name: str, entries: Sequence[tuple[str, float]]) -> Stage:
+  total = sum(seconds for _, seconds in entries)
+  models = [Fact(m, wording.duration(s)) for m, s in entries if m]
+  return Stage(name, wording.duration(total), models)
+
+
+def _split(config: Mapping[str, Any], split: str) -> str:
+  spec = _get(config, f'config.data.splits.{split}')
+  return f'{split} ({spec})' if spec and spec != split else split
+
+
+def _analyses(options: Mapping[str, Any]) -> list[Fact]:
+  facts = []
+  if options.get('confidence'):
+    level = wording.percent(options['confidence'], digits=0)
+    resamples = wording.count(options.get('resamples'))
+    facts.append(
+      Fact(
+        'Intervals',
+        f'{level}; of pairs: {resamples} resamples of the examples; of means'
+        ' and correlations: over models',
+      )
+    )
+  if options.get('calibration'):
+    folds = options.get('folds')
+    facts.append(
+      Fact('Calibration', f'{options["calibration"]}, {folds} folds')
+    )
+  if 'window' in options:
+    facts.append(Fact('Accuracy window', _window(options['window'])))
+  return facts
+
+
+def _window(window: Any) -> str:
+  if not window:
+    return 'all models'
+  if isinstance(window, Sequence):
+    return ' to '.join(wording.percent(bound) for bound in window)
+  return f'base ± {wording.number(100 * window)} points'
+
+
+def _get(tree: Mapping[str, Any], path: str) -> Any:
+  value: Any = tree
+  for key in path.split('.'):
+    if not isinstance(value, Mapping):
+      return None
+    value = value.get(key)
+  return value

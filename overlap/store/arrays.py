@@ -1,0 +1,215 @@
+"""One array of the store: Zarr v3 over TensorStore, checked chunk by chunk.
+
+Chunks are runs of whole rows, uncompressed, each followed by its CRC-32C, so
+that reading costs little more than the bytes. Zarr reads an absent chunk as
+the fill value; here chunks are always written and an absent one is an error.
+"""
+
+import collections
+import contextlib
+import dataclasses
+import functools
+import hashlib
+import math
+import os
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import tensorstore as ts
+from etils import epath
+
+from overlap import errors
+from overlap.store import schema
+
+# What TensorStore raises, by the kind of its status.
+FAULTS = (ValueError, OSError, LookupError, RuntimeError)
+
+_READS_IN_FLIGHT = 3
+
+
+@dataclasses.dataclass(frozen=True)
+class Layout:
+  """How an array lies on disk.
+
+  Attributes:
+    shape: rows first.
+    dtype: name of a NumPy dtype; little-endian on disk.
+    chunk_rows: rows of a chunk, which has all columns.
+  """
+
+  shape: tuple[int, ...]
+  dtype: str
+  chunk_rows: int
+
+  @classmethod
+  def of(cls, shape: tuple[int, ...], dtype: str) -> 'Layout':
+    """The layout that a new array of this shape gets."""
+    row_bytes = math.prod(shape[1:]) * np.dtype(dtype).itemsize
+    # A chunk is stored whole: a short array needs no longer one than itself.
+    rows = min(schema.chunk_rows(row_bytes), max(1, shape[0]))
+    return cls(tuple(map(int, shape)), str(np.dtype(dtype)), rows)
+
+  @classmethod
+  def from_entry(cls, entry: dict[str, Any]) -> 'Layout':
+    """The layout of an array that record.json describes."""
+    return cls(tuple(entry['shape']), entry['dtype'], entry['chunk_rows'])
+
+  def blocks(self) -> Iterator[tuple[int, int]]:
+    """Yields `(start, stop)` of each chunk's rows."""
+    for start in range(0, self.shape[0], self.chunk_rows):
+      yield start, min(start + self.chunk_rows, self.shape[0])
+
+  def chunk_bytes(self) -> int:
+    """The size of each chunk's file; the last is padded with zeros."""
+    values = self.chunk_rows * math.prod(self.shape[1:])
+    return values * np.dtype(self.dtype).itemsize + 4  # The CRC-32C.
+
+  def chunk_files(self) -> set[str]:
+    """The files of the chunks, relative to the array's folder."""
+    if 0 in self.shape:
+      return set()
+    columns = '/0' * (len(self.shape) - 1)
+    chunks = -(-self.shape[0] // self.chunk_rows)
+    return {f'c/{index}{columns}' for index in range(chunks)}
+
+
+def is_local(path: epath.PathLike) -> bool:
+  """Whether the path is one of this machine's file system."""
+  return '://' not in os.fspath(path)
+
+
+def kvstore(path: epath.PathLike) -> dict[str, str]:
+  """TensorStore's name for a folder, local or on Cloud Storage.
+
+  Raises:
+    UsageError: it is neither.
+  """
+  name = os.fspath(path)
+  if is_local(path):
+    return {'driver': 'file', 'path': os.path.abspath(name) + '/'}
+  scheme, _, rest = name.partition('://')
+  bucket, _, folder = rest.partition('/')
+  if scheme != 'gs' or not bucket:
+    raise errors.UsageError(
+      f'A workdir must be a local folder or gs://BUCKET/FOLDER, got {name!r}.'
+    )
+  return {'driver': 'gcs', 'bucket': bucket, 'path': f'{folder.rstrip("/")}/'}
+
+
+def spec(folder: epath.PathLike, layout: Layout) -> dict[str, Any]:
+  """TensorStore's description of an array: where it is and all it must be."""
+  chunk = [layout.chunk_rows, *(max(1, size) for size in layout.shape[1:])]
+  return {
+    'driver': 'zarr3',
+    'kvstore': kvstore(folder),
+    'store_data_equal_to_fill_value': True,
+    'fill_missing_data_reads': False,
+    'metadata': {
+      'shape': list(layout.shape),
+      'data_type': layout.dtype,
+      'chunk_grid': {
+        'name': 'regular',
+        'configuration': {'chunk_shape': chunk},
+      },
+      'chunk_key_encoding': {'name': 'default'},
+      'fill_value': 0,
+      'codecs': [
+        {'name': 'bytes', 'configuration': {'endian': 'little'}},
+        {'name': 'crc32c'},
+      ],
+    },
+  }
+
+
+@functools.cache
+def _context() -> ts.Context:
+  # Files are synced once, when all are written: see folders.publish.
+  return ts.Context({'file_io_sync': False})
+
+
+def create(folder: epath.PathLike, layout: Layout) -> ts.TensorStore:
+  """Makes an array whose chunks are all absent."""
+  return ts.open(spec(folder, layout), create=True, context=_context()).result()
+
+
+def assume(folder: epath.PathLike, layout: Layout) -> ts.TensorStore:
+  """Opens an array that another process makes, perhaps not yet."""
+  return ts.open(
+    spec(folder, layout), open=True, assume_metadata=True, context=_context()
+  ).result()
+
+
+def open_array(folder: epath.PathLike, layout: Layout) -> ts.TensorStore:
+  """Opens an array, whose zarr.json must describe this very layout."""
+  return ts.open(spec(folder, layout), open=True, context=_context()).result()
+
+
+def read(
+  array: ts.TensorStore, layout: Layout, start: int, stop: int
+) -> np.ndarray:
+  """Reads rows `[start, stop)`, with a few chunks in flight."""
+  # NumPy's memory comes in huge pages and TensorStore's does not, and chunks
+  # all asked for at once take memory of their own: together twice the time.
+  out = np.empty((stop - start, *layout.shape[1:]), layout.dtype)
+  target = ts.array(out)[ts.d[0].translate_to[start]]
+  rows = layout.chunk_rows
+  pending: collections.deque[ts.WriteFutures] = collections.deque()
+  for low in range(start - start % rows, stop, rows):
+    part = slice(max(start, low), min(stop, low + rows))
+    pending.append(target[part].write(array[part]))
+    if len(pending) > _READS_IN_FLIGHT:
+      pending.popleft().result()
+  for future in pending:
+    future.result()
+  return out
+
+
+def describe(folder: epath.Path, layout: Layout) -> dict[str, Any]:
+  """Reads a whole array, a chunk at a time, for its entry in record.json.
+
+  Returns:
+    `shape`, `dtype`, `chunk_rows`, `sha256` of the little-endian bytes in row
+    order, `metadata_sha256` of zarr.json, `non_finite`: how many values are
+    NaN or infinite.
+  """
+  array = open_array(folder, layout)
+  sha256, non_finite = hashlib.sha256(), 0
+  for start, stop in layout.blocks():
+    block = read(array, layout, start, stop)
+    sha256.update(little_endian(block))
+    if block.dtype.kind == 'f':
+      non_finite += block.size - int(np.count_nonzero(np.isfinite(block)))
+  metadata = (folder / 'zarr.json').read_bytes()
+  return dataclasses.asdict(layout) | {
+    'shape': list(layout.shape),
+    'sha256': sha256.hexdigest(),
+    'metadata_sha256': hashlib.sha256(metadata).hexdigest(),
+    'non_finite': non_finite,
+  }
+
+
+def little_endian(values: np.ndarray) -> memoryview:
+  """The bytes that are hashed: C order, little-endian."""
+  values = np.ascontiguousarray(values)
+  flat = values.astype(values.dtype.newbyteorder('<'), copy=False).reshape(-1)
+  return flat.view(np.uint8).data
+
+
+@contextlib.contextmanager
+def reported(rule: str, advice: str) -> Iterator[None]:
+  """Turns what TensorStore raises into one line.
+
+  Args:
+    rule: what must hold ("logits of model 'a' must be readable").
+    advice: what to do.
+
+  Raises:
+    DataError: something within raised.
+  """
+  try:
+    yield
+  except FAULTS as e:
+    # TensorStore appends its whole spec in brackets.
+    reason = str(e).partition(' [')[0].rstrip('.')
+    raise errors.DataError(f'{rule}, got: {reason}: {advice}.') from e

@@ -1,0 +1,199 @@
+"""The examples of a split: ids and labels, in the order of all models' rows."""
+
+import dataclasses
+import hashlib
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from etils import epath
+
+from overlap import errors, files
+from overlap.store import arrays, folders, records, schema
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class StoredExamples:
+  """The examples of one split.
+
+  Attributes:
+    ids: unicode [M], unique.
+    labels: int32 [M], each in `[0, len(class_names))`.
+    class_names: one a class.
+    ids_hash: names the examples and their order, see `schema.ids_hash`.
+  """
+
+  ids: np.ndarray
+  labels: np.ndarray
+  class_names: tuple[str, ...]
+  ids_hash: str
+
+  def __len__(self) -> int:
+    return len(self.labels)
+
+
+def write_examples(
+  workdir: epath.PathLike,
+  *,
+  dataset: str,
+  split: str,
+  ids: Sequence[str] | np.ndarray,
+  labels: Sequence[int] | np.ndarray,
+  class_names: Sequence[str],
+) -> str:
+  """Stores a split's ids and labels, which all models' rows then follow.
+
+  Does nothing where the same are stored already. Of several processes that
+  write the same at once, one writes and the others agree.
+
+  Args:
+    workdir: local folder or gs:// path.
+    dataset: name of the data set.
+    split: name of the split.
+    ids: text [M], unique and not empty.
+    labels: integers [M], each in `[0, len(class_names))`.
+    class_names: one a class.
+
+  Returns:
+    The hash of the ids in order.
+
+  Raises:
+    DataError: ids or labels are at fault; others are stored there.
+  """
+  encoded = schema.encode_ids(ids)
+  labels = _labels(labels, num_examples=len(encoded), classes=len(class_names))
+  ids_hash = schema.encoded_ids_hash(encoded)
+  record = {
+    'dataset': dataset,
+    'split': split,
+    'num_examples': len(encoded),
+    'num_classes': len(class_names),
+    'class_names': [str(name) for name in class_names],
+    'ids_hash': ids_hash,
+  }
+  final = schema.examples_folder(workdir, dataset, split)
+  if not records.complete(final):
+    values = {'ids': encoded, 'labels': labels}
+    try:
+      _write(final, record, values)
+    except errors.DataError:
+      # Another process was quicker; what it wrote is compared below.
+      if not records.complete(final):
+        raise
+  _agree(final, record, labels)
+  return ids_hash
+
+
+def _labels(labels, *, num_examples: int, classes: int) -> np.ndarray:
+  labels = np.asarray(labels)
+  if labels.shape != (num_examples,):
+    raise errors.DataError(
+      f'Labels must be one an id, got shape {list(labels.shape)} for '
+      f'{num_examples} ids.'
+    )
+  if labels.size and labels.dtype.kind not in 'iu':
+    raise errors.DataError(f'Labels must be integers, got {labels.dtype}.')
+  outside = (labels < 0) | (labels >= classes)
+  if outside.any():
+    row = int(np.argmax(outside))
+    raise errors.DataError(
+      f'Labels must be in [0, {classes}), the number of classes, got '
+      f'{labels[row]} in row {row}.'
+    )
+  return labels.astype(np.int32)
+
+
+def _write(
+  final: epath.Path, record: dict[str, Any], values: dict[str, np.ndarray]
+) -> None:
+  folder = folders.partial(final)
+  entries = {}
+  try:
+    with arrays.reported(f'{final} must be writable', 'see to it'):
+      for name, value in values.items():
+        layout = arrays.Layout.of(value.shape, value.dtype.name)
+        arrays.create(folder / name, layout).write(value).result()
+        entries[name] = arrays.describe(folder / name, layout)
+      sealed = records.seal(record | {'arrays': entries})
+      files.write_text(folder / schema.RECORD, records.text(sealed))
+      folders.publish(folder, final, replace=False)
+  finally:
+    folders.remove(folder)
+
+
+def _agree(
+  final: epath.Path, record: dict[str, Any], labels: np.ndarray
+) -> None:
+  stored = records.read(final)
+  sha256 = hashlib.sha256(arrays.little_endian(labels)).hexdigest()
+  same = {
+    'ids': stored['ids_hash'] == record['ids_hash'],
+    'labels': stored['arrays']['labels']['sha256'] == sha256,
+    'class names': stored['class_names'] == record['class_names'],
+  }
+  other = [what for what, equal in same.items() if not equal]
+  if other:
+    raise errors.DataError(
+      f'{final} must hold the same examples, got other '
+      f'{" and ".join(other)} ({record["num_examples"]} examples, and '
+      f'{stored["num_examples"]} are stored): take another workdir or split '
+      "name, or delete that split's folder."
+    )
+
+
+def read_record(
+  workdir: epath.PathLike, dataset: str, split: str
+) -> dict[str, Any]:
+  """Reads the record of a split's examples.
+
+  Raises:
+    DataError: there is none, or it is damaged.
+  """
+  folder = schema.examples_folder(workdir, dataset, split)
+  if not records.complete(folder):
+    raise errors.DataError(
+      f'{folder} must hold the examples of {dataset}/{split}, and does not: '
+      'write them first, with the stage predict or overlap ingest.'
+    )
+  record = records.read(folder)
+  if (record['dataset'], record['split']) != (dataset, split):
+    raise errors.DataError(
+      f'{folder} must hold the examples of {dataset}/{split}, got those of '
+      f'{record["dataset"]}/{record["split"]}: move the folder back.'
+    )
+  return record
+
+
+def read_array(
+  workdir: epath.PathLike, record: dict[str, Any], name: str
+) -> np.ndarray:
+  """Reads `ids` (as stored) or `labels` of the examples `record` is about.
+
+  Raises:
+    DataError: the array is damaged.
+  """
+  where = f'{record["dataset"]}/{record["split"]}'
+  folder = schema.examples_folder(workdir, record['dataset'], record['split'])
+  layout = arrays.Layout.from_entry(record['arrays'][name])
+  with arrays.reported(
+    f'{name} of the examples of {where} must be readable', records.AGAIN
+  ):
+    array = arrays.open_array(folder / name, layout)
+    return arrays.read(array, layout, 0, layout.shape[0])
+
+
+def read_examples(
+  workdir: epath.PathLike, dataset: str, split: str
+) -> StoredExamples:
+  """Reads a split's examples.
+
+  Raises:
+    DataError: there are none, or they are damaged.
+  """
+  record = read_record(workdir, dataset, split)
+  return StoredExamples(
+    ids=schema.decode_ids(read_array(workdir, record, 'ids')),
+    labels=read_array(workdir, record, 'labels'),
+    class_names=tuple(record['class_names']),
+    ids_hash=record['ids_hash'],
+  )

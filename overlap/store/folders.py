@@ -1,0 +1,132 @@
+"""Folders that are there whole or not at all.
+
+A record is written to a hidden folder `.<name>.<token>.partial` beside its
+place. On a file system it is then renamed, which nobody can see half done.
+Cloud Storage has no renaming of folders: there the files are copied to their
+place, record.json last, and it is record.json that makes a folder a record.
+"""
+
+import os
+import re
+import shutil
+import uuid
+
+from etils import epath
+
+from overlap import errors
+from overlap.store import arrays, records, schema
+
+_TOKEN = '[A-Za-z0-9_-]{1,32}'
+
+
+def partial(final: epath.Path, token: str = '') -> epath.Path:
+  """The hidden folder to write to before `publish`.
+
+  Args:
+    final: where the folder shall be in the end.
+    token: letters, digits, `_` and `-`, the same on all processes that write
+      it and different for every attempt; '' for a fresh one.
+  """
+  token = token or uuid.uuid4().hex[:12]
+  if not re.fullmatch(_TOKEN, token):
+    raise ValueError(f'A token must match {_TOKEN}, got {token!r}.')
+  return final.parent / f'.{final.name}.{token}.partial'
+
+
+def sweep(final: epath.Path, *, keep: epath.Path) -> None:
+  """Removes what killed runs left of `final`, but for the folder `keep`."""
+  # A token has no dots, so `.a.TOKEN.partial` is of `a` and never of `a.b`.
+  left = re.compile(rf'\.{re.escape(final.name)}\.{_TOKEN}\.partial')
+  if not final.parent.is_dir():
+    return
+  for path in list(final.parent.iterdir()):
+    if left.fullmatch(path.name) and path.name != keep.name:
+      remove(path)
+
+
+def remove(folder: epath.Path) -> None:
+  """Removes a folder with all it holds; it may be absent."""
+  if arrays.is_local(folder):
+    shutil.rmtree(folder, ignore_errors=True)
+  elif folder.exists():
+    folder.rmtree()
+
+
+def refuse(final: epath.Path) -> None:
+  """Raises DataError where there is a complete record."""
+  if records.complete(final):
+    raise errors.DataError(
+      f'{final} must not hold a record yet, and does: delete it, or ask for '
+      'it to be replaced.'
+    )
+
+
+def publish(folder: epath.Path, final: epath.Path, *, replace: bool) -> None:
+  """Moves a finished folder to its place.
+
+  A complete record that is there already stays unless `replace`. It is then
+  moved aside before the new one comes: between the two renamings there is
+  none. What is there without a record.json counts as absent.
+
+  Raises:
+    DataError: there is a complete record, and `replace` is false.
+  """
+  if not replace:
+    refuse(final)
+  if arrays.is_local(folder):
+    _sync(folder)
+    _rename(folder, final, replace=replace)
+  else:
+    _copy(folder, final)
+
+
+def _rename(folder: epath.Path, final: epath.Path, *, replace: bool) -> None:
+  try:
+    os.rename(folder, final)
+  except OSError:
+    if not final.exists():
+      raise
+    if not replace:
+      refuse(final)
+    old = partial(final)
+    os.rename(final, old)
+    os.rename(folder, final)
+    remove(old)
+  _sync_one(final.parent)
+
+
+def _copy(folder: epath.Path, final: epath.Path) -> None:
+  (final / schema.RECORD).unlink(missing_ok=True)
+  remove(final)
+  names = sorted(file_names(folder), key=lambda name: name == schema.RECORD)
+  for name in names:
+    target = final / name
+    target.parent.mkdir(parents=True, exist_ok=True)
+    (folder / name).copy(target)
+  remove(folder)
+
+
+def file_names(folder: epath.Path) -> list[str]:
+  """The files below a folder, relative to it, sorted; '/' between parts."""
+  names = []
+  for path in folder.iterdir():
+    if path.is_dir():
+      names += [f'{path.name}/{name}' for name in file_names(path)]
+    else:
+      names.append(path.name)
+  return sorted(names)
+
+
+def _sync(folder: epath.Path) -> None:
+  for parent, _, names in os.walk(folder):
+    for name in names:
+      _sync_one(os.path.join(parent, name))
+    _sync_one(parent)
+
+
+def _sync_one(path: epath.PathLike) -> None:
+  descriptor = os.open(path, os.O_RDONLY)
+  try:
+    os.fsync(descriptor)
+  finally:
+    os.close(descriptor)

@@ -1,0 +1,77 @@
+"""record.json: the file whose presence makes a folder a record.
+
+It carries a checksum over all the rest of it, so that an edited one is told
+from one that was written here.
+"""
+
+import hashlib
+import json
+from typing import Any
+
+from etils import epath
+
+from overlap import errors, files
+from overlap.store import schema
+
+AGAIN = 'delete the folder and predict or ingest it again'
+
+
+def checksum(record: dict[str, Any]) -> str:
+  """SHA-256 of the canonical JSON of all but `checksum`."""
+  rest = {key: value for key, value in record.items() if key != 'checksum'}
+  return hashlib.sha256(files.canonical_json(rest).encode()).hexdigest()
+
+
+def seal(record: dict[str, Any]) -> dict[str, Any]:
+  """Returns the record as JSON keeps it, with its version and checksum.
+
+  Raises:
+    TypeError, ValueError: a field is no JSON; a number is not finite.
+  """
+  plain = json.loads(files.canonical_json(record))
+  plain |= {'format_version': schema.FORMAT_VERSION}
+  return plain | {'checksum': checksum(plain)}
+
+
+def text(record: dict[str, Any]) -> str:
+  """What record.json holds for a sealed record, to the byte."""
+  return json.dumps(record, indent=2, allow_nan=False) + '\n'
+
+
+def complete(folder: epath.Path) -> bool:
+  """Whether the folder is a record: record.json is written last."""
+  return (folder / schema.RECORD).is_file()
+
+
+def read(folder: epath.Path) -> dict[str, Any]:
+  """Reads and verifies the record.json of a folder.
+
+  Raises:
+    DataError: it is absent, no JSON, of another version, or edited.
+  """
+  path = folder / schema.RECORD
+  try:
+    record = files.read_json(path)
+  except OSError as e:
+    raise errors.DataError(
+      f'{path} must be readable, got: {e.strerror or e}.'
+    ) from e
+  version = record.get('format_version') if isinstance(record, dict) else None
+  if version != schema.FORMAT_VERSION:
+    raise errors.DataError(
+      f'{path} must have format_version {schema.FORMAT_VERSION}, got '
+      f'{version!r}: use the version of overlap that wrote it, or {AGAIN}.'
+    )
+  if not _intact(record):
+    raise errors.DataError(
+      f'{path} must match its own checksum, and does not; it was edited or '
+      f'damaged: {AGAIN}.'
+    )
+  return record
+
+
+def _intact(record: dict[str, Any]) -> bool:
+  try:
+    return record.get('checksum') == checksum(record)
+  except ValueError:  # A number was turned into one that is not finite.
+    return False

@@ -1,0 +1,214 @@
+"""What the store holds and where: arrays, chunks, names on disk, ids.
+
+```
+predictions/<dataset>/<split>/examples/  ids, labels, record.json
+predictions/<dataset>/<split>/<model>/   logits, features, ..., record.json
+```
+"""
+
+import hashlib
+import itertools
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from etils import epath
+
+from overlap import errors, files
+
+FORMAT_VERSION = 1
+RECORD = 'record.json'
+EXAMPLES = 'examples'
+
+# Between one and two MiB a chunk: large enough that a chunk costs one seek,
+# small enough that a few of them in flight are nothing.
+CHUNK_BYTES = 2 << 20
+# No chunk has more rows than this, however short they are.
+CHUNK_ROWS = 1 << 16
+
+# A partial folder's name is longer than the model's by up to 43 bytes, and
+# file systems stop at 255.
+_LONGEST_NAME = 200
+
+
+class Kind(NamedTuple):
+  """What an array of the store is: its dtype and number of dimensions."""
+
+  dtype: str
+  ndim: int
+
+
+MODEL_ARRAYS = {
+  'logits': Kind('float32', 2),  # [M, C]
+  'features': Kind('float32', 2),  # [M, D]
+  'predicted': Kind('int32', 1),  # [M], for models without logits
+  'confidence': Kind('float32', 1),  # [M], beside `predicted`
+}
+EXAMPLE_ARRAYS = {
+  'ids': Kind('uint8', 2),  # [M, L]: UTF-8, zero padded
+  'labels': Kind('int32', 1),  # [M]
+}
+
+
+def chunk_rows(row_bytes: int) -> int:
+  """Rows of a chunk: the largest power of two within `CHUNK_BYTES`.
+
+  Powers of two, so that the chunks of a model's arrays start at common rows.
+
+  Args:
+    row_bytes: size of one row, in bytes; 0 where it has no columns.
+  """
+  rows = max(1, min(CHUNK_BYTES // max(1, row_bytes), CHUNK_ROWS))
+  return 1 << (rows.bit_length() - 1)
+
+
+def process_slices(
+  num_rows: int, process_count: int, chunk_rows: int
+) -> list[tuple[int, int]]:
+  """Which rows each process writes: a run of rows, as equal as can be.
+
+  Where slices are no whole chunks, two processes share the chunk at their
+  border. Nothing is lost: each gathers its part of it and merges it into what
+  is there, which costs one reading and one writing of the chunk.
+
+  Args:
+    num_rows: rows of the array.
+    process_count: number of processes, at least one.
+    chunk_rows: slices start at multiples of this: the rows of a chunk, so
+      that none is shared, or 1 for slices of equal length.
+
+  Returns:
+    For each process `(start, stop)`, in order and covering all rows; as many
+    chunks as any other process has, or one more or less. Some may be empty.
+  """
+  chunks = -(-num_rows // chunk_rows)
+  bounds = [
+    min(num_rows, index * chunks // process_count * chunk_rows)
+    for index in range(process_count + 1)
+  ]
+  return list(itertools.pairwise(bounds))
+
+
+def shape_fault(
+  name: str, shape: Sequence[int], dtype: str, *, rows: int, classes: int
+) -> str:
+  """What is wrong with a model's array, as the end of a sentence; or ''.
+
+  Args:
+    name: key of `MODEL_ARRAYS`.
+    shape: its shape.
+    dtype: name of its dtype.
+    rows: number of examples, M.
+    classes: number of classes, C.
+  """
+  kind = MODEL_ARRAYS[name]
+  if dtype != kind.dtype:
+    return f'must be {kind.dtype}, got {dtype}'
+  if len(shape) != kind.ndim:
+    return f'must have {kind.ndim} dimensions, got shape {list(shape)}'
+  if shape[0] != rows:
+    return f'must have {rows} rows, one an example, got {shape[0]}'
+  if name == 'logits' and shape[1] != classes:
+    return f'must have {classes} columns, one a class, got {shape[1]}'
+  return ''
+
+
+def _component(name: str) -> str:
+  component = files.encode_name(name)
+  if len(component) > _LONGEST_NAME:
+    raise errors.UsageError(
+      f'A name must take at most {_LONGEST_NAME} characters on disk, got '
+      f'{len(component)}: {name!r}.'
+    )
+  return component
+
+
+def model_component(model: str) -> str:
+  """The folder of a model: percent-encoded, and never `examples`.
+
+  Raises:
+    UsageError: the name is empty or too long.
+  """
+  component = _component(model)
+  return '%65xamples' if component == EXAMPLES else component
+
+
+def root(workdir: epath.PathLike) -> epath.Path:
+  """The folder of all predictions."""
+  return epath.Path(workdir) / 'predictions'
+
+
+def split_folder(
+  workdir: epath.PathLike, dataset: str, split: str
+) -> epath.Path:
+  """The folder of one split: its examples and the models' predictions."""
+  return root(workdir) / _component(dataset) / _component(split)
+
+
+def examples_folder(
+  workdir: epath.PathLike, dataset: str, split: str
+) -> epath.Path:
+  """The folder of a split's ids and labels."""
+  return split_folder(workdir, dataset, split) / EXAMPLES
+
+
+def model_folder(
+  workdir: epath.PathLike, dataset: str, split: str, model: str
+) -> epath.Path:
+  """The folder of one model's predictions over one split."""
+  return split_folder(workdir, dataset, split) / model_component(model)
+
+
+def encode_ids(ids: Sequence[str] | np.ndarray) -> np.ndarray:
+  """Ids as bytes: uint8 [M, L], UTF-8, zero padded to the longest.
+
+  Raises:
+    DataError: an id is empty, given twice, or no text.
+  """
+  ids = np.asarray(ids, dtype=np.str_)
+  if ids.ndim != 1:
+    raise errors.DataError(f'Ids must be [examples], got {list(ids.shape)}.')
+  if np.any(ids == ''):
+    raise errors.DataError(
+      f'Ids must not be empty, got an empty one in row {np.argmin(ids != "")}.'
+    )
+  repeated = repeated_ids(ids)
+  if len(repeated):
+    raise errors.DataError(
+      f'Ids must be unique, got {len(repeated)} more than once, among them '
+      f'{str(repeated[0])!r}.'
+    )
+  try:
+    encoded = np.strings.encode(ids, 'utf-8')
+  except UnicodeEncodeError as e:
+    raise errors.DataError(f'Ids must be Unicode text, got: {e}.') from e
+  length = max(1, encoded.dtype.itemsize)
+  return encoded.astype(f'S{length}').view(np.uint8).reshape(-1, length)
+
+
+def decode_ids(encoded: np.ndarray) -> np.ndarray:
+  """The inverse of `encode_ids`: unicode [M]."""
+  flat = np.ascontiguousarray(encoded).view(f'S{encoded.shape[1]}')
+  return np.strings.decode(flat.reshape(len(encoded)), 'utf-8')
+
+
+def repeated_ids(ids: np.ndarray) -> np.ndarray:
+  """The ids that are given more than once, sorted."""
+  unique, counts = np.unique(ids, return_counts=True)
+  return unique[counts > 1]
+
+
+def ids_hash(ids: Sequence[str] | np.ndarray) -> str:
+  """SHA-256 of the ids in order, each in UTF-8 and ended by a zero byte.
+
+  It names the examples and their order: rows of two arrays belong together
+  where the hashes are equal.
+  """
+  return encoded_ids_hash(encode_ids(ids))
+
+
+def encoded_ids_hash(encoded: np.ndarray) -> str:
+  """`ids_hash` of the result of `encode_ids`."""
+  length = encoded.shape[1]
+  rows = np.ascontiguousarray(encoded).view(f'S{length}').reshape(-1).tolist()
+  return hashlib.sha256(b''.join(row + b'\0' for row in rows)).hexdigest()

@@ -1,0 +1,235 @@
+"""The solver against scipy's, and on inputs that make others diverge."""
+
+import jax
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from scipy import optimize, special
+
+from overlap.analyses import temperature
+
+INF = np.inf
+
+
+def draw(examples, classes, scale=3.0, seed=0):
+  """Logits that are `scale` times too large for their labels."""
+  rng = np.random.default_rng([examples, classes, seed])
+  clean = rng.normal(size=(examples, classes)) * 2
+  labels = (clean + rng.gumbel(size=clean.shape)).argmax(axis=1)
+  return (scale * clean).astype(np.float32), labels
+
+
+def naive_nll(logits, labels, t, weights=None):
+  z = np.asarray(logits, np.float64) / t
+  rows = special.logsumexp(z, axis=1) - z[np.arange(len(z)), labels]
+  return np.average(rows, weights=weights)
+
+
+def naive_fit(logits, labels, weights=None):
+  found = optimize.minimize_scalar(
+    lambda x: naive_nll(logits, labels, np.exp(x), weights),
+    bounds=(np.log(1e-3), np.log(1e3)),
+    method='bounded',
+    options={'xatol': 1e-10},
+  )
+  return np.exp(found.x), found.fun
+
+
+def fit(logits, labels, weights=None):
+  logits = np.asarray(logits, np.float32)
+  weights = np.ones(len(labels)) if weights is None else np.asarray(weights)
+  return temperature.fit_folds(logits, labels, weights[np.newaxis])
+
+
+def check_sound(found):
+  """What holds of every fit, whatever it was fitted on."""
+  assert all(np.isfinite(field).all() for field in found)
+  assert (found.temperature >= np.float32(temperature.LOWEST)).all()
+  assert (found.temperature <= np.float32(temperature.HIGHEST)).all()
+  assert (found.converged != found.bound_hit).all()
+
+
+@pytest.mark.parametrize(
+  ('examples', 'classes', 'scale'),
+  [
+    (200, 2, 3.0),
+    (500, 10, 1.0),
+    (1000, 7, 0.01),
+    (333, 100, 20.0),
+    (300, 1000, 0.5),
+    (3000, 5, 200.0),
+  ],
+)
+def test_equals_scipys_minimum(examples, classes, scale):
+  logits, labels = draw(examples, classes, scale)
+  found = fit(logits, labels)
+  expected, loss = naive_fit(logits, labels)
+  assert found.temperature[0] == pytest.approx(expected, rel=1e-4)
+  assert found.nll[0] == pytest.approx(loss, rel=1e-5)
+  assert abs(found.grad[0]) < 1e-5
+  assert found.converged[0]
+  assert not found.bound_hit[0]
+  assert found.steps[0] < 20
+
+
+def test_recovers_the_temperature_that_drew_the_labels():
+  logits, labels = draw(20_000, 5, 1.7)
+  assert fit(logits, labels).temperature[0] == pytest.approx(1.7, rel=0.03)
+
+
+def test_several_blocks_equal_one(monkeypatch):
+  logits, labels = draw(700, 3)
+  whole = fit(logits, labels)
+  jax.clear_caches()
+  monkeypatch.setattr(temperature, '_BLOCK', 3 * 64)
+  parts = fit(logits, labels)
+  for one, two in zip(whole, parts):
+    np.testing.assert_allclose(one, two, rtol=1e-5, atol=1e-6)
+
+
+def test_jit_equals_no_jit():
+  logits, labels = draw(40, 3)
+  weights = np.arange(80.0, dtype=np.float32).reshape(1, 2, 40)
+  args = (np.float32([-1, 2]), logits[None], labels[None], weights)
+  compiled = jax.jit(temperature._evaluate)(*args)
+  with jax.disable_jit():
+    plain = temperature._evaluate(*args)
+  np.testing.assert_allclose(compiled, plain, rtol=1e-5, atol=1e-6)
+
+
+def test_derivatives_are_those_of_the_loss():
+  logits, labels = draw(50, 4)
+  weights = np.ones((1, 1, 50), np.float32)
+
+  def evaluate(x):
+    return np.array(
+      temperature._evaluate(
+        np.float32([x]), logits[None], labels[None], weights
+      )
+    )[:, 0]
+
+  for x in (-0.5, 0.3, 1.5):
+    step = 1e-4
+    losses = [
+      naive_nll(logits, labels, np.exp(x + k * step)) for k in (-1, 0, 1)
+    ]
+    first = (losses[2] - losses[0]) / (2 * step)
+    second = (losses[2] - 2 * losses[1] + losses[0]) / step**2
+    np.testing.assert_allclose(
+      evaluate(x), [losses[1], first, second], rtol=1e-3, atol=1e-5
+    )
+
+
+def test_folds_equal_fits_one_by_one():
+  logits, labels = draw(400, 4)
+  weights = np.random.default_rng(0).integers(0, 3, (6, 400)).astype(float)
+  together = temperature.fit_folds(logits, labels, weights)
+  for k, row in enumerate(weights):
+    alone = fit(logits, labels, row)
+    expected, _ = naive_fit(logits, labels, row)
+    assert together.temperature[k] == pytest.approx(expected, rel=1e-4)
+    assert alone.temperature[0] == pytest.approx(expected, rel=1e-4)
+
+
+def test_masked_examples_equal_dropped_ones():
+  logits, labels = draw(300, 4)
+  keep = np.random.default_rng(1).random(300) < 0.5
+  masked = fit(logits, labels, keep)
+  dropped = fit(logits[keep], labels[keep])
+  np.testing.assert_allclose(masked.temperature, dropped.temperature, rtol=1e-4)
+  np.testing.assert_allclose(masked.nll, dropped.nll, rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+  ('logits', 'labels', 'expected'),
+  [
+    # All correct: the colder the better.
+    pytest.param([[3, 1], [0, 2]], [0, 1], 1e-3, id='all correct'),
+    pytest.param([[1e-6, 0], [0, 1e-6]], [0, 1], 1e-3, id='tiny margins'),
+    pytest.param([[5, 0, 0]], [0], 1e-3, id='one example'),
+    # All wrong, two classes: the hotter the better.
+    pytest.param([[3, 1], [0, 2]], [1, 0], 1e3, id='all wrong'),
+    pytest.param([[3, 1]], [1], 1e3, id='one example, wrong'),
+    pytest.param([[1e30, 0]], [1], 1e3, id='huge and wrong'),
+    # The same at all temperatures.
+    pytest.param([[2, 2], [2, 2]], [0, 1], 1.0, id='constant logits'),
+    pytest.param([[1e30, 0], [0, 1e30]], [0, 1], 1.0, id='huge margins'),
+    pytest.param([[1], [2], [3]], [0, 0, 0], 1.0, id='one class'),
+    pytest.param(np.zeros((0, 4)), [], 1.0, id='no example'),
+    # Nothing that a fit could count.
+    pytest.param([[np.nan, 1]], [0], 1.0, id='NaN'),
+    pytest.param([[INF, 1]], [0], 1.0, id='+inf'),
+    pytest.param([[-INF, 1]], [0], 1.0, id='the label is ruled out'),
+    pytest.param([[-INF, -INF]], [0], 1.0, id='all are ruled out'),
+    pytest.param([[2, 1], [2, 1]], [-1, 2], 1.0, id='no such class'),
+  ],
+)
+def test_without_a_best_temperature_a_bound_is_recorded(
+  logits, labels, expected
+):
+  logits = np.array(logits, np.float32)
+  found = fit(logits, np.array(labels, np.int32))
+  check_sound(found)
+  assert found.bound_hit[0]
+  assert found.temperature[0] == pytest.approx(expected, rel=1e-6)
+
+
+def test_no_weight_at_all_leaves_the_logits_alone():
+  logits, labels = draw(20, 3)
+  found = fit(logits, labels, np.zeros(20))
+  check_sound(found)
+  assert found.temperature[0] == 1
+  assert found.nll[0] == 0
+
+
+def test_classes_that_are_ruled_out_equal_absent_ones():
+  logits, labels = draw(200, 4)
+  padded = np.pad(logits, ((0, 0), (2, 3)), constant_values=-INF)
+  without, within = fit(logits, labels), fit(padded, labels + 2)
+  np.testing.assert_allclose(within.temperature, without.temperature, rtol=1e-5)
+  assert within.converged[0]
+
+
+def test_unusable_rows_equal_dropped_ones():
+  logits, labels = draw(200, 4)
+  spoilt = logits.copy()
+  spoilt[:3] = np.nan
+  spoilt[3:6, 1] = INF
+  spoilt[np.arange(6, 9), labels[6:9]] = -INF
+  got, expected = fit(spoilt, labels), fit(logits[9:], labels[9:])
+  np.testing.assert_allclose(got.temperature, expected.temperature, rtol=1e-5)
+  np.testing.assert_allclose(got.nll, expected.nll, rtol=1e-5)
+
+
+def test_a_shift_of_all_logits_changes_nothing():
+  logits, labels = draw(300, 4)
+  shift = np.random.default_rng(0).integers(-64, 64, (300, 1))
+  moved = fit(logits + shift.astype(np.float32), labels)
+  expected = fit(logits, labels).temperature
+  np.testing.assert_allclose(moved.temperature, expected, rtol=1e-4)
+
+
+@pytest.mark.parametrize('factor', [0.02, 0.5, 40.0])
+def test_the_temperature_scales_with_the_logits(factor):
+  logits, labels = draw(300, 4)
+  scaled = fit(logits * np.float32(factor), labels).temperature
+  expected = fit(logits, labels).temperature * factor
+  np.testing.assert_allclose(scaled, expected, rtol=1e-4)
+
+
+@settings(max_examples=80, deadline=None)
+@given(
+  hnp.arrays(
+    np.float32,
+    (6, 3),
+    elements=st.one_of(
+      st.floats(-1e3, 1e3, width=32),
+      st.sampled_from([0.0, 1.0, -INF, INF, np.nan, 3e38, -3e38, 1e-38]),
+    ),
+  ),
+  hnp.arrays(np.int32, 6, elements=st.integers(-1, 3)),
+)
+def test_never_diverges(logits, labels):
+  check_sound(fit(logits, labels))

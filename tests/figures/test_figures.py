@@ -1,0 +1,153 @@
+"""Tests of overlap.figures: what is written is what is drawn."""
+
+import csv
+import re
+import subprocess
+import sys
+import xml.etree.ElementTree as ET
+
+import pandas as pd
+import pytest
+import vl_convert
+
+from overlap import errors, figures
+from overlap.figures import frames
+
+SVG = '{http://www.w3.org/2000/svg}'
+
+
+def texts(svg):
+  return [''.join(e.itertext()) for e in ET.fromstring(svg).iter(f'{SVG}text')]
+
+
+def read_as(cell, value):
+  return cell if isinstance(value, str) else float(cell)
+
+
+@pytest.mark.parametrize('name', figures.FIGURES)
+def test_csv_is_the_charts_data(tables, name):
+  chart, drawn = figures.plot(name, tables)
+  spec = chart.to_dict()
+  assert list(spec['datasets'].values()) == [frames.to_csv(drawn)]
+  # Every layer draws from that data set alone.
+  assert str(spec).count("'name'") == 1
+  assert spec['data']['format']['type'] == 'csv'
+
+
+@pytest.mark.parametrize('name', figures.FIGURES)
+def test_save(workdir, tables, name):
+  paths = figures.save(workdir, [name])
+  folder = workdir / 'figures'
+  assert sorted(p.name for p in folder.iterdir()) == [
+    f'{name}.{extension}' for extension in ('csv', 'png', 'svg')
+  ]
+  assert {p.name for p in paths} == {p.name for p in folder.iterdir()}
+  _, drawn = figures.plot(name, tables)
+  with (folder / f'{name}.csv').open(newline='') as f:
+    header, *rows = csv.reader(f)
+  assert header == list(drawn.columns)
+  assert len(rows) == len(drawn)
+  for column, cells in zip(header, zip(*rows)):
+    for cell, value in zip(cells, drawn[column]):
+      assert cell == '' if pd.isna(value) else read_as(cell, value) == value
+  assert (folder / f'{name}.png').read_bytes().startswith(b'\x89PNG\r\n')
+  assert texts((folder / f'{name}.svg').read_text())
+
+
+def test_save_twice_gives_the_same_bytes(workdir):
+  def contents():
+    figures.save(workdir, ['fig01', 'fig02', 'heatmap'])
+    return {
+      path.name: path.read_bytes()
+      for path in (workdir / 'figures').iterdir()
+      if path.suffix in ('.svg', '.csv')
+    }
+
+  first = contents()
+  assert first == contents()
+  for svg in (text for name, text in first.items() if name.endswith('svg')):
+    ids = re.findall(rb' id="([^"]+)"', svg)
+    assert len(ids) == len(set(ids)) > 0
+    used = set(re.findall(rb'url\(#([^)]+)\)', svg))
+    assert used == set(ids)
+
+
+def test_save_of_all(workdir):
+  figures.save(workdir)
+  names = {path.stem for path in (workdir / 'figures').iterdir()}
+  assert names == set(figures.FIGURES)
+
+
+def test_hostile_names_are_text(workdir, synthetic):
+  figures.save(workdir, ['table1'])
+  svg = (workdir / 'figures' / 'table1.svg').read_text()
+  assert '<script' not in svg
+  assert synthetic.HOSTILE in texts(svg)
+
+
+def test_unknown_figure(workdir):
+  with pytest.raises(errors.UsageError, match="Did you mean 'fig01'"):
+    figures.save(workdir, ['fig02', 'fig1'])
+  assert not (workdir / 'figures').exists()
+
+
+def test_without_tables(tmp_path):
+  with pytest.raises(errors.DataError, match='overlap analyse'):
+    figures.save(tmp_path)
+
+
+def test_without_optional_tables(tmp_path, synthetic, tables):
+  del tables['categories'], tables['correlations']
+  synthetic.write(tmp_path, tables)
+  assert set(figures.load(tmp_path)) == {'models', 'pairs'}
+  assert len(figures.save(tmp_path)) == 3 * len(figures.FIGURES)
+
+
+def test_one_model_has_table_1_alone(tmp_path, synthetic):
+  synthetic.write(tmp_path, synthetic.study({'base': 'BASE'}))
+  names = {path.stem for path in figures.save(tmp_path)}
+  assert names == {'table1'}
+
+
+@pytest.mark.parametrize('name', figures.FIGURES)
+def test_two_models(tmp_path, synthetic, name):
+  synthetic.write(tmp_path, synthetic.study({'base': 'BASE', 'a': 'REINIT'}))
+  assert len(figures.save(tmp_path, [name])) == 3
+
+
+def test_only_hard_labels(synthetic):
+  models = {'base': 'BASE', synthetic.HARD_LABEL: 'DATASET'}
+  tables = synthetic.study(models)
+  for name in figures.FIGURES:
+    if name != 'fig02':
+      figures.plot(name, tables)
+  with pytest.raises(figures.NotDrawableError, match='logits'):
+    figures.plot('fig02', tables)
+
+
+def test_charts_show_in_notebooks(tables):
+  chart, _ = figures.plot('fig01', tables)
+  assert chart.to_dict()['config']['range']['category'][0] == '#1b2f7a'
+
+
+def test_every_point_is_drawn(tables):
+  chart, drawn = figures.plot('fig01', tables)
+  svg = vl_convert.vegalite_to_svg(chart.to_dict())
+  root = ET.fromstring(svg)
+  symbols = [
+    path
+    for group in root.iter(f'{SVG}g')
+    if 'mark-symbol' in group.get('class', '')
+    for path in group.iter(f'{SVG}path')
+  ]
+  assert len(symbols) == len(drawn)
+
+
+def test_figures_need_neither_jax_nor_the_store():
+  code = (
+    'import sys, overlap.figures as f;'
+    "[__import__(v.split(':')[0]) for v in f.FIGURES.values()];"
+    "bad = {'jax', 'overlap.store', 'overlap.data', 'tensorflow'};"
+    'sys.exit(str(bad & set(sys.modules)) if bad & set(sys.modules) else 0)'
+  )
+  subprocess.run([sys.executable, '-c', code], check=True, timeout=120)

@@ -1,0 +1,296 @@
+"""Tests of overlap.report: the page as a browser and a reader get it."""
+
+import base64
+import hashlib
+import html.parser
+import json
+import os
+import re
+import shutil
+import subprocess
+
+import pytest
+
+from overlap import errors, report
+
+CHROMIUM = shutil.which('chromium') or shutil.which('chromium-browser')
+VOID = {'meta', 'link', 'input', 'br', 'img', 'hr'}
+# Their end tags may be left out.
+OPTIONAL = {'td'}
+
+
+class Page(html.parser.HTMLParser):
+  """Text, attributes and scripts of a page; fails on unbalanced tags."""
+
+  def __init__(self, source):
+    super().__init__()
+    self.open, self.texts, self.scripts, self.attributes = [], [], [], []
+    self.tags = []
+    self.feed(source)
+    self.close()
+    assert self.open == []
+
+  def handle_starttag(self, tag, attrs):
+    if self.open and self.open[-1] in OPTIONAL and tag in ('td', 'th'):
+      self.open.pop()
+    self.tags.append(tag)
+    self.attributes += [(tag, name, value or '') for name, value in attrs]
+    if tag == 'script':
+      self.scripts.append([dict(attrs), ''])
+    if tag not in VOID:
+      self.open.append(tag)
+
+  def handle_endtag(self, tag):
+    if self.open[-1] in OPTIONAL and tag == 'tr':
+      self.open.pop()
+    assert self.open.pop() == tag
+
+  def handle_data(self, data):
+    if self.open and self.open[-1] == 'script':
+      self.scripts[-1][1] += data
+    elif self.open and self.open[-1] != 'style':
+      self.texts.append(data)
+
+  @property
+  def data(self):
+    (text,) = [t for a, t in self.scripts if a.get('id') == 'data']
+    return json.loads(text)
+
+
+@pytest.fixture(scope='module')
+def source(tmp_path_factory, synthetic):
+  workdir = tmp_path_factory.mktemp('study')
+  synthetic.write(workdir, synthetic.study())
+  (workdir / 'config.json').write_text(
+    json.dumps(
+      {
+        'config': {'name': '</script><script>window.broken=2</script>'},
+        'created': '2026-01-02T03:04:05+00:00',
+        'versions': {'jax': '0.10.2'},
+      }
+    )
+  )
+  (workdir / 'timings.json').write_text(
+    json.dumps(
+      {
+        'stages': [{'stage': 'train', 'model': '<i>a', 'seconds': 61.0}],
+        'peak_memory_bytes': 2**30,
+      }
+    )
+  )
+  path = report.write(workdir)
+  assert path == workdir / 'report' / 'index.html'
+  return path.read_text()
+
+
+def test_page_parses_and_is_small(source):
+  page = Page(source)
+  assert page.tags.count('h1') == 1
+  assert len(source.encode()) < 3e6
+  text = ' '.join(page.texts)
+  for expected in ('1 min 1 s', '1.0 GiB', 'jax 0.10.2', 'Findings'):
+    assert expected in text
+
+
+def test_nothing_is_loaded(source):
+  page = Page(source)
+  for _, name, value in page.attributes:
+    if name in ('src', 'href', 'action', 'data', 'srcset', 'poster'):
+      assert value.startswith(('#', 'data:')), (name, value)
+  data, _, script = [text for _, text in page.scripts]
+  styles = re.findall(r'<style>(.*?)</style>', source, re.S)
+  assert len(styles) == 1
+  assert 'url(' not in styles[0]
+  assert '@import' not in styles[0]
+  # Nor do the charts name any address, not even of a schema.
+  assert '://' not in data
+  assert '://' not in script
+  assert 'fetch(' not in script
+
+
+def test_names_are_text(source, synthetic):
+  page = Page(source)
+  assert source.count(synthetic.HOSTILE) == 0
+  assert synthetic.HOSTILE in ' '.join(page.texts)
+  types = [attributes.get('type') for attributes, _ in page.scripts]
+  assert types == ['application/json', 'module', 'module']
+  rows = page.data['rows']['fig01']
+  models = [row[rows['fields'].index('model')] for row in rows['rows']]
+  assert synthetic.HOSTILE in models
+
+
+@pytest.mark.parametrize(
+  'text', ['</script>', '<!--', '&amp;', '\u2028\u2029', '"\\', 'ä', '']
+)
+def test_script_json(text):
+  written = str(report.script_json({text: [text]}))
+  assert json.loads(written) == {text: [text]}
+  assert not set('<>&\u2028\u2029') & set(written)
+
+
+def test_policy_allows_these_scripts_alone(source):
+  policy = re.search(r'Content-Security-Policy" content="([^"]*)"', source)[1]
+  allowed = re.findall(r'sha256-[A-Za-z0-9+/=]+', policy)
+  scripts = re.findall(r'<script type="module">(.*?)</script>', source, re.S)
+  digests = [hashlib.sha256(s.encode()).digest() for s in scripts]
+  assert allowed == [
+    f'sha256-{base64.b64encode(digest).decode()}' for digest in digests
+  ]
+  assert 'default-src &#39;none&#39;' in policy
+  assert 'unsafe-eval' not in policy
+
+
+def test_same_input_same_page(workdir):
+  first = report.write(workdir).read_bytes()
+  assert report.write(workdir).read_bytes() == first
+
+
+def test_tables_can_be_sorted_and_filtered(source):
+  page = Page(source)
+  sortable = [a for a in page.attributes if a[1] == 'aria-sort']
+  # 12 columns of models, 13 of pairs, 9 of categories, each with a button.
+  assert len(sortable) == page.tags.count('button') == 12 + 13 + 9
+  filters = [a[2] for a in page.attributes if a[1] == 'data-filter']
+  assert filters == ['models', 'pairs']
+  labels = {a[2] for a in page.attributes if a[:2] == ('label', 'for')}
+  assert labels == {'filter-models', 'filter-pairs'}
+
+
+def test_every_figure_is_there(source):
+  page = Page(source)
+  names = [a[2] for a in page.attributes if a[1] == 'data-name']
+  assert names == ['fig01', 'fig02', 'fig08', 'heatmap']
+  assert set(page.data['specs']) == set(page.data['rows']) == set(names)
+
+
+def test_only_figures_asked_for(tables):
+  page = Page(report.render(tables, figures=['fig02', 'table1']))
+  assert list(page.data['specs']) == ['fig02']
+  with pytest.raises(errors.UsageError, match='No figure'):
+    report.render(tables, figures=['fig77'])
+
+
+def test_without_optional_tables(tables):
+  del tables['categories'], tables['correlations']
+  page = Page(report.render(tables))
+  assert 'Which models differ most' in ' '.join(page.texts)
+
+
+def test_one_model(synthetic):
+  page = Page(report.render(synthetic.study({'base': 'BASE'})))
+  assert page.data['specs'] == {}
+  assert 'Pairs' in page.texts
+  assert page.tags.count('table') == 1
+
+
+def test_only_hard_labels(synthetic):
+  models = {'base': 'BASE', synthetic.HARD_LABEL: 'DATASET'}
+  page = Page(report.render(synthetic.study(models)))
+  assert 'fig02' not in page.data['specs']
+
+
+def test_pairs_without_the_base(tables):
+  pairs = tables['pairs']
+  tables['pairs'] = pairs[pairs['model_1'] != 'base']
+  page = Page(report.render(tables))
+  assert list(page.data['specs']) == ['heatmap']
+
+
+def test_without_tables(tmp_path):
+  with pytest.raises(errors.DataError, match='overlap analyse'):
+    report.write(tmp_path)
+
+
+# Run in a copy of the page whose policy lets it: uses what a reader uses.
+DRIVER = """
+await new Promise((done) => {
+  const wait = () => document.documentElement.dataset.drawn
+    ? done() : setTimeout(wait, 20);
+  wait();
+});
+const table = document.getElementById('pairs');
+const header = table.tHead.rows[0].cells[3];
+const result = { broken: window.broken ?? null, charts: {} };
+for (const chart of document.querySelectorAll('.chart')) {
+  result.charts[chart.dataset.name] = chart.querySelectorAll('path').length;
+}
+const column = () => [...table.tBodies[0].rows].map(
+  (row) => row.cells[3].textContent);
+header.firstElementChild.click();
+result.up = column();
+result.sort = header.getAttribute('aria-sort');
+header.firstElementChild.click();
+result.down = column();
+const input = document.getElementById('filter-pairs');
+input.value = 'CLIP-S base';
+input.dispatchEvent(new Event('input'));
+result.shown = [...table.tBodies[0].rows].filter((r) => !r.hidden).length;
+result.count = document.getElementById('count-pairs').textContent;
+const categories = document.getElementById('models').tHead.rows[0].cells[1];
+categories.firstElementChild.click();
+result.categories = [...document.getElementById('models').tBodies[0].rows]
+  .map((row) => row.cells[1].textContent);
+result.wide = document.documentElement.scrollWidth
+  > document.documentElement.clientWidth;
+document.body.textContent = 'RESULT' + JSON.stringify(result) + 'END';
+"""
+
+
+def browse(path, tmp_path, *options):
+  """The document after its scripts ran, and what stood on the console."""
+  done = subprocess.run(
+    [
+      CHROMIUM, '--headless', '--no-sandbox', '--disable-gpu',
+      '--disable-quic', '--no-first-run', '--disable-background-networking',
+      '--disable-component-update', '--disable-sync', '--dump-dom',
+      '--disable-dev-shm-usage', '--enable-logging=stderr', '--log-level=0',
+      f'--user-data-dir={tmp_path / "profile"}',
+      '--virtual-time-budget=30000', *options, f'file://{path}',
+    ],
+    capture_output=True, text=True, timeout=120,
+    env=os.environ | {'HOME': str(tmp_path)},
+  )  # fmt: skip
+  console = [line for line in done.stderr.splitlines() if 'CONSOLE' in line]
+  return done.stdout, console
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason='no Chromium')
+@pytest.mark.parametrize(
+  'options',
+  [
+    ['--window-size=1280,900'],
+    ['--window-size=500,900', '--blink-settings=preferredColorScheme=0'],
+  ],
+)
+def test_in_a_browser(source, tmp_path, options):
+  path = tmp_path / 'page.html'
+  path.write_text(source)
+  document, console = browse(path, tmp_path, *options)
+  assert console == []
+  assert 'data-drawn="yes"' in document
+  assert len(re.findall(r'<svg [^>]*class="marks"', document)) == 4
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason='no Chromium')
+def test_a_reader_in_a_browser(source, tmp_path, tables, synthetic):
+  path = tmp_path / 'driven.html'
+  source = re.sub(r'<meta http-equiv="Content-Sec[^>]*>', '', source)
+  before, _, after = source.rpartition('</body>')
+  driver = f'<script type="module">{DRIVER}</script>'
+  path.write_text(f'{before}{driver}</body>{after}')
+  document, console = browse(path, tmp_path, '--window-size=500,900')
+  assert console == []
+  result = json.loads(re.search('RESULT(.*)END', document)[1])
+  assert result['broken'] is None
+  assert min(result['charts'].values()) > 10
+  values = [float(text.split()[0]) for text in result['up']]
+  assert values == sorted(values)
+  assert len(values) == 105
+  assert result['sort'] == 'ascending'
+  values = [float(text.split()[0]) for text in result['down']]
+  assert values == sorted(values, reverse=True)
+  pairs = tables['pairs']
+  shown = (pairs['model_1'] == 'base') & (pairs['model_2'] == 'CLIP-S')
+  assert (result['shown'], result['count']) == (shown.sum(), '1 of 105')
+  assert result['categories'] == list(synthetic.MODELS.values())
+  assert not result['wide']

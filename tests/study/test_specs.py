@@ -1,0 +1,121 @@
+"""What a model's settings determine: hashes, axes, order, columns."""
+
+import pytest
+
+from overlap import config as overlap_config
+from overlap import errors
+from overlap.catalog import categories
+from overlap.study import specs
+
+
+def study(**changes):
+  """A base, a student and a student's student, flat changes applied."""
+  config = overlap_config.study()
+  config.data.dataset = 'mnist_5k'
+  config.models.base = overlap_config.model('resnet', stage_sizes=(1, 1))
+  for name, teacher in (('last', 'student'), ('student', 'base')):
+    config.models[name] = overlap_config.model('resnet', stage_sizes=(1, 1))
+    config.models[name].method = 'distill'
+    config.models[name].distill.teacher = teacher
+  config.update_from_flattened_dict(changes)
+  return overlap_config.resolve(config)
+
+
+def test_teachers_come_before_students():
+  assert specs.training_order(study()) == ['base', 'student', 'last']
+
+
+def test_a_circle_of_teachers_is_refused():
+  circle = study(**{'models.student.distill.teacher': 'last'})
+  with pytest.raises(errors.UsageError, match='last <- student <- last'):
+    specs.training_order(circle)
+
+
+CHANGES_TRAINING = {
+  'models.base.seed': 1,
+  'models.base.train.learning_rate': 0.5,
+  'models.base.architecture.options.stage_sizes': (2, 2),
+  'models.base.head.max_examples': 5,
+  'data.splits.train': 'train[:50%]',
+  'data.image_size': 14,
+}
+CHANGES_NOTHING = {
+  'models.base.train.log_every_steps': 7,
+  'models.base.train.checkpoint_every_steps': 7,
+  'analyses.resamples': 5,
+  'predict.batch_size': 3,
+  'data.num_threads': 5,
+  'data.splits.test': 'test[:10]',
+  'models.last.seed': 3,
+}
+
+
+@pytest.mark.parametrize('field', CHANGES_TRAINING)
+def test_training_hash_follows_what_training_depends_on(field):
+  changed = study(**{field: CHANGES_TRAINING[field]})
+  for name in ('base', 'student', 'last'):  # A teacher's change is a student's.
+    assert specs.training_hash(
+      changed, name, 'mnist_5k'
+    ) != specs.training_hash(study(), name, 'mnist_5k')
+
+
+@pytest.mark.parametrize('field', CHANGES_NOTHING)
+def test_training_hash_ignores_the_rest(field):
+  changed = study(**{field: CHANGES_NOTHING[field]})
+  assert specs.training_hash(changed, 'base', 'mnist_5k') == (
+    specs.training_hash(study(), 'base', 'mnist_5k')
+  )
+
+
+def test_prediction_hash_follows_the_split_it_predicts():
+  changed = study(**{'data.splits.test': 'test[:10]'})
+  assert specs.prediction_hash(changed, 'base', 'mnist_5k', 'test') != (
+    specs.prediction_hash(study(), 'base', 'mnist_5k', 'test')
+  )
+  assert specs.prediction_hash(changed, 'base', 'other', 'test') != (
+    specs.prediction_hash(changed, 'base', 'mnist_5k', 'test')
+  )
+
+
+@pytest.mark.parametrize(
+  ('changes', 'category'),
+  [
+    ({'seed': 1}, 'REINIT'),
+    ({'train.learning_rate': 0.2}, 'HPARAM'),
+    ({'architecture.options.stage_sizes': (2, 2)}, 'HPARAM'),
+    ({'architecture.name': 'densenet', 'seed': 1}, 'ARCH'),
+    ({'architecture.name': 'vit', 'method': 'simclr'}, 'FRAMEWORK'),
+    ({'init.pretrained_on': 'IN', 'method': 'simclr'}, 'DATASET'),
+  ],
+)
+def test_a_category_is_the_furthest_axis_that_differs(changes, category):
+  resolved = study(**{f'models.last.{k}': v for k, v in changes.items()})
+  base = dict(study()['models']['last'])
+  assert (
+    categories.category_to_base(
+      specs.axes(resolved['models']['last'], 'mnist_5k'),
+      specs.axes(base, 'mnist_5k'),
+    )
+    == category
+  )
+
+
+@pytest.mark.parametrize(
+  ('changes', 'method', 'head'),
+  [
+    ({}, 'Sup. / F', 'Distilled'),
+    ({'method': 'supervised'}, 'Sup. / F', 'Trained'),
+    ({'method': 'simclr'}, 'Cont. / F', 'Fine Tuned'),
+    ({'method': 'simclr', 'head.fit': 'lbfgs'}, 'Cont. / F', 'L-BFGS'),
+    (
+      {'method': 'supervised', 'init.pretrained_on': 'IN'}
+      | {'init.checkpoint': 'x.pth'},
+      'Sup. / IN',
+      'Fine Tuned',
+    ),
+  ],
+)
+def test_labels_are_the_papers_words(changes, method, head):
+  resolved = study(**{f'models.last.{k}': v for k, v in changes.items()})
+  labels = specs.labels(resolved['models']['last'], 'F')
+  assert labels == {'method': method, 'head': head}

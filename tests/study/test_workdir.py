@@ -1,0 +1,67 @@
+"""A folder is bound to the config that made it."""
+
+import json
+
+import pytest
+
+from overlap import errors
+from overlap.study import workdir
+
+OLD = {'name': 'a', 'models': {'base': {'seed': 0}}}
+NEW = {'name': 'a', 'models': {'base': {'seed': 1}}}
+
+
+def test_a_fresh_folder_records_config_versions_and_device(tmp_path):
+  path = tmp_path / 'new' / 'study'
+  assert workdir.open_workdir(path, OLD, resume='same') == OLD
+  recorded = json.loads((path / 'config.json').read_text())
+  assert recorded['config'] == OLD
+  assert recorded['versions']['python']
+  assert recorded['device']['count'] >= 1
+  assert set(recorded) == {
+    'config', 'config_hash', 'versions', 'device', 'git_revision', 'created',
+  }  # fmt: skip
+
+
+def make(path):
+  workdir.open_workdir(path, OLD, resume='same')
+  (path / 'models').mkdir()
+  return (path / 'config.json').read_bytes()
+
+
+def test_the_same_config_leaves_the_folder_as_it_is(tmp_path):
+  before = make(tmp_path)
+  workdir.open_workdir(tmp_path, OLD, resume='same')
+  assert (tmp_path / 'config.json').read_bytes() == before
+
+
+def test_another_config_is_refused_updated_or_ignored(tmp_path):
+  before = make(tmp_path)
+  with pytest.raises(errors.UsageError, match=r'models\.base\.seed: 0 -> 1'):
+    workdir.open_workdir(tmp_path, NEW, resume='same')
+  assert (tmp_path / 'config.json').read_bytes() == before
+  assert workdir.open_workdir(tmp_path, NEW, resume='original') == OLD
+  assert (tmp_path / 'config.json').read_bytes() == before
+  assert workdir.open_workdir(tmp_path, NEW, resume='update') == NEW
+  assert workdir.read_config(tmp_path) == NEW
+
+
+def test_a_config_that_made_nothing_may_be_corrected(tmp_path):
+  workdir.open_workdir(tmp_path, OLD, resume='same')
+  assert workdir.open_workdir(tmp_path, NEW, resume='same') == NEW
+  assert workdir.read_config(tmp_path) == NEW
+
+
+def test_an_unknown_way_to_resume_names_the_choices(tmp_path):
+  with pytest.raises(errors.UsageError, match='same, update, original'):
+    workdir.open_workdir(tmp_path, OLD, resume='x')
+
+
+def test_timings_keep_the_last_of_each_stage_and_model(tmp_path):
+  workdir.add_timing(tmp_path, 'train', 'a', 1.0)
+  workdir.add_timing(tmp_path, 'train', 'b', 2.0)
+  workdir.add_timing(tmp_path, 'train', 'a', 3.0)
+  timings = json.loads((tmp_path / 'timings.json').read_text())
+  seconds = {e['model']: e['seconds'] for e in timings['stages']}
+  assert seconds == {'a': 3.0, 'b': 2.0}
+  assert timings['peak_memory_bytes'] > 1e6
