@@ -56,7 +56,7 @@ def study() -> ml_collections.ConfigDict:
     )
   )
   config.report = ml_collections.ConfigDict(
-    dict(figures=('fig01', 'fig02', 'fig08', 'table1'))
+    dict(figures=('fig01', 'fig02', 'fig08', 'heatmap', 'table1'))
   )
   config.lock()
   config.models.unlock()
@@ -190,7 +190,7 @@ def require(config: Mapping[str, Any], path: str) -> Any:
 
 def flatten(tree: Mapping[str, Any], prefix: str = '') -> dict[str, Any]:
   """Nested dictionaries as one, keys joined by dots."""
-  flat = {}
+  flat: dict[str, Any] = {}
   for key, value in tree.items():
     path = f'{prefix}{key}'
     if isinstance(value, Mapping) and value:

@@ -106,7 +106,8 @@ def intervals(
   """Percentile intervals of a pair's `STATISTICS`.
 
   Draws for which a statistic is not defined (see `measurements`) are left out
-  of its percentiles; where the pair's own is not, neither are its bounds.
+  of its percentiles. Where the pair's own is not, no draw's is, and the bounds
+  are NaN.
 
   Args:
     table: the pair's joint table.
@@ -122,11 +123,8 @@ def intervals(
   drawn = resample(
     table, resamples=resamples, name_1=name_1, name_2=name_2, seed=seed
   )
-  estimates = measurements(*table)
   return {
     name: _percentiles(values, confidence)
-    if np.isfinite(estimates[name])
-    else (float('nan'), float('nan'))
     for name, values in measurements(*drawn).items()
   }
 

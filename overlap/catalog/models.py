@@ -116,8 +116,6 @@ def _fraction(per_cent: float | None) -> Any:
 
 
 _OPTIONS = 'architecture.options.'
-
-
 # Blocks in each stage, by depth.
 _STAGES = {50: (3, 4, 6, 3), 101: (3, 4, 23, 3)}
 
@@ -187,11 +185,11 @@ def _way(name: str) -> dict[str, Any]:
 def _training(
   architecture: str, settings: Settings, more: str = ''
 ) -> dict[str, Any]:
-  """The fields of a model that a config trains."""
+  """The fields of a model that a config trains; a ResNet-50's go unsaid."""
   shown = [
     f'{field.removeprefix(_OPTIONS)}={_text(value)}'
     for field, value in settings
-    if field != 'train.augment'
+    if (field, value) not in _RESNET
   ]
   needs = f'config: {" ".join([architecture, *shown])}'
   return {

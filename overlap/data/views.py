@@ -3,6 +3,7 @@
 import numpy as np
 
 from overlap.data import images as images_lib
+from overlap.data import splits
 from overlap.data.examples import Examples
 
 
@@ -39,6 +40,20 @@ class Selected(_View):
 
   def read_labels(self, indices: np.ndarray) -> np.ndarray:
     return self._parent.read_labels(self._positions[indices])
+
+
+def sample(examples: Examples, count: int) -> Examples:
+  """A random sample that depends on the ids alone: the first by their hash.
+
+  Args:
+    examples: where to choose from.
+    count: how many; 0, or more than there are, for all.
+  """
+  if not 0 < count < len(examples):
+    return examples
+  return Selected(
+    examples, np.sort(splits.hash_order(examples.ids)[:count])
+  )
 
 
 class Resized(_View):

@@ -260,14 +260,7 @@ def _bar(panel: Panel, axes: Axes, shown: list[str], side: str) -> alt.Chart:
 def _stars(panel: Panel, axes: Axes, shown: list[str]) -> alt.Chart:
   return (
     alt.Chart()
-    .mark_point(
-      size=style.STAR_SIZE,
-      opacity=1,
-      filled=True,
-      shape=style.STAR,
-      strokeWidth=1,
-      style='halo',
-    )
+    .mark_point(**style.STAR_MARK)
     .encode(**axes, fill=style.colour(alt.Fill, shown), tooltip=_tooltip())
     .transform_filter(
       f"datum.kind=='{strips.MEAN}'&&isValid(datum.{panel.value})"

@@ -142,16 +142,16 @@ def offsets(values: Sequence[float], *, height: float) -> np.ndarray:
     values: where the points are along the strip.
     height: how much of that a point covers.
   """
-  values = np.asarray(values, dtype=float)
+  along = np.asarray(values, dtype=float)
   slots = [0.0]
   for step in range(1, 4):
     slots += [-step / 3, step / 3]
-  result = np.zeros(len(values))
+  result = np.zeros(len(along))
   last = dict.fromkeys(slots, -np.inf)
-  for i in np.argsort(values, kind='stable'):
-    free = [s for s in slots if values[i] - last[s] >= height]
+  for i in np.argsort(along, kind='stable'):
+    free = [s for s in slots if along[i] - last[s] >= height]
     result[i] = free[0] if free else min(slots, key=lambda s: last[s])
-    last[float(result[i])] = values[i]
+    last[float(result[i])] = along[i]
   return result
 
 

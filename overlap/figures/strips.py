@@ -1,6 +1,7 @@
 """Strips of points by category with the means beside them (Fig. 1, Fig. 8)."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import altair as alt
 import numpy as np
@@ -9,6 +10,7 @@ import pandas as pd
 from overlap.figures import frames, style
 
 MODEL, MEAN = 'model', 'category mean'
+_OUR_MEAN = f"datum.kind=='{MEAN}'&&datum.source=='{style.STUDY}'"
 # What the pointer calls a mark. Names come from the data, never from text
 # pasted into an expression.
 LABEL = (
@@ -55,83 +57,94 @@ def strips(
     tooltip: what is shown under the pointer.
     title: of the axis.
   """
-  shown = style.present(drawn['category'])
   ours = drawn[(drawn['kind'] == MEAN) & (drawn['source'] == style.STUDY)]
   limits = frames.domain(drawn[value], ours['lower'], ours['upper'])
-  encoding = {
+  y = alt.Y(
+    f'{value}:Q',
+    title=title,
+    scale=alt.Scale(domain=limits, nice=False),
+    axis=alt.Axis(labelExpr="format(datum.value*100,'~f')", tickCount=6),
+  )
+  places = _places(style.present(drawn['category']))
+  # A layer without rows would leave its scales without a domain.
+  layers = [_points(places, y, tooltip)]
+  if ours['lower'].notna().any():
+    layers.append(_bars(places, y))
+  if len(ours):
+    layers.append(_means(places, y, tooltip))
+  if (drawn['source'] == style.PAPER).any():
+    layers.append(_paper_means(places, y, tooltip))
+  return alt.layer(*layers)
+
+
+def _places(shown: Sequence[str]) -> dict[str, Any]:
+  """Where along the categories a mark stands."""
+  axis = alt.Axis(
+    labelAngle=0,
+    labelOverlap=False,
+    labelFontSize=10,
+    labelExpr="datum.label=='FRAMEWORK'?['FRAME-','WORK']:datum.label",
+  )
+  scale = alt.Scale(domain=list(shown), padding=0.1)
+  return {
     'x': alt.X(
-      'category:N',
-      title=None,
-      sort=list(shown),
-      scale=alt.Scale(domain=list(shown), padding=0.1),
-      axis=alt.Axis(
-        labelAngle=0,
-        labelOverlap=False,
-        labelFontSize=10,
-        labelExpr="datum.label=='FRAMEWORK'?['FRAME-','WORK']:datum.label",
-      ),
+      'category:N', title=None, sort=list(shown), scale=scale, axis=axis
     ),
     'xOffset': alt.XOffset('offset:Q', scale=alt.Scale(domain=[-1, 1])),
-    'y': alt.Y(
-      f'{value}:Q',
-      title=title,
-      scale=alt.Scale(domain=limits, nice=False),
-      axis=alt.Axis(labelExpr="format(datum.value*100,'~f')", tickCount=6),
-    ),
-    'fill': style.colour(alt.Fill, ()),
-    'tooltip': tooltip,
   }
-  is_mean = f"datum.kind=='{MEAN}'&&datum.source=='{style.STUDY}'"
-  bars = (
-    alt.Chart()
-    .mark_rule(strokeWidth=2, clip=True)
-    .encode(
-      **{k: v for k, v in encoding.items() if k in ('x', 'xOffset')},
-      y=alt.Y('lower:Q', title=title, scale=alt.Scale(domain=limits)),
-      y2='upper:Q',
-      stroke=style.colour(alt.Stroke, ()),
-    )
-    .transform_filter(f'{is_mean}&&isValid(datum.lower)')
-  )
-  points = (
+
+
+def _points(
+  places: dict[str, Any], y: alt.Y, tooltip: list[alt.Tooltip]
+) -> alt.Chart:
+  return (
     alt.Chart()
     .mark_point(size=style.POINT, filled=True, strokeWidth=1.2)
     .encode(
-      **encoding,
-      shape=style.shape(()),
+      **places,
+      y=y,
+      fill=style.colour(alt.Fill, ()),
       stroke=style.colour(alt.Stroke, ()),
+      shape=style.shape(()),
       fillOpacity=style.solid_inside(),
+      tooltip=tooltip,
     )
     .transform_filter(f"datum.kind=='{MODEL}'")
   )
-  means = (
+
+
+def _bars(places: dict[str, Any], y: alt.Y) -> alt.Chart:
+  lower = y.copy()
+  lower.shorthand = 'lower:Q'
+  return (
     alt.Chart()
-    .mark_point(
-      size=style.STAR_SIZE,
-      opacity=1,
-      filled=True,
-      shape=style.STAR,
-      strokeWidth=1,
-      style='halo',
+    .mark_rule(strokeWidth=2, clip=True)
+    .encode(
+      **places, y=lower, y2='upper:Q', stroke=style.colour(alt.Stroke, ())
     )
-    .encode(**encoding)
-    .transform_filter(is_mean)
+    .transform_filter(f'{_OUR_MEAN}&&isValid(datum.lower)')
   )
-  paper = {k: v for k, v in encoding.items() if k != 'fill'}
-  paper_means = (
+
+
+def _means(
+  places: dict[str, Any], y: alt.Y, tooltip: list[alt.Tooltip]
+) -> alt.Chart:
+  return (
+    alt.Chart()
+    .mark_point(**style.STAR_MARK)
+    .encode(**places, y=y, fill=style.colour(alt.Fill, ()), tooltip=tooltip)
+    .transform_filter(_OUR_MEAN)
+  )
+
+
+def _paper_means(
+  places: dict[str, Any], y: alt.Y, tooltip: list[alt.Tooltip]
+) -> alt.Chart:
+  return (
     alt.Chart()
     .mark_point(
       size=style.STAR_SIZE * 0.6, shape=style.STAR, filled=False, opacity=0.7
     )
-    .encode(**paper, stroke=style.colour(alt.Stroke, ()))
+    .encode(**places, y=y, stroke=style.colour(alt.Stroke, ()), tooltip=tooltip)
     .transform_filter(f"datum.source=='{style.PAPER}'")
   )
-  # A layer without rows would leave its scales without a domain.
-  layers = [points]
-  if ours['lower'].notna().any():
-    layers.append(bars)
-  if len(ours):
-    layers.append(means)
-  if (drawn['source'] == style.PAPER).any():
-    layers.append(paper_means)
-  return alt.layer(*layers)

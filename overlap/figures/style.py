@@ -47,6 +47,15 @@ BACKGROUND = {'light': '#ffffff', 'dark': '#15181e'}
 
 POINT = 60
 STAR_SIZE = 320
+# A category's mean: a star that stays apart from the points it covers.
+STAR_MARK = {
+  'size': STAR_SIZE,
+  'shape': STAR,
+  'opacity': 1,
+  'filled': True,
+  'strokeWidth': 1,
+  'style': 'halo',
+}
 # The names of the two sources of points, as the legends have them.
 STUDY = 'this study'
 PAPER = 'paper (ImageNet)'

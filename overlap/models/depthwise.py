@@ -8,9 +8,6 @@ import jax.numpy as jnp
 from jax import lax
 
 
-Pads = tuple[tuple[int, int], ...]
-
-
 def depthwise_conv(
   x: jax.Array,
   kernel: jax.Array,
@@ -31,41 +28,46 @@ def depthwise_conv(
     [examples, ceil(height / stride), ceil(width / stride), channels], with
     SAME padding or half the kernel's.
   """
-  size = kernel.shape[:2]
-  pads = (
-    lax.padtype_to_pads(x.shape[1:3], size, (stride, stride), 'SAME')
-    if padding is None
-    else [(padding, padding)] * 2
-  )
-  pads = tuple((int(before), int(after)) for before, after in pads)
   # XLA's CPU backend runs a convolution of as many groups as channels one
   # group at a time; a sum of shifted products takes a tenth of that or less.
   return lax.platform_dependent(
     x,
     kernel,
-    cpu=functools.partial(_shifted_products, stride=stride, pads=pads),
+    cpu=functools.partial(_shifted_products, stride=stride, padding=padding),
     default=functools.partial(
-      _grouped_convolution, stride=stride, pads=pads
+      _grouped_convolution, stride=stride, padding=padding
     ),
   )
 
 
+def _pads(
+  x: jax.Array, kernel: jax.Array, stride: int, padding: int | None
+) -> list[tuple[int, int]]:
+  """Pixels before and after, for rows and for columns."""
+  if padding is not None:
+    return [(padding, padding)] * 2
+  return lax.padtype_to_pads(
+    x.shape[1:3], kernel.shape[:2], (stride, stride), 'SAME'
+  )
+
+
 def _grouped_convolution(
-  x: jax.Array, kernel: jax.Array, *, stride: int, pads: Pads
+  x: jax.Array, kernel: jax.Array, *, stride: int, padding: int | None = None
 ) -> jax.Array:
   return lax.conv_general_dilated(
     x,
     kernel,
     window_strides=(stride, stride),
-    padding=pads,
+    padding=_pads(x, kernel, stride, padding),
     dimension_numbers=('NHWC', 'HWIO', 'NHWC'),
     feature_group_count=x.shape[-1],
   )
 
 
 def _shifted_products(
-  x: jax.Array, kernel: jax.Array, *, stride: int, pads: Pads
+  x: jax.Array, kernel: jax.Array, *, stride: int, padding: int | None = None
 ) -> jax.Array:
+  pads = _pads(x, kernel, stride, padding)
   padded = jnp.pad(x, ((0, 0), *pads, (0, 0)))
   height, width = (
     (padded.shape[axis + 1] - kernel.shape[axis]) // stride + 1

@@ -13,8 +13,8 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from overlap import errors
 from overlap.models import depthwise
+from overlap.models.options import require
 
 # What the released weights expect: (pixel in [0, 255] - IMAGE_MEAN) / IMAGE_STD
 IMAGE_MEAN = 127.0
@@ -221,13 +221,11 @@ class EfficientNetLite(nn.Module):
       last convolution before dropout, both float32.
 
     Raises:
-      UsageError: no such variant.
+      UsageError: no such variant, or no such probability.
     """
-    if self.variant not in VARIANTS:
-      raise errors.UsageError(
-        f'No EfficientNet-Lite has variant {self.variant!r}. '
-        f'Choices: {", ".join(map(str, VARIANTS))}.'
-      )
+    choices = ', '.join(map(str, VARIANTS))
+    require(self.variant in VARIANTS, self, 'variant', f'one of {choices}')
+    require(0 <= self.drop_path_rate <= 1, self, 'drop_path_rate', 'in [0, 1]')
     scaling = VARIANTS[self.variant]
     x = ConvNorm(_STEM_FILTERS, 3, 2, dtype=self.dtype, name='stem')(
       x.astype(self.dtype), train=train

@@ -78,7 +78,7 @@ def render(
   charts = charts_lib.charts(tables, figures)
   scripts = [charts_lib.javascript(), _asset('page.js')]
   return _template().render(
-    title=provenance.title(config),
+    title=provenance.title(config, tables),
     policy=_policy(scripts),
     css=markupsafe.Markup(_asset('page.css')),
     run=provenance.what_was_run(config, request or {}, tables),

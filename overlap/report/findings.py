@@ -6,6 +6,7 @@ tables have nothing to say. Fractions become per cent and points here.
 
 import contextlib
 from collections.abc import Mapping
+from typing import Any
 
 import pandas as pd
 
@@ -194,13 +195,13 @@ def _against_base(pairs: pd.DataFrame) -> list[str]:
   ]
 
 
-def _r(row: Mapping[str, object]) -> str:
+def _r(row: Mapping[str, Any]) -> str:
   return wording.decimal(row['pearson'], row['lower'], row['upper'], digits=3)
 
 
 def _correlation(
   tables: Tables, name: str, scope: str = 'base'
-) -> Mapping[str, object] | None:
+) -> Mapping[str, Any] | None:
   table = tables.get('correlations')
   if table is None or table.empty:
     return None

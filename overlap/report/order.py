@@ -2,6 +2,9 @@
 
 import itertools
 from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
 
 from overlap.catalog.paper import published
 from overlap.figures import frames, style, wording
@@ -29,13 +32,29 @@ def order(tables: frames.Tables) -> say.Finding | None:
   ]
   if len(rows) > 1:
     said += _order_sentences(rows)
+  alone = [
+    row['category']
+    for row in rows
+    if wording.absent(row.get('error_inconsistency_lower'))
+  ]
+  if alone:
+    said.append(f'Too few models for an interval: {", ".join(alone)}.')
+  said += _left_out(tables['models'])
   missing = [c for c in style.CATEGORIES if c not in set(table['category'])]
   if missing:
     said.append(f'No model of this study is {say.either(missing)}.')
   return say.Finding('Do the categories order as in the paper?', tuple(said))
 
 
-def _order_sentences(rows: Sequence[Mapping[str, object]]) -> list[str]:
+def _left_out(models: pd.DataFrame) -> list[str]:
+  unknown = models['category'].map(style.category_name) == style.UNKNOWN
+  if not unknown.any():
+    return []
+  names = say.named(models.loc[unknown, 'model'])
+  return [f'Of unknown category, and so in no mean: {names}.']
+
+
+def _order_sentences(rows: Sequence[Mapping[str, Any]]) -> list[str]:
   """What is said of the order; `rows` are in the paper's order."""
   name = 'error_inconsistency'
   combinations = list(itertools.combinations(rows, 2))
@@ -60,15 +79,15 @@ def _order_sentences(rows: Sequence[Mapping[str, object]]) -> list[str]:
   return said
 
 
-def _overlap(first: Mapping[str, object], second: Mapping[str, object]) -> str:
+def _overlap(first: Mapping[str, Any], second: Mapping[str, Any]) -> str:
   low, high = 'error_inconsistency_lower', 'error_inconsistency_upper'
-  bounds = (first.get(low), second.get(high))
-  if any(map(wording.absent, bounds)):
+  if wording.absent(first.get(low)) or wording.absent(second.get(high)):
     return ''
-  return ', though their intervals overlap' if bounds[0] <= bounds[1] else ''
+  overlap = first[low] <= second[high]
+  return ', though their intervals overlap' if overlap else ''
 
 
-def _neighbours(rows: Sequence[Mapping[str, object]]) -> str:
+def _neighbours(rows: Sequence[Mapping[str, Any]]) -> str:
   """Which neighbours in the paper's order can't be told apart."""
   close = [
     f'{a["category"]} and {b["category"]}'

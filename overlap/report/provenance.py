@@ -2,7 +2,7 @@
 
 import collections
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from etils import epath
@@ -39,9 +39,11 @@ def read(workdir: epath.PathLike, name: str) -> dict[str, Any]:
   return files.read_json(path) if path.exists() else {}
 
 
-def title(config: Mapping[str, Any]) -> str:
-  """The study's name, or 'study'."""
-  return str(_get(config, 'config.name') or 'study')
+def title(config: Mapping[str, Any], tables: frames.Tables) -> str:
+  """The study's name; without a config, what its models are evaluated on."""
+  first = tables['models'].iloc[0]
+  name = _get(config, 'config.name')
+  return str(name or f'{first["dataset"]}, {first["split"]}')
 
 
 def what_was_run(
@@ -120,7 +122,7 @@ def config_text(config: Mapping[str, Any]) -> str:
   return json.dumps(resolved, indent=2, ensure_ascii=False) if resolved else ''
 
 
-def _sorted(names: Sequence[str]) -> list[str]:
+def _sorted(names: Collection[str]) -> list[str]:
   known = [name for name in _STAGES if name in names]
   return known + sorted(set(names) - set(known))
 

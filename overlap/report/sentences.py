@@ -1,7 +1,7 @@
 """Sentences about models: how they name them and how long they get."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from overlap.figures import wording
 
@@ -21,7 +21,7 @@ def quote(name: str) -> str:
   return f'“{name}”'
 
 
-def both(pair: Mapping[str, object]) -> str:
+def both(pair: Mapping[str, Any]) -> str:
   """The names of a pair as they stand in a sentence."""
   return f'{quote(pair["model_1"])} and {quote(pair["model_2"])}'
 
@@ -46,7 +46,7 @@ def either(words: Sequence[str]) -> str:
   return f'{", ".join(first)} or {last}' if first else last
 
 
-def inconsistency(row: Mapping[str, object]) -> str:
+def inconsistency(row: Mapping[str, Any]) -> str:
   """A row's error inconsistency with its interval."""
   name = 'error_inconsistency'
   return wording.percent(

@@ -97,7 +97,7 @@ def add_timing(
   if not parallel.is_primary():
     return
   file = epath.Path(path) / 'timings.json'
-  timings = (
+  timings: dict[str, Any] = (
     files.read_json(file)
     if file.exists()
     else {'stages': [], 'peak_memory_bytes': 0}

@@ -10,7 +10,8 @@ import jax.numpy as jnp
 import numpy as np
 from absl import logging
 
-from overlap import inference, lookup, train
+from overlap import errors, inference, lookup, train
+from overlap.data import views
 from overlap.data.examples import Examples
 from overlap.models import checkpoints
 from overlap.train import linear_head
@@ -71,9 +72,9 @@ def initial_variables(task: Task) -> Any:
 
 
 def features(
-  task: Task, variables: Any, examples: Examples, limit: int = 0
+  task: Task, variables: Any, examples: Examples
 ) -> tuple[np.ndarray, np.ndarray]:
-  """Features `[n, D]` and labels `[n]` of a split's first `limit` examples."""
+  """Features `[n, D]` and labels `[n]` of a split, in inference mode."""
   outputs = list(
     inference.run(
       inference.forward_function(task.model, task.model_input),
@@ -81,7 +82,6 @@ def features(
       examples,
       batch_size=task.batch_size,
       num_threads=task.num_threads,
-      stop=min(limit or len(examples), len(examples)),
     )
   )
   return (
@@ -91,14 +91,22 @@ def features(
 
 
 def fit_head(task: Task, variables: Any) -> tuple[Any, dict[str, Any]]:
-  """Fits the classifier on frozen features by L-BFGS (Sec. 4.6, A.5)."""
+  """Fits the classifier on frozen features by L-BFGS (Sec. 4.6, A.5).
+
+  Raises:
+    UsageError: there is no held-out split to choose the L2 strength on.
+  """
   settings = task.settings['head']
+  if task.heldout is None:
+    raise errors.UsageError(
+      f"config.models.{task.name}.head.fit='lbfgs' chooses its L2 strength on "
+      "the held-out split, got config.data.splits.heldout=''."
+    )
   logging.info('%s: features for the L-BFGS head', task.name)
   train_features, train_labels = features(
-    task, variables, task.train, settings['max_examples']
+    task, variables, views.sample(task.train, settings['max_examples'])
   )
-  heldout = task.heldout if task.heldout is not None else task.train
-  heldout_features, heldout_labels = features(task, variables, heldout)
+  heldout_features, heldout_labels = features(task, variables, task.heldout)
   choice = linear_head.select_l2(
     train_features,
     train_labels,

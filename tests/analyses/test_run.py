@@ -9,7 +9,7 @@ from scipy import special
 from scipy import stats as scipy_stats
 
 from overlap import errors, store, tables
-from overlap.analyses import calibration, run
+from overlap.analyses import bootstrap, calibration, run
 
 DATASET, SPLIT = 'shapes', 'test'
 EXAMPLES, CLASSES = 180, 4
@@ -228,8 +228,18 @@ def test_pairs_equal_a_loop(made, workdir, temperatures):
       row['both_correct'] - row['lost'] + row['converted_only_1']
       + row['converted_only_2'] + row['converted_neither']
     )  # fmt: skip
-    for name in ('error_inconsistency', 'kappa', 'gain', 'conversion_rate'):
-      assert row[f'{name}_lower'] <= row[name] <= row[f'{name}_upper']
+    cells = [one & two, one & ~two, ~one & two, ~one & ~two]
+    drawn = bootstrap.intervals(
+      bootstrap.Table(
+        np.array(counts), np.array([(wins & cell).sum() for cell in cells])
+      ),
+      name_1=names[0],
+      name_2=names[1],
+      **FAST,
+    )
+    for name, (lower, upper) in drawn.items():
+      assert lower <= row[name] <= upper
+      assert (row[f'{name}_lower'], row[f'{name}_upper']) == (lower, upper)
 
 
 def test_categories_of_pairs(made):

@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 from overlap.data import examples, views
+from overlap.data.examples import ArrayExamples
 
 
 class Counting(examples.Examples):
@@ -84,3 +85,27 @@ def test_resized_is_pillows_bicubic(channels, size):
 
 def test_num_bytes(numbered):
   assert views.num_bytes(numbered(5)) == 5 * 4 * 4
+
+
+@pytest.mark.parametrize('count', [0, 1, 3, 7, 8])
+def test_a_sample_depends_on_the_ids_alone(count):
+  ids = np.array([f'id{i}' for i in range(7)])
+  images = np.arange(7, dtype=np.uint8).reshape(7, 1, 1, 1)
+
+  def sampled(order):
+    examples = ArrayExamples(
+      dataset='d',
+      split='s',
+      ids=ids[order],
+      class_names=['a'],
+      images=images[order],
+      labels=np.zeros(7, np.int32),
+    )
+    chosen = views.sample(examples, count)
+    pixels = chosen.fetch(np.arange(len(chosen)))['image'].ravel()
+    return dict(zip(chosen.ids.tolist(), pixels.tolist()))
+
+  got = sampled(np.arange(7))
+  assert len(got) == (count if 0 < count < 7 else 7)
+  assert got == sampled(np.arange(7)[::-1])
+  assert all(got[f'id{i}'] == i for i in range(7) if f'id{i}' in got)

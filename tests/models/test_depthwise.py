@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+import torch
 
 from overlap.models import depthwise
 
@@ -78,6 +79,25 @@ def test_gradients_are_those_of_the_convolution(shape):
   want = gradients(depthwise._grouped_convolution)
   for g, w in zip(got, want):
     np.testing.assert_allclose(g, w, atol=1e-5)
+
+
+@pytest.mark.parametrize('shape', SHAPES[:-1])
+def test_given_padding_is_pytorchs(shape):
+  x, kernel = inputs(*shape[:5])
+  want = torch.nn.functional.conv2d(
+    torch.tensor(x.transpose(0, 3, 1, 2)),
+    torch.tensor(kernel.transpose(3, 2, 0, 1)),
+    stride=shape[5],
+    padding=shape[4] // 2,
+    groups=x.shape[-1],
+  ).numpy()
+  for convolve in (
+    depthwise.depthwise_conv,
+    depthwise._shifted_products,
+    depthwise._grouped_convolution,
+  ):
+    got = convolve(x, kernel, stride=shape[5], padding=shape[4] // 2)
+    np.testing.assert_allclose(got, want.transpose(0, 2, 3, 1), atol=1e-5)
 
 
 def test_half_precision_accumulates_in_float32():

@@ -11,7 +11,7 @@ import numpy as np
 import PIL.Image
 import pytest
 
-from overlap import errors
+from overlap import errors, models
 from overlap.models import checkpoints, efficientnet_lite
 from overlap.models.checkpoints import efficientnet_lite as converter
 
@@ -61,9 +61,16 @@ def test_number_of_parameters(variant, parameters):
   assert sum(leaf.size for leaf in got) == parameters
 
 
-def test_an_unknown_variant_is_refused():
-  model = efficientnet_lite.EfficientNetLite(10, 5)
-  with pytest.raises(errors.UsageError, match=r'variant 5\. Choices: 0, 1, 2'):
+@pytest.mark.parametrize(
+  ('options', 'says'),
+  [
+    ({'variant': 5}, r'variant must be one of 0, 1, 2, 3, 4, got 5'),
+    ({'drop_path_rate': 1.5}, r'drop_path_rate must be in \[0, 1\], got 1\.5'),
+  ],
+)
+def test_other_options_are_refused(options, says):
+  model = models.build('efficientnet_lite', num_classes=10, **options)
+  with pytest.raises(errors.UsageError, match=says):
     shapes(model)
 
 

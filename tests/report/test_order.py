@@ -21,7 +21,8 @@ def study(means, half=0.001):
     for category, mean in means.items()
   ]
   # The table's order must not matter.
-  return {'categories': pd.DataFrame(rows[::-1])}
+  models = pd.DataFrame({'model': ['base', 'a'], 'category': ['BASE', 'ARCH']})
+  return {'categories': pd.DataFrame(rows[::-1]), 'models': models}
 
 
 def named(values):
@@ -90,7 +91,15 @@ def test_missing_categories():
 def test_one_category_has_no_order():
   said = order.order(study({'REINIT': 0.05}, half=float('nan'))).sentences
   assert said[0].endswith('REINIT 5.0 %.')
+  assert said[2] == 'Too few models for an interval: REINIT.'
   assert 'order' not in ' '.join(said)
+
+
+def test_models_of_unknown_category():
+  tables = study({'REINIT': 0.05})
+  tables['models'].loc[1, 'category'] = ''
+  said = order.order(tables).sentences
+  assert 'Of unknown category, and so in no mean: “a”.' in said
 
 
 def test_no_categories():

@@ -8,10 +8,11 @@ from overlap import errors
 from overlap.report import provenance
 
 
-def test_read(tmp_path):
+def test_read(tmp_path, tables):
   assert provenance.read(tmp_path, 'config.json') == {}
   (tmp_path / 'config.json').write_text('{"config": {"name": "x"}}')
-  assert provenance.title(provenance.read(tmp_path, 'config.json')) == 'x'
+  config = provenance.read(tmp_path, 'config.json')
+  assert provenance.title(config, tables) == 'x'
   (tmp_path / 'config.json').write_text('{')
   with pytest.raises(errors.DataError, match='must hold JSON'):
     provenance.read(tmp_path, 'config.json')
@@ -59,7 +60,7 @@ def test_without_files(tables):
   assert provenance.software({}, {}) == []
   assert provenance.stages({}) == []
   assert provenance.config_text({}) == ''
-  assert provenance.title({}) == 'study'
+  assert provenance.title({}, tables) == 'fashion_mnist, test'
 
 
 def test_software():

@@ -32,7 +32,8 @@ def load(path: epath.PathLike) -> dict[str, np.ndarray]:
   """Reads a safetensors file: tensors by name.
 
   Returns:
-    Arrays by name, read-only. bfloat16 and float8 have ml_dtypes' dtypes.
+    Arrays by name, sorted and read-only. bfloat16 and float8 have ml_dtypes'
+    dtypes.
 
   Raises:
     DataError: the file is absent, cut short or damaged, or has a dtype that
@@ -51,7 +52,11 @@ def load(path: epath.PathLike) -> dict[str, np.ndarray]:
     raise errors.DataError(
       f'{path} must be a whole safetensors file, got: {str(e)[:100]}.'
     ) from e
-  return {name: _array(name, tensor, path) for name, tensor in tensors}
+  # The library gives them in an order of its own, different every time.
+  return {
+    name: _array(name, tensor, path)
+    for name, tensor in sorted(tensors, key=lambda named: named[0])
+  }
 
 
 def _array(name: str, tensor: dict, path: epath.Path) -> np.ndarray:

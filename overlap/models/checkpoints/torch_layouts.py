@@ -84,8 +84,10 @@ class _Archive:
       raise self._damaged(e) from e
 
   def _damaged(self, e: Exception) -> errors.DataError:
+    # zipfile repeats a damaged name, which may be half of the file.
     return errors.DataError(
-      f'{self._path} must be a whole zip archive, got: {e}.'
+      f'{self._path} must be a whole zip archive, got: '
+      f'{str(e)[:_LONGEST_TEXT]}.'
     )
 
 

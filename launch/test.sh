@@ -1,0 +1,55 @@
+#!/usr/bin/env bash
+# Checks and tests, from nothing: makes a virtual environment, installs the
+# project, then runs ruff, mypy and pytest (two processes, slow tests too).
+#
+#   launch/test.sh [arguments of pytest]
+#   launch/test.sh -m "not slow"         leaves out what takes more than 10 s
+#   launch/test.sh tests/test_files.py   paths count from the project's folder
+#
+# OVERLAP_VENV names another environment than .venv.
+# Exit status: pytest's; 1 where the tests pass and another check fails.
+set -euo pipefail
+
+# shellcheck source=launch/environment.sh
+source "$(dirname -- "${BASH_SOURCE[0]}")/environment.sh"
+
+# PyTorch is here to compare with. A plain `torch` may draw gigabytes of CUDA,
+# so its CPU build is asked for by name; where pip's configuration offers none,
+# the tests that need it skip. torchvision and timm work beside this torch, but
+# declare others (or bring them along): they come without their dependencies.
+install_torch() {
+  lock
+  say 'Installing the CPU build of PyTorch, and timm, for parity tests'
+  if pip_install --retries 1 'torch==2.13.0+cpu' 2>/dev/null &&
+    pip_install --no-deps torchvision==0.15.2 timm==1.0.31; then
+    note_installed torch
+  else
+    say 'No CPU build of torch 2.13.0 with torchvision 0.15.2 can be had' \
+      "here: tests that compare with PyTorch skip (put one into $venv)"
+  fi
+  unlock
+}
+
+is_installed test || ensure test test,transformers
+is_installed torch || install_torch
+
+cd -- "$root"
+export PATH="$venv/bin:$PATH"
+failed=()
+check() {
+  say "\$ $*"
+  "$@" >&2 || failed+=("$*")
+}
+check ruff check --output-format=concise
+check ruff format --check
+check mypy
+
+# All is run before anything is judged: one call shows everything there is.
+status=0
+say "\$ pytest -n 2 $*"
+python -m pytest -n 2 "$@" || status=$?
+if ((${#failed[@]})); then
+  say "error: failed before the tests: $(printf '%s; ' "${failed[@]}")"
+  ((status)) || status=1
+fi
+exit "$status"
