@@ -28,5 +28,11 @@ workdir="${1:-$root/workdir/quickstart}"
 # The tests' packages have the quickstart's among them.
 is_installed quickstart test || ensure quickstart quickstart
 
+# The data go into the project's own folder, whatever folder this began in.
+case "$workdir" in
+  /* | *://*) ;;
+  *) workdir="$PWD/$workdir" ;;
+esac
+cd -- "$root"
 exec "$venv/bin/overlap" study --config="$root/configs/quickstart.py" \
   --workdir="$workdir" "$@"

@@ -16,6 +16,12 @@ from overlap import errors, lookup
 
 # Where `models` and each model's `architecture.options` are free-form.
 _FREE_FORM = ('architecture.options',)
+_IMMATERIAL = (
+  'data.data_dir',
+  'data.num_threads',
+  'train.log_every_steps',
+  'train.checkpoint_every_steps',
+)
 
 
 def study() -> ml_collections.ConfigDict:
@@ -201,12 +207,16 @@ def flatten(tree: Mapping[str, Any], prefix: str = '') -> dict[str, Any]:
 
 
 def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
-  """One text a field that differs: 'models.base.seed: 0 -> 1'."""
+  """One text a field that differs: 'models.base.seed: 0 -> 1'.
+
+  Fields that no result depends on, such as where data lie, are left out.
+  """
   old, new = flatten(old), flatten(new)
   return [
     f'{path}: {old.get(path, "absent")!r} -> {new.get(path, "absent")!r}'
     for path in sorted(old.keys() | new.keys())
     if old.get(path, ...) != new.get(path, ...)
+    and not path.endswith(_IMMATERIAL)
   ]
 
 

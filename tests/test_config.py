@@ -83,6 +83,15 @@ def test_differences_name_every_field_once():
   assert overlap_config.differences(old, old) == []
 
 
+def test_what_no_result_depends_on_is_no_difference():
+  config = small_study()
+  config.data.data_dir = 'elsewhere'
+  config.data.num_threads = 7
+  config.models.base.train.log_every_steps = 1
+  old = overlap_config.resolve(small_study())
+  assert overlap_config.differences(old, overlap_config.resolve(config)) == []
+
+
 def test_error_texts_are_one_line():
   error = errors.UsageError('a rule,\n  a value')
   assert str(error) == 'a rule, a value'

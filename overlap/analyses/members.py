@@ -21,7 +21,9 @@ class Split(NamedTuple):
   split: str
   labels: np.ndarray  # [examples]
 
-  def read(self, model: str, name: str, rows: slice = slice(None)):
+  def read(
+    self, model: str, name: str, rows: slice = slice(None)
+  ) -> np.ndarray:
     """Rows of an array of a model."""
     return self.reader.read(
       self.dataset, self.split, model, name, rows.start or 0, rows.stop

@@ -45,7 +45,7 @@ def open_workdir(
     if changed and resume == 'original':
       logging.info('going on with the config of %s', file)
       return old
-    if not changed:
+    if old == resolved:
       check_writable(path)
       return dict(resolved)
   if parallel.is_primary():

@@ -33,13 +33,19 @@ def test_a_second_call_installs_nothing_and_says_nothing(machine):
   assert (done.returncode, done.stderr) == (0, '')
   # One start of Python, to learn whether it is still the same.
   assert len(machine.calls('python')) == 1
-  assert machine.calls('overlap') == study(machine, 'w')
+  assert machine.calls('overlap') == study(machine, machine.elsewhere / 'w')
 
 
 def test_arguments_reach_the_study_as_they_are(machine):
   more = ('--stages=predict,analyse', '--config.data.label=a  b', '*', '')
   machine.launch(SCRIPT, 'my work', *more)
-  assert machine.calls('overlap') == study(machine, 'my work', *more)
+  workdir = machine.elsewhere / 'my work'
+  assert machine.calls('overlap') == study(machine, workdir, *more)
+
+
+def test_a_workdir_in_the_cloud_stays_as_it_is(machine):
+  machine.launch(SCRIPT, 'gs://bucket/w')
+  assert machine.calls('overlap') == study(machine, 'gs://bucket/w')
 
 
 @pytest.mark.parametrize('status', [0, 1, 2])
