@@ -74,13 +74,14 @@ def _resnet(**options) -> ml_collections.ConfigDict:
     width=16,
     stem='small',
     stem_stride=2,
+    zero_init_residual=False,
     **options,
   )
   config.train.total_steps = 800
-  config.train.learning_rate = 0.1
+  config.train.learning_rate = 0.2
   config.train.warmup_steps = 50
   config.train.weight_decay = 5e-4
-  config.train.augment = 'crop(2)|flip'
+  config.train.augment = 'flip'
   return config
 
 
@@ -93,7 +94,7 @@ def _vit(**options) -> ml_collections.ConfigDict:
   config.train.learning_rate = 2e-3
   config.train.warmup_steps = 100
   config.train.weight_decay = 0.05
-  config.train.augment = 'crop(2)|flip'
+  config.train.augment = 'flip'
   return config
 
 

@@ -1,5 +1,6 @@
 """Files that are there whole or not at all; names that are safe on disk."""
 
+import contextlib
 import hashlib
 import json
 import os
@@ -53,7 +54,8 @@ def write_bytes(path: epath.PathLike, content: bytes) -> None:
         os.fsync(f.fileno())
     partial.replace(path)
   except OSError as e:
-    partial.unlink(missing_ok=True)
+    with contextlib.suppress(OSError):
+      partial.unlink(missing_ok=True)
     raise errors.DataError(
       f'{path} must be writable, got: {e.strerror or e}.'
     ) from e

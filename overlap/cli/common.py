@@ -1,5 +1,6 @@
 """The flags that several commands share, and what they open."""
 
+import os
 from typing import Any
 
 from absl import flags
@@ -18,7 +19,12 @@ def define_workdir(values: flags.FlagValues) -> None:
 
 
 def define_study(values: flags.FlagValues, argv: list[str]) -> None:
-  """Defines the flags of every command that runs stages of a study."""
+  """Defines the flags of every command that runs stages of a study.
+
+  Raises:
+    UsageError: `argv` names a config file that does not exist.
+  """
+  _check_config_file(argv)
   define_workdir(values)
   config_flags.DEFINE_config_file(
     'config', None,
@@ -42,6 +48,18 @@ def define_study(values: flags.FlagValues, argv: list[str]) -> None:
   flags.DEFINE_integer(
     'process_id', 0, "this process's number, from 0", flag_values=values
   )
+
+
+def _check_config_file(argv: list[str]) -> None:
+  # ml_collections tells of a missing file in six lines, and late.
+  for word, following in zip(argv, [*argv[1:], '']):
+    name, equals, value = word.partition('=')
+    if name in ('--config', '-config'):
+      path = (value if equals else following).partition(':')[0]
+      if not os.path.isfile(path):
+        raise errors.UsageError(
+          f'--config must name a config file, got {path!r}, which is none.'
+        )
 
 
 def define_model(values: flags.FlagValues) -> None:

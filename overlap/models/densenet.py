@@ -11,7 +11,7 @@ import jax.numpy as jnp
 
 from overlap import errors
 from overlap.models import layers
-from overlap.models.options import require
+from overlap.models.options import check_ranges, require
 
 
 class Layer(nn.Module):
@@ -89,13 +89,12 @@ class DenseNet(nn.Module):
 
   def __post_init__(self):
     layers.check_stem(self)
-    require(
-      min(self.block_config, default=0) > 0,
+    check_ranges(
       self,
-      'block_config',
-      'positive numbers of layers',
+      positive=('block_config', 'growth_rate', 'bottleneck', 'compression'),
+      rates=('dropout_rate',),
     )
-    require(0 < self.compression <= 1, self, 'compression', 'in (0, 1]')
+    require(self.compression <= 1, self, 'compression', 'at most 1')
     super().__post_init__()
 
   @nn.compact

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 
 from overlap.models import depthwise, layers
 from overlap.models.efficientnet_lite import scale_filters
-from overlap.models.options import require
+from overlap.models.options import check_ranges, require
 
 _STEM_FILTERS = 32
 # Table 2: the filters of each stage, before the width multiplier.
@@ -96,12 +96,17 @@ class MobileNetV2(nn.Module):
   dtype: jnp.dtype = jnp.float32
 
   def __post_init__(self):
+    check_ranges(
+      self,
+      positive=('width_multiplier', 'stage_sizes', 'expansion', 'top_filters'),
+      rates=('dropout_rate',),
+    )
     most = len(_STAGE_FILTERS)
     require(
-      0 < len(self.stage_sizes) <= most and min(self.stage_sizes) > 0,
+      len(self.stage_sizes) <= most,
       self,
       'stage_sizes',
-      f'positive numbers of blocks in at most {most} stages',
+      f'of at most {most} stages',
     )
     require(
       len(self.stage_strides) == len(self.stage_sizes)

@@ -64,3 +64,20 @@ def require(holds: bool, module: nn.Module, field: str, rule: str) -> None:
       f'{type(module).__name__}: {field} must be {rule}, '
       f'got {getattr(module, field)!r}.'
     )
+
+
+def check_ranges(
+  module: nn.Module, *, positive: tuple[str, ...], rates: tuple[str, ...]
+) -> None:
+  """Checks the ranges of a module's fields.
+
+  Raises:
+    UsageError: one of `positive` is not above 0 in all its items, or has none;
+      or one of `rates` is not in [0, 1).
+  """
+  for field in positive:
+    value = getattr(module, field)
+    items = value if isinstance(value, tuple) else (value,)
+    require(min(items, default=0) > 0, module, field, 'positive')
+  for field in rates:
+    require(0 <= getattr(module, field) < 1, module, field, 'in [0, 1)')

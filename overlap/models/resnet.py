@@ -12,7 +12,7 @@ import jax.numpy as jnp
 
 from overlap import lookup
 from overlap.models import layers
-from overlap.models.options import require
+from overlap.models.options import check_ranges, require
 
 BLOCKS = ('basic', 'bottleneck')
 # A bottleneck block has this many times its filters at its end.
@@ -104,13 +104,12 @@ class ResNet(nn.Module):
   def __post_init__(self):
     lookup.check('block of ResNet', self.block, BLOCKS)
     layers.check_stem(self)
-    groups = range(1, len(self.stage_sizes) + 1)
-    require(
-      min(self.stage_sizes, default=0) > 0,
+    check_ranges(
       self,
-      'stage_sizes',
-      'positive numbers of blocks',
+      positive=('stage_sizes', 'width', 'width_multiplier', 'dropblock_size'),
+      rates=('dropout_rate',),
     )
+    groups = range(1, len(self.stage_sizes) + 1)
     require(
       set(self.dropblock_groups) <= set(groups),
       self,

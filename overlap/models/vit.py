@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 
 from overlap import errors, lookup
-from overlap.models.options import require
+from overlap.models.options import check_ranges, require
 
 POOLS = ('token', 'gap')
 
@@ -121,9 +121,13 @@ class ViT(nn.Module):
       'pool',
       "'token' where distilled=True",
     )
-    require(self.patch_size > 0, self, 'patch_size', 'positive')
+    check_ranges(
+      self,
+      positive=('patch_size', 'hidden_size', 'depth', 'num_heads', 'mlp_ratio'),
+      rates=('dropout_rate', 'drop_path_rate'),
+    )
     require(
-      self.num_heads > 0 and self.hidden_size % self.num_heads == 0,
+      self.hidden_size % self.num_heads == 0,
       self,
       'num_heads',
       f'a divisor of hidden_size={self.hidden_size}',

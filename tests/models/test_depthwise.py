@@ -6,7 +6,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-import torch
 
 from overlap.models import depthwise
 
@@ -83,6 +82,7 @@ def test_gradients_are_those_of_the_convolution(shape):
 
 @pytest.mark.parametrize('shape', SHAPES[:-1])
 def test_given_padding_is_pytorchs(shape):
+  torch = pytest.importorskip('torch')
   x, kernel = inputs(*shape[:5])
   want = torch.nn.functional.conv2d(
     torch.tensor(x.transpose(0, 3, 1, 2)),

@@ -4,9 +4,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-import torch
 
 from overlap.train import losses
+
+
+torch = pytest.importorskip('torch')
 
 
 def random(shape, seed=0):

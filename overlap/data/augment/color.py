@@ -55,14 +55,14 @@ def equalize(images: jax.Array) -> jax.Array:
   """Histogram equalisation of each channel, exactly Pillow's on 8 bits."""
   batch, height, width, channels = images.shape
   bins = jnp.arange(channels, dtype=jnp.int32)[None, None, None] * 256
-  place = (_levels(images) + bins).reshape(batch, -1)
+  place = (_levels(images) + bins).reshape(batch, height * width * channels)
   empty = jnp.zeros(256 * channels, jnp.int32)
   counts = jax.vmap(lambda p: empty.at[p].add(1))(place)
   table = _equalizing_table(
     counts.reshape(batch, channels, 256), height * width
   )
   values = jnp.take_along_axis(
-    table.reshape(batch, -1), place, axis=1, mode='clip'
+    table.reshape(batch, channels * 256), place, axis=1, mode='clip'
   )
   return values.reshape(images.shape)
 

@@ -170,11 +170,11 @@ def warp(images: jax.Array, matrices: jax.Array, *, fill: float) -> jax.Array:
   down, right = (row - top)[..., None], (column - left)[..., None]
   padded = jnp.pad(
     images, ((0, 0), (1, 1), (1, 1), (0, 0)), constant_values=fill
-  ).reshape(batch, -1, channels)
+  ).reshape(batch, (height + 2) * (width + 2), channels)
   corner = (top + 1).astype(jnp.int32) * (width + 2) + (left + 1).astype(
     jnp.int32
   )
-  corner = corner.reshape(batch, -1, 1)
+  corner = corner.reshape(batch, height * width, 1)
 
   def tap(offset):
     values = jnp.take_along_axis(padded, corner + offset, axis=1, mode='clip')

@@ -1,0 +1,184 @@
+"""ResNet: sizes, parity with timm, where DropBlock and dropout act."""
+
+import re
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from flax import errors as flax_errors
+
+from overlap.models import layers, resnet
+
+BASIC = {'block': 'basic'}
+
+
+# torchvision's tables; ResNet-50 (2×) has '94M' in Chen et al. 2020, table 6.
+@pytest.mark.parametrize(
+  ('options', 'parameters'),
+  [
+    ({'stage_sizes': (2, 2, 2, 2), 'block': 'basic'}, 11_689_512),
+    ({'stage_sizes': (3, 4, 6, 3), 'block': 'basic'}, 21_797_672),
+    ({}, 25_557_032),
+    ({'stage_sizes': (3, 4, 23, 3)}, 44_549_160),
+    ({'stage_sizes': (3, 8, 36, 3)}, 60_192_808),
+  ],
+)
+def test_number_of_parameters(count_parameters, options, parameters):
+  model = resnet.ResNet(num_classes=1000, **options)
+  assert count_parameters(model) == parameters
+
+
+def test_twice_and_half_the_width(count_parameters):
+  def count(factor):
+    return count_parameters(
+      resnet.ResNet(num_classes=1000, width_multiplier=factor)
+    )
+
+  assert round(count(2.0) / 1e6) == 94
+  assert count(0.5) < 25_557_032 / 3
+  assert resnet.ResNet(1000, width=128) != resnet.ResNet(1000)
+  assert count_parameters(resnet.ResNet(1000, width=128)) == count(2.0)
+
+
+def rename(layer):
+  """A layer's name in timm as its path here."""
+  layer = re.sub(r'^conv1$', 'stem/conv', layer)
+  layer = re.sub(r'^bn1$', 'stem/norm', layer)
+  layer = re.sub(r'^fc$', 'head', layer)
+  match = re.fullmatch(r'layer(\d)\.(\d+)\.(.+)', layer)
+  if not match:
+    return layer
+  stage, block, inner = match.groups()
+  inner = inner.replace('downsample.0', 'shortcut/conv')
+  inner = inner.replace('downsample.1', 'shortcut/norm')
+  inner = re.sub(r'^conv(\d)$', r'conv\1/conv', inner)
+  inner = re.sub(r'^bn(\d)$', r'conv\1/norm', inner)
+  return f'stage{stage}_block{int(block) + 1}/{inner}'
+
+
+@pytest.mark.parametrize(
+  ('timm_name', 'options', 'size'),
+  [
+    ('resnet18', {'stage_sizes': (2, 2, 2, 2), 'block': 'basic'}, 64),
+    ('resnet18', {'stage_sizes': (2, 2, 2, 2), 'block': 'basic'}, 45),
+    ('resnet50', {}, 64),
+  ],
+)
+def test_it_equals_timm(assert_equals_timm, timm_name, options, size):
+  model = resnet.ResNet(num_classes=7, **options)
+  assert_equals_timm(model, timm_name, rename, (2, size, size, 3))
+
+
+def small(**options):
+  return resnet.ResNet(
+    num_classes=3,
+    stage_sizes=(1, 1, 1),
+    block=options.pop('block', 'basic'),
+    width=4,
+    stem='small',
+    **options,
+  )
+
+
+def variables_of(model, size=12):
+  return model.init(jax.random.key(0), jnp.ones((1, size, size, 1)))
+
+
+@pytest.mark.parametrize(
+  ('stem_stride', 'block', 'maps'),
+  [(1, 'basic', [(12, 4), (6, 8), (3, 16)])]
+  + [(2, 'bottleneck', [(6, 16), (3, 32), (2, 64)])],
+)
+def test_images_halve_and_filters_double(stem_stride, block, maps):
+  model = small(stem_stride=stem_stride, block=block)
+  variables = variables_of(model)
+  _, state = model.apply(
+    variables,
+    jnp.ones((1, 12, 12, 1)),
+    capture_intermediates=lambda module, _: isinstance(module, resnet.Block),
+  )
+  blocks = state['intermediates']
+  for stage, (size, filters) in enumerate(maps, 1):
+    (output,) = blocks[f'stage{stage}_block1']['__call__']
+    assert output.shape == (1, size, size, filters)
+
+
+def test_blocks_start_as_the_identity_unless_told_otherwise():
+  x = jnp.asarray(np.random.default_rng(0).normal(size=(2, 6, 6, 4)), 'float32')
+  for zero_init in (True, False):
+    block = resnet.Block(4, bottleneck=False, zero_init=zero_init)
+    y, _ = block.init_with_output(jax.random.key(0), x, train=False)
+    assert np.allclose(y, nn.relu(x)) == zero_init
+
+
+def drops(model):
+  """(stage, keep probability, side) of each DropBlock that is called."""
+  seen = []
+
+  def record(call, args, kwargs, context):
+    if isinstance(context.module, layers.DropBlock):
+      block = context.module.scope.path[0]
+      module = context.module
+      seen.append((block, module.keep_prob, module.block_size))
+    return call(*args, **kwargs)
+
+  variables = variables_of(model)
+  with nn.intercept_methods(record):
+    model.apply(variables, jnp.ones((2, 12, 12, 1)))
+  return seen
+
+
+@pytest.mark.parametrize('block', ['basic', 'bottleneck'])
+def test_dropblock_follows_each_convolution_and_shortcut_of_its_groups(block):
+  model = small(
+    block=block,
+    dropblock_groups=(2, 3),
+    dropblock_keep_prob=0.8,
+    dropblock_size=2,
+  )
+  # Convolutions and the shortcut; an earlier stage drops a quarter as much.
+  calls = 3 if block == 'basic' else 4
+  expected = [('stage1_block1', 1.0, 2)] * calls
+  expected += [('stage2_block1', pytest.approx(0.95), 2)] * calls
+  expected += [('stage3_block1', pytest.approx(0.8), 2)] * calls
+  assert drops(model) == expected
+
+
+def outputs(model, variables, x, seed):
+  rngs = {} if seed is None else {'dropout': jax.random.key(seed)}
+  (logits, features), _ = model.apply(
+    variables, x, train=True, rngs=rngs, mutable=['batch_stats']
+  )
+  return np.asarray(logits), np.asarray(features)
+
+
+def test_dropblock_changes_features_and_dropout_only_logits():
+  x = jnp.asarray(
+    np.random.default_rng(0).normal(size=(4, 12, 12, 1)), 'float32'
+  )
+  variables = variables_of(small())
+  plain = outputs(small(), variables, x, None)
+  dropout = small(dropout_rate=0.5)
+  first, second = (outputs(dropout, variables, x, seed) for seed in (0, 1))
+  np.testing.assert_array_equal(first[1], plain[1])
+  np.testing.assert_array_equal(second[1], plain[1])
+  assert (first[0] != second[0]).any()
+  dropblock = small(dropblock_groups=(1,), dropblock_keep_prob=0.5)
+  first, second = (outputs(dropblock, variables, x, seed) for seed in (0, 1))
+  assert (first[1] != second[1]).any()
+
+
+@pytest.mark.parametrize(
+  'options',
+  [{'dropout_rate': 0.5}, {'dropblock_groups': (3,)}],
+)
+def test_a_key_is_needed_in_training_alone(options):
+  if 'dropblock_groups' in options:
+    options = options | {'dropblock_keep_prob': 0.9}
+  model, x = small(**options), jnp.ones((2, 12, 12, 1))
+  variables = variables_of(model)
+  model.apply(variables, x)
+  with pytest.raises(flax_errors.InvalidRngError, match='dropout'):
+    outputs(model, variables, x, None)

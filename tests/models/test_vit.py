@@ -1,0 +1,221 @@
+"""ViT and DeiT: sizes, parity with timm, tokens, heads, dropping."""
+
+import re
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from flax import errors as flax_errors
+
+from overlap import errors
+from overlap.models import vit
+
+TINY = {'hidden_size': 192, 'num_heads': 3}
+
+
+# Dosovitskiy et al., table 1, and Touvron et al., table 1, in timm's tables.
+@pytest.mark.parametrize(
+  ('options', 'parameters'),
+  [
+    ({}, 86_567_656),
+    (TINY, 5_717_416),
+    ({'hidden_size': 384, 'num_heads': 6}, 22_050_664),
+    ({'patch_size': 32}, 88_224_232),
+    ({'hidden_size': 1024, 'num_heads': 16, 'depth': 24}, 304_326_632),
+    (TINY | {'distilled': True}, 5_910_800),
+    ({'distilled': True}, 87_338_192),
+  ],
+)
+def test_number_of_parameters(count_parameters, options, parameters):
+  model = vit.ViT(num_classes=1000, **options)
+  assert count_parameters(model) == parameters
+
+
+_LAYERS = {
+  'patch_embed.proj': 'embed',
+  'attn.qkv': 'attention/qkv',
+  'attn.proj': 'attention/out',
+  'mlp.fc1': 'mlp1',
+  'mlp.fc2': 'mlp2',
+}
+
+
+def rename(layer):
+  """A layer's name in timm as its path here."""
+  match = re.fullmatch(r'blocks\.(\d+)\.(.+)', layer)
+  if not match:
+    return _LAYERS.get(layer, layer)
+  number, inner = match.groups()
+  return f'block{int(number) + 1}/{_LAYERS.get(inner, inner)}'
+
+
+def join(state):
+  """The parameters that belong to no layer, taken out of timm's state."""
+  tokens = [
+    state.pop(name) for name in ('cls_token', 'dist_token') if name in state
+  ]
+  return {
+    'params/tokens': np.concatenate(tokens, axis=1),
+    'params/positions': state.pop('pos_embed'),
+  }
+
+
+@pytest.mark.parametrize(
+  ('timm_name', 'options', 'shape'),
+  [
+    ('vit_tiny_patch16_224', TINY, (48, 48)),
+    ('vit_tiny_patch16_224', TINY, (32, 64)),
+    (
+      'deit_tiny_distilled_patch16_224',
+      TINY | {'distilled': True},
+      (64, 64),
+    ),
+  ],
+)
+def test_it_equals_timm(assert_equals_timm, timm_name, options, shape):
+  model = vit.ViT(num_classes=7, depth=3, **options)
+  assert_equals_timm(
+    model,
+    timm_name,
+    rename,
+    (2, *shape, 3),
+    join=join,
+    depth=3,
+    img_size=shape,
+  )
+
+
+def small(**options):
+  options = {'patch_size': 4, 'hidden_size': 8, 'num_heads': 2} | options
+  return vit.ViT(num_classes=3, depth=options.pop('depth', 2), **options)
+
+
+def images(*shape):
+  x = np.random.default_rng(0).normal(size=shape or (3, 8, 8, 1))
+  return jnp.asarray(x, jnp.float32)
+
+
+def variables_of(model, x):
+  """Random variables; the head, too."""
+  leaves, tree = jax.tree.flatten(model.init(jax.random.key(0), x))
+  rng = np.random.default_rng(1)
+  return tree.unflatten(
+    [leaf + rng.normal(0, 0.3, leaf.shape).astype('f') for leaf in leaves]
+  )
+
+
+@pytest.mark.parametrize(
+  ('options', 'tokens'),
+  [({}, 1), ({'distilled': True}, 2), ({'pool': 'gap'}, 0)],
+)
+def test_each_token_and_patch_has_a_position(options, tokens):
+  params = variables_of(small(**options), images(1, 8, 12, 1))['params']
+  assert params['positions'].shape == (1, tokens + 6, 8)
+  shape = params['tokens'].shape if tokens else None
+  assert shape == ((1, tokens, 8) if tokens else None)
+
+
+def test_patches_are_embedded_row_by_row_as_by_a_convolution():
+  model = small(depth=1)
+  x = images(2, 8, 12, 3)
+  variables = variables_of(model, x)
+  embedded = np.asarray(
+    model.apply(variables, x, method='_embed', mutable=False)
+  )
+  params = variables['params']
+  np.testing.assert_allclose(
+    embedded[:, 0],
+    np.broadcast_to(params['tokens'][:, 0] + params['positions'][:, 0], (2, 8)),
+    rtol=1e-6,
+  )
+  for number, (i, j) in enumerate(np.ndindex(2, 3), 1):
+    patch = x[:, 4 * i : 4 * i + 4, 4 * j : 4 * j + 4].reshape(2, -1)
+    expected = np.asarray(patch) @ params['embed']['kernel']
+    expected = expected + params['embed']['bias']
+    np.testing.assert_allclose(
+      embedded[:, number],
+      expected + params['positions'][:, number],
+      rtol=1e-4,
+      atol=1e-5,
+    )
+
+
+@pytest.mark.parametrize('shape', [(8, 7), (7, 8), (2, 2), (0, 8)])
+def test_an_image_that_is_not_of_whole_patches_is_one_line(shape):
+  with pytest.raises(errors.UsageError, match='4×4 pixels, got') as caught:
+    small().init(jax.random.key(0), jnp.zeros((1, *shape, 1)))
+  assert '\n' not in str(caught.value)
+
+
+@pytest.mark.parametrize('distilled', [True, False])
+@pytest.mark.parametrize('train', [True, False])
+def test_heads_are_sown_in_training_alone(distilled, train):
+  model, x = small(distilled=distilled), images()
+  variables = variables_of(model, x)
+  (logits, _), state = model.apply(variables, x, train=train, mutable=['heads'])
+  if not (distilled and train):
+    assert not state.get('heads')
+    return
+  heads = state['heads']
+  assert set(heads) == {'class', 'distillation'}
+  (of_class,), (of_teacher,) = heads['class'], heads['distillation']
+  assert np.abs(of_class - of_teacher).max() > 0.1
+  np.testing.assert_allclose(logits, (of_class + of_teacher) / 2, rtol=1e-6)
+  # No harm where they can't be sown; nor are they variables of the model.
+  np.testing.assert_array_equal(
+    model.apply(variables, x, train=True)[0], logits
+  )
+  assert set(model.init(jax.random.key(0), x, train=True)) == {'params'}
+
+
+def test_the_other_head_reads_the_distillation_token_alone():
+  model, x = small(distilled=True), images()
+  variables = variables_of(model, x)
+  grads = jax.grad(
+    lambda params: jnp.sum(
+      model.apply({'params': params}, x, train=True, mutable=['heads'])[1][
+        'heads'
+      ]['class'][0]
+    )
+  )(variables['params'])
+  assert not np.any(grads['head_dist']['kernel'])
+  assert np.all(grads['head']['kernel'])
+
+
+@pytest.mark.parametrize(
+  'options', [{'dropout_rate': 0.5}, {'drop_path_rate': 0.5}]
+)
+def test_dropping_takes_a_key_in_training_alone(options):
+  x = images()
+  variables = variables_of(small(), x)
+  model = small(**options)
+  for ours, plain in zip(
+    model.apply(variables, x), small().apply(variables, x), strict=True
+  ):
+    np.testing.assert_array_equal(ours, plain)
+  with pytest.raises(flax_errors.InvalidRngError, match='dropout'):
+    model.apply(variables, x, train=True)
+  features = [
+    model.apply(
+      variables, x, train=True, rngs={'dropout': jax.random.key(seed)}
+    )[1]
+    for seed in (0, 0, 1)
+  ]
+  np.testing.assert_array_equal(features[0], features[1])
+  assert np.abs(features[0] - features[2]).max() > 0.01
+
+
+def test_a_dropped_path_leaves_an_example_as_it_was():
+  """Or with both parts scaled by 1 / (1 - rate)."""
+  x = images(64, 5, 8)
+  block = vit.Block(num_heads=2, mlp_size=16, drop_path_rate=0.5)
+  variables = variables_of_block(block, x)
+  y = block.apply(variables, x, train=True, rngs={'dropout': jax.random.key(0)})
+  same = np.all(np.asarray(y) == x, axis=(1, 2))
+  # Both parts are left out for a quarter of the examples.
+  assert 6 <= same.sum() <= 26
+
+
+def variables_of_block(block, x):
+  return block.init(jax.random.key(0), x, train=False)
