@@ -92,7 +92,7 @@ def test_the_study_has_every_pair_and_verifies(study):
 
 def test_every_count_equals_a_recomputation_from_the_arrays(study):
   reader = store.Store(study)
-  (dataset, split), = reader.splits()
+  ((dataset, split),) = reader.splits()
   labels = reader.examples(dataset, split).labels
   right = {
     name: np.argmax(reader.read(dataset, split, name), -1) == labels
@@ -172,12 +172,12 @@ def test_killed_and_resumed_gives_the_same_tables(study, tmp_path):
 
 
 def test_a_second_run_trains_and_predicts_nothing(study):
-  before = {p: p.stat().st_mtime_ns for p in (study / 'models').rglob('*')}
-  before |= {p: p.stat().st_mtime_ns for p in (study / 'predictions').rglob('*')}
+  made = [*(study / 'models').rglob('*'), *(study / 'predictions').rglob('*')]
+  before = {p: p.stat().st_mtime_ns for p in made}
   status, _, stderr = overlap('study', CONFIG, workdir=study)
   assert status == 0
-  assert stderr.count('trained already') == stderr.count('predicted test already')
-  assert stderr.count('trained already') >= 14
+  trained = stderr.count('trained already')
+  assert trained == stderr.count('predicted test already') >= 14
   assert {p: p.stat().st_mtime_ns for p in before} == before
 
 
@@ -254,7 +254,7 @@ def test_one_model_alone_and_the_store_without_a_config(copy):
   assert status == 0
   assert stderr.count('predicted test already') == 1
   tables = {p: p.read_bytes() for p in (copy / 'tables').glob('*.csv')}
-  (dataset, split), = store.Store(copy).splits()
+  ((dataset, split),) = store.Store(copy).splits()
   status, _, stderr = overlap(
     'analyse', workdir=copy, dataset=dataset, split=split, base='base'
   )

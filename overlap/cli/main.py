@@ -125,7 +125,8 @@ def _usage(name: str, module: ModuleType) -> str:
     default = values[flag].default
     given = f' (default: {default})' if default not in (None, '', False) else ''
     rows.append(f'  --{flag}: {values[flag].help}{given}')
-  return '\n'.join([f'overlap {name}: {(module.__doc__ or "").strip()}', '', *rows])
+  text = (module.__doc__ or '').strip()
+  return '\n'.join([f'overlap {name}: {text}', '', *rows])
 
 
 def _summary(module: ModuleType) -> str:

@@ -51,9 +51,7 @@ def sample(examples: Examples, count: int) -> Examples:
   """
   if not 0 < count < len(examples):
     return examples
-  return Selected(
-    examples, np.sort(splits.hash_order(examples.ids)[:count])
-  )
+  return Selected(examples, np.sort(splits.hash_order(examples.ids)[:count]))
 
 
 class Resized(_View):

@@ -131,11 +131,12 @@ def select_l2(
       'Training and held-out features must be equally wide, got '
       f'{train[0].shape[1]} and {heldout[0].shape[1]}.'
     )
-  settings = {'max_iterations': max_iterations, 'tolerance': tolerance}
+
+  def fit(problem: logistic.Problem, l2: float) -> Fit:
+    return logistic.fit(problem, num_classes, l2, max_iterations, tolerance)
+
   problem = logistic.prepare(*train)
-  fits = [
-    logistic.fit(problem, num_classes, l2, **settings) for l2 in strengths
-  ]
+  fits = [fit(problem, l2) for l2 in strengths]
   del problem
   scores = [_score(fit, *heldout) for fit in fits]
   best = min(
@@ -149,10 +150,8 @@ def select_l2(
     strengths=strengths,
     accuracies=tuple(right / len(heldout[1]) for right, _ in scores),
     nlls=tuple(nll for _, nll in scores),
-    converged=tuple(fit.converged for fit in fits),
-    fit=logistic.fit(
-      logistic.prepare(*everything), num_classes, strengths[best], **settings
-    ),
+    converged=tuple(f.converged for f in fits),
+    fit=fit(logistic.prepare(*everything), strengths[best]),
   )
 
 

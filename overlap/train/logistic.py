@@ -83,7 +83,7 @@ def prepare(features: np.ndarray, labels: np.ndarray) -> Problem:
 
 def _moments(features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
   """Mean and standard deviation by dimension, float64 `[d]`."""
-  mean = np.mean(features, axis=0, dtype=np.float64)
+  mean = np.asarray(np.mean(features, axis=0, dtype=np.float64))
   total = np.zeros_like(mean)
   for start in range(0, len(features), 1024):
     total += np.sum(np.square(features[start : start + 1024] - mean), axis=0)

@@ -59,7 +59,7 @@ def assert_equals_timm():
       logits = theirs.forward_head(inner)
     for ours, want in [(got, logits.numpy()), (got_features, features.numpy())]:
       # Examples differ, so that equality says something.
-      assert np.std(want, axis=0).min() > 0
+      assert np.std(want, axis=0).mean() > 0.01
       atol = 1e-4 * np.abs(want).max()
       np.testing.assert_allclose(ours, want, rtol=1e-4, atol=atol)
 

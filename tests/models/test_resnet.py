@@ -1,5 +1,6 @@
 """ResNet: sizes, parity with timm, where DropBlock and dropout act."""
 
+import functools
 import re
 
 import flax.linen as nn
@@ -11,10 +12,8 @@ from flax import errors as flax_errors
 
 from overlap.models import layers, resnet
 
-BASIC = {'block': 'basic'}
 
-
-# torchvision's tables; ResNet-50 (2×) has '94M' in Chen et al. 2020, table 6.
+# torchvision's tables.
 @pytest.mark.parametrize(
   ('options', 'parameters'),
   [
@@ -30,16 +29,15 @@ def test_number_of_parameters(count_parameters, options, parameters):
   assert count_parameters(model) == parameters
 
 
-def test_twice_and_half_the_width(count_parameters):
-  def count(factor):
-    return count_parameters(
-      resnet.ResNet(num_classes=1000, width_multiplier=factor)
-    )
-
-  assert round(count(2.0) / 1e6) == 94
-  assert count(0.5) < 25_557_032 / 3
-  assert resnet.ResNet(1000, width=128) != resnet.ResNet(1000)
-  assert count_parameters(resnet.ResNet(1000, width=128)) == count(2.0)
+# Chen et al. 2020 (SimCLR), table 6, in millions and without the head.
+@pytest.mark.parametrize(('factor', 'millions'), [(1.0, 24), (2.0, 94)])
+def test_wider(count_parameters, factor, millions):
+  model = resnet.ResNet(num_classes=1000, width_multiplier=factor)
+  head = (2048 * factor + 1) * 1000
+  count = count_parameters(model)
+  assert round((count - head) / 1e6) == millions
+  same = resnet.ResNet(num_classes=1000, width=int(64 * factor))
+  assert count_parameters(same) == count
 
 
 def rename(layer):
@@ -82,8 +80,9 @@ def small(**options):
   )
 
 
+@functools.cache
 def variables_of(model, size=12):
-  return model.init(jax.random.key(0), jnp.ones((1, size, size, 1)))
+  return jax.jit(model.init)(jax.random.key(0), jnp.ones((1, size, size, 1)))
 
 
 @pytest.mark.parametrize(
@@ -93,11 +92,13 @@ def variables_of(model, size=12):
 )
 def test_images_halve_and_filters_double(stem_stride, block, maps):
   model = small(stem_stride=stem_stride, block=block)
-  variables = variables_of(model)
-  _, state = model.apply(
-    variables,
+  _, state = jax.eval_shape(
+    functools.partial(
+      model.apply,
+      capture_intermediates=lambda module, _: isinstance(module, resnet.Block),
+    ),
+    variables_of(model),
     jnp.ones((1, 12, 12, 1)),
-    capture_intermediates=lambda module, _: isinstance(module, resnet.Block),
   )
   blocks = state['intermediates']
   for stage, (size, filters) in enumerate(maps, 1):
@@ -126,7 +127,7 @@ def drops(model):
 
   variables = variables_of(model)
   with nn.intercept_methods(record):
-    model.apply(variables, jnp.ones((2, 12, 12, 1)))
+    jax.eval_shape(model.apply, variables, jnp.ones((2, 12, 12, 1)))
   return seen
 
 
@@ -146,12 +147,15 @@ def test_dropblock_follows_each_convolution_and_shortcut_of_its_groups(block):
   assert drops(model) == expected
 
 
-def outputs(model, variables, x, seed):
-  rngs = {} if seed is None else {'dropout': jax.random.key(seed)}
-  (logits, features), _ = model.apply(
+@functools.partial(jax.jit, static_argnames='model')
+def outputs(model, variables, x, key):
+  rngs = {} if key is None else {'dropout': key}
+  return model.apply(
     variables, x, train=True, rngs=rngs, mutable=['batch_stats']
-  )
-  return np.asarray(logits), np.asarray(features)
+  )[0]
+
+
+KEYS = jax.random.split(jax.random.key(0))
 
 
 def test_dropblock_changes_features_and_dropout_only_logits():
@@ -161,24 +165,25 @@ def test_dropblock_changes_features_and_dropout_only_logits():
   variables = variables_of(small())
   plain = outputs(small(), variables, x, None)
   dropout = small(dropout_rate=0.5)
-  first, second = (outputs(dropout, variables, x, seed) for seed in (0, 1))
+  first, second = (outputs(dropout, variables, x, key) for key in KEYS)
   np.testing.assert_array_equal(first[1], plain[1])
   np.testing.assert_array_equal(second[1], plain[1])
   assert (first[0] != second[0]).any()
   dropblock = small(dropblock_groups=(1,), dropblock_keep_prob=0.5)
-  first, second = (outputs(dropblock, variables, x, seed) for seed in (0, 1))
+  first, second = (outputs(dropblock, variables, x, key) for key in KEYS)
   assert (first[1] != second[1]).any()
 
 
 @pytest.mark.parametrize(
   'options',
-  [{'dropout_rate': 0.5}, {'dropblock_groups': (3,)}],
+  [
+    {'dropout_rate': 0.5},
+    {'dropblock_groups': (3,), 'dropblock_keep_prob': 0.9},
+  ],
 )
 def test_a_key_is_needed_in_training_alone(options):
-  if 'dropblock_groups' in options:
-    options = options | {'dropblock_keep_prob': 0.9}
   model, x = small(**options), jnp.ones((2, 12, 12, 1))
   variables = variables_of(model)
-  model.apply(variables, x)
+  jax.eval_shape(model.apply, variables, x)
   with pytest.raises(flax_errors.InvalidRngError, match='dropout'):
     outputs(model, variables, x, None)

@@ -7,7 +7,6 @@ import pytest
 
 from overlap.train import losses
 
-
 torch = pytest.importorskip('torch')
 
 

@@ -41,12 +41,12 @@ def autocontrast(images: jax.Array) -> jax.Array:
   return jnp.where(extent > 0, stretched, images)
 
 
-def posterize(images: jax.Array, bits: jax.Array) -> jax.Array:
+def posterize(images: jax.Array, bits: jax.Array | int) -> jax.Array:
   """Keeps the upper `bits` (int32, 1 … 8) of each value's 8."""
   return (_levels(images) & ~((1 << (8 - bits)) - 1)) / jnp.float32(255)
 
 
-def solarize(images: jax.Array, threshold: jax.Array) -> jax.Array:
+def solarize(images: jax.Array, threshold: jax.Array | float) -> jax.Array:
   """Inverts the values from `threshold` on."""
   return jnp.where(images < threshold, images, 1 - images)
 

@@ -145,10 +145,12 @@ def _resampling(
 def crop_and_resize(
   images: jax.Array, rows: jax.Array, columns: jax.Array
 ) -> jax.Array:
-  """Applies weights `[batch, out, in]` along both axes of each image."""
+  """Applies weights `[batch, out, in]` along both axes; stays in [0, 1]."""
   precision = jax.lax.Precision.HIGHEST
   images = jnp.einsum('bij,bjwc->biwc', rows, images, precision=precision)
-  return jnp.einsum('bij,bhjc->bhic', columns, images, precision=precision)
+  images = jnp.einsum('bij,bhjc->bhic', columns, images, precision=precision)
+  # The weights sum to one but for rounding.
+  return jnp.clip(images, 0, 1)
 
 
 def warp(images: jax.Array, matrices: jax.Array, *, fill: float) -> jax.Array:

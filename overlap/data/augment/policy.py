@@ -91,12 +91,12 @@ def _operations(spec: str) -> list[ast.expr]:
 def _step(node: ast.expr, spec: str) -> Augment:
   """One operation with its arguments bound."""
   positional: list[Any] = []
-  named: dict[str, Any] = {}
+  named: list[tuple[str, Any]] = []
   if isinstance(node, ast.Call):
     positional = [_value(arg, spec) for arg in node.args]
-    named = {k.arg or '': _value(k.value, spec) for k in node.keywords}
+    named = [(k.arg or '', _value(k.value, spec)) for k in node.keywords]
     node = node.func
-  if not isinstance(node, ast.Name) or '' in named:
+  if not isinstance(node, ast.Name) or '' in dict(named):
     raise _no_policy(spec)
   operation = lookup.lookup('augmentation', node.id, OPERATIONS)
   return functools.partial(
@@ -118,7 +118,10 @@ def _value(node: ast.expr, spec: str) -> Any:
 
 
 def _bind(
-  name: str, operation: Augment, positional: list[Any], named: dict[str, Any]
+  name: str,
+  operation: Augment,
+  positional: list[Any],
+  named: list[tuple[str, Any]],
 ) -> dict[str, Any]:
   """Arguments by name, checked against the operation's parameters."""
   parameters = {
@@ -132,7 +135,7 @@ def _bind(
       f'({_described(parameters)}), got {len(positional)}.'
     )
   bound = dict(zip(parameters, positional))
-  for key, value in named.items():
+  for key, value in named:
     lookup.check(f'argument of {name}', key, parameters)
     if key in bound:
       raise errors.UsageError(f'{name} got its argument {key!r} twice.')

@@ -28,7 +28,10 @@ def luma(images: jax.Array) -> jax.Array:
     return images
   # A sum of three terms, not a dot product: accelerators would round its
   # inputs, and a grey image must keep its values.
-  return sum(w * images[..., c : c + 1] for c, w in enumerate(_LUMA))
+  red, green, blue = (
+    weight * images[..., c : c + 1] for c, weight in enumerate(_LUMA)
+  )
+  return red + green + blue
 
 
 def match_channels(images: jax.Array, *, channels: int) -> jax.Array:

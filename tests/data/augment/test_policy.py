@@ -10,14 +10,11 @@ from overlap.data import augment
 from overlap.data.augment import policy
 
 EVERY = [
-  'none',
   'crop(2)|flip',
-  "crop(1, mode='reflect')",
-  'resized_crop',
+  "crop(1, mode='reflect')|grayscale(0.5)|blur",
+  'resized_crop((0.2, 1))',
   'color_jitter',
-  'grayscale(0.5)|blur',
   'randaugment(2, 9)',
-  'flip|randaugment(1, 15, fill=0)',
   'simclr',
 ]
 SHAPES = [(1, 7, 5, 1), (8, 9, 6, 3), (8, 8, 8, 1)]
@@ -52,7 +49,7 @@ def test_every_policy(make_images, spec, shape):
   assert np.all((result >= 0) & (result <= 1))
   # The key decides, and nothing else.
   np.testing.assert_array_equal(result, compiled(key, images))
-  if spec != 'none' and shape[0] > 1:
+  if shape[0] > 1:
     other = np.asarray(compiled(jax.random.key(2), images))
     assert np.abs(result - other).max() > 0.01
   assert_equal_but_for_levels(apply(key, images), result)
@@ -68,9 +65,6 @@ def test_an_example_does_not_feel_its_neighbours(make_images, spec, channels):
     others = make_images(6, 8, 8, channels, seed=7)
     others[i] = images[i]
     np.testing.assert_array_equal(apply(key, others)[i], expected[i])
-  assert_equal_but_for_levels(
-    jax.jit(augment.build(spec))(key, images[:4]), expected[:4]
-  )
 
 
 @pytest.mark.parametrize('channels', [1, 3])
@@ -153,7 +147,7 @@ def test_every_operation_of_the_table_resolves():
     ("crop(2, mode='wrap')", 'reflect'),
     ('crop(2, pading=3)', "Did you mean 'padding'"),
     ('crop(2, padding=3)', 'twice'),
-    ('crop(2, padding=3, padding=3)', 'policy'),
+    ('flip(probability=0.1, probability=0.2)', 'twice'),
     ("crop(1, 'edge', 3)", 'at most 2 arguments'),
     ('none(1)', 'at most 0 arguments'),
     ('flip(2)', 'probability must be 0 … 1'),

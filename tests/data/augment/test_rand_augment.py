@@ -1,5 +1,6 @@
 """RandAugment's operations, one by one, and their draws."""
 
+import functools
 import math
 
 import jax
@@ -14,14 +15,16 @@ Image = pytest.importorskip('PIL.Image')
 OPERATIONS = rand_augment.OPERATIONS
 
 
+compiled = jax.jit(
+  rand_augment.apply_operation, static_argnames=('strength', 'fill')
+)
+
+
 def apply(images, name, strength, sign=1.0, fill=0.0):
   shape = (len(images), 1, 1, 1)
   code = jnp.full(shape, OPERATIONS.index(name), jnp.int32)
-  return np.asarray(
-    rand_augment.apply_operation(
-      images, code, jnp.full(shape, sign), strength=strength, fill=fill
-    )
-  )
+  signs = jnp.full(shape, sign)
+  return np.asarray(compiled(images, code, signs, strength=strength, fill=fill))
 
 
 def test_there_are_fourteen():
@@ -113,7 +116,9 @@ def test_strength_zero_does_nothing_and_more_does_more(make_images, name):
 
 def test_layers_are_drawn_for_each_example(make_images):
   images, key = make_images(64, 9, 9, 3), jax.random.key(1)
-  result = rand_augment.randaugment(key, images, layers=2, magnitude=7.0)
+  result = jax.jit(
+    functools.partial(rand_augment.randaugment, layers=2, magnitude=7.0)
+  )(key, images)
   seen = set()
   for i, one in enumerate(jax.random.split(key, 64)):
     drawn = np.asarray(jax.random.uniform(one, (4,)))
@@ -131,8 +136,8 @@ def test_layers_are_drawn_for_each_example(make_images):
 def test_the_largest_magnitude_stays_in_range(make_images):
   for channels in (1, 3):
     result = np.asarray(
-      rand_augment.randaugment(
-        jax.random.key(0), make_images(56, 8, 8, channels), magnitude=30.0
+      jax.jit(functools.partial(rand_augment.randaugment, magnitude=30.0))(
+        jax.random.key(0), make_images(56, 8, 8, channels)
       )
     )
     assert np.all((result >= 0) & (result <= 1))
