@@ -58,6 +58,9 @@ EXTRAS = {
     'scikit-learn>=1.9,<2',
     'foolbox==3.3.4',
     'psutil>=7,<8',
+    # The notebooks are run in the tests.
+    'nbclient>=0.11,<0.12',
+    'ipykernel>=6,<8',
   ],
   'notebook': [
     'nbclient>=0.11,<0.12',
@@ -82,8 +85,8 @@ EXTRAS = {
     'scenic @ git+https://github.com/google-research/scenic'
     '@4a38d475ee89cb821078c0e2bf2065ee030e1535',
   ],
-  'cuda12': [f'jax[cuda12]{JAX}'],
-  'cuda13': [f'jax[cuda13]{JAX}'],
+  'cuda': [f'jax[cuda13]{JAX}'],
+  'cuda12': [f'jax[cuda12]{JAX}'],  # For drivers of the 12 series.
   'tpu': [f'jax[tpu]{JAX}'],
 }
 

@@ -12,7 +12,10 @@ import signal
 import subprocess
 import sys
 import time
+import warnings
 
+import nbclient
+import nbformat
 import numpy as np
 import pandas as pd
 import pytest
@@ -88,6 +91,25 @@ def test_the_study_has_every_pair_and_verifies(study):
       assert (study / f'figures/{name}.{suffix}').stat().st_size > 0
   status, stdout, stderr = overlap('verify', workdir=study)
   assert status == 0, stdout + stderr
+
+
+def test_the_notebook_runs_on_the_study(study, monkeypatch):
+  monkeypatch.setenv('OVERLAP_WORKDIR', str(study))
+  notebook = nbformat.read(ROOT / 'notebooks/overlap.ipynb', as_version=4)
+  with warnings.catch_warnings():
+    warnings.simplefilter('ignore')
+    nbclient.NotebookClient(
+      notebook, timeout=300, resources={'metadata': {'path': str(ROOT)}}
+    ).execute()
+  shown = [
+    output.data
+    for cell in notebook.cells
+    for output in cell.get('outputs', ())
+    if output.output_type == 'execute_result'
+  ]
+  assert len(shown) == 4
+  assert 'reinit_1' in shown[0]['text/plain']
+  assert 'reinit_1' in str(shown[1])
 
 
 def test_every_count_equals_a_recomputation_from_the_arrays(study):

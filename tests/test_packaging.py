@@ -97,7 +97,7 @@ def test_every_package_that_is_installed_can_be_imported():
 def test_the_extras_are_those_that_are_documented():
   assert set(EXTRAS) == {
     'quickstart', 'test', 'notebook', 'tensorflow', 'torch', 'transformers',
-    'scenic', 'cuda12', 'cuda13', 'tpu',
+    'scenic', 'cuda', 'cuda12', 'tpu',
   }  # fmt: skip
   assert set(EXTRAS['quickstart']) <= set(EXTRAS['test'])
 

@@ -56,19 +56,17 @@ def images(count=3, channels=1):
 
 
 @functools.cache
-def variables_of(name, channels=1):
-  """Random variables, none of them zero; variances are positive."""
-  variables = jax.jit(small(name).init)(
-    jax.random.key(0), images(channels=channels)
-  )
-  leaves, tree = jax.tree.flatten_with_path(variables)
+def variables_of(name):
+  """Random variables of a trained scale; variances are positive."""
+  template = jax.eval_shape(small(name).init, jax.random.key(0), images())
+  leaves, tree = jax.tree.flatten_with_path(template)
   rng = np.random.default_rng(1)
 
   def draw(path, leaf):
     if path[-1].key in ('var', 'scale'):
-      return jnp.asarray(rng.uniform(0.5, 1.5, leaf.shape), jnp.float32)
-    noise = jnp.asarray(rng.normal(0, 0.1, leaf.shape), jnp.float32)
-    return leaf + noise
+      return rng.uniform(0.5, 1.5, leaf.shape).astype('f')
+    fan_in = max(1, leaf.size // leaf.shape[-1])
+    return rng.normal(0, fan_in**-0.5, leaf.shape).astype('f')
 
   return tree.unflatten([draw(path, leaf) for path, leaf in leaves])
 

@@ -80,9 +80,9 @@ def small(**options):
   )
 
 
-@functools.cache
-def variables_of(model, size=12):
-  return jax.jit(model.init)(jax.random.key(0), jnp.ones((1, size, size, 1)))
+def variables_of(model):
+  """The shapes of the variables, for images of 12×12 grey pixels."""
+  return jax.eval_shape(model.init, jax.random.key(0), jnp.ones((1, 12, 12, 1)))
 
 
 @pytest.mark.parametrize(
@@ -159,17 +159,20 @@ KEYS = jax.random.split(jax.random.key(0))
 
 
 def test_dropblock_changes_features_and_dropout_only_logits():
-  x = jnp.asarray(
-    np.random.default_rng(0).normal(size=(4, 12, 12, 1)), 'float32'
-  )
-  variables = variables_of(small())
-  plain = outputs(small(), variables, x, None)
-  dropout = small(dropout_rate=0.5)
+  def one_stage(**options):
+    return resnet.ResNet(
+      num_classes=3, stage_sizes=(1,), width=2, stem='small', **options
+    )
+
+  x = np.random.default_rng(0).normal(size=(4, 6, 6, 1)).astype('f')
+  variables = jax.jit(one_stage().init)(jax.random.key(0), x)
+  plain = outputs(one_stage(), variables, x, None)
+  dropout = one_stage(dropout_rate=0.5)
   first, second = (outputs(dropout, variables, x, key) for key in KEYS)
   np.testing.assert_array_equal(first[1], plain[1])
   np.testing.assert_array_equal(second[1], plain[1])
   assert (first[0] != second[0]).any()
-  dropblock = small(dropblock_groups=(1,), dropblock_keep_prob=0.5)
+  dropblock = one_stage(dropblock_groups=(1,), dropblock_keep_prob=0.5)
   first, second = (outputs(dropblock, variables, x, key) for key in KEYS)
   assert (first[1] != second[1]).any()
 
@@ -185,5 +188,6 @@ def test_a_key_is_needed_in_training_alone(options):
   model, x = small(**options), jnp.ones((2, 12, 12, 1))
   variables = variables_of(model)
   jax.eval_shape(model.apply, variables, x)
+  train = functools.partial(model.apply, train=True, mutable=['batch_stats'])
   with pytest.raises(flax_errors.InvalidRngError, match='dropout'):
-    outputs(model, variables, x, None)
+    jax.eval_shape(train, variables, x)
