@@ -87,14 +87,19 @@ def _resnet(**options) -> ml_collections.ConfigDict:
 
 def _vit(**options) -> ml_collections.ConfigDict:
   config = overlap_config.model(
-    'vit', patch_size=7, hidden_size=64, depth=4, num_heads=4, **options
+    'vit',
+    patch_size=7,
+    hidden_size=64,
+    depth=3,
+    num_heads=2,
+    mlp_ratio=2.0,
+    **options,
   )
   config.train.optimizer = 'adamw'
   config.train.total_steps = 1600
-  config.train.learning_rate = 2e-3
+  config.train.learning_rate = 3e-3
   config.train.warmup_steps = 100
   config.train.weight_decay = 0.05
-  config.train.augment = 'flip'
   return config
 
 
@@ -105,10 +110,12 @@ def _mobilenet_v2() -> ml_collections.ConfigDict:
     width_multiplier=0.5,
     stem_stride=2,
     stage_sizes=(1, 1, 1, 1, 1, 1, 1),
-    stage_strides=(1, 1, 2, 1, 1, 2, 1),
+    stage_strides=(2, 1, 1, 2, 1, 1, 1),
+    expansion=3,
     top_filters=256,
     dropout_rate=0.0,
   ).architecture
+  config.train.total_steps = 600
   return config
 
 
@@ -116,11 +123,12 @@ def _densenet() -> ml_collections.ConfigDict:
   config = _resnet()
   config.architecture = overlap_config.model(
     'densenet',
-    block_config=(3, 3, 3),
+    block_config=(1, 3, 4),
     growth_rate=12,
     stem='small',
     stem_stride=2,
   ).architecture
+  config.train.total_steps = 600
   return config
 
 
@@ -128,11 +136,13 @@ def _simclr() -> ml_collections.ConfigDict:
   config = _resnet()
   config.method = 'simclr'
   config.train.optimizer = 'adamw'
-  config.train.total_steps = 0
-  config.simclr.total_steps = 800
+  config.simclr.total_steps = 250
   config.simclr.learning_rate = 2e-3
   config.simclr.warmup_steps = 50
-  config.head.fit = 'lbfgs'
+  # Fine-tuning, on the labels.
+  config.train.total_steps = 400
+  config.train.learning_rate = 2e-3
+  config.train.weight_decay = 0.01
   return config
 
 
@@ -152,7 +162,7 @@ def _lite0_imagenet() -> ml_collections.ConfigDict:
   config.input.mean = (127 / 255,)
   config.input.std = (128 / 255,)
   config.head.fit = 'lbfgs'
-  config.head.max_examples = 10_000
+  config.head.max_examples = 6_000
   return config
 
 

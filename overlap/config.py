@@ -139,8 +139,8 @@ def model(architecture: str, **options: Any) -> ml_collections.ConfigDict:
     dict(
       fit='trained',  # 'trained' with the network, or 'lbfgs' on features.
       max_examples=0,  # Of the training split; 0: all.
-      strengths=(1e-5, 1e-4, 1e-3, 1e-2, 1e-1),  # Of L2, chosen held-out.
-      max_iterations=200,
+      strengths=(1e-4, 1e-3, 1e-2, 1e-1, 1.0),  # Of L2, chosen held-out.
+      max_iterations=1000,
     )
   )
   config.lock()

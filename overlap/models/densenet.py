@@ -134,4 +134,4 @@ class DenseNet(nn.Module):
     x = nn.relu(layers.batch_norm(train, self.dtype)(x))
     features = jnp.mean(x, axis=(1, 2), dtype=jnp.float32)
     x = nn.Dropout(self.dropout_rate)(features, deterministic=not train)
-    return nn.Dense(self.num_classes, name='head')(x), features
+    return layers.head(self.num_classes)(x), features

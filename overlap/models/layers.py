@@ -78,6 +78,15 @@ def batch_norm(
   )
 
 
+def head(num_classes: int, name: str = 'head') -> nn.Dense:
+  """The classifier.
+
+  In float32 and at full precision on every device, whatever the model's dtype:
+  stored features times a stored head are then the stored logits.
+  """
+  return nn.Dense(num_classes, precision=lax.Precision.HIGHEST, name=name)
+
+
 class ConvNorm(nn.Module):
   """`Conv` and batch norm.
 
@@ -207,5 +216,5 @@ class DropBlock(nn.Module):
       block_size=self.block_size,
     )
     # The share that was kept, of the whole batch; never a division by zero.
-    kept = jnp.maximum(jnp.mean(mask, dtype=jnp.float32), 1 / mask.size)
+    kept = jnp.maximum(jnp.mean(mask, dtype=jnp.float32), 1 / max(mask.size, 1))
     return jnp.where(mask, x / kept.astype(x.dtype), 0)

@@ -153,4 +153,4 @@ class MobileNetV2(nn.Module):
     x = layers.ConvNorm(filters, dtype=self.dtype, name='top')(x, train=train)
     features = jnp.mean(nn.relu6(x), axis=(1, 2), dtype=jnp.float32)
     x = nn.Dropout(self.dropout_rate)(features, deterministic=not train)
-    return nn.Dense(self.num_classes, name='head')(x), features
+    return layers.head(self.num_classes)(x), features

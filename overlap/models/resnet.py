@@ -44,15 +44,11 @@ class Block(nn.Module):
   def __call__(self, x: jax.Array, *, train: bool) -> jax.Array:
     drop = layers.DropBlock(self.keep_prob, self.dropblock_size)
     before = x
-    # Filters, kernel, stride.
-    sizes = [(self.filters, 3, self.stride), (self.filters, 3, 1)]
-    if self.bottleneck:
-      sizes[1:] = [(self.filters * _EXPANSION, 1, 1)]
-      sizes.insert(0, (self.filters, 1, 1))
-    for i, size in enumerate(sizes, 1):
-      last = i == len(sizes)
+    convolutions = self._convolutions()
+    for i, convolution in enumerate(convolutions, 1):
+      last = i == len(convolutions)
       x = layers.ConvNorm(
-        *size,
+        *convolution,
         zero_init=last and self.zero_init,
         dtype=self.dtype,
         name=f'conv{i}',
@@ -63,6 +59,16 @@ class Block(nn.Module):
         x.shape[-1], 1, self.stride, dtype=self.dtype, name='shortcut'
       )(before, train=train)
     return nn.relu(x + drop(before, train=train))
+
+  def _convolutions(self) -> tuple[tuple[int, int, int], ...]:
+    """(filters, kernel, stride) of each."""
+    if not self.bottleneck:
+      return (self.filters, 3, self.stride), (self.filters, 3, 1)
+    return (
+      (self.filters, 1, 1),
+      (self.filters, 3, self.stride),
+      (self.filters * _EXPANSION, 1, 1),
+    )
 
 
 class ResNet(nn.Module):
@@ -163,7 +169,7 @@ class ResNet(nn.Module):
         )(x, train=train)
     features = jnp.mean(x, axis=(1, 2), dtype=jnp.float32)
     x = nn.Dropout(self.dropout_rate)(features, deterministic=not train)
-    return nn.Dense(self.num_classes, name='head')(x), features
+    return layers.head(self.num_classes)(x), features
 
   def _keep_prob(self, stage: int) -> float:
     """DropBlock's in a stage, counted from 0."""

@@ -11,6 +11,7 @@ import jax
 import jax.numpy as jnp
 
 from overlap import errors, lookup
+from overlap.models import layers
 from overlap.models.options import check_ranges, require
 
 POOLS = ('token', 'gap')
@@ -168,14 +169,14 @@ class ViT(nn.Module):
         name=f'block{i + 1}',
       )(x, train=train)
     x = _norm(self.dtype, 'norm')(x).astype(jnp.float32)
-    head = _dense(self.num_classes, jnp.float32, 'head')
+    head = layers.head(self.num_classes)
     if self.pool == 'gap':
       features = jnp.mean(x, axis=1)
       return head(features), features
     if not self.distilled:
       return head(x[:, 0]), x[:, 0]
     of_class = head(x[:, 0])
-    of_teacher = _dense(self.num_classes, jnp.float32, 'head_dist')(x[:, 1])
+    of_teacher = layers.head(self.num_classes, 'head_dist')(x[:, 1])
     if train and not self.is_initializing():
       self.sow('heads', 'class', of_class)
       self.sow('heads', 'distillation', of_teacher)
