@@ -43,7 +43,8 @@ def unpack(package: str, folder: str | os.PathLike) -> None:
   for command in ('apt-get', 'dpkg-deb'):
     if not shutil.which(command):
       raise errors.DataError(f'there is no {command} here')
-  folder = pathlib.Path(folder)
+  # The commands run in a folder of their own.
+  folder = pathlib.Path(folder).absolute()
   with tempfile.TemporaryDirectory(dir=folder, prefix='.apt-') as name:
     root = pathlib.Path(name).absolute()
     for part in ('cache/archives/partial', 'lists/partial', 'packages'):

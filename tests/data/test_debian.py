@@ -30,6 +30,13 @@ def test_the_systems_lists_are_enough(folder, commands):
   assert os.listdir(folder) == ['usr']
 
 
+def test_a_relative_folder_counts_from_here(folder, commands, monkeypatch):
+  monkeypatch.chdir(folder.parent)
+  debian.unpack('package-name', folder.name)
+  assert (folder / 'usr' / 'share' / 'thing').read_text() == 'contents'
+  assert commands.calls[-1][1][-1] == str(folder)
+
+
 def test_all_that_apt_writes_lies_in_the_folder(folder, commands):
   debian.unpack('package-name', folder)
   config = commands.calls[0][2]
