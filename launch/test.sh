@@ -44,10 +44,11 @@ check ruff check --output-format=concise
 check ruff format --check
 check mypy
 
+# A file's tests stay together, for some share a study that takes a minute.
 # All is run before anything is judged: one call shows everything there is.
 status=0
-say "\$ pytest -n 2 $*"
-python -m pytest -n 2 "$@" || status=$?
+say "\$ pytest -n 2 --dist=loadfile $*"
+python -m pytest -n 2 --dist=loadfile "$@" || status=$?
 if ((${#failed[@]})); then
   say "error: failed before the tests: $(printf '%s; ' "${failed[@]}")"
   ((status)) || status=1

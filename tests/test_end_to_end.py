@@ -11,6 +11,8 @@ import shutil
 import signal
 import subprocess
 import sys
+import tarfile
+import tempfile
 import time
 import warnings
 
@@ -24,6 +26,7 @@ from overlap import store
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 CONFIG = '--config=configs/quickstart.py:smoke'
+CACHE = tempfile.TemporaryDirectory(prefix='overlap-compiled-')
 
 pytestmark = pytest.mark.slow
 
@@ -34,8 +37,14 @@ def command(*words, **flags):
 
 
 def environment():
-  # One device, as a user's machine has; the tests' own have four.
-  return os.environ | {'XLA_FLAGS': '', 'JAX_PLATFORMS': 'cpu'}
+  # One device, as a user's machine has; the tests' own have four. What is
+  # compiled is kept from run to run: these tests are about all the rest.
+  return os.environ | {
+    'XLA_FLAGS': '',
+    'JAX_PLATFORMS': 'cpu',
+    'JAX_COMPILATION_CACHE_DIR': CACHE.name,
+    'JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS': '0.5',
+  }
 
 
 def overlap(*words, **flags):
@@ -299,3 +308,43 @@ def test_a_diverging_loss_names_the_step_and_stops(tmp_path):
   assert 'The loss of base must be finite' in line
   assert 'at step ' in line
   assert not (tmp_path / 'w/models/base/model.json').exists()
+
+
+def unpack_some(archive, folder, *, train, test):
+  """The first files of each class of CIFAR-10, as a tree."""
+  wanted = {'train': train, 'test': test}
+  seen: dict[str, int] = {}
+  with tarfile.open(archive) as tar:
+    for member in tar:
+      parts = pathlib.PurePosixPath(member.name).parts
+      if not member.isfile() or len(parts) < 3:
+        continue
+      split, label = parts[-3:-1]
+      key = f'{split}/{label}'
+      seen[key] = seen.get(key, 0) + 1
+      if seen[key] <= wanted.get(split, 0):
+        target = folder / split / label / parts[-1]
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(tar.extractfile(member).read())
+
+
+def test_cifar10_from_a_tree_of_files(test_data, tmp_path):
+  unpack_some(
+    test_data / 'cifar10.tar.xz', tmp_path / 'cifar10', train=40, test=10
+  )
+  flags = [
+    f'--config.data.data_dir={tmp_path}',
+    '--config.data.splits.train=train[25%:]',
+    '--config.data.splits.heldout=train[:25%]',
+    '--config.data.splits.test=test',
+  ]
+  config = '--config=configs/cifar10.py:smoke'
+  for stage in ('train', 'predict'):
+    status, _, stderr = overlap(
+      stage, config, *flags, workdir=tmp_path / 'w', model='base'
+    )
+    assert status == 0, stderr
+  examples = store.Store(tmp_path / 'w').examples('cifar10', 'test')
+  assert len(examples) == 100
+  assert np.all(np.bincount(examples.labels) == 10)
+  assert examples.ids[0].startswith('test/airplane/')

@@ -7,7 +7,7 @@ from typing import Any
 
 from etils import epath
 
-from overlap import data, lookup
+from overlap import data, lookup, parallel
 from overlap.data.examples import Examples
 from overlap.study import specs
 
@@ -30,11 +30,16 @@ class Study:
   def dataset(self) -> str:
     """The data set's name, the fallback's where the first can't be had."""
     settings = self.config['data']
-    return data.obtain(
+    if not parallel.is_primary():
+      parallel.barrier('data')  # The primary process fetches them.
+    name = data.obtain(
       settings['dataset'],
       data_dir=settings['data_dir'] or 'data',
       fallback=settings['fallback'],
     )
+    if parallel.is_primary():
+      parallel.barrier('data')
+    return name
 
   @functools.cached_property
   def dataset_label(self) -> str:
