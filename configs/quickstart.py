@@ -162,7 +162,7 @@ def _lite0_imagenet() -> ml_collections.ConfigDict:
   config.input.mean = (127 / 255,)
   config.input.std = (128 / 255,)
   config.head.fit = 'lbfgs'
-  config.head.max_examples = 6_000
+  config.head.max_examples = 12_000
   return config
 
 

@@ -31,9 +31,17 @@ def train_model(task: Task) -> tuple[Any, dict[str, Any]]:
   variables = method(task, initial_variables(task))
   notes: dict[str, Any] = {}
   if task.settings['head']['fit'] == 'lbfgs':
-    variables, notes['head'] = fit_head(task, variables)
-  if task.heldout is not None:
+    variables, choice = fit_head(task, variables)
+    # The head is refitted with the held-out examples: what it scores on them
+    # from then on says nothing.
+    chosen = choice.strengths.index(choice.l2)
+    notes |= {
+      'head': choice.record(),
+      'heldout_accuracy': choice.accuracies[chosen],
+    }
+  elif task.heldout is not None:
     notes['heldout_accuracy'] = accuracy(task, variables, task.heldout)
+  if 'heldout_accuracy' in notes:
     logging.info(
       '%s: held-out accuracy %.2f %%',
       task.name,
@@ -90,7 +98,7 @@ def features(
   )
 
 
-def fit_head(task: Task, variables: Any) -> tuple[Any, dict[str, Any]]:
+def fit_head(task: Task, variables: Any) -> tuple[Any, linear_head.Selection]:
   """Fits the classifier on frozen features by L-BFGS (Sec. 4.6, A.5).
 
   Raises:
@@ -117,7 +125,7 @@ def fit_head(task: Task, variables: Any) -> tuple[Any, dict[str, Any]]:
     max_iterations=settings['max_iterations'],
   )
   params = dict(variables['params']) | {'head': choice.fit.params}
-  return dict(variables) | {'params': params}, choice.record()
+  return dict(variables) | {'params': params}, choice
 
 
 def accuracy(task: Task, variables: Any, examples: Examples) -> float:
