@@ -124,7 +124,11 @@ def fit_head(task: Task, variables: Any) -> tuple[Any, linear_head.Selection]:
     strengths=tuple(settings['strengths']),
     max_iterations=settings['max_iterations'],
   )
-  params = dict(variables['params']) | {'head': choice.fit.params}
+  params = dict(variables['params'])
+  # DeiT's second head reads the same features: both give the fitted logits.
+  params |= {
+    name: choice.fit.params for name in ('head', 'head_dist') if name in params
+  }
   return dict(variables) | {'params': params}, choice
 
 
