@@ -133,10 +133,12 @@ def map_batches(
   constants = flax.jax_utils.replicate(constants)
   pending: list[tuple[dict[str, jax.Array], int]] = []
   for batch in batches:
-    padding = devices * per_device - len(batch)
-    padded = np.concatenate([batch, np.repeat(batch[:1], padding, axis=0)])
-    sharded = padded.reshape(devices, per_device, *batch.shape[1:])
-    pending.append((apply(constants, sharded), len(batch)))
+    count = len(batch)
+    if count < devices * per_device:
+      padding = np.repeat(batch[:1], devices * per_device - count, axis=0)
+      batch = np.concatenate([batch, padding])
+    sharded = batch.reshape(devices, per_device, *batch.shape[1:])
+    pending.append((apply(constants, sharded), count))
     if len(pending) >= _IN_FLIGHT:
       yield _unpad(*pending.pop(0))
   for outputs, count in pending:

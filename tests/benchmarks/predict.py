@@ -122,7 +122,7 @@ def run_memory(count: int, batch_size: int) -> None:
 
 def main() -> None:
   parser = argparse.ArgumentParser()
-  parser.add_argument('--examples', type=int, default=20_000)
+  parser.add_argument('--examples', type=int, default=60_000)
   parser.add_argument('--batch', type=int, default=512)
   parser.add_argument('--repeats', type=int, default=5)
   parser.add_argument('--memory', type=int, default=0)
