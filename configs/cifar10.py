@@ -6,8 +6,8 @@ The images come from TFDS (`tfds:cifar10`, prepared as array_record) or from a
 tree `{train,test}/CLASS/*.jpg` where `--config.data.data_dir` names one.
 `configs/cifar10.py:smoke` is the same with everything shrunk.
 
-Nobody has yet run it whole; on two CPU cores it takes hours, for which it
-was not shaped. Use an accelerator.
+It is meant for an accelerator and has not been run whole yet; its lengths
+are a guess, to be shaped on the held-out split.
 """
 
 import importlib.util

@@ -295,6 +295,18 @@ def test_one_model_alone_and_the_store_without_a_config(copy):
   assert len(tables) >= 4
 
 
+def test_a_model_that_is_in_the_store_needs_no_training(copy):
+  shutil.rmtree(copy / 'models' / 'vit')
+  flag = '--config.models.vit.source=store'
+  status, _, stderr = overlap(
+    'study', CONFIG, flag, workdir=copy, resume='update'
+  )
+  assert status == 0, stderr
+  assert 'vit: ' not in stderr
+  models = pd.read_csv(copy / 'tables/models.csv').set_index('model')
+  assert models.loc['vit', 'category'] == 'ARCH'
+
+
 def test_a_diverging_loss_names_the_step_and_stops(tmp_path):
   flags = [
     '--config.models.base.train.learning_rate=1e30',
