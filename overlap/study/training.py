@@ -1,5 +1,6 @@
 """The stage that trains or loads every model."""
 
+import dataclasses
 import functools
 from typing import Any
 
@@ -62,7 +63,6 @@ def make_task(study: Study, name: str) -> Task:
     num_threads=study.config['data']['num_threads'],
     batch_size=study.config['predict']['batch_size'],
     teacher=_teacher(study, teacher) if teacher else None,
-    write_scalars=scalars.scalar_writer(str(folder / 'tensorboard')),
   )
 
 
@@ -85,13 +85,17 @@ def load(study: Study, task: Task) -> Any:
 
 
 def _train(study: Study, name: str, training_hash: str) -> None:
+  folder = workdir.model_folder(study.path, name)
   task = make_task(study, name)
+  if parallel.is_primary():
+    task = dataclasses.replace(
+      task, write_scalars=scalars.scalar_writer(str(folder / 'tensorboard'))
+    )
   logging.info(
     '%s: %s %s', name,
     task.settings['method'], task.settings['architecture']['name'],
   )  # fmt: skip
   variables, notes = trainer.train_model(task)
-  folder = workdir.model_folder(study.path, name)
   (folder / 'model.json').unlink(missing_ok=True)
   checkpoint.save_variables(folder / 'checkpoint', variables)
   if parallel.is_primary():
