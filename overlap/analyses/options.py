@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from overlap import errors, lookup, tables
-from overlap.analyses import calibration, ensembles
+from overlap.analyses import calibration, checks, ensembles
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,50 +53,26 @@ def parse(given: Mapping[str, Any] | None) -> Options:
   Raises:
     UsageError: an unknown option, or a value that it can't have.
   """
-  given = dict(given or {})
-  fields = [field.name for field in dataclasses.fields(Options)]
-  for name in given:
-    lookup.check('option of the analysis', name, fields)
-  options = Options(**given)
+  options = checks.filled(Options, given or {})
   lookup.check('calibration', options.calibration, calibration.OBJECTIVES)
-  _check_names('table', options.tables, tables.SCHEMAS)
-  _check_names('ensemble method', options.methods, ensembles.METHODS)
-  _check_int('folds', options.folds, 2)
-  _check_int('resamples', options.resamples, 0)
-  _check_int('seed', options.seed, 0)
-  if not _is_number(options.confidence) or not 0 < options.confidence < 1:
-    raise errors.UsageError(
-      'Option confidence must be a level between 0 and 1, such as 0.95, got '
-      f'{options.confidence!r}.'
-    )
+  checks.names('table', options.tables, tables.SCHEMAS)
+  checks.names('ensemble method', options.methods, ensembles.METHODS)
+  checks.integer('folds', options.folds, 2)
+  checks.integer('resamples', options.resamples, 0)
+  checks.integer('seed', options.seed, 0)
+  checks.level('confidence', options.confidence)
   _check_window(options.window)
   return options
 
 
-def _check_names(kind: str, names: Any, choices: Mapping[str, Any]) -> None:
-  if isinstance(names, str) or not isinstance(names, Sequence) or not names:
-    raise errors.UsageError(
-      f'The {kind}s must be a list of {", ".join(choices)}, got {names!r}.'
-    )
-  for name in names:
-    lookup.check(kind, name, choices)
-
-
-def _check_int(name: str, value: Any, least: int) -> None:
-  if not isinstance(value, int) or isinstance(value, bool) or value < least:
-    raise errors.UsageError(
-      f'Option {name} must be an integer, at least {least}, got {value!r}.'
-    )
-
-
 def _check_window(window: Any) -> None:
-  if window in ('', None) or (_is_number(window) and 0 <= window < 1):
+  if window in ('', None) or (checks.is_number(window) and 0 <= window < 1):
     return
   if (
     isinstance(window, Sequence)
     and not isinstance(window, str)
     and len(window) == 2
-    and all(map(_is_number, window))
+    and all(map(checks.is_number, window))
     and 0 <= window[0] < window[1] <= 1
   ):
     return
@@ -105,7 +81,3 @@ def _check_window(window: Any) -> None:
     '[lower, upper], as fractions (0.02 is two points), or 0 for all models, '
     f'got {window!r}.'
   )
-
-
-def _is_number(value: Any) -> bool:
-  return isinstance(value, (int, float)) and not isinstance(value, bool)

@@ -1,10 +1,9 @@
 """From the store to the tables: which models, which pairs, what is asked.
 
-Models are read one by one; for the ensembles, all models a block of rows at a
-time. Nothing is written.
+Models are read and calibrated one by one; then every analysis that makes a
+table asked for is run. Nothing is written.
 """
 
-import itertools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -13,15 +12,17 @@ import pandas as pd
 from absl import logging
 from etils import epath
 
-from overlap import errors, lookup, progress, store, tables
-from overlap.analyses import calibration, members, stats, summaries
+from overlap import errors, lookup, progress, store
+from overlap.analyses import calibration, members, overview
 from overlap.analyses import options as options_lib
-from overlap.analyses import pairs as pairs_lib
+from overlap.analyses.context import Context, Pairs
 from overlap.analyses.members import Member, Split
 from overlap.analyses.options import Options
 from overlap.catalog import categories
 
-Pairs = str | Sequence[Sequence[str]]
+# Each has `TABLES`, the names of the tables that it makes, and
+# `measure(context) -> {name: table}`.
+ANALYSES = (overview,)
 _PAIRS = ('all', 'base')
 
 
@@ -48,9 +49,7 @@ def analyse(
     options: fields of `overlap.analyses.options.Options`.
 
   Returns:
-    The tables asked for, by name: 'models' and 'pairs' have every model and
-    pair; 'categories' (means over pairs with the base) and 'correlations'
-    keep to the accuracy window.
+    The tables asked for, by name; see the analyses for what is in them.
 
   Raises:
     UsageError: no such data set, split, model, option or value.
@@ -65,20 +64,19 @@ def analyse(
     raise errors.DataError(f'{dataset}/{split} must hold examples, got none.')
   where = Split(reader, dataset, split, examples.labels)
   found = _measure_models(where, names, base, examples.ids, settings)
-  order = [member.name for member in found]
-  # Pairs with the base are measured in any case: the other tables need them.
-  wanted = _pair_index(pairs, order)
-  index = np.unique(np.r_[_pair_index('base', order), wanted], axis=0)
-  code = np.array([len(order), 1])
-  listed = np.isin(index @ code, wanted @ code)
-  columns = pairs_lib.measure(
-    where,
-    found,
-    index,
-    classes=len(examples.class_names),
+  context = Context(
+    split=where,
+    ids=examples.ids,
+    class_names=examples.class_names,
+    members=found,
+    in_window=_in_window(found, settings),
+    pairs=pairs,
     options=settings,
   )
-  made = _tables(found, index, columns, listed, settings)
+  made: dict[str, pd.DataFrame] = {}
+  for analysis in ANALYSES:
+    if set(analysis.TABLES) & set(settings.tables):
+      made |= analysis.measure(context)
   return {name: made[name] for name in settings.tables}
 
 
@@ -150,97 +148,15 @@ def _record(where: Split, name: str) -> dict[str, Any]:
   return record
 
 
-def _pair_index(pairs: Pairs, names: Sequence[str]) -> np.ndarray:
-  """Pairs as indices of models, int `[pairs, 2]`, the lower index first."""
-  if pairs == 'base':
-    chosen = [(0, other) for other in range(1, len(names))]
-  elif pairs == 'all':
-    chosen = list(itertools.combinations(range(len(names)), 2))
-  else:
-    place = {name: i for i, name in enumerate(names)}
-    chosen = [
-      (min(place[one], place[two]), max(place[one], place[two]))
-      for one, two in pairs
-    ]
-  return np.array(chosen, np.int64).reshape(-1, 2)
-
-
-def _tables(
-  found: Sequence[Member],
-  index: np.ndarray,
-  columns: pairs_lib.Columns,
-  listed: np.ndarray,
-  settings: Options,
-) -> dict[str, pd.DataFrame]:
-  """All tables.
-
-  Args:
-    found: the models, the base first.
-    index: int `[pairs, 2]`, all pairs that were measured.
-    columns: of these pairs.
-    listed: bool `[pairs]`, those asked for.
-    settings: window, confidence.
-  """
+def _in_window(found: Sequence[Member], settings: Options) -> np.ndarray:
+  """Whose accuracy is within the window around the base's, bool `[models]`."""
   accuracies = np.array([member.columns['accuracy'] for member in found])
   lower, upper = settings.bounds(accuracies[0])
   inside = (lower <= accuracies) & (accuracies <= upper)
-  _log_outside(found, inside)
-  with_base = index[:, 0] == 0
-  of_base = pairs_lib.take(columns, with_base)
-  of_list = pairs_lib.take(columns, listed)
-  of_list['mcnemar_p_holm'] = stats.holm(of_list['mcnemar_p'])
-  # The base stays in its own pairs wherever the window is.
-  kept = inside[index[with_base, 1]]
-  kept_base = pairs_lib.take(of_base, kept)
-  others = index[with_base][kept, 1]
-  scopes = [('base', kept_base, others[:, np.newaxis])]
-  if not np.array_equal(listed, with_base):
-    both = listed & inside[index].all(axis=1)
-    scopes.append(('all', pairs_lib.take(columns, both), index[both]))
-  level = settings.confidence
-  return {
-    'models': _models_table(found, inside, of_base, level),
-    'pairs': tables.typed('pairs', of_list),
-    'categories': summaries.category_table(kept_base, others, confidence=level),
-    'correlations': summaries.correlation_table(scopes, confidence=level),
-  }
-
-
-def _models_table(
-  found: Sequence[Member],
-  inside: np.ndarray,
-  of_base: pairs_lib.Columns,
-  confidence: float,
-) -> pd.DataFrame:
-  """One row a model; what is of a pair is of that with the base."""
-  columns: dict[str, Any] = {
-    name: [member.columns[name] for member in found]
-    for name in found[0].columns
-  }
-  total = np.array(columns['n'])
-  right = np.array([member.correct.sum() for member in found])
-  # Each model's pair with the base stands where the model does, which is
-  # after the base.
-  for name in (
-    'error_inconsistency', 'error_inconsistency_lower',
-    'error_inconsistency_upper', 'ensemble_accuracy',
-  ):  # fmt: skip
-    columns[name] = np.r_[np.nan, of_base[name]]
-  together = np.rint(columns['ensemble_accuracy'] * total)
-  for name, successes in (
-    ('accuracy', right),
-    ('ensemble_accuracy', together),
-  ):
-    bounds = stats.wilson(successes, total, confidence=confidence)
-    columns[f'{name}_lower'], columns[f'{name}_upper'] = bounds
-  columns['in_window'] = inside
-  return tables.typed('models', columns)
-
-
-def _log_outside(found: Sequence[Member], inside: np.ndarray) -> None:
   outside = [member.name for member, within in zip(found, inside) if not within]
   if outside:
     logging.info(
       'outside the accuracy window, in no mean or correlation: %s',
       ', '.join(outside),
     )
+  return inside

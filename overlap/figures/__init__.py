@@ -29,7 +29,6 @@ FIGURES = {
 NotDrawableError = frames.NotDrawableError
 
 _REQUIRED = ('models', 'pairs')
-_OPTIONAL = ('categories', 'correlations')
 _PNG_SCALE = 2.0
 
 
@@ -37,11 +36,11 @@ def load(workdir: epath.PathLike) -> dict[str, pd.DataFrame]:
   """Reads the tables that the figures and the report are made from.
 
   Raises:
-    DataError: `models` or `pairs` is absent, or a table is damaged;
-      `categories` and `correlations` may be absent.
+    DataError: `models` or `pairs` is absent, or a table is damaged; the
+      others may be absent.
   """
   loaded = {name: tables_lib.read(workdir, name) for name in _REQUIRED}
-  for name in _OPTIONAL:
+  for name in tables_lib.SCHEMAS.keys() - set(_REQUIRED):
     if (epath.Path(workdir) / 'tables' / f'{name}.csv').exists():
       loaded[name] = tables_lib.read(workdir, name)
   return loaded

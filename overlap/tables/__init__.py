@@ -13,79 +13,16 @@ import pandas as pd
 from etils import epath
 
 from overlap import errors, files
+from overlap.tables import schemas
+from overlap.tables.schemas import CATEGORY_MEANS, SCHEMAS
 
-_TEXT, _COUNT, _NUMBER = 'str', 'int64', 'float64'
-# These may be missing, as may numbers.
-_MAYBE_COUNT, _MAYBE_FLAG = 'Int64', 'boolean'
-_REQUIRED = ('bool', _COUNT)
+__all__ = [
+  'CATEGORY_MEANS', 'MODELS_COLUMNS', 'PAIRS_COLUMNS', 'SCHEMAS',
+  'read', 'to_csv', 'to_parquet', 'typed', 'write',
+]  # fmt: skip
 
-
-def _columns(kind: str, names: str) -> dict[str, str]:
-  return dict.fromkeys(names.split(), kind)
-
-
-def _bounds(names: str) -> dict[str, str]:
-  """`_lower` and `_upper` columns."""
-  ends = ('lower', 'upper')
-  return {f'{name}_{end}': _NUMBER for name in names.split() for end in ends}
-
-
-# Columns in their order, each with its type. One row a model, the base first;
-# the last two of the measurements are of the pair with the base.
-_MODELS = {
-  **_columns(_TEXT, 'model category method head dataset split'),
-  **_columns(_COUNT, 'n'),
-  **_columns(_NUMBER, 'temperature accuracy nll nll_calibrated'),
-  **_columns(_NUMBER, 'ece ece_calibrated'),
-  **_columns(_NUMBER, 'error_inconsistency ensemble_accuracy'),
-  **_bounds('accuracy error_inconsistency ensemble_accuracy'),
-  'in_window': 'bool',
-  **_columns(_MAYBE_FLAG, 'calibration_converged calibration_bound_hit'),
-}
-# One row a pair, its models in the order of the models' table.
-_PAIRS = {
-  **_columns(_TEXT, 'model_1 model_2 category dataset split'),
-  **_columns(_COUNT, 'n both_correct only_1 only_2 neither'),
-  **_columns(_NUMBER, 'accuracy_1 accuracy_2 error_inconsistency kappa'),
-  **_columns(_NUMBER, 'ensemble_accuracy gain conversion_rate'),
-  **_columns(_NUMBER, 'neither_conversion_rate loss_rate'),
-  **_columns(_NUMBER, 'ensemble_accuracy_probs mcnemar_p mcnemar_p_holm'),
-  **_bounds('error_inconsistency kappa gain conversion_rate'),
-  **_columns(_NUMBER, 'dominance_1 dominance_2'),
-  **_columns(_MAYBE_COUNT, 'ensemble_correct converted_only_1'),
-  **_columns(_MAYBE_COUNT, 'converted_only_2 converted_neither lost'),
-}
-# Means over the pairs of each category with the base.
-CATEGORY_MEANS = (
-  'error_inconsistency',
-  'gain',
-  'conversion_rate',
-  'both_correct',
-  'neither',
-  'ensemble_accuracy',
-  'gain_over_base',
-)
-_CATEGORIES = {
-  'category': _TEXT,
-  **_columns(_COUNT, 'models pairs'),
-  **_columns(_NUMBER, ' '.join(CATEGORY_MEANS)),
-  **_bounds(' '.join(CATEGORY_MEANS)),
-}
-# `lower` and `upper` are Pearson's.
-_CORRELATIONS = {
-  **_columns(_TEXT, 'name scope'),
-  **_columns(_NUMBER, 'pearson slope lower upper'),
-  'n': _COUNT,
-  **_bounds('slope'),
-}
-SCHEMAS: Mapping[str, Mapping[str, str]] = {
-  'models': _MODELS,
-  'pairs': _PAIRS,
-  'categories': _CATEGORIES,
-  'correlations': _CORRELATIONS,
-}
-MODELS_COLUMNS = tuple(_MODELS)
-PAIRS_COLUMNS = tuple(_PAIRS)
+MODELS_COLUMNS = tuple(SCHEMAS['models'])
+PAIRS_COLUMNS = tuple(SCHEMAS['pairs'])
 
 
 def typed(name: str, columns: Mapping[str, Any]) -> pd.DataFrame:
@@ -183,18 +120,18 @@ def _parsed(texts: pd.Series, kind: str) -> pd.Series:
   Raises:
     ValueError: a text is no such value.
   """
-  if kind == _TEXT:
+  if kind == schemas.TEXT:
     return texts
   parse = _PARSERS[kind]
   values = [parse(text) if text else None for text in texts]
-  if kind in _REQUIRED and None in values:
+  if kind in schemas.REQUIRED and None in values:
     raise ValueError(f'{texts.name} is empty in row {values.index(None) + 1}')
   return pd.Series(values, dtype=kind, name=texts.name)
 
 
 def _inferred(texts: pd.Series) -> pd.Series:
   """A column of a table without a schema, as the narrowest type it fits."""
-  for kind in ('bool', _COUNT, _NUMBER):
+  for kind in ('bool', schemas.COUNT, schemas.NUMBER):
     try:
       return _parsed(texts, kind)
     except ValueError:
@@ -211,10 +148,10 @@ def _flag(text: str) -> bool:
 # Python's own `float` gives back every number exactly.
 _PARSERS: Mapping[str, Callable[[str], Any]] = {
   'bool': _flag,
-  _MAYBE_FLAG: _flag,
-  _COUNT: int,
-  _MAYBE_COUNT: int,
-  _NUMBER: float,
+  schemas.MAYBE_FLAG: _flag,
+  schemas.COUNT: int,
+  schemas.MAYBE_COUNT: int,
+  schemas.NUMBER: float,
 }
 
 
