@@ -24,7 +24,7 @@ def check(kind: str, name: str, choices: Iterable[str]) -> str:
   if name not in choices:
     raise errors.UsageError(
       f'No {kind} is called {name!r}. {nearest(name, choices)}'
-      f'Choices: {", ".join(choices) or "none"}.'
+      f'Choices: {", ".join(c or "(empty)" for c in choices) or "none"}.'
     )
   return name
 

@@ -3,11 +3,12 @@
 import os
 from typing import Any
 
+import ml_collections
 from absl import flags
 from etils import epath
 from ml_collections import config_flags
 
-from overlap import config, errors
+from overlap import config, errors, lookup
 
 
 def define_workdir(values: flags.FlagValues) -> None:
@@ -60,6 +61,34 @@ def _check_config_file(argv: list[str]) -> None:
         raise errors.UsageError(
           f'--config must name a config file, got {path!r}, which is none.'
         )
+
+
+def check_overrides(argv: list[str]) -> None:
+  """Looks for a field that a flag sets and the config does not have.
+
+  ml_collections refuses such a flag without saying where the field would be
+  or which there are; this is called after it has.
+
+  Args:
+    argv: the program's name and its flags, a readable --config among them.
+
+  Raises:
+    UsageError: --config.FIELD names no field; the text lists those there are.
+  """
+  values = flags.FlagValues()
+  words = [word for word in argv if not word.startswith('--config.')]
+  config_flags.DEFINE_config_file('config', flag_values=values, sys_argv=words)
+  values(words, known_only=True)
+  for word in argv[1:]:
+    if not word.startswith('--config.'):
+      continue
+    node, where = values['config'].value, 'config'
+    for field in word.partition('=')[0].split('.')[1:]:
+      if not isinstance(node, ml_collections.ConfigDict):
+        break
+      lookup.check(f'field of {where}', field.partition('[')[0], node.keys())
+      where = f'{where}.{field}'
+      node = node.get(field)
 
 
 def define_model(values: flags.FlagValues) -> None:

@@ -9,6 +9,7 @@ from types import ModuleType
 from absl import flags
 
 from overlap import app, config, errors, lookup
+from overlap.cli import common
 
 # In the order in which they are listed. Each module has a docstring whose
 # first line is the summary, `define(flag_values, argv)` and `run(values)`.
@@ -87,6 +88,8 @@ def _parse(name: str, module: ModuleType, argv: list[str]) -> flags.FlagValues:
     TypeError,
     ValueError,
   ) as error:
+    if 'config' in values and isinstance(error, (AttributeError, KeyError)):
+      common.check_overrides(program)
     text = config.one_line(error)
     raise errors.UsageError(
       f'{text.rstrip(".")}. See `overlap {name} --help`.'

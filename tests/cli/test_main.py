@@ -49,7 +49,7 @@ BAD = {
   ),
   'misspelt field': (
     ['study', CONFIG, '--config.data.datset=x', '--workdir=W'],
-    'Did you mean "dataset"',
+    "No field of config.data is called 'datset'. Did you mean 'dataset'",
   ),
   'wrong type': (
     ['study', CONFIG, '--config.models.vit.seed=x', '--workdir=W'],
@@ -66,6 +66,11 @@ BAD = {
   'base': (
     ['train', CONFIG, '--config.base=bas', '--workdir=W'],
     "Did you mean 'base'",
+  ),
+  'field of a field': (
+    ['train', CONFIG, '--config.models.vit.train.totl_steps=3', '--workdir=W'],
+    "No field of config.models.vit.train is called 'totl_steps'. Did you mean "
+    "'total_steps'",
   ),
   'architecture': (
     ['train', CONFIG, '--config.models.vit.architecture.name=vt']
