@@ -15,7 +15,7 @@ import ml_collections
 from overlap import errors, lookup
 
 # Where `models` and each model's `architecture.options` are free-form.
-_FREE_FORM = ('architecture.options',)
+_FREE_FORM = ('architecture.options', 'specialisation.groups')
 _IMMATERIAL = (
   'data.data_dir',
   'data.num_threads',
@@ -51,7 +51,20 @@ def study() -> ml_collections.ConfigDict:
   config.analyses = ml_collections.ConfigDict(
     dict(
       split='test',
-      tables=('models', 'pairs', 'categories', 'correlations'),
+      tables=(
+        'models',
+        'pairs',
+        'categories',
+        'correlations',
+        'theta',
+        'theta_examples',
+        'class_groups',
+        'classes',
+        'specialisation',
+        'specialisation_correlations',
+        'interpolation',
+        'interpolation_optima',
+      ),
       pairs='all',  # 'all', 'base', or 'model:model,model:model'.
       calibration='nll',  # 'nll', 'all', 'grid' or 'ece_sweep'.
       folds=5,
@@ -59,6 +72,20 @@ def study() -> ml_collections.ConfigDict:
       confidence=0.95,
       window=0.0,  # Half-width around the base's accuracy; 0: all models.
       seed=0,
+      specialisation=dict(
+        pairs='',  # 'model:model,model:model'; '': chosen by itself.
+        contrast='',  # One more pair; '': of FRAMEWORK and DATASET.
+        bins=30,
+        max_examples=2000,  # Drawn as points.
+        groups=dict(),  # Name -> classes: names, indices, '0-300'.
+        grouping='',  # 'config', 'imagenet', 'wordnet' or 'none'.
+      ),
+      interpolation=dict(
+        pairs='base',  # 'base' or 'views'.
+        points=101,
+        group_a='',  # Of the groups above; '': the first two.
+        group_b='',
+      ),
     )
   )
   config.report = ml_collections.ConfigDict(
@@ -66,6 +93,7 @@ def study() -> ml_collections.ConfigDict:
   )
   config.lock()
   config.models.unlock()
+  config.analyses.specialisation.groups.unlock()
   return config
 
 

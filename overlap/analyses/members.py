@@ -40,6 +40,8 @@ class Member(NamedTuple):
     columns: its own fields of the table of models.
     correct: bool `[examples]`.
     temperatures: float32 `[examples]`, or None for a model with hard labels.
+    confidence: float64 `[examples]`, of the class it predicts, calibrated where
+      it has logits and as stored where it has hard labels; None without both.
   """
 
   name: str
@@ -48,6 +50,7 @@ class Member(NamedTuple):
   columns: dict[str, Any]
   correct: np.ndarray
   temperatures: np.ndarray | None
+  confidence: np.ndarray | None = None
 
 
 class CalibratedLogits:
@@ -109,10 +112,13 @@ def measure(
     DataError: neither logits nor predicted classes are stored.
   """
   soft = 'logits' in record['arrays']
+  confidence: np.ndarray | None
   if soft:
-    own, correct, temperatures = _measure_logits(split, record, folds, options)
+    own, correct, temperatures, confidence = _measure_logits(
+      split, record, folds, options
+    )
   else:
-    own, correct = _measure_hard(split, record)
+    own, correct, confidence = _measure_hard(split, record)
     temperatures = None
   columns = {
     'model': record['model'],
@@ -132,6 +138,7 @@ def measure(
     columns,
     correct,
     temperatures,
+    confidence,
   )
 
 
@@ -140,7 +147,7 @@ def _measure_logits(
   record: Mapping[str, Any],
   folds: np.ndarray,
   options: Options,
-) -> tuple[dict[str, Any], np.ndarray, np.ndarray]:
+) -> tuple[dict[str, Any], np.ndarray, np.ndarray, np.ndarray]:
   name, labels = record['model'], split.labels
   logits = split.read(name, 'logits')
   unusable = np.count_nonzero(~(logits.max(axis=1) < np.inf))
@@ -160,23 +167,22 @@ def _measure_logits(
       '%s: no best temperature within the bounds, took %s',
       name, ', '.join(f'{t:.4g}' for t in fitted.temperatures),
     )  # fmt: skip
+  confidence = calibration.confidence(logits, temperatures)
   columns = {
     'temperature': _one_temperature(fitted.temperatures),
     'nll': _mean(calibration.nll(logits, labels)),
     'nll_calibrated': _mean(calibration.nll(logits, labels, temperatures)),
     'ece': calibration.ece_sweep(calibration.confidence(logits), correct),
-    'ece_calibrated': calibration.ece_sweep(
-      calibration.confidence(logits, temperatures), correct
-    ),
+    'ece_calibrated': calibration.ece_sweep(confidence, correct),
     'calibration_converged': bool(fitted.fits.converged.all()),
     'calibration_bound_hit': bool(fitted.fits.bound_hit.any()),
   }
-  return columns, correct, temperatures
+  return columns, correct, temperatures, confidence
 
 
 def _measure_hard(
   split: Split, record: Mapping[str, Any]
-) -> tuple[dict[str, Any], np.ndarray]:
+) -> tuple[dict[str, Any], np.ndarray, np.ndarray | None]:
   name = record['model']
   if 'predicted' not in record['arrays']:
     raise errors.DataError(
@@ -184,12 +190,13 @@ def _measure_hard(
       f'{", ".join(record["arrays"]) or "neither"}.'
     )
   correct = split.read(name, 'predicted') == split.labels
-  ece = None
+  ece, confidence = None, None
   if 'confidence' in record['arrays']:
-    ece = calibration.ece_sweep(split.read(name, 'confidence'), correct)
+    confidence = split.read(name, 'confidence').astype(np.float64)
+    ece = calibration.ece_sweep(confidence, correct)
   absent = ('temperature', 'nll', 'nll_calibrated', 'ece_calibrated')
   flags = ('calibration_converged', 'calibration_bound_hit')
-  return dict.fromkeys(absent + flags) | {'ece': ece}, correct
+  return dict.fromkeys(absent + flags) | {'ece': ece}, correct, confidence
 
 
 def _one_temperature(temperatures: np.ndarray) -> float:

@@ -6,6 +6,10 @@ from typing import Any
 
 from overlap import errors, lookup, tables
 from overlap.analyses import calibration, checks, ensembles
+from overlap.analyses.interpolation import options as interpolation_options
+from overlap.analyses.interpolation.options import Interpolation
+from overlap.analyses.specialisation import options as specialisation_options
+from overlap.analyses.specialisation.options import Specialisation
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,6 +28,8 @@ class Options:
       within this fraction of the base's (0.02: two points to either side), or
       `(lower, upper)`; 0, '' or None: all.
     seed: of the folds and of the bootstrap.
+    specialisation: which pairs and groups of classes to look into.
+    interpolation: which pairs to weigh unequally, and how.
   """
 
   tables: Sequence[str] = tuple(tables.SCHEMAS)
@@ -34,6 +40,8 @@ class Options:
   confidence: float = 0.95
   window: float | Sequence[float] | str | None = 0.0
   seed: int = 0
+  specialisation: Specialisation = dataclasses.field(default=Specialisation())
+  interpolation: Interpolation = dataclasses.field(default=Interpolation())
 
   def bounds(self, base_accuracy: float) -> tuple[float, float]:
     """The accuracies between which models are within the window."""
@@ -62,6 +70,8 @@ def parse(given: Mapping[str, Any] | None) -> Options:
   checks.integer('seed', options.seed, 0)
   checks.level('confidence', options.confidence)
   _check_window(options.window)
+  specialisation_options.check(options.specialisation)
+  interpolation_options.check(options.interpolation)
   return options
 
 

@@ -16,13 +16,15 @@ from overlap import errors, lookup, progress, store
 from overlap.analyses import calibration, members, overview
 from overlap.analyses import options as options_lib
 from overlap.analyses.context import Context, Pairs
+from overlap.analyses.interpolation import analysis as interpolation
 from overlap.analyses.members import Member, Split
 from overlap.analyses.options import Options
+from overlap.analyses.specialisation import analysis as specialisation
 from overlap.catalog import categories
 
 # Each has `TABLES`, the names of the tables that it makes, and
 # `measure(context) -> {name: table}`.
-ANALYSES = (overview,)
+ANALYSES = (overview, specialisation, interpolation)
 _PAIRS = ('all', 'base')
 
 

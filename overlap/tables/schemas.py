@@ -66,9 +66,86 @@ _CORRELATIONS = {
   'n': COUNT,
   **_bounds('slope'),
 }
+# Histograms of the views of specialisation, one row a bin.
+_THETA = {
+  'view': TEXT,
+  'panel': COUNT,
+  **_columns(TEXT, 'model_1 model_2 category measure group outcome'),
+  'bin': COUNT,
+  **_columns(NUMBER, 'lower upper'),
+  'count': COUNT,
+  'ensemble_correct': MAYBE_COUNT,
+  'n': COUNT,
+}
+# Examples of these views as points.
+_THETA_EXAMPLES = {
+  'view': TEXT,
+  'panel': COUNT,
+  **_columns(TEXT, 'model_1 model_2 category id'),
+  'label': COUNT,
+  'class_name': TEXT,
+  **_columns(NUMBER, 'confidence_1 confidence_2 theta'),
+  'outcome': TEXT,
+  'ensemble_correct': MAYBE_FLAG,
+}
+# What a pair does on some of the classes: groups of them, or each.
+_COMPARED = {
+  **_columns(COUNT, 'n both_correct only_1 only_2 neither'),
+  **_columns(NUMBER, 'accuracy_1 accuracy_2 difference'),
+  **_bounds('difference'),
+  **_columns(NUMBER, 'mcnemar_p mcnemar_p_holm'),
+}
+_CLASS_GROUPS = {
+  **_columns(TEXT, 'model_1 model_2 category group classes'),
+  **_COMPARED,
+  'theta': NUMBER,
+  **_bounds('theta'),
+}
+_CLASSES = {
+  **_columns(TEXT, 'model_1 model_2 category'),
+  'label': COUNT,
+  'class_name': TEXT,
+  **_COMPARED,
+  **_columns(NUMBER, 'q only_1_rate only_2_rate'),
+}
+_SIDES = (
+  'theta_only_1 theta_only_2 theta_separation only_1_confident '
+  'only_2_confident only_1_decisive only_2_decisive'
+)
+_SPECIALISATION = {
+  **_columns(TEXT, 'model_1 model_2 category'),
+  **_columns(COUNT, 'n only_1 only_2'),
+  **_columns(NUMBER, f'error_inconsistency {_SIDES}'),
+  **_bounds(_SIDES),
+}
+# Accuracy along the weight of two models; `t` is that of the second.
+_INTERPOLATION = {
+  **_columns(TEXT, 'model_1 model_2 category kind'),
+  't': NUMBER,
+  **_columns(COUNT, 'correct n'),
+  'accuracy': NUMBER,
+}
+_INTERPOLATION_OPTIMA = {
+  **_columns(TEXT, 'model_1 model_2 category kind group_a group_b'),
+  'n': COUNT,
+  **_columns(NUMBER, 'best_t best_t_lower best_t_upper'),
+  **_columns(COUNT, 'correct_best correct_half correct_cross_fitted'),
+  **_columns(NUMBER, 'accuracy_best accuracy_half accuracy_cross_fitted'),
+  **_columns(NUMBER, 'gain_best gain_cross_fitted'),
+  **_bounds('gain_best gain_cross_fitted'),
+  **_columns(NUMBER, 't_fold_0 t_fold_1'),
+}
 SCHEMAS: Mapping[str, Mapping[str, str]] = {
   'models': _MODELS,
   'pairs': _PAIRS,
   'categories': _CATEGORIES,
   'correlations': _CORRELATIONS,
+  'theta': _THETA,
+  'theta_examples': _THETA_EXAMPLES,
+  'class_groups': _CLASS_GROUPS,
+  'classes': _CLASSES,
+  'specialisation': _SPECIALISATION,
+  'specialisation_correlations': _CORRELATIONS,
+  'interpolation': _INTERPOLATION,
+  'interpolation_optima': _INTERPOLATION_OPTIMA,
 }

@@ -1,0 +1,57 @@
+"""What the analysis of interpolation can be told."""
+
+import dataclasses
+from typing import Any
+
+from overlap import errors, lookup
+from overlap.analyses import checks
+
+PAIRS = {
+  'views': 'the pairs of the panels and the contrast of specialisation',
+  'base': 'these and the base with every other model',
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Interpolation:
+  """Which pairs are interpolated, and at how many weights.
+
+  Attributes:
+    pairs: a key of `PAIRS`.
+    points: weights from 0 to 1, an odd number, so that 1/2 is among them.
+    group_a: the group of classes that, with weight 0, listens to model 1
+      alone (see `specialisation.groups`); '': the first.
+    group_b: the one that listens to model 2 then; '': the second.
+  """
+
+  pairs: str = 'base'
+  points: int = 101
+  group_a: str = ''
+  group_b: str = ''
+
+
+def check(options: Interpolation) -> None:
+  """Checks what needs neither the models nor the classes.
+
+  Raises:
+    UsageError: a value that an option can't have.
+  """
+  lookup.check('interpolation.pairs', options.pairs, PAIRS)
+  checks.integer('interpolation.points', options.points, 3)
+  if options.points % 2 == 0 or options.points > 10_001:
+    raise errors.UsageError(
+      'Option interpolation.points must be an odd number up to 10001, so that '
+      f'1/2 is among the weights, got {options.points}.'
+    )
+  groups: tuple[Any, Any] = (options.group_a, options.group_b)
+  for name, value in zip(('group_a', 'group_b'), groups):
+    if not isinstance(value, str):
+      raise errors.UsageError(
+        f'Option interpolation.{name} must be the name of a group of classes, '
+        f'got {value!r}.'
+      )
+  if bool(groups[0]) != bool(groups[1]) or (groups[0] and len({*groups}) < 2):
+    raise errors.UsageError(
+      'Options interpolation.group_a and group_b must be two different groups, '
+      f'or both empty, got {groups[0]!r} and {groups[1]!r}.'
+    )

@@ -1,0 +1,115 @@
+"""For which weights of two models the label wins: an interval an example.
+
+Along `(1 - t) start + t end`, the label's lead over another class is linear
+in t, so it lasts on one side of a point. The label wins where all its leads
+do: within an interval, found without trying any t. Only a class that is at
+least the label's equal at one end can set a bound, and these are few.
+"""
+
+import numpy as np
+
+# What stands for -inf, a class ruled out: below any logit.
+_FLOOR = -1e30
+# Scores of a block of rows: the comparisons stay in a processor's cache.
+_BLOCK = 2**18
+
+
+def class_aware(
+  first: np.ndarray,
+  second: np.ndarray,
+  group_a: np.ndarray,
+  group_b: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray]:
+  """Both ends of the class-aware interpolation.
+
+  Classes of group A have weight `1 - t` for model 1 and `t` for model 2, those
+  of group B the reverse; others, and classes in both groups, 1/2 each.
+
+  Args:
+    first: model 1's calibrated logits, `[examples, classes]`.
+    second: model 2's.
+    group_a: class indices.
+    group_b: class indices.
+
+  Returns:
+    The scores at t = 0 and at t = 1.
+  """
+  start = (first + second) / 2
+  end = start.copy()
+  only_a = np.setdiff1d(group_a, group_b)
+  only_b = np.setdiff1d(group_b, group_a)
+  for chosen, at_start, at_end in (
+    (only_a, first, second),
+    (only_b, second, first),
+  ):
+    start[:, chosen] = at_start[:, chosen]
+    end[:, chosen] = at_end[:, chosen]
+  return start, end
+
+
+def intervals(
+  start: np.ndarray, end: np.ndarray, labels: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+  """The weights t for which the label's score is the highest.
+
+  The lowest class index wins ties, as everywhere. Sums are exact, not rounded
+  to float32.
+
+  Args:
+    start: scores at t = 0, `[examples, classes]`.
+    end: scores at t = 1.
+    labels: `[examples]` class indices.
+
+  Returns:
+    Lower and upper ends, float64 `[examples]`, both included; the lower is
+    above the upper where the label wins nowhere, which is so where a score is
+    NaN or +inf.
+  """
+  lower, upper = np.zeros(len(labels)), np.ones(len(labels))
+  step = max(1, _BLOCK // max(1, start.shape[1]))
+  for first in range(0, len(labels), step):
+    rows = slice(first, first + step)
+    found = _block(start[rows], end[rows], np.asarray(labels)[rows])
+    lower[rows], upper[rows] = found
+  return lower, upper
+
+
+def _block(
+  start: np.ndarray, end: np.ndarray, labels: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+  count = len(labels)
+  lower, upper = np.zeros(count), np.ones(count)
+  own = np.arange(count), labels
+  rivals = start >= start[own][:, np.newaxis]
+  rivals |= end >= end[own][:, np.newaxis]
+  rivals[own] = False
+  # False for NaN.
+  usable = (start.max(axis=1) < np.inf) & (end.max(axis=1) < np.inf)
+  rivals &= usable[:, np.newaxis]
+  row, rival = np.nonzero(rivals)
+  at_start = _lead(start, labels, row, rival)
+  at_end = _lead(end, labels, row, rival)
+  # The label must be above a class before it, and no lower than one after.
+  strict = rival < labels[row]
+  behind_start = np.where(strict, at_start <= 0, at_start < 0)
+  behind_end = np.where(strict, at_end <= 0, at_end < 0)
+  # Where both leads are the same, nothing is taken of the quotient.
+  with np.errstate(invalid='ignore', divide='ignore'):
+    crossing = at_start / (at_start - at_end)
+  rising, falling = behind_start & ~behind_end, behind_end & ~behind_start
+  after = np.where(strict, np.nextafter(crossing, np.inf), crossing)
+  before = np.where(strict, np.nextafter(crossing, -np.inf), crossing)
+  np.maximum.at(lower, row[rising], after[rising])
+  np.minimum.at(upper, row[falling], before[falling])
+  never = behind_start & behind_end
+  lower[row[never]] = np.inf
+  lower[~usable] = np.inf
+  return lower, upper
+
+
+def _lead(
+  scores: np.ndarray, labels: np.ndarray, row: np.ndarray, rival: np.ndarray
+) -> np.ndarray:
+  """The label's score less a rival's, float64 `[rivals]`."""
+  label = np.maximum(scores[row, labels[row]].astype(np.float64), _FLOOR)
+  return label - np.maximum(scores[row, rival].astype(np.float64), _FLOOR)

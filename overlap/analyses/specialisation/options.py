@@ -1,0 +1,99 @@
+"""What the analysis of specialisation can be told."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from overlap import errors, lookup
+from overlap.analyses import checks
+
+GROUPINGS = {
+  'config': 'the groups given in the option groups',
+  'imagenet': 'nature, classes 0-300, and anthropogenic, 500-900, of 1,000',
+  'wordnet': 'WordNet files of classes whose names are ids of ImageNet',
+  'none': 'no groups',
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Specialisation:
+  """Which pairs are looked at, and how.
+
+  Attributes:
+    pairs: of the panels: 'model:model,model:model'; '': the base with one
+      model each of REINIT, ARCH and DATASET (see `panels.choose`).
+    contrast: one pair of models that need not have the base (Fig. 12),
+      'model:model'; '': the models of FRAMEWORK and DATASET that differ most.
+    bins: of the histograms.
+    max_examples: how many examples a view keeps as points, chosen by a hash
+      of their ids.
+    groups: name -> classes: a list of class names, indices and ranges
+      '0-300' (both ends included), or a text of these joined by commas.
+    grouping: a key of `GROUPINGS`; '': 'config' where there are groups, else
+      'imagenet' where there are 1,000 classes, else 'none'.
+  """
+
+  pairs: str = ''
+  contrast: str = ''
+  bins: int = 30
+  max_examples: int = 2000
+  groups: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+  grouping: str = ''
+
+
+def check(options: Specialisation) -> None:
+  """Checks what needs neither the models nor the classes.
+
+  Raises:
+    UsageError: a value that an option can't have.
+  """
+  checks.integer('specialisation.bins', options.bins, 2)
+  checks.integer('specialisation.max_examples', options.max_examples, 0)
+  parse_pairs('specialisation.pairs', options.pairs)
+  if len(parse_pairs('specialisation.contrast', options.contrast)) > 1:
+    raise errors.UsageError(
+      "Option specialisation.contrast must be one pair 'model:model', got"
+      f' {options.contrast!r}.'
+    )
+  if options.grouping != '':
+    lookup.check('specialisation.grouping', options.grouping, ('', *GROUPINGS))
+  _check_groups(options.groups)
+
+
+def parse_pairs(name: str, text: Any) -> list[tuple[str, str]]:
+  """'a:b,c:d' as pairs of names; none for ''.
+
+  Raises:
+    UsageError: it is no such text, or a model is paired with itself.
+  """
+  if text == '':
+    return []
+  pairs = []
+  for part in text.split(',') if isinstance(text, str) else [text]:
+    names = part.split(':') if isinstance(part, str) else []
+    if len(names) != 2 or not all(names) or names[0] == names[1]:
+      raise errors.UsageError(
+        f"Option {name} must be '' or pairs of two different models, "
+        f"'model:model,model:model', got {text!r}."
+      )
+    pairs.append((names[0], names[1]))
+  return pairs
+
+
+def _check_groups(groups: Any) -> None:
+  if not isinstance(groups, Mapping):
+    raise errors.UsageError(
+      'Option specialisation.groups must map names of groups to classes, got '
+      f'{groups!r}.'
+    )
+  for name, classes in groups.items():
+    listed = isinstance(classes, Sequence) and len(classes)
+    if not listed or not all(_is_item(item) for item in classes):
+      raise errors.UsageError(
+        f'Option specialisation.groups.{name} must be a list of classes, such '
+        f"as [3, '5-7', 'cat'], got {classes!r}."
+      )
+
+
+def _is_item(item: Any) -> bool:
+  return isinstance(item, (int, str)) and not isinstance(item, bool)

@@ -1,0 +1,226 @@
+"""The tables 'theta' and 'theta_examples': who is the more confident, where.
+
+A view is a number of pairs over the examples on which at least one of them is
+inconsistent (Fig. 3): the panels together are one view, the contrast another.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from overlap import tables
+from overlap.analyses.specialisation import angle
+from overlap.analyses.specialisation.groups import Groups
+
+Rows = dict[str, list]
+
+
+class PairOfModels(NamedTuple):
+  """A pair of models over all examples of a split.
+
+  Attributes:
+    model_1: the first model's name.
+    model_2: the second's.
+    category: of the pair.
+    correct_1: bool `[examples]`.
+    correct_2: bool `[examples]`.
+    confidence_1: float64 `[examples]`, or None.
+    confidence_2: float64 `[examples]`, or None.
+    ensemble: bool `[examples]`, which the ensemble gets right, or None.
+  """
+
+  model_1: str
+  model_2: str
+  category: str
+  correct_1: np.ndarray
+  correct_2: np.ndarray
+  confidence_1: np.ndarray | None
+  confidence_2: np.ndarray | None
+  ensemble: np.ndarray | None = None
+
+  @property
+  def identity(self) -> dict[str, str]:
+    """Its columns that name it."""
+    return {
+      'model_1': self.model_1,
+      'model_2': self.model_2,
+      'category': self.category,
+    }
+
+  @property
+  def outcomes(self) -> np.ndarray:
+    """Positions in `angle.OUTCOMES`, int64 `[examples]`."""
+    return angle.outcome(self.correct_1, self.correct_2)
+
+  @property
+  def has_confidences(self) -> bool:
+    """Whether both models have them."""
+    return self.confidence_1 is not None and self.confidence_2 is not None
+
+  def measures(self) -> dict[str, np.ndarray]:
+    """Each of `angle.MEASURES`; the models must have confidences."""
+    assert self.confidence_1 is not None
+    assert self.confidence_2 is not None
+    return angle.measures(self.confidence_1, self.confidence_2)
+
+
+class View(NamedTuple):
+  """Pairs that are seen over the same examples.
+
+  Attributes:
+    name: 'panel' or 'contrast'.
+    pairs: all with confidences.
+  """
+
+  name: str
+  pairs: Sequence[PairOfModels]
+
+  def examples(self) -> np.ndarray:
+    """Where one of the pairs at least is inconsistent: ascending indices."""
+    apart = [pair.correct_1 != pair.correct_2 for pair in self.pairs]
+    return np.flatnonzero(np.any(apart, axis=0))
+
+
+def theta_table(
+  views: Sequence[View], labels: np.ndarray, groups: Groups, *, bins: int
+) -> pd.DataFrame:
+  """Histograms of each pair of each view, by outcome and group of classes.
+
+  Args:
+    views: those that have pairs.
+    labels: int `[examples]`.
+    groups: classes of which theta has histograms of its own.
+    bins: of each.
+
+  Returns:
+    The table 'theta', one row a bin. `group` is '' for all classes; `panel`
+    counts the view's pairs from 1; `ensemble_correct` is how many of the
+    `count` examples the ensemble gets right, missing without logits.
+  """
+  rows: Rows = {name: [] for name in tables.SCHEMAS['theta']}
+  for view in views:
+    examples = view.examples()
+    parts = {'': examples}
+    for name, classes in groups.items():
+      parts[name] = examples[np.isin(labels[examples], classes)]
+    for panel, pair in enumerate(view.pairs, 1):
+      for measure, values in pair.measures().items():
+        for group, part in parts.items():
+          if measure == 'theta' or not group:
+            key = {'view': view.name, 'panel': panel, **pair.identity}
+            key |= {'measure': measure, 'group': group, 'n': len(part)}
+            _add_bins(rows, key, pair, values, part, bins)
+  return tables.typed('theta', rows)
+
+
+def _add_bins(
+  rows: Rows,
+  key: dict[str, Any],
+  pair: PairOfModels,
+  values: np.ndarray,
+  part: np.ndarray,
+  bins: int,
+) -> None:
+  ends = angle.edges(key['measure'], bins)
+  counts = angle.histogram(values[part], pair.outcomes[part], ends)
+  right = None
+  if pair.ensemble is not None:
+    won = part[pair.ensemble[part]]
+    right = angle.histogram(values[won], pair.outcomes[won], ends)
+  for place, outcome in enumerate(angle.OUTCOMES):
+    for i in range(bins):
+      row = key | {
+        'outcome': outcome,
+        'bin': i,
+        'lower': ends[i],
+        'upper': ends[i + 1],
+        'count': counts[place, i],
+        'ensemble_correct': None if right is None else right[place, i],
+      }
+      for name, value in row.items():
+        rows[name].append(value)
+
+
+def examples_table(
+  views: Sequence[View],
+  ids: np.ndarray,
+  labels: np.ndarray,
+  class_names: Sequence[str],
+  *,
+  max_examples: int,
+  seed: int,
+) -> pd.DataFrame:
+  """Some examples of each view as points, the same ones for all its pairs.
+
+  Which they are depends on their ids and the seed, never on their order.
+
+  Args:
+    views: those that have pairs.
+    ids: str `[examples]`.
+    labels: int `[examples]`.
+    class_names: `[classes]`.
+    max_examples: of each view, at most.
+    seed: of the choice.
+
+  Returns:
+    The table 'theta_examples', one row an example and pair, by view, pair,
+    and the examples' order.
+  """
+  columns: Rows = {name: [] for name in tables.SCHEMAS['theta_examples']}
+  for view in views:
+    chosen = sample(ids, view.examples(), max_examples, seed)
+    for panel, pair in enumerate(view.pairs, 1):
+      points = _points(pair, chosen)
+      points |= {
+        'id': [str(ids[i]) for i in chosen],
+        'label': labels[chosen].tolist(),
+        'class_name': [str(class_names[i]) for i in labels[chosen]],
+      }
+      same = {'view': view.name, 'panel': panel, **pair.identity}
+      points |= {name: [value] * len(chosen) for name, value in same.items()}
+      for name, values in points.items():
+        columns[name] += values
+  return tables.typed('theta_examples', columns)
+
+
+def _points(pair: PairOfModels, chosen: np.ndarray) -> Rows:
+  """What a pair does on some examples."""
+  assert pair.confidence_1 is not None
+  assert pair.confidence_2 is not None
+  right: list = [None] * len(chosen)
+  if pair.ensemble is not None:
+    right = pair.ensemble[chosen].tolist()
+  return {
+    'confidence_1': pair.confidence_1[chosen].tolist(),
+    'confidence_2': pair.confidence_2[chosen].tolist(),
+    'theta': pair.measures()['theta'][chosen].tolist(),
+    'outcome': [angle.OUTCOMES[i] for i in pair.outcomes[chosen]],
+    'ensemble_correct': right,
+  }
+
+
+def sample(
+  ids: Sequence[str] | np.ndarray, examples: np.ndarray, most: int, seed: int
+) -> np.ndarray:
+  """At most `most` of some examples, those whose ids hash lowest.
+
+  Args:
+    ids: `[all examples]`.
+    examples: indices to choose from.
+    most: how many.
+    seed: of the hash.
+
+  Returns:
+    Indices, in the order of `examples`.
+  """
+  if len(examples) <= most:
+    return examples
+  keys = [
+    hashlib.sha256(f'points:{seed}:{ids[i]}'.encode()).digest()
+    for i in examples
+  ]
+  kept = sorted(range(len(examples)), key=keys.__getitem__)[:most]
+  return examples[np.sort(np.array(kept, np.int64))]
