@@ -23,6 +23,10 @@ def get_config(arg: str = '') -> ml_collections.ConfigDict:
   config.data.dataset = 'cifar10'
   config.data.label = 'C10'
   config.data.fallback = ''
+  config.analyses.specialisation.groups = {
+    'vehicles': ('0-1', '8-9'),
+    'animals': ('2-7',),
+  }
   if arg == 'smoke':
     return config
   for settings in config.models.values():

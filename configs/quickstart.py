@@ -31,6 +31,10 @@ def get_config(arg: str = '') -> ml_collections.ConfigDict:
   config.data.splits.train = 'train[8%:]'
   config.data.splits.heldout = 'train[:8%]'
   config.analyses.window = 0.04
+  config.analyses.specialisation.groups = {
+    'tops': ('T-shirt/top', 'Pullover', 'Coat', 'Shirt'),
+    'footwear': ('Sandal', 'Sneaker', 'Ankle boot'),
+  }
   config.models.update(_models())
   if arg == 'smoke':
     _shrink(config)
