@@ -22,7 +22,12 @@ from overlap.figures import frames
 FIGURES = {
   'fig01': 'overlap.figures.fig01:plot',
   'fig02': 'overlap.figures.fig02:plot',
+  'fig03': 'overlap.figures.fig03:plot',
+  'fig04': 'overlap.figures.fig04:plot',
   'fig08': 'overlap.figures.fig08:plot',
+  'fig09': 'overlap.figures.fig09:plot',
+  'fig11': 'overlap.figures.fig11:plot',
+  'fig12': 'overlap.figures.fig12:plot',
   'table1': 'overlap.figures.table1:plot',
   'heatmap': 'overlap.figures.heatmap:plot',
 }
