@@ -89,7 +89,20 @@ def study() -> ml_collections.ConfigDict:
     )
   )
   config.report = ml_collections.ConfigDict(
-    dict(figures=('fig01', 'fig02', 'fig08', 'heatmap', 'table1'))
+    dict(
+      figures=(
+        'fig01',
+        'fig02',
+        'fig03',
+        'fig04',
+        'fig08',
+        'fig09',
+        'fig11',
+        'fig12',
+        'heatmap',
+        'table1',
+      )
+    )
   )
   config.lock()
   config.models.unlock()

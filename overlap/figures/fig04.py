@@ -31,8 +31,9 @@ def plot(tables: frames.Tables) -> tuple[alt.ConcatChart, pd.DataFrame]:
   """
   drawn, chosen = rows(tables), views.pairs(tables, 'panel')
   pairs = list(chosen.to_dict('records'))
+  shown = views.alone_legend(tables, chosen)
   panels = [
-    scatter.panel(drawn, pair['panel']).properties(
+    scatter.panel(drawn, pair['panel'], shown).properties(
       title=alt.Title(
         style.category_name(pair['category']),
         subtitle=f'{pair["model_1"]} – {pair["model_2"]}',
@@ -42,7 +43,7 @@ def plot(tables: frames.Tables) -> tuple[alt.ConcatChart, pd.DataFrame]:
   ]
   groups = drawn.loc[drawn['kind'] == 'bin', 'group'].drop_duplicates()
   panels += [
-    scatter.detail(drawn, pair['panel'], group).properties(
+    scatter.detail(drawn, pair['panel'], group, shown).properties(
       title=alt.Title(
         f'{group[:1].upper()}{group[1:]}',
         subtitle=f'{pair["model_1"]} – {pair["model_2"]}',
@@ -56,6 +57,7 @@ def plot(tables: frames.Tables) -> tuple[alt.ConcatChart, pd.DataFrame]:
     *panels, columns=min(3, len(pairs)), spacing=28
   ).properties(
     data=frames.as_data(drawn),
+    usermeta=scatter.ROOM,
     title=alt.Title(
       'Specialisation by class',
       subtitle=scatter.explained(tables, drawn, 'panel'),

@@ -74,7 +74,8 @@ def plot(tables: frames.Tables) -> tuple[alt.ConcatChart, pd.DataFrame]:
   """
   drawn, pair = rows(tables), furthest(tables)
   panels = [_plane(measure) for measure in _MEASURES]
-  panels += [_histogram(measure) for measure in _MEASURES]
+  shown = views.alone_legend(tables, pair.to_frame().T)
+  panels += [_histogram(measure, shown) for measure in _MEASURES]
   one, two = pair['model_1'], pair['model_2']
   n = wording.count(drawn.loc[drawn['kind'] == 'bin', 'n'].max())
   chart = alt.concat(*panels, columns=2, spacing=28).properties(
@@ -82,8 +83,8 @@ def plot(tables: frames.Tables) -> tuple[alt.ConcatChart, pd.DataFrame]:
     title=alt.Title(
       'Why θ: it is measured along the lines that decide',
       subtitle=[
-        f'Below: of {n} examples, those that → only “{one}” (model 1) or'
-        f' ← only “{two}” (model 2) gets right.',
+        f'Below: of {n} examples, those that only “{one}” (model 1) or only'
+        f' “{two}” (model 2) gets right.',
         views.DOTTED,
       ],
       frame='bounds',
@@ -158,7 +159,7 @@ def _plane(measure: str) -> alt.LayerChart:
   )
 
 
-def _histogram(measure: str) -> alt.LayerChart:
+def _histogram(measure: str, shown: list[str]) -> alt.LayerChart:
   end = angle.MEASURES[measure]
   x = alt.X(
     'x:Q',
@@ -170,7 +171,7 @@ def _histogram(measure: str) -> alt.LayerChart:
     'count:Q', title='Examples', scale=alt.Scale(domainMin=0),
     axis=alt.Axis(tickCount=5),
   )  # fmt: skip
-  colour = style.colour(alt.Fill, []), style.colour(alt.Stroke, [])
+  colour = [views.alone_colour(c, shown) for c in (alt.Fill, alt.Stroke)]
   layers = views.steps(x, y, colour, f"datum.measure=='{measure}'")
   if measure == 'theta':
     layers.append(views.threshold_rules(x))

@@ -101,8 +101,9 @@ def plot(tables: frames.Tables) -> tuple[alt.ConcatChart, pd.DataFrame]:
         f'{"; ".join(views.label(chosen))}: accuracy on {n} examples.',
         'Points: the best weight on these very examples, which is optimistic,'
         ' and its interval. Dotted: equal weights.',
-        f'The paper, with weights for groups: {wording.percent(before, digits=3)}'
-        f' with equal weights, {wording.percent(after, digits=3)} at best.',
+        'The paper, on ImageNet, with weights for groups:'
+        f' {wording.percent(before, digits=3)} with equal weights,'
+        f' {wording.percent(after, digits=3)} at best.',
       ],
       frame='bounds',
       fontSize=14,
@@ -178,7 +179,7 @@ def _panel(
 def _meaning(tables: frames.Tables, form: str) -> list[str]:
   """What t = 0 and t = 1 are."""
   if form == 'simple':
-    return ['t = 0: model 1 alone; t = 1: model 2 alone']
+    return ['t = 0: model 1 alone;', 't = 1: model 2 alone']
   optima = tables['interpolation_optima']
   row = optima[optima['kind'] == form].iloc[0]
   return [

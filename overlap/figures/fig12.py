@@ -28,13 +28,13 @@ def plot(tables: frames.Tables) -> tuple[alt.ConcatChart, pd.DataFrame]:
   Raises:
     NotDrawableError: there is no contrast, or it has no examples as points.
   """
-  drawn = rows(tables)
-  pair = views.pairs(tables, 'contrast').iloc[0]
+  drawn, chosen = rows(tables), views.pairs(tables, 'contrast')
+  pair, shown = chosen.iloc[0], views.alone_legend(tables, chosen)
   one, two = f'“{pair["model_1"]}”', f'“{pair["model_2"]}”'
   panels = [
-    scatter.panel(drawn, 1).properties(title=alt.Title('All examples')),
+    scatter.panel(drawn, 1, shown).properties(title=alt.Title('All examples')),
     *(
-      scatter.detail(drawn, 1, '', [side], height=300).properties(
+      scatter.detail(drawn, 1, '', shown, [side], height=300).properties(
         title=alt.Title(f'Only {name} correct')
       )
       for side, name in (('only_1', one), ('only_2', two))
@@ -42,7 +42,7 @@ def plot(tables: frames.Tables) -> tuple[alt.ConcatChart, pd.DataFrame]:
   ]
   groups = drawn.loc[drawn['kind'] == 'bin', 'group'].drop_duplicates()
   panels += [
-    scatter.detail(drawn, 1, group, height=150).properties(
+    scatter.detail(drawn, 1, group, shown, height=150).properties(
       title=alt.Title(f'{group[:1].upper()}{group[1:]}')
     )
     for group in groups
@@ -50,6 +50,7 @@ def plot(tables: frames.Tables) -> tuple[alt.ConcatChart, pd.DataFrame]:
   ]
   chart = alt.concat(*panels, columns=3, spacing=28).properties(
     data=frames.as_data(drawn),
+    usermeta=scatter.ROOM,
     title=alt.Title(
       f'Specialisation of {one} (model 1) and {two} (model 2)',
       subtitle=scatter.explained(tables, drawn, 'contrast'),

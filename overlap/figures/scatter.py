@@ -38,6 +38,8 @@ COLUMNS = {
 _ALONE = "indexof(['only_1','only_2'],datum.outcome)>=0"
 _FEW = 24  # So many class names are told apart on an axis.
 _POINT = 18
+# What names to both sides take of the width on the page, in pixels.
+ROOM = {'margin': 130}
 _REACH = 0.46  # Of a class's band to either side.
 
 
@@ -71,6 +73,9 @@ def rows(tables: frames.Tables, view: str) -> pd.DataFrame:
     y=points['label'].map(place) + _spread(points),
     ensemble_correct=points['ensemble_correct'].map({True: 'yes', False: 'no'}),
   )
+  # Nobody sees more digits, and there are thousands of points.
+  fine = ['x', 'y', 'confidence_1', 'confidence_2']
+  points[fine] = points[fine].round(4)
   coloured = _coloured(pd.concat([points, bins]), tables, chosen)
   marks = [_bands(runs, place), _name_marks(tables, points, place)]
   return frames.stack([*marks, views.THRESHOLDS, coloured], COLUMNS)
@@ -180,14 +185,21 @@ def _name_marks(
 
 
 def panel(
-  drawn: pd.DataFrame, number: int, *, height: int = 300
+  drawn: pd.DataFrame, number: int, shown: Sequence[str], *, height: int = 300
 ) -> alt.LayerChart:
-  """One pair: class against theta, coloured by who alone is right."""
+  """One pair: class against theta, coloured by who alone is right.
+
+  Args:
+    drawn: rows of the figure.
+    number: of the pair.
+    shown: the categories of the legend, the same in all panels of a figure.
+    height: of the panel, in pixels.
+  """
   named = bool((drawn['kind'] == 'name').any())
   x, y = views.theta_axis(), _class_axis(drawn, named)
   layers = [_band_layer(x, y)] if (drawn['kind'] == 'band').any() else []
   layers.append(views.threshold_rules(x))
-  layers += [_points(x, y, number, alone) for alone in (False, True)]
+  layers += [_points(x, y, number, alone, shown) for alone in (False, True)]
   if (drawn['kind'] == 'group').any():
     layers.append(_texts('group', 'upper', y, angle=90, dy=-10))
   if named:
@@ -229,7 +241,9 @@ def _texts(text: str, x: str, y: alt.Y, **mark: Any) -> alt.Chart:
   )
 
 
-def _points(x: alt.X, y: alt.Y, number: int, alone: bool) -> alt.Chart:
+def _points(
+  x: alt.X, y: alt.Y, number: int, alone: bool, shown: Sequence[str]
+) -> alt.Chart:
   """Where one alone is right, or, small and pale, where both or neither is."""
   size, opacity = (_POINT, 0.75) if alone else (7, 0.3)
   shapes = {'both': 'circle', 'neither': 'circle'} | views.SIDES
@@ -239,7 +253,7 @@ def _points(x: alt.X, y: alt.Y, number: int, alone: bool) -> alt.Chart:
     .encode(
       x=x,
       y=y,
-      fill=style.colour(alt.Fill, []),
+      fill=views.alone_colour(alt.Fill, shown),
       shape=alt.Shape(
         'outcome:N',
         scale=alt.Scale(domain=list(shapes), range=list(shapes.values())),
@@ -266,6 +280,7 @@ def detail(
   drawn: pd.DataFrame,
   number: int,
   group: str,
+  shown: Sequence[str],
   outcomes: Sequence[str] = tuple(views.SIDES),
   *,
   height: int = 110,
@@ -276,6 +291,7 @@ def detail(
     drawn: rows of the figure.
     number: of the pair.
     group: of classes; '' for all.
+    shown: the categories of the legend.
     outcomes: of which there is a histogram.
     height: of the panel, in pixels.
   """
@@ -291,9 +307,10 @@ def detail(
   )
   wanted = ','.join(f"'{outcome}'" for outcome in outcomes)
   keep = f'datum.panel=={number}&&indexof([{wanted}],datum.outcome)>=0'
-  colour = style.colour(alt.Fill, []), style.colour(alt.Stroke, [])
+  colour = [views.alone_colour(c, shown) for c in (alt.Fill, alt.Stroke)]
+  inside = alt.FieldEqualPredicate(field='group', equal=group)
   layers = [
-    layer.transform_filter(alt.FieldEqualPredicate(field='group', equal=group))
+    layer.transform_filter(inside if group else '!datum.group')
     for layer in views.steps(x, y, colour, keep)
   ]
   return alt.layer(*layers, views.threshold_rules(x)).properties(
@@ -320,9 +337,10 @@ def explained(
   part = '' if shown >= all_examples else f' ({wording.count(shown)} as points)'
   which = 'at least one of the pairs is' if len(chosen) > 1 else 'the two are'
   two = 'model 2' if len(chosen) > 1 else f'“{chosen["model_2"].iloc[0]}”'
+  pale = '; pale dots: both or neither' if len(chosen) > 1 else ''
   return [
     f'The {wording.count(all_examples)} examples{part} on which {which}'
     f' inconsistent. → only {views.first_name(chosen)} correct, ← only {two}'
-    ' correct; pale dots: both or neither.',
+    f' correct{pale}.',
     views.DOTTED,
   ]

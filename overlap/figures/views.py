@@ -1,6 +1,7 @@
 """What the figures of specialisation share: pairs, colours, axes of theta."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import altair as alt
 import numpy as np
@@ -77,7 +78,8 @@ def histograms(
     end, `pair`, and the pair's colour as `category`; and after the last bin
     of each histogram one of `kind` 'end', where its outline stops.
   """
-  table, chosen = tables['theta'], pairs(tables, view)
+  chosen = pairs(tables, view)
+  table = tables['theta']
   rows = table[(table['view'] == view) & (table['measure'] == measure)]
   ends = rows[rows['bin'] == rows['bin'].max()]
   ends = ends.assign(kind='end', lower=ends['upper'], ensemble_correct=None)
@@ -99,6 +101,28 @@ def legend(chosen: pd.DataFrame) -> list[str]:
   """The categories to explain; none where colours stand for pairs instead."""
   names = chosen['category'].map(style.category_name)
   return style.present(names) if (names == chosen['colour']).all() else []
+
+
+def alone_legend(tables: frames.Tables, chosen: pd.DataFrame) -> list[str]:
+  """The categories of models that are right alone, as colours have them.
+
+  None where two models of a pair are of the same, which colours can't tell.
+  """
+  models = tables['models'].set_index('model')['category']
+  found = [
+    [style.category_name(models.get(name)) for name in pair]
+    for pair in zip(chosen['model_1'], chosen['model_2'])
+  ]
+  if any(one == two for one, two in found):
+    return []
+  return style.present([name for pair in found for name in pair])
+
+
+def alone_colour(channel: type, shown: Sequence[str]) -> Any:
+  """`channel` of the category of the model that is right alone."""
+  return style.colour(
+    channel, shown, title='Right alone:', titleOrient='left', symbolOpacity=1
+  )
 
 
 def first_name(chosen: pd.DataFrame) -> str:

@@ -12,7 +12,8 @@ function fitted(spec, width) {
   if (copy.concat) {
     const columns = Math.min(copy.columns, width < NARROW ? 1 : width < 950 ? 2 : 3);
     copy.columns = columns;
-    const room = Math.floor(width / columns) - MARGIN - 10;
+    const margin = copy.usermeta?.margin ?? MARGIN;
+    const room = Math.floor(width / columns) - margin - 10;
     for (const panel of panels) {
       panel.width = Math.max(180, Math.min(columns === 1 ? 420 : 300, room));
     }

@@ -11,6 +11,8 @@ import numpy as np
 from scipy import stats
 
 from overlap import tables as tables_lib
+from overlap.analyses.interpolation import curves, winning
+from overlap.analyses.specialisation import classes, separation, views
 
 CATEGORIES = ('REINIT', 'HPARAM', 'ARCH', 'FRAMEWORK', 'DATASET')
 EXAMPLES = 2000
@@ -61,7 +63,7 @@ def margins(models=MODELS, examples=EXAMPLES, seed=0):
 
 
 def study(models=MODELS, examples=EXAMPLES, seed=0, window=True):
-  """The tables 'models', 'pairs', 'categories' and 'correlations'."""
+  """All tables; of one model, 'models' and 'pairs' alone."""
   values = margins(models, examples, seed)
   pairs = pairs_table(models, values)
   tables = {'models': models_table(models, values, window), 'pairs': pairs}
@@ -71,6 +73,7 @@ def study(models=MODELS, examples=EXAMPLES, seed=0, window=True):
     with_base = with_base[with_base['model_2'].isin(inside)]
     tables['categories'] = categories_table(with_base)
     tables['correlations'] = correlations_table(with_base, pairs)
+    tables |= specialised(models, values)
   return tables
 
 
@@ -223,6 +226,115 @@ def correlations_table(with_base, pairs):
         'slope_upper': slope + 0.1, 'n': len(good),
       })  # fmt: skip
   return _table('correlations', rows)
+
+
+def labels_of(examples):
+  """Of ten classes."""
+  return np.random.default_rng(5).integers(0, 10, examples)
+
+
+def paired(one, two, models, values):
+  """A pair as the analysis of specialisation sees it."""
+
+  def confidence(name):
+    if name == HARD_LABEL:
+      return None
+    return 1 / (1 + np.exp(-2 * np.abs(values[name])))
+
+  rank = max(_rank(models[one]), _rank(models[two]), 0)
+  soft = HARD_LABEL not in (one, two)
+  return views.PairOfModels(
+    one,
+    two,
+    CATEGORIES[rank],
+    values[one] > 0,
+    values[two] > 0,
+    confidence(one),
+    confidence(two),
+    values[one] + values[two] > 0 if soft else None,
+  )
+
+
+def seen(models):
+  """The pairs of the panels and of the contrast."""
+  base, *others = models
+  soft = [name for name in others if name != HARD_LABEL]
+
+  def first(category):
+    return next((n for n in soft if models[n] == category), None)
+
+  panels = [first(c) for c in ('REINIT', 'ARCH', 'DATASET') if first(c)]
+  contrast = first('FRAMEWORK'), first('DATASET')
+  return [(base, name) for name in panels], [contrast] if all(contrast) else []
+
+
+def specialised(models, values):
+  """The tables of specialisation and of interpolation."""
+  base, *others = models
+  labels = labels_of(len(values[base]))
+  groups = {'even': np.arange(0, 10, 2), 'odd <b>': np.arange(1, 10, 2)}
+  names = [f'class {c}' for c in range(9)] + [HOSTILE]
+  panels, contrast = seen(models)
+  of_base = [(base, other) for other in others]
+  pairs = [
+    paired(*both, models, values)
+    for both in dict.fromkeys([*of_base, *panels, *contrast])
+  ]
+  shown = [
+    views.View(name, [paired(*both, models, values) for both in chosen])
+    for name, chosen in (('panel', panels), ('contrast', contrast))
+    if chosen
+  ]
+  known = [pair for pair in pairs if pair.has_confidences]
+  table = separation.specialisation_table(known, confidence=0.95)
+  return {
+    'theta': views.theta_table(shown, labels, groups, bins=20),
+    'theta_examples': views.examples_table(
+      shown, [f'test/{i:05d}' for i in range(len(labels))], labels, names,
+      max_examples=300, seed=0,
+    ),
+    **classes.tables_of(pairs, labels, names, groups, confidence=0.95),
+    'specialisation': table,
+    'specialisation_correlations': separation.correlations_table(
+      table[table['model_1'] == base], confidence=0.95
+    ),
+    **interpolated(known, labels, values),
+  }  # fmt: skip
+
+
+def interpolated(pairs, labels, values):
+  """Both tables of interpolation."""
+  weights = curves.grid(21)
+  rows, optima = [], []
+  for pair in pairs:
+    one, two = values[pair.model_1], values[pair.model_2]
+    for kind in ('simple', 'class_aware'):
+      swapped = (labels % 2 == 1) & (kind == 'class_aware')
+      ends = [
+        np.stack([scores, np.zeros(len(labels))], axis=1)
+        for scores in (np.where(swapped, two, one), np.where(swapped, one, two))
+      ]
+      wins = curves.on_grid(
+        *winning.intervals(*ends, np.zeros(len(labels), int)), weights
+      )
+      identity = pair.identity | {'kind': kind, 'n': len(labels)}
+      for t, right in zip(weights, curves.correct(wins, len(weights))):
+        share = right / len(labels)
+        rows.append(identity | {'t': t, 'correct': right, 'accuracy': share})
+      aware = kind == 'class_aware'
+      optima.append(
+        identity
+        | curves.optimum(
+          wins, weights, np.arange(len(labels)) % 2, resamples=50, seed=0,
+          key=kind, confidence=0.95,
+        )
+        | {'group_a': 'even' if aware else ''}
+        | {'group_b': 'odd <b>' if aware else ''}
+      )  # fmt: skip
+  return {
+    'interpolation': _table('interpolation', rows),
+    'interpolation_optima': _table('interpolation_optima', optima),
+  }
 
 
 def write(workdir, tables):
