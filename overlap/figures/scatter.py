@@ -179,7 +179,7 @@ def _name_marks(
     return pd.DataFrame()
   found = _names(tables, points)
   return found.assign(
-    kind='name', y=found['label'].map(place), category=style.UNKNOWN,
+    kind='class', y=found['label'].map(place), category=style.UNKNOWN,
     x=-views.END,
   )  # fmt: skip
 
@@ -195,7 +195,7 @@ def panel(
     shown: the categories of the legend, the same in all panels of a figure.
     height: of the panel, in pixels.
   """
-  named = bool((drawn['kind'] == 'name').any())
+  named = bool((drawn['kind'] == 'class').any())
   x, y = views.theta_axis(), _class_axis(drawn, named)
   layers = [_band_layer(x, y)] if (drawn['kind'] == 'band').any() else []
   layers.append(views.threshold_rules(x))
@@ -209,7 +209,8 @@ def panel(
 
 def _class_axis(drawn: pd.DataFrame, named: bool) -> alt.Y:
   """Class indices from below, or names from above."""
-  places = drawn.loc[drawn['kind'].isin(['point', 'name', 'band']), ['y', 'y2']]
+  shown = drawn['kind'].isin(['point', 'class', 'band'])
+  places = drawn.loc[shown, ['y', 'y2']]
   domain = [float(places.min(axis=None)), float(places.max(axis=None))]
   if named:
     axis = alt.Axis(labels=False, ticks=False, grid=False, zindex=1)
@@ -232,7 +233,7 @@ def _band_layer(x: alt.X, y: alt.Y) -> alt.Chart:
 
 def _texts(text: str, x: str, y: alt.Y, **mark: Any) -> alt.Chart:
   """Names of classes or of groups: never through an expression."""
-  kind = {'group': 'group', 'class_name': 'name'}[text]
+  kind = {'group': 'group', 'class_name': 'class'}[text]
   return (
     alt.Chart()
     .mark_text(baseline='middle', opacity=0.8, **mark)
