@@ -6,7 +6,7 @@ from scipy import special
 from sklearn import metrics
 
 from overlap import errors as errors_lib
-from overlap.analyses import calibration
+from overlap.analyses import calibration, temperature
 
 
 def draw(examples=600, classes=5, scale=2.0, seed=0):
@@ -75,10 +75,13 @@ def test_cross_fitting_never_sees_the_fold_it_is_applied_to():
     np.testing.assert_array_equal(
       found.per_example[~others], found.temperatures[k]
     )
-  # Whatever its own labels are, a fold's temperature stays.
+  # Whatever its own labels are, a fold's temperature stays, to within that
+  # to which it is found: folds share their passes.
   mixed = np.where(folds == 2, (labels + 1) % 5, labels)
   again = calibration.cross_fit(logits, mixed, folds)
-  assert again.temperatures[2] == found.temperatures[2]
+  assert again.temperatures[2] == pytest.approx(
+    found.temperatures[2], rel=2 * temperature.TOLERANCE
+  )
   assert (np.delete(again.temperatures, 2) > 1.2 * found.temperatures[0]).all()
 
 
