@@ -6,20 +6,20 @@ choices).
 """
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from overlap import lookup
-from overlap.analyses import errors
+from overlap.analyses import errors, softmax
 from overlap.analyses.ece import ece_sweep
 from overlap.analyses.temperature import HIGHEST, LOWEST, Fit, fit_folds
 
 __all__ = [
   'GRID', 'OBJECTIVES', 'CrossFit', 'Fit', 'calibrate', 'confidence',
   'cross_fit', 'ece_sweep', 'fit_ece_sweep', 'fit_grid', 'fit_temperature',
-  'folds_from_ids', 'nll',
+  'folds_from_ids', 'losses', 'nll',
 ]  # fmt: skip
 
 # Where the paper's temperatures lie: in steps of 0.1, and of 0.01 below.
@@ -31,9 +31,6 @@ OBJECTIVES = {
   'grid': 'least NLL over all examples among 0.01, 0.02, ... 0.1, 0.2, ... 10',
   'ece_sweep': 'least ECE-sweep, cross-fitted over folds of the examples',
 }
-
-# Logits of a block of the functions in float64.
-_BLOCK = 2**20
 
 
 class CrossFit(NamedTuple):
@@ -74,7 +71,7 @@ def folds_from_ids(
 def fit_temperature(
   logits: np.ndarray, labels: np.ndarray, weights: np.ndarray | None = None
 ) -> Fit:
-  """The temperature of least NLL, by safeguarded Newton in log T.
+  """The temperature of least NLL, by a safeguarded Newton method in 1/T.
 
   It always ends within [1e-3, 1e3]. Where the examples have no best
   temperature there (all correct, separable, one class, constant logits, no
@@ -162,11 +159,12 @@ def fit_grid(logits: np.ndarray, labels: np.ndarray) -> Fit:
   fit = fit_temperature(logits, labels)
   after = np.searchsorted(GRID, fit.temperature)
   neighbours = np.clip([after - 1, after], 0, len(GRID) - 1)
-  losses = [_mean_nll(logits, labels, GRID[i]) for i in neighbours]
-  best = neighbours[int(np.argmin(losses))]
+  found, _ = losses(logits, labels, list(GRID[neighbours]))
+  means = [_mean_finite(rows) for rows in found]
+  best = neighbours[int(np.argmin(means))]
   return fit._replace(
     temperature=np.float32(GRID[best]),
-    nll=np.float32(min(losses)),
+    nll=np.float32(min(means)),
     bound_hit=fit.bound_hit | (best in (0, len(GRID) - 1)),
     converged=fit.converged & (best not in (0, len(GRID) - 1)),
   )
@@ -193,28 +191,30 @@ def fit_ece_sweep(
   fits = fit_folds(logits, labels, keep.astype(np.float32))
   correct = errors.correct(logits, labels)
   best = [
-    _least_ece(float(start), logits[rows], correct[rows])
+    _least_ece(float(start), logits, correct, rows)
     for start, rows in zip(fits.temperature, keep)
   ]
   temperatures, ends = map(np.array, zip(*best))
-  losses = [
-    _mean_nll(logits[k], labels[k], t) for k, t in zip(keep, temperatures)
-  ]
+  found, _ = losses(logits, labels, list(temperatures))
+  means = [_mean_finite(rows[k]) for rows, k in zip(found, keep)]
   return fits._replace(
     temperature=temperatures.astype(np.float32),
-    nll=np.array(losses, np.float32),
+    nll=np.array(means, np.float32),
     bound_hit=fits.bound_hit | ends,
     converged=fits.converged & ~ends,
   )
 
 
 def _least_ece(
-  start: float, logits: np.ndarray, correct: np.ndarray
+  start: float, logits: np.ndarray, correct: np.ndarray, keep: np.ndarray
 ) -> tuple[float, bool]:
   """The best temperature around `start`; whether it is at an end."""
 
   def best(temperatures: np.ndarray) -> int:
-    found = [ece_sweep(confidence(logits, t), correct) for t in temperatures]
+    found = [
+      ece_sweep(values[keep], correct[keep])
+      for values in _confidences(logits, list(temperatures))
+    ]
     return int(np.argmin(np.nan_to_num(found, nan=np.inf)))
 
   coarse = start * 10 ** np.linspace(-1, 1, 41)
@@ -223,6 +223,24 @@ def _least_ece(
   fine = np.unique(np.clip(fine, coarse[0], coarse[-1]))
   found = float(fine[best(fine)])
   return found, bool(found in (coarse[0], coarse[-1]))
+
+
+def losses(
+  logits: np.ndarray,
+  labels: np.ndarray,
+  temperatures: Sequence[np.ndarray | float],
+) -> tuple[np.ndarray, np.ndarray]:
+  """NLLs and confidences at several temperatures, of one read of the logits.
+
+  Args:
+    logits: `[examples, classes]`.
+    labels: `[examples]` class indices.
+    temperatures: each one number, or `[examples]`.
+
+  Returns:
+    What `nll` and `confidence` return, `[temperatures, examples]` each.
+  """
+  return softmax.losses(logits, labels, temperatures)
 
 
 def nll(
@@ -239,11 +257,7 @@ def nll(
     float64 `[examples]`: inf where the label has -inf, NaN in rows with NaN
     or +inf.
   """
-  result = np.empty(len(logits))
-  for rows, u in _scaled(logits, temperature):
-    chosen = u[np.arange(len(u)), np.asarray(labels)[rows]]
-    result[rows] = np.log(np.exp(u).sum(axis=1)) - chosen
-  return result
+  return losses(logits, labels, [temperature])[0][0]
 
 
 def confidence(
@@ -258,32 +272,18 @@ def confidence(
   Returns:
     float64 `[examples]`; NaN in rows with NaN or +inf.
   """
-  result = np.empty(len(logits))
-  for rows, u in _scaled(logits, temperature):
-    result[rows] = 1 / np.exp(u).sum(axis=1)
-  return result
+  return _confidences(logits, [temperature])[0]
 
 
-def _scaled(
-  logits: np.ndarray, temperature: np.ndarray | float
-) -> Iterator[tuple[slice, np.ndarray]]:
-  """Yields blocks of rows, and their `(z - max z) / T` in float64."""
-  temperatures = np.broadcast_to(np.asarray(temperature), len(logits))
-  step = max(1, _BLOCK // max(1, logits.shape[1]))
-  for start in range(0, len(logits), step):
-    rows = slice(start, start + step)
-    block = np.asarray(logits[rows], np.float64)
-    # Infinity less itself is NaN, which is what it shall be.
-    with np.errstate(invalid='ignore'):
-      block = block - block.max(axis=1, keepdims=True)
-    yield rows, block / temperatures[rows, np.newaxis]
+def _confidences(
+  logits: np.ndarray, temperatures: Sequence[np.ndarray | float]
+) -> np.ndarray:
+  """Of one read of the logits, `[temperatures, examples]`."""
+  return losses(logits, np.zeros(len(logits), int), temperatures)[1]
 
 
-def _mean_nll(
-  logits: np.ndarray, labels: np.ndarray, temperature: float
-) -> float:
+def _mean_finite(losses: np.ndarray) -> float:
   """The mean over the examples that a fit counts; 0 without any."""
-  losses = nll(logits, labels, temperature)
   losses = losses[np.isfinite(losses)]
   return float(losses.mean()) if len(losses) else 0.0
 

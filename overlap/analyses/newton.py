@@ -190,9 +190,7 @@ def _bounds(
   return flat | cold | hot, xp.where(flat, 1.0, xp.where(cold, _MOST, _LEAST))
 
 
-def _found(
-  seen: Search, b: Array, error: Array, tolerance: float
-) -> Array:
+def _found(seen: Search, b: Array, error: Array, tolerance: float) -> Array:
   # Rounding may have put an end of the bracket on the wrong side.
   low = (b >= seen.low * (1 - tolerance)) & (b >= _LEAST)
   high = (b <= seen.high * (1 + tolerance)) & (b <= _MOST)

@@ -1,10 +1,11 @@
 """From the store to the tables: which models, which pairs, what is asked.
 
-Models are read and calibrated one by one; then every analysis that makes a
-table asked for is run. Nothing is written.
+Models are calibrated one by one, while the next one is read; then every
+analysis that makes a table asked for is run. Nothing is written.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent import futures
 from typing import Any
 
 import numpy as np
@@ -130,12 +131,38 @@ def _measure_models(
   records = {name: _record(where, name) for name in names}
   folds = calibration.folds_from_ids(ids, settings.folds, settings.seed)
   found = [
-    members.measure(where, record, records[base], folds=folds, options=settings)
-    for record in progress.track(
-      records.values(), total=len(records), what='calibrate', unit='model'
+    members.measure(
+      where, record, records[base], folds=folds, options=settings, logits=logits
+    )
+    for record, logits in progress.track(
+      _read_ahead(where, list(records.values())),
+      total=len(records),
+      what='calibrate',
+      unit='model',
     )
   ]
   return sorted(found, key=lambda m: (categories.rank(m.category), m.name))
+
+
+def _read_ahead(
+  where: Split, records: Sequence[dict[str, Any]]
+) -> Iterator[tuple[dict[str, Any], np.ndarray | None]]:
+  """Yields records and their logits, reading the next ones meanwhile.
+
+  Logits of two models are in memory at most. None where there are none.
+  """
+
+  def read(record: dict[str, Any]) -> np.ndarray | None:
+    soft = 'logits' in record['arrays']
+    return where.read(record['model'], 'logits') if soft else None
+
+  with futures.ThreadPoolExecutor(1) as pool:
+    reading = pool.submit(read, records[0])
+    for record, following in zip(records, [*records[1:], None]):
+      logits = reading.result()
+      if following is not None:
+        reading = pool.submit(read, following)
+      yield record, logits
 
 
 def _record(where: Split, name: str) -> dict[str, Any]:

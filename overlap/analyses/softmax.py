@@ -102,6 +102,8 @@ def losses(
   def fill(index: int) -> None:
     rows = blocks[index]
     block = np.ascontiguousarray(logits[rows])
+    if block.dtype != np.float64:
+      block = block.astype(np.float32, copy=False)
     highest = block.max(axis=1).astype(np.float64)
     chosen = block[np.arange(len(block)), labels[rows]]
     sums = np.empty((len(inverse), len(block)))

@@ -6,7 +6,7 @@ from scipy import special
 from sklearn import metrics
 
 from overlap import errors as errors_lib
-from overlap.analyses import calibration, temperature
+from overlap.analyses import calibration, softmax, temperature
 
 
 def draw(examples=600, classes=5, scale=2.0, seed=0):
@@ -159,7 +159,7 @@ def test_awkward_examples_end_with_a_bound_hit(objective, logits, labels):
 
 @pytest.mark.parametrize('shape', [(0, 3), (1, 1), (1, 4), (37, 10)])
 def test_losses_and_confidences_equal_scipys(shape, monkeypatch):
-  monkeypatch.setattr(calibration, '_BLOCK', 8 * shape[1])
+  monkeypatch.setattr(softmax, '_BLOCK', 8 * shape[1])
   rng = np.random.default_rng(0)
   logits = rng.normal(size=shape).astype(np.float32) * 30
   labels = rng.integers(0, shape[1], shape[0])
