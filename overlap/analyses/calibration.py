@@ -6,24 +6,23 @@ choices).
 """
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
 
 from overlap import lookup
-from overlap.analyses import errors, softmax
+from overlap.analyses import ahead
 from overlap.analyses.ece import ece_sweep
-from overlap.analyses.temperature import HIGHEST, LOWEST, Fit, fit_folds
+from overlap.analyses.grids import GRID, fit_ece_sweep, fit_grid
+from overlap.analyses.losses import confidence, losses, nll
+from overlap.analyses.temperature import Fit, fit_folds
 
 __all__ = [
-  'GRID', 'OBJECTIVES', 'CrossFit', 'Fit', 'calibrate', 'confidence',
-  'cross_fit', 'ece_sweep', 'fit_ece_sweep', 'fit_grid', 'fit_temperature',
-  'folds_from_ids', 'losses', 'nll',
+  'GRID', 'OBJECTIVES', 'CrossFit', 'Fit', 'calibrate', 'calibrate_all',
+  'confidence', 'cross_fit', 'ece_sweep', 'fit_ece_sweep', 'fit_grid',
+  'fit_temperature', 'folds_from_ids', 'losses', 'nll',
 ]  # fmt: skip
-
-# Where the paper's temperatures lie: in steps of 0.1, and of 0.01 below.
-GRID = np.concatenate([np.arange(1, 10) / 100, np.arange(1, 101) / 10])
 
 OBJECTIVES = {
   'nll': 'least NLL, cross-fitted over folds of the examples',
@@ -147,145 +146,35 @@ def calibrate(
   return _crossed(Fit(*(np.repeat(field, num_folds) for field in fit)), folds)
 
 
-def fit_grid(logits: np.ndarray, labels: np.ndarray) -> Fit:
-  """The temperature of `GRID` of least NLL.
-
-  The NLL falls towards its minimum from both sides, so the best of the grid
-  is one of the minimum's two neighbours.
-
-  Returns:
-    `Fit` of scalars; `bound_hit` also where the best is an end of the grid.
-  """
-  fit = fit_temperature(logits, labels)
-  after = np.searchsorted(GRID, fit.temperature)
-  neighbours = np.clip([after - 1, after], 0, len(GRID) - 1)
-  found, _ = losses(logits, labels, list(GRID[neighbours]))
-  means = [_mean_finite(rows) for rows in found]
-  best = neighbours[int(np.argmin(means))]
-  return fit._replace(
-    temperature=np.float32(GRID[best]),
-    nll=np.float32(min(means)),
-    bound_hit=fit.bound_hit | (best in (0, len(GRID) - 1)),
-    converged=fit.converged & (best not in (0, len(GRID) - 1)),
-  )
-
-
-def fit_ece_sweep(
-  logits: np.ndarray, labels: np.ndarray, keep: np.ndarray
-) -> Fit:
-  """Temperatures of least ECE-sweep, each over some of the examples.
-
-  The error jumps with T, so it is evaluated on a grid in log T: a coarse one
-  over two decades around the temperature of least NLL, then a fine one around
-  its best; the lowest temperature wins ties.
-
-  Args:
-    logits: `[examples, classes]`.
-    labels: `[examples]`.
-    keep: bool `[folds, examples]`.
-
-  Returns:
-    `Fit` of `[folds]` arrays. `grad` and `steps` are those of the NLL's fit;
-    `bound_hit` also where the best is an end of the grid.
-  """
-  fits = fit_folds(logits, labels, keep.astype(np.float32))
-  correct = errors.correct(logits, labels)
-  best = [
-    _least_ece(float(start), logits, correct, rows)
-    for start, rows in zip(fits.temperature, keep)
-  ]
-  temperatures, ends = map(np.array, zip(*best))
-  found, _ = losses(logits, labels, list(temperatures))
-  means = [_mean_finite(rows[k]) for rows, k in zip(found, keep)]
-  return fits._replace(
-    temperature=temperatures.astype(np.float32),
-    nll=np.array(means, np.float32),
-    bound_hit=fits.bound_hit | ends,
-    converged=fits.converged & ~ends,
-  )
-
-
-def _least_ece(
-  start: float, logits: np.ndarray, correct: np.ndarray, keep: np.ndarray
-) -> tuple[float, bool]:
-  """The best temperature around `start`; whether it is at an end."""
-
-  def best(temperatures: np.ndarray) -> int:
-    found = [
-      ece_sweep(values[keep], correct[keep])
-      for values in _confidences(logits, list(temperatures))
-    ]
-    return int(np.argmin(np.nan_to_num(found, nan=np.inf)))
-
-  coarse = start * 10 ** np.linspace(-1, 1, 41)
-  coarse = np.unique(np.clip(coarse, LOWEST, HIGHEST))
-  fine = coarse[best(coarse)] * 10 ** np.linspace(-0.05, 0.05, 13)
-  fine = np.unique(np.clip(fine, coarse[0], coarse[-1]))
-  found = float(fine[best(fine)])
-  return found, bool(found in (coarse[0], coarse[-1]))
-
-
-def losses(
-  logits: np.ndarray,
+def calibrate_all(
+  models: Iterable[np.ndarray],
   labels: np.ndarray,
-  temperatures: Sequence[np.ndarray | float],
-) -> tuple[np.ndarray, np.ndarray]:
-  """NLLs and confidences at several temperatures, of one read of the logits.
+  folds: np.ndarray,
+  *,
+  num_folds: int = 5,
+  objective: str = 'nll',
+) -> list[CrossFit]:
+  """Calibrates many models over the same examples, in one call.
 
   Args:
-    logits: `[examples, classes]`.
-    labels: `[examples]` class indices.
-    temperatures: each one number, or `[examples]`.
+    models: each one's logits, `[examples, classes]`. A generator that reads
+      them is drawn from in a thread, one model ahead: of any number of models
+      two are in memory.
+    labels: `[examples]`.
+    folds: as for `calibrate`, and so is what follows.
+    num_folds: how many folds there are.
+    objective: a key of `OBJECTIVES`.
 
   Returns:
-    What `nll` and `confidence` return, `[temperatures, examples]` each.
+    `[models]`.
+
+  Raises:
+    UsageError: no such objective.
   """
-  return softmax.losses(logits, labels, temperatures)
-
-
-def nll(
-  logits: np.ndarray, labels: np.ndarray, temperature: np.ndarray | float = 1.0
-) -> np.ndarray:
-  """Each example's negative log-likelihood, in nats.
-
-  Args:
-    logits: `[examples, classes]`.
-    labels: `[examples]` class indices.
-    temperature: one, or `[examples]`.
-
-  Returns:
-    float64 `[examples]`: inf where the label has -inf, NaN in rows with NaN
-    or +inf.
-  """
-  return losses(logits, labels, [temperature])[0][0]
-
-
-def confidence(
-  logits: np.ndarray, temperature: np.ndarray | float = 1.0
-) -> np.ndarray:
-  """The probability of each example's most likely class.
-
-  Args:
-    logits: `[examples, classes]`.
-    temperature: one, or `[examples]`.
-
-  Returns:
-    float64 `[examples]`; NaN in rows with NaN or +inf.
-  """
-  return _confidences(logits, [temperature])[0]
-
-
-def _confidences(
-  logits: np.ndarray, temperatures: Sequence[np.ndarray | float]
-) -> np.ndarray:
-  """Of one read of the logits, `[temperatures, examples]`."""
-  return losses(logits, np.zeros(len(logits), int), temperatures)[1]
-
-
-def _mean_finite(losses: np.ndarray) -> float:
-  """The mean over the examples that a fit counts; 0 without any."""
-  losses = losses[np.isfinite(losses)]
-  return float(losses.mean()) if len(losses) else 0.0
+  return [
+    calibrate(logits, labels, folds, num_folds=num_folds, objective=objective)
+    for logits in ahead.ahead(models)
+  ]
 
 
 def _others(folds: np.ndarray, num_folds: int) -> np.ndarray:

@@ -4,8 +4,7 @@ Models are calibrated one by one, while the next one is read; then every
 analysis that makes a table asked for is run. Nothing is written.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent import futures
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,7 +13,7 @@ from absl import logging
 from etils import epath
 
 from overlap import errors, lookup, progress, store
-from overlap.analyses import calibration, members, overview
+from overlap.analyses import ahead, calibration, members, overview
 from overlap.analyses import options as options_lib
 from overlap.analyses.context import Context, Pairs
 from overlap.analyses.members import Member, Split
@@ -135,7 +134,7 @@ def _measure_models(
       where, record, records[base], folds=folds, options=settings, logits=logits
     )
     for record, logits in progress.track(
-      _read_ahead(where, list(records.values())),
+      ahead.ahead(_read(where, records.values())),
       total=len(records),
       what='calibrate',
       unit='model',
@@ -144,25 +143,13 @@ def _measure_models(
   return sorted(found, key=lambda m: (categories.rank(m.category), m.name))
 
 
-def _read_ahead(
-  where: Split, records: Sequence[dict[str, Any]]
+def _read(
+  where: Split, records: Iterable[dict[str, Any]]
 ) -> Iterator[tuple[dict[str, Any], np.ndarray | None]]:
-  """Yields records and their logits, reading the next ones meanwhile.
-
-  Logits of two models are in memory at most. None where there are none.
-  """
-
-  def read(record: dict[str, Any]) -> np.ndarray | None:
+  """Yields records and their logits; None where a model has none."""
+  for record in records:
     soft = 'logits' in record['arrays']
-    return where.read(record['model'], 'logits') if soft else None
-
-  with futures.ThreadPoolExecutor(1) as pool:
-    reading = pool.submit(read, records[0])
-    for record, following in zip(records, [*records[1:], None]):
-      logits = reading.result()
-      if following is not None:
-        reading = pool.submit(read, following)
-      yield record, logits
+    yield record, where.read(record['model'], 'logits') if soft else None
 
 
 def _record(where: Split, name: str) -> dict[str, Any]:

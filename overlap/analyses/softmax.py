@@ -30,9 +30,14 @@ _LOG2_E = 1.4426950408889634
 # ln 2 in two parts, the first of few digits: for an exact remainder.
 _LN2_HIGH, _LN2_LOW = 0.693147180369123816490, 1.90821492927058770002e-10
 
-_jit: Callable[..., Any] = functools.partial(
-  numba.njit, nogil=True, cache=True, fastmath=_FLAGS
-)
+
+def _jit(function: Callable[..., Any]) -> Callable[..., Any]:
+  """Compiles at the first call, and keeps what it compiled where it can."""
+  compiled = functools.partial(numba.njit, nogil=True, fastmath=_FLAGS)
+  try:
+    return compiled(cache=True)(function)
+  except RuntimeError:  # No folder that it may write to.
+    return compiled()(function)
 
 
 def cumulant_sums(

@@ -108,6 +108,20 @@ def test_every_objective_fills_in_every_example(objective):
     assert len(set(found.temperatures)) == 1
 
 
+@pytest.mark.parametrize('objective', ['nll', 'grid'])
+def test_many_models_in_one_call_equal_one_by_one(objective):
+  drawn = [draw(scale=scale)[0] for scale in (0.02, 1.0, 5.0)]
+  labels = draw()[1]
+  folds = calibration.folds_from_ids(ids_of(600), 3)
+  options = {'num_folds': 3, 'objective': objective}
+  found = calibration.calibrate_all(iter(drawn), labels, folds, **options)
+  assert len(found) == 3
+  for logits, got in zip(drawn, found):
+    alone = calibration.calibrate(logits, labels, folds, **options)
+    np.testing.assert_array_equal(got.per_example, alone.per_example)
+  assert calibration.calibrate_all([], labels, folds) == []
+
+
 def test_a_misspelt_objective_is_told():
   with pytest.raises(errors_lib.UsageError, match="Did you mean 'ece_sweep'"):
     calibration.calibrate(*draw(), np.zeros(600, int), objective='ece_swep')

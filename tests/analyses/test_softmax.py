@@ -137,3 +137,15 @@ def test_the_exponential_is_numpys():
   labels = np.ones(len(u), int)
   nll, _ = softmax.losses(logits, labels, [1.0])
   np.testing.assert_allclose(nll[0], np.log1p(np.exp(u)) - u, rtol=4e-15)
+
+
+def test_it_works_where_nothing_compiled_can_be_kept(monkeypatch):
+  njit = softmax.numba.njit
+
+  def refusing(**options):
+    if options.pop('cache', False):
+      raise RuntimeError('cannot cache function: no locator available')
+    return njit(**options)
+
+  monkeypatch.setattr(softmax.numba, 'njit', refusing)
+  assert softmax._jit(lambda x: x + 1)(2) == 3
