@@ -2,8 +2,8 @@
 
 The exponential is written out, as a polynomial and a shift of the exponent's
 bits, because a call per element would keep the loops from being vectorised.
-Numba's threads are not used: blocks go to a pool of Python's, whose sums are
-added in the blocks' order, so that results don't depend on how many there are.
+Blocks go to a pool of Python's threads and their sums are added in the blocks'
+order, so that results don't depend on how many threads there are.
 """
 
 import functools
@@ -15,8 +15,7 @@ from typing import Any
 import numba
 import numpy as np
 
-# Logits of a block: few enough to share among threads, many enough to be
-# worth the call.
+# Logits of a block: what a thread takes at a time.
 _BLOCK = 2**20
 # Sums may be taken in any order; NaN and infinity keep their meaning.
 _FLAGS = {'reassoc', 'contract', 'nsz', 'arcp'}
@@ -24,8 +23,7 @@ _FLAGS = {'reassoc', 'contract', 'nsz', 'arcp'}
 FAR = 1e30
 TERMS = 6
 
-# As integers, in the floats' order.
-_PLUS_INF, _MINUS_INF = 0x7F800000, -0x7F800001
+_PLUS_INF, _MINUS_INF = 0x7F800000, -0x7F800001  # See _ordered.
 _LOG2_E = 1.4426950408889634
 # ln 2 in two parts, the first of few digits: for an exact remainder.
 _LN2_HIGH, _LN2_LOW = 0.693147180369123816490, 1.90821492927058770002e-10
@@ -107,8 +105,7 @@ def losses(
   def fill(index: int) -> None:
     rows = blocks[index]
     block = np.ascontiguousarray(logits[rows])
-    if block.dtype != np.float64:
-      block = block.astype(np.float32, copy=False)
+    block = block.astype(np.result_type(block, np.float32), copy=False)
     highest = block.max(axis=1).astype(np.float64)
     chosen = block[np.arange(len(block)), labels[rows]]
     sums = np.empty((len(inverse), len(block)))
@@ -138,10 +135,8 @@ def _each(function: Callable[[int], None], count: int) -> None:
 
 @functools.cache
 def _pool() -> futures.ThreadPoolExecutor:
-  if hasattr(os, 'sched_getaffinity'):
-    cores = len(os.sched_getaffinity(0))
-  else:
-    cores = os.cpu_count() or 1
+  allowed = hasattr(os, 'sched_getaffinity')  # Linux.
+  cores = len(os.sched_getaffinity(0)) if allowed else os.cpu_count() or 1
   return futures.ThreadPoolExecutor(cores, thread_name_prefix='softmax')
 
 

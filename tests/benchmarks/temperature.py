@@ -107,7 +107,7 @@ def main() -> None:
   logits, labels = draw(args.examples, args.classes, 1.56)
   right = (logits.argmax(axis=1) == labels).mean()
   # Three sets of logits stand for any number of models.
-  some = [logits, *(draw(args.examples, args.classes, s)[0] for s in (1, 2))]
+  some = [logits, *(draw(args.examples, args.classes, s)[0] for s in (0.7, 4))]
   models = [some[i % len(some)] for i in range(args.models)]
   folds = calibration.folds_from_ids(map(str, range(args.examples)))
   weights = np.ones((1, args.examples))
@@ -169,13 +169,14 @@ def main() -> None:
   )
   crossed = results['ours, 5 folds'].fits.passes.max()
   print(f'5 folds: {best["ours, 5 folds"]:.1f} ms, {crossed:.2f} passes')
+  most = max(found.fits.passes.max() for found in results['ours, models'])
   print(
     f'{args.models} models of 5 folds in one call: '
-    f'{best["ours, models"]:.1f} ms'
+    f'{best["ours, models"]:.1f} ms, at most {most:.2f} passes'
   )
   ratio = best['PyTorch L-BFGS'] / best['ours, xla']
   print(f'temperature ratio with xla={ratio:.1f}')
-  assert passes <= 2.5
+  assert max(passes, crossed, most) <= 2.5
   ratio = best['PyTorch L-BFGS'] / best['ours, numba']
   print(f'temperature ratio={ratio:.1f}')
 
