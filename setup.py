@@ -27,6 +27,8 @@ REQUIRES = [
   'importlib_resources>=6,<8',
   'numpy>=2.4,<2.6',
   'scipy>=1.17,<1.19',
+  # Loops over logits on a CPU, where XLA takes several times as long.
+  'numba>=0.68,<0.69',
   'pandas>=3,<4',
   'pyarrow>=26,<27',
   'absl-py>=2.5,<3',

@@ -6,24 +6,23 @@ choices).
 """
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
 
 from overlap import lookup
-from overlap.analyses import errors
+from overlap.analyses import ahead
 from overlap.analyses.ece import ece_sweep
-from overlap.analyses.temperature import HIGHEST, LOWEST, Fit, fit_folds
+from overlap.analyses.grids import GRID, fit_ece_sweep, fit_grid
+from overlap.analyses.losses import confidence, losses, nll
+from overlap.analyses.temperature import Fit, fit_folds
 
 __all__ = [
-  'GRID', 'OBJECTIVES', 'CrossFit', 'Fit', 'calibrate', 'confidence',
-  'cross_fit', 'ece_sweep', 'fit_ece_sweep', 'fit_grid', 'fit_temperature',
-  'folds_from_ids', 'nll',
+  'GRID', 'OBJECTIVES', 'CrossFit', 'Fit', 'calibrate', 'calibrate_all',
+  'confidence', 'cross_fit', 'ece_sweep', 'fit_ece_sweep', 'fit_grid',
+  'fit_temperature', 'folds_from_ids', 'losses', 'nll',
 ]  # fmt: skip
-
-# Where the paper's temperatures lie: in steps of 0.1, and of 0.01 below.
-GRID = np.concatenate([np.arange(1, 10) / 100, np.arange(1, 101) / 10])
 
 OBJECTIVES = {
   'nll': 'least NLL, cross-fitted over folds of the examples',
@@ -31,9 +30,6 @@ OBJECTIVES = {
   'grid': 'least NLL over all examples among 0.01, 0.02, ... 0.1, 0.2, ... 10',
   'ece_sweep': 'least ECE-sweep, cross-fitted over folds of the examples',
 }
-
-# Logits of a block of the functions in float64.
-_BLOCK = 2**20
 
 
 class CrossFit(NamedTuple):
@@ -74,7 +70,7 @@ def folds_from_ids(
 def fit_temperature(
   logits: np.ndarray, labels: np.ndarray, weights: np.ndarray | None = None
 ) -> Fit:
-  """The temperature of least NLL, by safeguarded Newton in log T.
+  """The temperature of least NLL, by a safeguarded Newton method in 1/T.
 
   It always ends within [1e-3, 1e3]. Where the examples have no best
   temperature there (all correct, separable, one class, constant logits, no
@@ -150,142 +146,35 @@ def calibrate(
   return _crossed(Fit(*(np.repeat(field, num_folds) for field in fit)), folds)
 
 
-def fit_grid(logits: np.ndarray, labels: np.ndarray) -> Fit:
-  """The temperature of `GRID` of least NLL.
-
-  The NLL falls towards its minimum from both sides, so the best of the grid
-  is one of the minimum's two neighbours.
-
-  Returns:
-    `Fit` of scalars; `bound_hit` also where the best is an end of the grid.
-  """
-  fit = fit_temperature(logits, labels)
-  after = np.searchsorted(GRID, fit.temperature)
-  neighbours = np.clip([after - 1, after], 0, len(GRID) - 1)
-  losses = [_mean_nll(logits, labels, GRID[i]) for i in neighbours]
-  best = neighbours[int(np.argmin(losses))]
-  return fit._replace(
-    temperature=np.float32(GRID[best]),
-    nll=np.float32(min(losses)),
-    bound_hit=fit.bound_hit | (best in (0, len(GRID) - 1)),
-    converged=fit.converged & (best not in (0, len(GRID) - 1)),
-  )
-
-
-def fit_ece_sweep(
-  logits: np.ndarray, labels: np.ndarray, keep: np.ndarray
-) -> Fit:
-  """Temperatures of least ECE-sweep, each over some of the examples.
-
-  The error jumps with T, so it is evaluated on a grid in log T: a coarse one
-  over two decades around the temperature of least NLL, then a fine one around
-  its best; the lowest temperature wins ties.
+def calibrate_all(
+  models: Iterable[np.ndarray],
+  labels: np.ndarray,
+  folds: np.ndarray,
+  *,
+  num_folds: int = 5,
+  objective: str = 'nll',
+) -> list[CrossFit]:
+  """Calibrates many models over the same examples, in one call.
 
   Args:
-    logits: `[examples, classes]`.
+    models: each one's logits, `[examples, classes]`. A generator that reads
+      them is drawn from in a thread, one model ahead: of any number of models
+      two are in memory.
     labels: `[examples]`.
-    keep: bool `[folds, examples]`.
+    folds: as for `calibrate`, and so is what follows.
+    num_folds: how many folds there are.
+    objective: a key of `OBJECTIVES`.
 
   Returns:
-    `Fit` of `[folds]` arrays. `grad` and `steps` are those of the NLL's fit;
-    `bound_hit` also where the best is an end of the grid.
+    `[models]`.
+
+  Raises:
+    UsageError: no such objective.
   """
-  fits = fit_folds(logits, labels, keep.astype(np.float32))
-  correct = errors.correct(logits, labels)
-  best = [
-    _least_ece(float(start), logits[rows], correct[rows])
-    for start, rows in zip(fits.temperature, keep)
+  return [
+    calibrate(logits, labels, folds, num_folds=num_folds, objective=objective)
+    for logits in ahead.ahead(models)
   ]
-  temperatures, ends = map(np.array, zip(*best))
-  losses = [
-    _mean_nll(logits[k], labels[k], t) for k, t in zip(keep, temperatures)
-  ]
-  return fits._replace(
-    temperature=temperatures.astype(np.float32),
-    nll=np.array(losses, np.float32),
-    bound_hit=fits.bound_hit | ends,
-    converged=fits.converged & ~ends,
-  )
-
-
-def _least_ece(
-  start: float, logits: np.ndarray, correct: np.ndarray
-) -> tuple[float, bool]:
-  """The best temperature around `start`; whether it is at an end."""
-
-  def best(temperatures: np.ndarray) -> int:
-    found = [ece_sweep(confidence(logits, t), correct) for t in temperatures]
-    return int(np.argmin(np.nan_to_num(found, nan=np.inf)))
-
-  coarse = start * 10 ** np.linspace(-1, 1, 41)
-  coarse = np.unique(np.clip(coarse, LOWEST, HIGHEST))
-  fine = coarse[best(coarse)] * 10 ** np.linspace(-0.05, 0.05, 13)
-  fine = np.unique(np.clip(fine, coarse[0], coarse[-1]))
-  found = float(fine[best(fine)])
-  return found, bool(found in (coarse[0], coarse[-1]))
-
-
-def nll(
-  logits: np.ndarray, labels: np.ndarray, temperature: np.ndarray | float = 1.0
-) -> np.ndarray:
-  """Each example's negative log-likelihood, in nats.
-
-  Args:
-    logits: `[examples, classes]`.
-    labels: `[examples]` class indices.
-    temperature: one, or `[examples]`.
-
-  Returns:
-    float64 `[examples]`: inf where the label has -inf, NaN in rows with NaN
-    or +inf.
-  """
-  result = np.empty(len(logits))
-  for rows, u in _scaled(logits, temperature):
-    chosen = u[np.arange(len(u)), np.asarray(labels)[rows]]
-    result[rows] = np.log(np.exp(u).sum(axis=1)) - chosen
-  return result
-
-
-def confidence(
-  logits: np.ndarray, temperature: np.ndarray | float = 1.0
-) -> np.ndarray:
-  """The probability of each example's most likely class.
-
-  Args:
-    logits: `[examples, classes]`.
-    temperature: one, or `[examples]`.
-
-  Returns:
-    float64 `[examples]`; NaN in rows with NaN or +inf.
-  """
-  result = np.empty(len(logits))
-  for rows, u in _scaled(logits, temperature):
-    result[rows] = 1 / np.exp(u).sum(axis=1)
-  return result
-
-
-def _scaled(
-  logits: np.ndarray, temperature: np.ndarray | float
-) -> Iterator[tuple[slice, np.ndarray]]:
-  """Yields blocks of rows, and their `(z - max z) / T` in float64."""
-  temperatures = np.broadcast_to(np.asarray(temperature), len(logits))
-  step = max(1, _BLOCK // max(1, logits.shape[1]))
-  for start in range(0, len(logits), step):
-    rows = slice(start, start + step)
-    block = np.asarray(logits[rows], np.float64)
-    # Infinity less itself is NaN, which is what it shall be.
-    with np.errstate(invalid='ignore'):
-      block = block - block.max(axis=1, keepdims=True)
-    yield rows, block / temperatures[rows, np.newaxis]
-
-
-def _mean_nll(
-  logits: np.ndarray, labels: np.ndarray, temperature: float
-) -> float:
-  """The mean over the examples that a fit counts; 0 without any."""
-  losses = nll(logits, labels, temperature)
-  losses = losses[np.isfinite(losses)]
-  return float(losses.mean()) if len(losses) else 0.0
 
 
 def _others(folds: np.ndarray, num_folds: int) -> np.ndarray:

@@ -98,6 +98,7 @@ def measure(
   *,
   folds: np.ndarray,
   options: Options,
+  logits: np.ndarray | None = None,
 ) -> Member:
   """Reads one model's predictions, calibrates them, measures what it alone has.
 
@@ -107,6 +108,7 @@ def measure(
     base_record: the base's.
     folds: int `[examples]`, from `calibration.folds_from_ids`.
     options: how to calibrate.
+    logits: the model's, where they have been read already.
 
   Raises:
     DataError: neither logits nor predicted classes are stored.
@@ -114,8 +116,10 @@ def measure(
   soft = 'logits' in record['arrays']
   confidence: np.ndarray | None
   if soft:
+    if logits is None:
+      logits = split.read(record['model'], 'logits')
     own, correct, temperatures, confidence = _measure_logits(
-      split, record, folds, options
+      split, record, logits, folds, options
     )
   else:
     own, correct, confidence = _measure_hard(split, record)
@@ -145,39 +149,39 @@ def measure(
 def _measure_logits(
   split: Split,
   record: Mapping[str, Any],
+  logits: np.ndarray,
   folds: np.ndarray,
   options: Options,
 ) -> tuple[dict[str, Any], np.ndarray, np.ndarray, np.ndarray]:
   name, labels = record['model'], split.labels
-  logits = split.read(name, 'logits')
-  unusable = np.count_nonzero(~(logits.max(axis=1) < np.inf))
-  if unusable:
-    logging.warning(
-      '%s: %d of %d examples have NaN or infinite logits; NaN counts as wrong, '
-      'and neither is calibrated on', name, unusable, len(labels),
-    )  # fmt: skip
   correct = errors_lib.correct(logits, labels)
   fitted = calibration.calibrate(
     logits, labels, folds,
     num_folds=options.folds, objective=options.calibration,
   )  # fmt: skip
   temperatures = fitted.per_example.astype(np.float32)
+  losses, confidences = calibration.losses(logits, labels, [1.0, temperatures])
+  unusable = np.count_nonzero(np.isnan(confidences[0]))
+  if unusable:
+    logging.warning(
+      '%s: %d of %d examples have NaN or infinite logits; NaN counts as wrong, '
+      'and neither is calibrated on', name, unusable, len(labels),
+    )  # fmt: skip
   if fitted.fits.bound_hit.any():
     logging.warning(
       '%s: no best temperature within the bounds, took %s',
       name, ', '.join(f'{t:.4g}' for t in fitted.temperatures),
     )  # fmt: skip
-  confidence = calibration.confidence(logits, temperatures)
   columns = {
     'temperature': _one_temperature(fitted.temperatures),
-    'nll': _mean(calibration.nll(logits, labels)),
-    'nll_calibrated': _mean(calibration.nll(logits, labels, temperatures)),
-    'ece': calibration.ece_sweep(calibration.confidence(logits), correct),
-    'ece_calibrated': calibration.ece_sweep(confidence, correct),
+    'nll': _mean(losses[0]),
+    'nll_calibrated': _mean(losses[1]),
+    'ece': calibration.ece_sweep(confidences[0], correct),
+    'ece_calibrated': calibration.ece_sweep(confidences[1], correct),
     'calibration_converged': bool(fitted.fits.converged.all()),
     'calibration_bound_hit': bool(fitted.fits.bound_hit.any()),
   }
-  return columns, correct, temperatures, confidence
+  return columns, correct, temperatures, confidences[1]
 
 
 def _measure_hard(

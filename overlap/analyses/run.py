@@ -1,10 +1,10 @@
 """From the store to the tables: which models, which pairs, what is asked.
 
-Models are read and calibrated one by one; then every analysis that makes a
-table asked for is run. Nothing is written.
+Models are calibrated one by one, while the next one is read; then every
+analysis that makes a table asked for is run. Nothing is written.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,7 @@ from absl import logging
 from etils import epath
 
 from overlap import errors, lookup, progress, store
-from overlap.analyses import calibration, members, overview
+from overlap.analyses import ahead, calibration, members, overview
 from overlap.analyses import options as options_lib
 from overlap.analyses.context import Context, Pairs
 from overlap.analyses.interpolation import analysis as interpolation
@@ -132,12 +132,26 @@ def _measure_models(
   records = {name: _record(where, name) for name in names}
   folds = calibration.folds_from_ids(ids, settings.folds, settings.seed)
   found = [
-    members.measure(where, record, records[base], folds=folds, options=settings)
-    for record in progress.track(
-      records.values(), total=len(records), what='calibrate', unit='model'
+    members.measure(
+      where, record, records[base], folds=folds, options=settings, logits=logits
+    )
+    for record, logits in progress.track(
+      ahead.ahead(_read(where, records.values())),
+      total=len(records),
+      what='calibrate',
+      unit='model',
     )
   ]
   return sorted(found, key=lambda m: (categories.rank(m.category), m.name))
+
+
+def _read(
+  where: Split, records: Iterable[dict[str, Any]]
+) -> Iterator[tuple[dict[str, Any], np.ndarray | None]]:
+  """Yields records and their logits; None where a model has none."""
+  for record in records:
+    soft = 'logits' in record['arrays']
+    yield record, where.read(record['model'], 'logits') if soft else None
 
 
 def _record(where: Split, name: str) -> dict[str, Any]:

@@ -1,0 +1,90 @@
+"""Temperatures that are the best of a grid: of least NLL or ECE-sweep."""
+
+import numpy as np
+
+from overlap.analyses import errors
+from overlap.analyses import losses as losses_lib
+from overlap.analyses.ece import ece_sweep
+from overlap.analyses.temperature import HIGHEST, LOWEST, Fit, fit_folds
+
+# Where the paper's temperatures lie: in steps of 0.1, and of 0.01 below.
+GRID = np.concatenate([np.arange(1, 10) / 100, np.arange(1, 101) / 10])
+
+
+def fit_grid(logits: np.ndarray, labels: np.ndarray) -> Fit:
+  """The temperature of `GRID` of least NLL.
+
+  The NLL falls towards its minimum from both sides, so the best of the grid
+  is one of the minimum's two neighbours.
+
+  Returns:
+    `Fit` of scalars; `bound_hit` also where the best is an end of the grid.
+  """
+  everything = np.ones((1, len(labels)))
+  fit = Fit(*(field[0] for field in fit_folds(logits, labels, everything)))
+  after = np.searchsorted(GRID, fit.temperature)
+  neighbours = np.clip([after - 1, after], 0, len(GRID) - 1)
+  found, _ = losses_lib.losses(logits, labels, list(GRID[neighbours]))
+  means = [losses_lib.mean_finite(rows) for rows in found]
+  best = neighbours[int(np.argmin(means))]
+  return fit._replace(
+    temperature=np.float32(GRID[best]),
+    nll=np.float32(min(means)),
+    bound_hit=fit.bound_hit | (best in (0, len(GRID) - 1)),
+    converged=fit.converged & (best not in (0, len(GRID) - 1)),
+  )
+
+
+def fit_ece_sweep(
+  logits: np.ndarray, labels: np.ndarray, keep: np.ndarray
+) -> Fit:
+  """Temperatures of least ECE-sweep, each over some of the examples.
+
+  The error jumps with T, so it is evaluated on a grid in log T: a coarse one
+  over two decades around the temperature of least NLL, then a fine one around
+  its best; the lowest temperature wins ties.
+
+  Args:
+    logits: `[examples, classes]`.
+    labels: `[examples]`.
+    keep: bool `[folds, examples]`.
+
+  Returns:
+    `Fit` of `[folds]` arrays. `grad` and `steps` are those of the NLL's fit;
+    `bound_hit` also where the best is an end of the grid.
+  """
+  fits = fit_folds(logits, labels, keep.astype(np.float32))
+  correct = errors.correct(logits, labels)
+  best = [
+    _least_ece(float(start), logits, correct, rows)
+    for start, rows in zip(fits.temperature, keep)
+  ]
+  temperatures, ends = map(np.array, zip(*best))
+  found, _ = losses_lib.losses(logits, labels, list(temperatures))
+  means = [losses_lib.mean_finite(rows[k]) for rows, k in zip(found, keep)]
+  return fits._replace(
+    temperature=temperatures.astype(np.float32),
+    nll=np.array(means, np.float32),
+    bound_hit=fits.bound_hit | ends,
+    converged=fits.converged & ~ends,
+  )
+
+
+def _least_ece(
+  start: float, logits: np.ndarray, correct: np.ndarray, keep: np.ndarray
+) -> tuple[float, bool]:
+  """The best temperature around `start`; whether it is at an end."""
+
+  def best(temperatures: np.ndarray) -> int:
+    found = [
+      ece_sweep(values[keep], correct[keep])
+      for values in losses_lib.confidences(logits, list(temperatures))
+    ]
+    return int(np.argmin(np.nan_to_num(found, nan=np.inf)))
+
+  coarse = start * 10 ** np.linspace(-1, 1, 41)
+  coarse = np.unique(np.clip(coarse, LOWEST, HIGHEST))
+  fine = coarse[best(coarse)] * 10 ** np.linspace(-0.05, 0.05, 13)
+  fine = np.unique(np.clip(fine, coarse[0], coarse[-1]))
+  found = float(fine[best(fine)])
+  return found, bool(found in (coarse[0], coarse[-1]))
