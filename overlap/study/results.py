@@ -26,6 +26,7 @@ from overlap import (
 )
 from overlap.analyses import options as options_lib
 from overlap.analyses import run as analyses_run
+from overlap.analyses.specialisation import options as specialisation_options
 from overlap.study import workdir
 
 Request = Mapping[str, Any]
@@ -124,6 +125,7 @@ def check(study: Mapping[str, Any]) -> None:
   for name in study['report']['figures']:
     lookup.check('figure', name, figures.FIGURES)
   _pairs(study['analyses']['pairs'], study['models'])
+  _check_views(study)
   lookup.check(
     'split for config.analyses.split',
     study['analyses']['split'],
@@ -133,6 +135,18 @@ def check(study: Mapping[str, Any]) -> None:
     lookup.check(
       'split for config.predict.splits', split, study['data']['splits']
     )
+
+
+def _check_views(study: Mapping[str, Any]) -> None:
+  """Raises UsageError for a pair to look into with no model of the study."""
+  for name in ('pairs', 'contrast'):
+    field = f'specialisation.{name}'
+    text = study['analyses']['specialisation'][name]
+    for pair in specialisation_options.parse_pairs(field, text):
+      for model in pair:
+        lookup.check(
+          f'model for config.analyses.{field}', model, study['models']
+        )
 
 
 def _options(settings: Mapping[str, Any]) -> dict[str, Any]:
