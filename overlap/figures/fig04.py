@@ -8,7 +8,7 @@ gets right.
 import altair as alt
 import pandas as pd
 
-from overlap.figures import frames, scatter, style, views
+from overlap.figures import frames, scatter, scatter_panels, style, views
 
 
 def rows(tables: frames.Tables) -> pd.DataFrame:
@@ -33,7 +33,7 @@ def plot(tables: frames.Tables) -> tuple[alt.ConcatChart, pd.DataFrame]:
   pairs = list(chosen.to_dict('records'))
   shown = views.alone_legend(tables, chosen)
   panels = [
-    scatter.panel(drawn, pair['panel'], shown).properties(
+    scatter_panels.panel(drawn, pair['panel'], shown).properties(
       title=alt.Title(
         style.category_name(pair['category']),
         subtitle=f'{pair["model_1"]} – {pair["model_2"]}',
@@ -43,7 +43,7 @@ def plot(tables: frames.Tables) -> tuple[alt.ConcatChart, pd.DataFrame]:
   ]
   groups = drawn.loc[drawn['kind'] == 'bin', 'group'].drop_duplicates()
   panels += [
-    scatter.detail(drawn, pair['panel'], group, shown).properties(
+    scatter_panels.detail(drawn, pair['panel'], group, shown).properties(
       title=alt.Title(
         f'{group[:1].upper()}{group[1:]}',
         subtitle=f'{pair["model_1"]} – {pair["model_2"]}',
@@ -57,7 +57,7 @@ def plot(tables: frames.Tables) -> tuple[alt.ConcatChart, pd.DataFrame]:
     *panels, columns=min(3, len(pairs)), spacing=28
   ).properties(
     data=frames.as_data(drawn),
-    usermeta=scatter.ROOM,
+    usermeta=scatter_panels.ROOM,
     title=alt.Title(
       'Specialisation by class',
       subtitle=scatter.explained(tables, drawn, 'panel'),

@@ -8,7 +8,7 @@ one of the two gets right: on all classes, and on two groups of them.
 import altair as alt
 import pandas as pd
 
-from overlap.figures import frames, scatter, style, views
+from overlap.figures import frames, scatter, scatter_panels, style, views
 
 
 def rows(tables: frames.Tables) -> pd.DataFrame:
@@ -32,9 +32,11 @@ def plot(tables: frames.Tables) -> tuple[alt.ConcatChart, pd.DataFrame]:
   pair, shown = chosen.iloc[0], views.alone_legend(tables, chosen)
   one, two = f'“{pair["model_1"]}”', f'“{pair["model_2"]}”'
   panels = [
-    scatter.panel(drawn, 1, shown).properties(title=alt.Title('All examples')),
+    scatter_panels.panel(drawn, 1, shown).properties(
+      title=alt.Title('All examples')
+    ),
     *(
-      scatter.detail(drawn, 1, '', shown, [side], height=300).properties(
+      scatter_panels.detail(drawn, 1, '', shown, [side], height=300).properties(
         title=alt.Title(f'Only {name} correct')
       )
       for side, name in (('only_1', one), ('only_2', two))
@@ -42,7 +44,7 @@ def plot(tables: frames.Tables) -> tuple[alt.ConcatChart, pd.DataFrame]:
   ]
   groups = drawn.loc[drawn['kind'] == 'bin', 'group'].drop_duplicates()
   panels += [
-    scatter.detail(drawn, 1, group, shown, height=150).properties(
+    scatter_panels.detail(drawn, 1, group, shown, height=150).properties(
       title=alt.Title(f'{group[:1].upper()}{group[1:]}')
     )
     for group in groups
@@ -50,7 +52,7 @@ def plot(tables: frames.Tables) -> tuple[alt.ConcatChart, pd.DataFrame]:
   ]
   chart = alt.concat(*panels, columns=3, spacing=28).properties(
     data=frames.as_data(drawn),
-    usermeta=scatter.ROOM,
+    usermeta=scatter_panels.ROOM,
     title=alt.Title(
       f'Specialisation of {one} (model 1) and {two} (model 2)',
       subtitle=scatter.explained(tables, drawn, 'contrast'),

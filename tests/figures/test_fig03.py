@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from overlap.analyses.specialisation import angle
-from overlap.figures import fig03, frames, style
+from overlap.figures import fig03, frames, plane, style
 
 
 def winners(one, two, rng, draws=400):
@@ -29,7 +29,7 @@ def winners(one, two, rng, draws=400):
 
 
 def region_of(one, two):
-  for name, corners in fig03.REGIONS.items():
+  for name, corners in plane.REGIONS.items():
     x, lower, upper = np.array(corners, float).T
     if x[0] <= one <= x[-1]:
       low, high = np.interp(one, x, lower), np.interp(one, x, upper)
@@ -64,7 +64,7 @@ def test_regions_fill_the_plane_once():
   points = np.random.default_rng(1).random((500, 2))
   for one, two in points:
     inside = 0
-    for corners in fig03.REGIONS.values():
+    for corners in plane.REGIONS.values():
       x, lower, upper = np.array(corners, float).T
       if x[0] <= one <= x[-1]:
         low, high = np.interp(one, x, lower), np.interp(one, x, upper)
