@@ -25,6 +25,7 @@ LAYERS = (
   'inference',
   'train',
   'store',
+  'ingest',
   'predict',
   'tables',
   'analyses',
@@ -36,7 +37,7 @@ LAYERS = (
 )
 RANK = {unit: i for i, units in enumerate(LAYERS) for unit in units.split()}
 
-DOWNSTREAM = ('store', 'tables', 'analyses', 'figures', 'report')
+DOWNSTREAM = ('store', 'ingest', 'tables', 'analyses', 'figures', 'report')
 TRAINING = ('data', 'models', 'inference', 'train', 'predict')
 # (who, what is never imported there, but for these modules)
 NEVER = (
