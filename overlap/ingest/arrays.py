@@ -44,7 +44,9 @@ _SAFETENSORS_KINDS = {
 def read_npy(path: str) -> Source:
   """Reads an `.npy` file: scores `[rows, classes]` or classes `[rows]`."""
   with readable(path, '.npy'):
-    stored = npy_format.describe(functools.partial(open, path, 'rb'), path)
+    stored = npy_format.describe(
+      functools.partial(npy_format.open_binary, path), path
+    )
   return _source(path, {'': stored})
 
 
@@ -81,7 +83,9 @@ def load_npy(path: str) -> np.ndarray:
     DataError: it is absent, damaged, or would have to be unpickled.
   """
   with readable(path, '.npy'):
-    return npy_format.describe(functools.partial(open, path, 'rb'), path).load()
+    return npy_format.describe(
+      functools.partial(npy_format.open_binary, path), path
+    ).load()
 
 
 def _source(path: str, found: Mapping[str, Stored]) -> Source:

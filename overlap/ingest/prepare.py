@@ -2,7 +2,7 @@
 
 import dataclasses
 import functools
-from typing import Any
+from collections.abc import Callable
 
 import numpy as np
 from etils import epath
@@ -56,16 +56,30 @@ class Request:
 
 @dataclasses.dataclass(frozen=True)
 class Prepared:
-  """A source that fits the examples; its logits are checked as they pass."""
+  """A source that fits the examples.
+
+  Attributes:
+    kind: one of `source.KINDS`.
+    places: int64 `[rows]`, which example each row is.
+    aligned_by: `align.BY_ID` or `align.BY_ROW`.
+    arrays: `predicted` and perhaps `confidence`; empty for scores.
+    logits: reads and checks the logits, block by block; None for classes.
+  """
 
   kind: str
   places: np.ndarray
   aligned_by: str
   arrays: dict[str, np.ndarray]
-  logits: Any
+  logits: Callable[[], source_lib.Blocks] | None
 
 
 def read(request: Request, path: str, ids: np.ndarray | None) -> Source:
+  """Reads a file, with the ids that were given beside it.
+
+  Raises:
+    UsageError: both the file and --ids give ids.
+    DataError: the file is damaged or empty, or its parts differ in length.
+  """
   source = formats.FORMATS[formats.choose(path, request.format)].read(path)
   if not source.rows:
     raise errors.DataError(f'{path} must hold predictions, got no rows.')
@@ -98,6 +112,19 @@ def prepare(
   known: Examples,
   labels: beside.Labels | None,
 ) -> Prepared:
+  """Makes a source fit the examples.
+
+  Args:
+    request: whose `kind` and `allow_nan` apply.
+    source: from `read`.
+    path: the file, for error texts.
+    known: the examples.
+    labels: given beside the file, or None; compared with those of `known`.
+
+  Raises:
+    UsageError: the kind isn't the file's, or can't be told.
+    DataError: other ids, labels or classes than the examples have.
+  """
   places, aligned_by = examples.place(source, path, known, labels)
   classes = len(known.class_names)
   kind = _kind(request, source, path)

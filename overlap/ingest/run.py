@@ -16,6 +16,7 @@ from overlap.ingest import beside, examples, formats, prepare, write
 from overlap.ingest import source as source_lib
 from overlap.ingest.examples import Examples
 from overlap.ingest.prepare import Request
+from overlap.store import schema
 
 
 def ingest(request: Request) -> list[dict[str, Any]]:
@@ -54,6 +55,12 @@ def ingest(request: Request) -> list[dict[str, Any]]:
       for _ in prepared.logits() if prepared.logits else ():
         pass
   assert known is not None
+  names = beside_files.class_names
+  if names is not None and tuple(names) != tuple(known.class_names):
+    raise errors.DataError(
+      f'--class_names must be those of the data set, '
+      f'{", ".join(known.class_names[:10])}, got {", ".join(names[:10])}.'
+    )
   if not known.stored:
     store.write_examples(
       request.workdir,
@@ -109,6 +116,8 @@ def _jobs(request: Request) -> dict[str, str]:
     jobs = dict(zip(names, paths))
   for path in paths:
     formats.choose(path, request.format)
+  for name in jobs:  # A name may be too long for a folder.
+    schema.model_folder(request.workdir, request.dataset, request.split, name)
   reader = store.Store(request.workdir)
   stored = set(reader.models(request.dataset, request.split))
   there = [name for name in jobs if name in stored]
