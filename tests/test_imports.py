@@ -31,7 +31,7 @@ LAYERS = (
   'analyses',
   'figures',
   'report',
-  'study verify',
+  'study verify anchors',
   'app',
   'cli __main__',
 )
