@@ -25,18 +25,19 @@ LAYERS = (
   'inference',
   'train',
   'store',
+  'ingest',
   'predict',
   'tables',
   'analyses',
   'figures',
   'report',
-  'study verify',
+  'study verify anchors',
   'app',
   'cli __main__',
 )
 RANK = {unit: i for i, units in enumerate(LAYERS) for unit in units.split()}
 
-DOWNSTREAM = ('store', 'tables', 'analyses', 'figures', 'report')
+DOWNSTREAM = ('store', 'ingest', 'tables', 'analyses', 'figures', 'report')
 TRAINING = ('data', 'models', 'inference', 'train', 'predict')
 # (who, what is never imported there, but for these modules)
 NEVER = (

@@ -4,8 +4,11 @@ With --config, those of the study; without, those of whatever the store
 holds: --dataset, --split and --base say of what.
 """
 
+from typing import Any
+
 from absl import flags
 
+from overlap import errors
 from overlap.cli import common
 
 
@@ -16,8 +19,18 @@ def define(values: flags.FlagValues, argv: list[str]) -> None:
     ('dataset', 'without --config: the data set in the store'),
     ('split', 'without --config: its split'),
     ('base', 'without --config: the model that others are compared with'),
-  ):
+    ('window', 'without --config: which accuracies enter means: HALFWIDTH '
+     'around the base, or LOWER,UPPER, as fractions; all if not given'),
+  ):  # fmt: skip
     flags.DEFINE_string(name, None, text, flag_values=values)
+  for name, text in (
+    ('models', 'without --config: the models to compare; all if not given'),
+    ('tables', 'without --config: the tables to make; all if not given'),
+  ):
+    flags.DEFINE_list(name, [], text, flag_values=values)
+  flags.DEFINE_integer(
+    'resamples', None, 'without --config: of the bootstrap', flag_values=values
+  )
 
 
 def run(values: flags.FlagValues) -> None:
@@ -32,6 +45,32 @@ def run(values: flags.FlagValues) -> None:
 
   path = common.workdir(values)
   request = results.store_request(
-    path, values['dataset'].value, values['split'].value, values['base'].value
+    path,
+    values['dataset'].value,
+    values['split'].value,
+    values['base'].value,
+    models=values['models'].value,
+    options=_options(values),
   )
   results.analyse(path, request)
+
+
+def _options(values: flags.FlagValues) -> dict[str, Any]:
+  options: dict[str, Any] = {}
+  if values['tables'].value:
+    options['tables'] = values['tables'].value
+  if values['resamples'].value is not None:
+    options['resamples'] = values['resamples'].value
+  if values['window'].value is not None:
+    options['window'] = _window(values['window'].value)
+  return options
+
+
+def _window(text: str) -> float | list[float]:
+  try:
+    numbers = [float(part) for part in text.split(',')]
+  except ValueError as error:
+    raise errors.UsageError(
+      f'--window must be HALFWIDTH or LOWER,UPPER, got {text!r}.'
+    ) from error
+  return numbers[0] if len(numbers) == 1 else numbers

@@ -17,6 +17,7 @@ COMMANDS = {
   'study': 'overlap.cli.study',
   'train': 'overlap.cli.train',
   'predict': 'overlap.cli.predict',
+  'ingest': 'overlap.cli.ingest',
   'analyse': 'overlap.cli.analyse',
   'report': 'overlap.cli.report',
   'models': 'overlap.cli.models',

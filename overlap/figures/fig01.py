@@ -23,6 +23,10 @@ _COLUMNS = {
   'n': 'int',
   'accuracy': 'float',
 }
+_STARS = (
+  'Filled star: mean and interval. Outlined star: the paper’s mean on'
+  ' ImageNet.',
+)
 
 
 def rows(tables: frames.Tables) -> pd.DataFrame:
@@ -84,8 +88,7 @@ def plot(tables: frames.Tables) -> tuple[alt.LayerChart, pd.DataFrame]:
     title=alt.Title(
       f'Error inconsistency with the base, “{base}”',
       subtitle=[
-        'Filled star: mean and interval. Outlined star: the paper’s mean on'
-        ' ImageNet.',
+        *_STARS[: int((drawn['kind'] == strips.MEAN).any())],
         *style.outside_note(drawn),
       ],
     ),

@@ -92,13 +92,14 @@ def plot(tables: frames.Tables) -> tuple[alt.ConcatChart, pd.DataFrame]:
   )
   base = frames.base_name(tables['models'])
   examples = wording.count(tables['models']['n'].max())
+  means = (drawn['kind'] == strips.MEAN).any()
+  stars = ' Stars: category means with their intervals.' if means else ''
   chart = chart.properties(
     data=frames.as_data(drawn),
     title=alt.Title(
       f'Who is right: each model with the base, “{base}”',
       subtitle=[
-        f'Shares of {examples} examples. Stars: category means with'
-        ' their intervals.',
+        f'Shares of {examples} examples.{stars}',
         *style.outside_note(drawn),
       ],
       frame='bounds',

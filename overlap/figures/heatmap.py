@@ -104,7 +104,7 @@ def _axes(models: list[str]) -> dict[str, alt.SchemaBase]:
   axis = {
     'labels': size >= 5,
     'labelFontSize': size,
-    'labelLimit': 150,
+    'labelLimit': 220,
     'labelOverlap': False,
     'ticks': False,
     'domain': False,

@@ -122,14 +122,19 @@ def _columns(*, paper_too: bool) -> list[Column]:
   temperature = "isValid(datum.temperature)?format(datum.temperature,'.2f'):'–'"
   return [
     Column('Model', "datum.model+(datum.in_window=='no'?' †':'')", 215, 'left'),
-    Column('Method', 'datum.method', 130, 'left'),
-    Column('Head', 'datum.head', 90, 'left'),
+    Column('Method', _text('method'), 130, 'left'),
+    Column('Head', _text('head'), 90, 'left'),
     Column('Category', 'datum.category', 90, 'left'),
     Column('Temperature', temperature, 80),
     *number('accuracy', 'Accuracy'),
     *number('error_inconsistency', 'Error inconsistency'),
     *number('ensemble_accuracy', 'Ensemble accuracy'),
   ]
+
+
+def _text(field: str) -> str:
+  # Vega reads an empty cell as null.
+  return f"datum.{field}||'{wording.MISSING}'"
 
 
 def _y() -> alt.Y:

@@ -174,10 +174,8 @@ def calibration(tables: Tables) -> say.Finding | None:
       f' {say.named(loose["model"])}.'
     )
   if len(none):
-    said.append(
-      'No logits, so no temperature and no ensembles:'
-      f' {say.named(none["model"])}.'
-    )
+    who = 'all models' if len(none) == len(models) else say.named(none['model'])
+    said.append(f'No logits, so no temperature and no ensembles: {who}.')
   known = models.dropna(subset=['temperature'])
   if len(known):
     said.append(_temperatures(known))

@@ -74,7 +74,8 @@ def what_was_run(
   if trained := _get(config, 'config.data.splits.train'):
     facts.append(Fact('Trained on', str(trained)))
   options = request.get('options') or _get(config, 'config.analyses')
-  return facts + _analyses(options or {})
+  calibrated = models['temperature'].notna().any()
+  return facts + _analyses(options or {}, calibrated=bool(calibrated))
 
 
 def software(
@@ -138,7 +139,7 @@ def _split(config: Mapping[str, Any], split: str) -> str:
   return f'{split} ({spec})' if spec and spec != split else split
 
 
-def _analyses(options: Mapping[str, Any]) -> list[Fact]:
+def _analyses(options: Mapping[str, Any], *, calibrated: bool) -> list[Fact]:
   facts = []
   if options.get('confidence'):
     level = wording.percent(options['confidence'], digits=0)
@@ -150,7 +151,7 @@ def _analyses(options: Mapping[str, Any]) -> list[Fact]:
         ' and correlations: over models',
       )
     )
-  if options.get('calibration'):
+  if calibrated and options.get('calibration'):
     folds = options.get('folds')
     facts.append(
       Fact('Calibration', f'{options["calibration"]}, {folds} folds')

@@ -132,6 +132,14 @@ def _table(
   total: int,
 ) -> Table:
   texts = [[column.cell(row) for column in columns] for row in rows]
+  # What no row has (temperatures of models without logits) only takes room.
+  shown = [
+    i
+    for i in range(len(columns))
+    if not texts or any(text[i] != wording.MISSING for text in texts)
+  ]
+  columns = [columns[i] for i in shown]
+  texts = [[text[i] for i in shown] for text in texts]
   return Table(name, caption, columns, texts, total)
 
 

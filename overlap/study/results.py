@@ -89,12 +89,27 @@ def study_request(path: epath.Path, study: Mapping[str, Any]) -> Request:
 
 
 def store_request(
-  path: epath.Path, dataset: str | None, split: str | None, base: str | None
+  path: epath.Path,
+  dataset: str | None,
+  split: str | None,
+  base: str | None,
+  *,
+  models: Sequence[str] = (),
+  options: Mapping[str, Any] | None = None,
 ) -> Request:
-  """Asks for every model that the store holds, with the default options.
+  """Asks for what the store holds.
+
+  Args:
+    path: the workdir.
+    dataset: may be left out, with `split`, where the store has one alone.
+    split: of the data set.
+    base: the model that the others are compared with.
+    models: the others; all that are stored if empty.
+    options: those that differ from the defaults.
 
   Raises:
-    UsageError: the store holds no such data set, split or base.
+    UsageError: the store holds no such data set, split, base or model; no
+      such option or value.
   """
   reader = store.Store(path)
   held = {'/'.join(pair): pair for pair in reader.splits()}
@@ -102,14 +117,17 @@ def store_request(
   if not wanted and len(held) == 1:
     wanted = next(iter(held))
   lookup.check('data set and split (--dataset, --split)', wanted, held)
-  models = reader.models(*held[wanted])
-  lookup.check('base (--base)', base or '', models)
-  settings = config.resolve_defaults()['analyses']
+  stored = reader.models(*held[wanted])
+  lookup.check('base (--base)', base or '', stored)
+  for name in models:
+    lookup.check('model (--models)', name, stored)
+  settings = config.resolve_defaults()['analyses'] | dict(options or {})
+  options_lib.parse(_options(settings))
   return {
     'dataset': held[wanted][0],
     'split': held[wanted][1],
     'base': base,
-    'models': models,
+    'models': sorted({str(base), *models}) if models else stored,
     'pairs': 'all',
     'options': _options(settings),
   }

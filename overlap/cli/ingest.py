@@ -1,0 +1,64 @@
+"""Brings in predictions made elsewhere: logits, probabilities or classes.
+
+From .npy, .npz, safetensors, CSV, Parquet or JSON, or as --format says. CSV
+and Parquet have a column id, and predicted (with confidence), or logit_0, ...
+or prob_0, ...; rows are matched by id, and by row order where there are none.
+"""
+
+from absl import flags
+
+from overlap.cli import common
+
+_TEXTS = {
+  'dataset': 'the data set in the store; made from ids and labels if it is new',
+  'split': 'its split',
+  'model': "the model's name; each file's own, without extension, if empty",
+  'predictions': 'a file; or a folder or a pattern: a model a file',
+  'labels': 'where the data set is new, labels in the order of the predictions '
+  '(.npy, .json, .txt) or by id (.csv, .parquet: id, label)',
+  'ids': 'ids in the order of the predictions (.npy, .json, .txt), or a column '
+  'id (.csv, .parquet)',
+  'class_names': 'names of the classes in their order (.txt, .json)',
+  'format': 'npy, npz, safetensors, csv, parquet, json, timm, model-vs-human, '
+  'imagenet-x or cifar10.1; if empty, by the extension',
+  'kind': 'of the numbers: logits, probabilities, log_probabilities or classes',
+  'category': "the model's, relative to the base: REINIT, HPARAM, ARCH, "
+  'FRAMEWORK or DATASET',
+  'method': 'how it was trained, for the tables',
+  'head': 'how its head was made, for the tables',
+}
+
+
+def define(values: flags.FlagValues, argv: list[str]) -> None:
+  """Defines the command's flags."""
+  del argv
+  common.define_workdir(values)
+  for name, text in _TEXTS.items():
+    flags.DEFINE_string(name, '', text, flag_values=values)
+  flags.DEFINE_bool(
+    'replace', False, 'take these where the model has predictions',
+    flag_values=values,
+  )  # fmt: skip
+  flags.DEFINE_bool(
+    'allow_nan', False, 'take scores that are NaN or infinite; NaN is wrong',
+    flag_values=values,
+  )  # fmt: skip
+
+
+def run(values: flags.FlagValues) -> None:
+  """Stores the predictions and prints what is there."""
+  from overlap import ingest
+
+  records = ingest.ingest(
+    ingest.Request(
+      workdir=common.workdir(values),
+      replace=values['replace'].value,
+      allow_nan=values['allow_nan'].value,
+      **{name: values[name].value or '' for name in _TEXTS},
+    )
+  )
+  for record in records:
+    print(
+      f'{record["model"]}: {record["kind"]} of {record["num_examples"]} '
+      f'examples, aligned by {record["aligned_by"]}'
+    )

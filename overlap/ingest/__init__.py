@@ -1,0 +1,13 @@
+"""Predictions made elsewhere, brought into the store.
+
+One reader a format makes a `Source` of a file; it is aligned with the
+examples of the store by id, or, where the file has none, by row order;
+scores become float32 logits block by block. Nothing is ever unpickled.
+"""
+
+from overlap.ingest.formats import FORMATS
+from overlap.ingest.prepare import Request
+from overlap.ingest.run import ingest
+from overlap.ingest.source import KINDS
+
+__all__ = ['FORMATS', 'KINDS', 'Request', 'ingest']

@@ -1,0 +1,178 @@
+"""Arrays: `.npy`, `.npz` and safetensors, read row block by row block.
+
+Nothing is unpickled: an array of objects is refused. In a file of several
+arrays these names are known: logits, probabilities (probs), log_probabilities
+(log_probs) or predicted (predictions, classes), and beside them confidence,
+ids, labels and class_names; of another name there may be one alone.
+"""
+
+import functools
+import math
+import zipfile
+from collections.abc import Mapping
+from typing import Any
+
+import ml_dtypes
+import numpy as np
+import safetensors
+
+from overlap import errors
+from overlap.ingest import npy_format
+from overlap.ingest import source as source_lib
+from overlap.ingest.faults import readable
+from overlap.ingest.npy_format import Stored
+from overlap.ingest.source import Blocks, Source
+
+_NAMES = {
+  'logits': source_lib.LOGITS,
+  'probabilities': source_lib.PROBABILITIES,
+  'probs': source_lib.PROBABILITIES,
+  'log_probabilities': source_lib.LOG_PROBABILITIES,
+  'log_probs': source_lib.LOG_PROBABILITIES,
+  'predicted': source_lib.CLASSES,
+  'predictions': source_lib.CLASSES,
+  'classes': source_lib.CLASSES,
+}
+_BESIDE = ('confidence', 'ids', 'labels', 'class_names')
+_SAFETENSORS_KINDS = {
+  'F64': 'float64', 'F32': 'float32', 'F16': 'float16', 'BF16': 'bfloat16',
+  'I64': 'int64', 'I32': 'int32', 'I16': 'int16', 'I8': 'int8',
+  'U64': 'uint64', 'U32': 'uint32', 'U16': 'uint16', 'U8': 'uint8',
+}  # fmt: skip
+
+
+def read_npy(path: str) -> Source:
+  """Reads an `.npy` file: scores `[rows, classes]` or classes `[rows]`."""
+  with readable(path, '.npy'):
+    stored = npy_format.describe(
+      functools.partial(npy_format.open_binary, path), path
+    )
+  return _source(path, {'': stored})
+
+
+def read_npz(path: str) -> Source:
+  """Reads an `.npz` file, its arrays by name."""
+  with readable(path, '.npz'):
+    with zipfile.ZipFile(path) as archive:
+      members = [name for name in archive.namelist() if name.endswith('.npy')]
+      wanted = {member.removesuffix('.npy'): member for member in members}
+    found = {
+      name: npy_format.describe(
+        functools.partial(npy_format.member, path, member), path
+      )
+      for name, member in wanted.items()
+    }
+  return _source(path, found)
+
+
+def read_safetensors(path: str) -> Source:
+  """Reads a safetensors file, its tensors by name."""
+  with (
+    readable(path, 'safetensors'),
+    safetensors.safe_open(path, framework='numpy') as f,
+  ):
+    names = list(f.keys())
+    found = {name: _tensor(path, name, f.get_slice(name)) for name in names}
+  return _source(path, found)
+
+
+def load_npy(path: str) -> np.ndarray:
+  """Reads a whole `.npy` file: labels or ids.
+
+  Raises:
+    DataError: it is absent, damaged, or would have to be unpickled.
+  """
+  with readable(path, '.npy'):
+    return npy_format.describe(
+      functools.partial(npy_format.open_binary, path), path
+    ).load()
+
+
+def _source(path: str, found: Mapping[str, Stored]) -> Source:
+  name = _choose(path, found)
+  stored, kind = found[name], _NAMES.get(name, '')
+  beside = {
+    key: _load(path, key, found[key]) for key in _BESIDE if key in found
+  }
+  rest: dict[str, Any] = {}
+  if 'ids' in beside:
+    rest['ids'] = source_lib.text(beside['ids'], f'ids of {path}')
+  if 'labels' in beside:
+    rest['labels'] = source_lib.classes_or_names(
+      beside['labels'], f'labels of {path}'
+    )
+  if 'class_names' in beside:
+    names = source_lib.text(beside['class_names'], f'class_names of {path}')
+    rest['class_names'] = tuple(map(str, names))
+  if len(stored.shape) == 1:
+    if kind not in ('', source_lib.CLASSES):
+      raise errors.DataError(
+        f'{name} of {path} must be [rows, classes], got shape '
+        f'{list(stored.shape)}.'
+      )
+    values = _load(path, name or 'the array', stored)
+    predicted = source_lib.classes_or_names(values, f'classes of {path}')
+    if 'confidence' in beside:
+      rest['confidence'] = source_lib.confidences(
+        beside['confidence'], f'confidence of {path}'
+      )
+    return Source(
+      source_lib.CLASSES, len(predicted), predicted=predicted, **rest
+    )
+  numeric = stored.dtype.kind in 'fiu' or stored.dtype == ml_dtypes.bfloat16
+  if len(stored.shape) != 2 or not numeric or kind == source_lib.CLASSES:
+    raise errors.DataError(
+      f'{path} must hold scores, numbers of shape [rows, classes], or classes '
+      f'[rows], got {stored.dtype} of shape {list(stored.shape)}.'
+    )
+  rows, classes = stored.shape
+  return Source(kind, rows, classes, stored.blocks, **rest)
+
+
+def _load(path: str, name: str, stored: Stored) -> np.ndarray:
+  with readable(path, f'an array ({name})'):
+    return stored.load()
+
+
+def _choose(path: str, found: Mapping[str, Stored]) -> str:
+  known = [name for name in found if name in _NAMES]
+  other = [name for name in found if name not in _BESIDE]
+  chosen = known or other
+  if len(chosen) != 1:
+    raise errors.DataError(
+      f'{path} must hold one array of predictions, called one of '
+      f'{", ".join(_NAMES)}, or one array alone; got '
+      f'{", ".join(sorted(found)) or "none"}.'
+    )
+  return chosen[0]
+
+
+def _tensor(path: str, name: str, view: Any) -> Stored:
+  shape = tuple(view.get_shape())
+  code = view.get_dtype()
+  if code not in _SAFETENSORS_KINDS:
+    raise errors.DataError(
+      f'{name} of {path} must have one of the types '
+      f'{", ".join(_SAFETENSORS_KINDS)}, got {code}.'
+    )
+  dtype = np.dtype(_SAFETENSORS_KINDS[code])
+
+  def load() -> np.ndarray:
+    with safetensors.safe_open(path, framework='numpy') as f:
+      return f.get_tensor(name)
+
+  def blocks() -> Blocks:
+    step = source_lib.block_rows(dtype.itemsize * math.prod(shape[1:]))
+    for start in range(0, shape[0], step):
+      with (
+        readable(path, 'safetensors'),
+        safetensors.safe_open(path, framework='numpy') as f,
+      ):
+        values = f.get_slice(name)[start : start + step]
+      yield start, values
+
+  if not shape:
+    raise errors.DataError(
+      f'{name} of {path} must be an array, got a single value.'
+    )
+  return Stored(shape, dtype, load, blocks)

@@ -1,0 +1,114 @@
+"""Scores of any kind to float32 logits, each block checked."""
+
+import ml_dtypes
+import numpy as np
+
+from overlap import errors
+from overlap.ingest import source as source_lib
+from overlap.ingest.source import Blocks
+
+# How far the probabilities of a row may sum from one: they may be rounded.
+_SUM_TOLERANCE = 0.01
+
+
+def look_like_probabilities(scores: np.ndarray) -> bool:
+  """Whether rows `[rows, classes]` are all in [0, 1] and sum to one."""
+  values = scores.astype(np.float64)
+  if values.shape[1] < 2 or not len(values):
+    return False
+  inside = ((values >= 0) & (values <= 1)).all()
+  return bool(inside and (np.abs(values.sum(axis=1) - 1) < 1e-3).all())
+
+
+def logits(
+  blocks: Blocks, *, kind: str, what: str, rows: int, allow_nan: bool
+) -> Blocks:
+  """Turns blocks of scores into logits.
+
+  Logits of probabilities are their logarithms: of 0, minus infinity. What is
+  NaN in a row is NaN there; see `overlap.analyses.errors.correct` for what
+  becomes of such rows.
+
+  Args:
+    blocks: scores `[rows, classes]` of any real type.
+    kind: one of `source.KINDS`, but not classes.
+    what: the file, for error texts.
+    rows: how many rows there must be.
+    allow_nan: whether scores may be NaN or plus infinity.
+
+  Yields:
+    `(first row, float32 [rows, classes])`.
+
+  Raises:
+    DataError: NaN, plus infinity or nothing but minus infinity in a row;
+      numbers beyond float32; probabilities that are none or don't sum to
+      one; fewer or more rows than `rows`.
+  """
+  seen, unusable, example = 0, 0, 0
+  for start, block in blocks:
+    scores = block
+    if scores.dtype == ml_dtypes.bfloat16:
+      scores = scores.astype(np.float32)
+    if kind == source_lib.PROBABILITIES:
+      scores = _log(scores, start, what)
+    elif kind == source_lib.LOG_PROBABILITIES:
+      with np.errstate(over='ignore', invalid='ignore'):
+        sums = np.exp(scores.astype(np.float64)).sum(axis=1)
+      _check_sums(sums, start, what)
+    converted = _float32(scores, start, what)
+    # Minus infinity is a probability of 0, but one class must have more.
+    with np.errstate(invalid='ignore'):
+      usable = np.isfinite(converted.max(axis=1, initial=-np.inf))
+    if not usable.all():
+      if not unusable:
+        example = start + int(np.argmin(usable))
+      unusable += int(np.count_nonzero(~usable))
+    seen += len(converted)
+    yield start, converted
+  if seen != rows:
+    raise errors.DataError(f'{what} must have {rows} rows, got {seen}.')
+  if unusable and not allow_nan:
+    raise errors.DataError(
+      f'{what} must have finite scores, got NaN or infinite ones in {unusable} '
+      f'of {rows} rows, first in row {example}: --allow_nan takes them, and '
+      'NaN counts as wrong.'
+    )
+
+
+def _float32(scores: np.ndarray, start: int, what: str) -> np.ndarray:
+  with np.errstate(over='ignore'):
+    converted = scores.astype(np.float32)
+  beyond = np.isinf(converted) & ~np.isinf(scores)
+  if beyond.any():
+    row, column = np.argwhere(beyond)[0]
+    raise errors.DataError(
+      f'{what} must have scores within float32 (3.4e38), got '
+      f'{scores[row, column]} in row {start + row}.'
+    )
+  return converted
+
+
+def _log(probabilities: np.ndarray, start: int, what: str) -> np.ndarray:
+  values = probabilities.astype(np.float64)
+  outside = values < 0
+  if outside.any():
+    row, column = np.argwhere(outside)[0]
+    raise errors.DataError(
+      f'{what} must have probabilities, got {values[row, column]} in row '
+      f'{start + row}.'
+    )
+  _check_sums(values.sum(axis=1), start, what)
+  with np.errstate(divide='ignore'):
+    return np.log(values)
+
+
+def _check_sums(sums: np.ndarray, start: int, what: str) -> None:
+  # Rows with NaN are counted with the others that have.
+  off = np.abs(sums - 1) > _SUM_TOLERANCE
+  if off.any():
+    row = int(np.argmax(off))
+    raise errors.DataError(
+      f'{what} must have rows of probabilities that sum to 1 (within '
+      f'{_SUM_TOLERANCE}), got a sum of {sums[row]:.6g} in row {start + row}; '
+      '--kind says what the numbers are.'
+    )

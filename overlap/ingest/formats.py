@@ -1,0 +1,118 @@
+"""The formats by name, which of them a file has, and which files are meant."""
+
+import glob
+import os
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+from overlap import errors, lookup
+from overlap.ingest import (
+  arrays,
+  imagenet_x,
+  json_file,
+  model_vs_human,
+  tables,
+  timm,
+)
+from overlap.ingest.source import Source
+
+
+class Format(NamedTuple):
+  """How files of a format are read and what they are called.
+
+  Attributes:
+    read: from the path to the predictions.
+    extensions: that its files have.
+    suffix: that their names have before it and models' names don't.
+  """
+
+  read: Callable[[str], Source]
+  extensions: tuple[str, ...]
+  suffix: str = ''
+
+
+# The first six are told from the extension.
+FORMATS: Mapping[str, Format] = {
+  'npy': Format(arrays.read_npy, ('.npy',)),
+  'npz': Format(arrays.read_npz, ('.npz',)),
+  'safetensors': Format(arrays.read_safetensors, ('.safetensors',)),
+  'csv': Format(tables.read_csv, ('.csv',)),
+  'parquet': Format(tables.read_parquet, ('.parquet', '.pq')),
+  'json': Format(json_file.read_json, ('.json',)),
+  'timm': Format(timm.read, ('.csv', '.json', '.parquet', '.pq')),
+  'model-vs-human': Format(model_vs_human.read, ('.csv',)),
+  'imagenet-x': Format(imagenet_x.read, ('.csv',)),
+  'cifar10.1': Format(
+    json_file.read_cifar10_1, ('.json',), suffix='_predictions'
+  ),
+}
+_BY_EXTENSION = {
+  extension: name
+  for name in ('npy', 'npz', 'safetensors', 'csv', 'parquet', 'json')
+  for extension in FORMATS[name].extensions
+}
+
+
+def choose(path: str, name: str = '') -> str:
+  """The format of a file: `name`, or what its extension says.
+
+  Raises:
+    UsageError: no such format; an unknown extension.
+  """
+  if name:
+    return lookup.check('format (--format)', name, FORMATS)
+  extension = os.path.splitext(path)[1].lower()
+  if extension not in _BY_EXTENSION:
+    raise errors.UsageError(
+      f'--format must say what {path} is, for its extension {extension!r} is '
+      f'none of {", ".join(_BY_EXTENSION)}. Choices: {", ".join(FORMATS)}.'
+    )
+  return _BY_EXTENSION[extension]
+
+
+def files(path: str, name: str = '') -> list[str]:
+  """The files that --predictions means.
+
+  Args:
+    path: a file; a folder: all files of the format in it, or of any known
+      extension; or a pattern with `*`, `?` or `[`.
+    name: of the format; '' for any.
+
+  Returns:
+    At least one path, sorted.
+
+  Raises:
+    UsageError: nothing was given; no such format.
+    DataError: there is no such file.
+  """
+  if not path:
+    raise errors.UsageError(
+      '--predictions must name a file, a folder or a pattern, got nothing.'
+    )
+  if name:
+    lookup.check('format (--format)', name, FORMATS)
+  if os.path.isfile(path):
+    return [path]
+  known = FORMATS[name].extensions if name else tuple(_BY_EXTENSION)
+  if os.path.isdir(path):
+    found = [
+      os.path.join(path, entry)
+      for entry in os.listdir(path)
+      if entry.lower().endswith(known) and not entry.startswith('.')
+    ]
+  else:
+    found = glob.glob(path)
+  found = sorted(file for file in found if os.path.isfile(file))
+  if not found:
+    within = f' with files of {", ".join(known)}' if os.path.isdir(path) else ''
+    raise errors.DataError(
+      f'--predictions must name a file, a folder{within} or a pattern that '
+      f'some file matches, got {path!r}, where there is none.'
+    )
+  return found
+
+
+def model_name(path: str, name: str) -> str:
+  """A model's name after its file: the stem, without the format's suffix."""
+  stem = os.path.splitext(os.path.basename(path))[0]
+  return stem.removesuffix(FORMATS[choose(path, name)].suffix) or stem

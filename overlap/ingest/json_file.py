@@ -1,0 +1,102 @@
+"""JSON: a list of classes or of rows of scores, in the order of the examples.
+
+JSON has no blocks: the whole file is in memory while it is read.
+"""
+
+import json
+from typing import Any
+
+import numpy as np
+
+from overlap import errors
+from overlap.ingest import source as source_lib
+from overlap.ingest.faults import readable
+from overlap.ingest.source import Source
+
+CIFAR10 = (
+  'airplane', 'automobile', 'bird', 'cat', 'deer', 'dog', 'frog', 'horse',
+  'ship', 'truck',
+)  # fmt: skip
+
+
+def load(path: str) -> Any:
+  """Reads a JSON file.
+
+  Raises:
+    DataError: it is absent or no JSON.
+  """
+  with readable(path, 'JSON'):
+    try:
+      with open(path, encoding='utf-8') as f:
+        return json.load(f)
+    except RecursionError as e:
+      raise ValueError('lists within lists within lists') from e
+
+
+def read_json(path: str) -> Source:
+  """Reads a list of classes, of their names, or of rows of scores."""
+  values = load(path)
+  if not isinstance(values, list):
+    raise errors.DataError(
+      f'{path} must hold a list of classes or of rows of scores, got '
+      f'{type(values).__name__}; --format says what else a file is.'
+    )
+  if values and isinstance(values[0], list):
+    scores = _matrix(path, values)
+    rows, classes = scores.shape
+    return Source('', rows, classes, source_lib.sliced(scores))
+  if not all(isinstance(v, (str, int, float)) for v in values) or any(
+    isinstance(v, bool) for v in values
+  ):
+    raise errors.DataError(
+      f'{path} must hold a list of classes or of rows of scores, got other '
+      'things in the list.'
+    )
+  return _classes(path, values)
+
+
+def read_cifar10_1(path: str) -> Source:
+  """Reads a file of CIFAR-10.1's model_predictions: a list of classes."""
+  source = read_json(path)
+  if source.kind != source_lib.CLASSES:
+    raise errors.DataError(
+      f'{path} must hold a list of classes, as the files of CIFAR-10.1 do, '
+      'got rows of scores.'
+    )
+  return Source(
+    source_lib.CLASSES,
+    source.rows,
+    predicted=source.predicted,
+    class_names=CIFAR10,
+  )
+
+
+def _classes(path: str, values: list[Any]) -> Source:
+  if any(isinstance(v, str) for v in values):
+    values = [str(v) for v in values]
+  try:
+    array = np.array(values) if values else np.array([], np.int64)
+  except OverflowError as e:
+    raise errors.DataError(f'{path} must hold classes, got: {e}.') from e
+  predicted = source_lib.classes_or_names(array, f'classes of {path}')
+  return Source(source_lib.CLASSES, len(predicted), predicted=predicted)
+
+
+def _matrix(path: str, values: list[Any]) -> np.ndarray:
+  width = len(values[0])
+  for row, scores in enumerate(values):
+    if not isinstance(scores, list) or len(scores) != width:
+      got = len(scores) if isinstance(scores, list) else type(scores).__name__
+      raise errors.DataError(
+        f'{path} must hold rows of the same length, {width}, got {got} in row '
+        f'{row}.'
+      )
+    # 'nan' as text would become a number.
+    if any(type(score) not in (int, float) for score in scores):
+      raise errors.DataError(
+        f'{path} must hold rows of numbers, got something else in row {row}.'
+      )
+  try:
+    return np.array(values, np.float64).reshape(len(values), width)
+  except OverflowError as e:
+    raise errors.DataError(f'{path} must hold numbers, got: {e}.') from e

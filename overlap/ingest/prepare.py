@@ -1,0 +1,195 @@
+"""One file of predictions, read and made to fit the examples of a split."""
+
+import dataclasses
+import functools
+from collections.abc import Callable
+
+import numpy as np
+from etils import epath
+
+from overlap import errors
+from overlap.ingest import beside, convert, examples, formats
+from overlap.ingest import source as source_lib
+from overlap.ingest.examples import Examples
+from overlap.ingest.source import Source
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Request:
+  """What to bring in, and what the files don't say.
+
+  Attributes:
+    workdir: local folder or gs:// path, of the store.
+    dataset: name of the data set.
+    split: name of the split.
+    predictions: a file, a folder or a pattern.
+    model: the model's name; '': that of each file, without its extension.
+    labels: a file, needed where the split is new and the predictions have
+      none; see `beside.read_labels`.
+    ids: a file, where the predictions have none; see `beside.read_ids`.
+    class_names: a file, of use where the split is new.
+    format: a key of `formats.FORMATS`; '': by the extension.
+    kind: one of `source.KINDS`, of arrays that don't say it; '': logits.
+    category: relative to the base, one of the paper's, or ''.
+    method: how the model was trained, for the tables.
+    head: how its head was made, for the tables.
+    replace: whether predictions that are there give way.
+    allow_nan: whether logits may be NaN or infinite.
+  """
+
+  workdir: epath.PathLike
+  dataset: str
+  split: str
+  predictions: str
+  model: str = ''
+  labels: str = ''
+  ids: str = ''
+  class_names: str = ''
+  format: str = ''
+  kind: str = ''
+  category: str = ''
+  method: str = ''
+  head: str = ''
+  replace: bool = False
+  allow_nan: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
+class Prepared:
+  """A source that fits the examples.
+
+  Attributes:
+    kind: one of `source.KINDS`.
+    places: int64 `[rows]`, which example each row is.
+    aligned_by: `align.BY_ID` or `align.BY_ROW`.
+    arrays: `predicted` and perhaps `confidence`; empty for scores.
+    logits: reads and checks the logits, block by block; None for classes.
+  """
+
+  kind: str
+  places: np.ndarray
+  aligned_by: str
+  arrays: dict[str, np.ndarray]
+  logits: Callable[[], source_lib.Blocks] | None
+
+
+def read(request: Request, path: str, ids: np.ndarray | None) -> Source:
+  """Reads a file, with the ids that were given beside it.
+
+  Raises:
+    UsageError: both the file and --ids give ids.
+    DataError: the file is damaged or empty, or its parts differ in length.
+  """
+  source = formats.FORMATS[formats.choose(path, request.format)].read(path)
+  if not source.rows:
+    raise errors.DataError(f'{path} must hold predictions, got no rows.')
+  for name in ('ids', 'labels', 'confidence'):
+    values = getattr(source, name)
+    if values is not None and len(values) != source.rows:
+      raise errors.DataError(
+        f'{name} of {path} must be one for each of its {source.rows} rows, got '
+        f'{len(values)}.'
+      )
+  if ids is None:
+    return source
+  if source.ids is not None:
+    raise errors.UsageError(
+      f'--ids must be given only for predictions without ids, and {path} has '
+      'some.'
+    )
+  if len(ids) != source.rows:
+    raise errors.DataError(
+      f'--ids must have one for each of the {source.rows} rows of {path}, got '
+      f'{len(ids)}.'
+    )
+  return dataclasses.replace(source, ids=ids)
+
+
+def prepare(
+  request: Request,
+  source: Source,
+  path: str,
+  known: Examples,
+  labels: beside.Labels | None,
+) -> Prepared:
+  """Makes a source fit the examples.
+
+  Args:
+    request: whose `kind` and `allow_nan` apply.
+    source: from `read`.
+    path: the file, for error texts.
+    known: the examples.
+    labels: given beside the file, or None; compared with those of `known`.
+
+  Raises:
+    UsageError: the kind isn't the file's, or can't be told.
+    DataError: other ids, labels or classes than the examples have.
+  """
+  places, aligned_by = examples.place(source, path, known, labels)
+  classes = len(known.class_names)
+  kind = _kind(request, source, path)
+  if source.blocks is None:
+    own = source.class_names
+    indexed = (
+      source.predicted is not None and source.predicted.dtype.kind == 'i'
+    )
+    if own is not None and indexed and len(own) != classes:
+      raise errors.DataError(
+        f'{path} must have the {classes} classes of the data set, got '
+        f'{len(own)}.'
+      )
+    predicted = examples.indices(
+      np.asarray(source.predicted), known.class_names, f'classes of {path}'
+    )
+    arrays = {'predicted': predicted.astype(np.int32)}
+    if source.confidence is not None:
+      arrays['confidence'] = source.confidence
+    return Prepared(kind, places, aligned_by, arrays, None)
+  if source.classes != classes:
+    raise errors.DataError(
+      f'{path} must have a score for each of the {classes} classes of the data '
+      f'set, got {source.classes}.'
+    )
+  converted = functools.partial(
+    _converted, source, kind, path, request.allow_nan
+  )
+  return Prepared(kind, places, aligned_by, {}, converted)
+
+
+def _converted(
+  source: Source, kind: str, path: str, allow_nan: bool
+) -> source_lib.Blocks:
+  assert source.blocks is not None
+  return convert.logits(
+    source.blocks(),
+    kind=kind,
+    what=path,
+    rows=source.rows,
+    allow_nan=allow_nan,
+  )
+
+
+def _kind(request: Request, source: Source, path: str) -> str:
+  """What the numbers are: said by the file, or else by the request."""
+  if source.kind:
+    if request.kind not in ('', source.kind):
+      raise errors.UsageError(
+        f'--kind must be what {path} says it holds, {source.kind}, or be left '
+        f'out, got {request.kind!r}.'
+      )
+    return source.kind
+  if request.kind == source_lib.CLASSES:
+    raise errors.UsageError(
+      f'--kind must be one of {", ".join(source_lib.KINDS[:3])} for {path}, '
+      'which holds scores, got classes.'
+    )
+  if not request.kind:
+    assert source.blocks is not None
+    for _, block in source.blocks():
+      if convert.look_like_probabilities(block):
+        raise errors.UsageError(
+          f'{path} holds rows that are probabilities by their looks: say '
+          '--kind=probabilities, or --kind=logits if they are none.'
+        )
+      break
+  return request.kind or source_lib.LOGITS
