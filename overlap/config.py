@@ -64,6 +64,10 @@ def study() -> ml_collections.ConfigDict:
         'specialisation_correlations',
         'interpolation',
         'interpolation_optima',
+        'greedy',
+        'greedy_best',
+        'first_additions',
+        'subsets',
       ),
       pairs='all',  # 'all', 'base', or 'model:model,model:model'.
       calibration='nll',  # 'nll', 'all', 'grid' or 'ece_sweep'.
@@ -71,6 +75,16 @@ def study() -> ml_collections.ConfigDict:
       resamples=1000,  # Of the bootstrap.
       confidence=0.95,
       window=0.0,  # Half-width around the base's accuracy; 0: all models.
+      greedy=dict(
+        starts=(),  # Models; the base and the most accurate if empty.
+        pool=(),  # Models that may be added; all if empty.
+        bound=0.0,  # Most accurate that may be; 0: less than the start.
+        max_members=8,
+        repetition=False,
+        method='logits',  # Or 'probs', whose mean is taken.
+        protocols=('cross_fitted', 'optimistic'),
+        candidates=(),  # Of the exact search; the twelve best if empty.
+      ),
       seed=0,
       specialisation=dict(
         pairs='',  # 'model:model,model:model'; '': chosen by itself.
@@ -95,12 +109,16 @@ def study() -> ml_collections.ConfigDict:
         'fig02',
         'fig03',
         'fig04',
+        'fig05',
         'fig08',
         'fig09',
         'fig11',
         'fig12',
         'heatmap',
         'table1',
+        'table2',
+        'table3',
+        'table4',
       )
     )
   )

@@ -6,6 +6,7 @@ from typing import Any
 
 from overlap import errors, lookup, tables
 from overlap.analyses import calibration, checks, ensembles
+from overlap.analyses.greedy import options as greedy_options
 from overlap.analyses.interpolation import options as interpolation_options
 from overlap.analyses.interpolation.options import Interpolation
 from overlap.analyses.specialisation import options as specialisation_options
@@ -27,6 +28,7 @@ class Options:
     window: which models enter category means and correlations, by accuracy:
       within this fraction of the base's (0.02: two points to either side), or
       `(lower, upper)`; 0, '' or None: all.
+    greedy: how ensembles of more than two are searched for.
     seed: of the folds and of the bootstrap.
     specialisation: which pairs and groups of classes to look into.
     interpolation: which pairs to weigh unequally, and how.
@@ -39,6 +41,7 @@ class Options:
   resamples: int = 1000
   confidence: float = 0.95
   window: float | Sequence[float] | str | None = 0.0
+  greedy: greedy_options.Greedy = greedy_options.DEFAULTS
   seed: int = 0
   specialisation: Specialisation = dataclasses.field(default=Specialisation())
   interpolation: Interpolation = dataclasses.field(default=Interpolation())
@@ -72,6 +75,7 @@ def parse(given: Mapping[str, Any] | None) -> Options:
   _check_window(options.window)
   specialisation_options.check(options.specialisation)
   interpolation_options.check(options.interpolation)
+  greedy_options.check(options.greedy)
   return options
 
 

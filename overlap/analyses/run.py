@@ -16,6 +16,7 @@ from overlap import errors, lookup, progress, store
 from overlap.analyses import ahead, calibration, members, overview
 from overlap.analyses import options as options_lib
 from overlap.analyses.context import Context, Pairs
+from overlap.analyses.greedy import analysis as greedy
 from overlap.analyses.interpolation import analysis as interpolation
 from overlap.analyses.members import Member, Split
 from overlap.analyses.options import Options
@@ -24,7 +25,7 @@ from overlap.catalog import categories
 
 # Each has `TABLES`, the names of the tables that it makes, and
 # `measure(context) -> {name: table}`.
-ANALYSES = (overview, specialisation, interpolation)
+ANALYSES = (overview, specialisation, interpolation, greedy)
 _PAIRS = ('all', 'base')
 
 

@@ -24,11 +24,15 @@ FIGURES = {
   'fig02': 'overlap.figures.fig02:plot',
   'fig03': 'overlap.figures.fig03:plot',
   'fig04': 'overlap.figures.fig04:plot',
+  'fig05': 'overlap.figures.fig05:plot',
   'fig08': 'overlap.figures.fig08:plot',
   'fig09': 'overlap.figures.fig09:plot',
   'fig11': 'overlap.figures.fig11:plot',
   'fig12': 'overlap.figures.fig12:plot',
   'table1': 'overlap.figures.table1:plot',
+  'table2': 'overlap.figures.table2:plot',
+  'table3': 'overlap.figures.table3:plot',
+  'table4': 'overlap.figures.table4:plot',
   'heatmap': 'overlap.figures.heatmap:plot',
 }
 NotDrawableError = frames.NotDrawableError

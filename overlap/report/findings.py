@@ -12,6 +12,7 @@ import pandas as pd
 
 from overlap.catalog.paper import published
 from overlap.figures import frames, wording
+from overlap.report import larger as larger_lib
 from overlap.report import order as order_lib
 from overlap.report import sentences as say
 from overlap.report import specialisation
@@ -23,9 +24,9 @@ ALPHA = 0.05
 def findings(tables: Tables) -> list[say.Finding]:
   """All findings that the tables allow, the most asked for first."""
   functions = (
-    differences, ensembles, order_lib.order, correlation, significance,
-    specialisation.confident, specialisation.groups, specialisation.weights,
-    window, calibration,
+    differences, ensembles, larger_lib.larger, order_lib.order, correlation,
+    significance, specialisation.confident, specialisation.groups,
+    specialisation.weights, window, calibration,
   )  # fmt: skip
   found = (function(tables) for function in functions)
   return [finding for finding in found if finding is not None]

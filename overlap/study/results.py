@@ -144,6 +144,10 @@ def check(study: Mapping[str, Any]) -> None:
     lookup.check('figure', name, figures.FIGURES)
   _pairs(study['analyses']['pairs'], study['models'])
   _check_views(study)
+  for field in ('starts', 'pool', 'candidates'):
+    for name in study['analyses']['greedy'][field]:
+      where = f'model for config.analyses.greedy.{field}'
+      lookup.check(where, name, study['models'])
   lookup.check(
     'split for config.analyses.split',
     study['analyses']['split'],

@@ -135,6 +135,72 @@ _INTERPOLATION_OPTIMA = {
   **_bounds('gain_best gain_cross_fitted'),
   **_columns(NUMBER, 't_fold_0 t_fold_1'),
 }
+# What one ensemble gets right that another does not, and the reverse.
+_GAINED = {
+  **_columns(MAYBE_COUNT, 'gained lost'),
+  **_columns(NUMBER, 'improvement'),
+  **_bounds('improvement'),
+  **_columns(NUMBER, 'mcnemar_p'),
+}
+# One row an ensemble on the way from a start, the start alone first. `members`
+# is a JSON list, empty where the halves chose different ones. `half` is what
+# is reported on: '1', '2', 'both' together, or 'all' without halves. The
+# improvement is over the step before.
+_GREEDY = {
+  **_columns(TEXT, 'start start_category protocol half'),
+  **_columns(COUNT, 'step'),
+  **_columns(TEXT, 'added added_category'),
+  **_columns(NUMBER, 'added_accuracy'),
+  **_columns(TEXT, 'members'),
+  **_columns(COUNT, 'size n correct'),
+  **_columns(NUMBER, 'accuracy'),
+  **_bounds('accuracy'),
+  **_GAINED,
+  **_columns(NUMBER, 'improvement_over_start'),
+  **_bounds('improvement_over_start'),
+  **_columns(NUMBER, 'selection_accuracy'),
+  'best_prefix': 'bool',
+}
+# One row a start, the best of its ensembles; the improvement is over the
+# start. `size` is empty where the halves chose different ones.
+_GREEDY_BEST = {
+  **_columns(TEXT, 'start start_category protocol half'),
+  **_columns(MAYBE_COUNT, 'size'),
+  **_columns(TEXT, 'members'),
+  **_columns(COUNT, 'n correct'),
+  **_columns(NUMBER, 'accuracy'),
+  **_bounds('accuracy'),
+  **_columns(NUMBER, 'start_accuracy'),
+  **_GAINED,
+  **_columns(NUMBER, 'selection_accuracy'),
+}
+# One row a start and a model that may be added to it, the best first.
+_FIRST_ADDITIONS = {
+  **_columns(TEXT, 'start start_category'),
+  **_columns(COUNT, 'rank'),
+  **_columns(TEXT, 'added added_category'),
+  **_columns(NUMBER, 'start_accuracy added_accuracy'),
+  **_columns(COUNT, 'n correct'),
+  **_columns(NUMBER, 'accuracy'),
+  **_bounds('accuracy'),
+  **_GAINED,
+  **_columns(NUMBER, 'mcnemar_p_holm'),
+}
+# One row a size: the best of all subsets, and what greedy selection found.
+_SUBSETS = {
+  **_columns(TEXT, 'protocol half'),
+  **_columns(COUNT, 'size subsets'),
+  **_columns(TEXT, 'members'),
+  **_columns(COUNT, 'n correct'),
+  **_columns(NUMBER, 'accuracy'),
+  **_bounds('accuracy'),
+  **_columns(NUMBER, 'selection_accuracy'),
+  **_columns(TEXT, 'greedy_members'),
+  **_columns(COUNT, 'greedy_correct'),
+  **_columns(NUMBER, 'greedy_accuracy'),
+  **_bounds('greedy_accuracy'),
+  **_columns(NUMBER, 'greedy_selection_accuracy'),
+}
 SCHEMAS: Mapping[str, Mapping[str, str]] = {
   'models': _MODELS,
   'pairs': _PAIRS,
@@ -148,4 +214,8 @@ SCHEMAS: Mapping[str, Mapping[str, str]] = {
   'specialisation_correlations': _CORRELATIONS,
   'interpolation': _INTERPOLATION,
   'interpolation_optima': _INTERPOLATION_OPTIMA,
+  'greedy': _GREEDY,
+  'greedy_best': _GREEDY_BEST,
+  'first_additions': _FIRST_ADDITIONS,
+  'subsets': _SUBSETS,
 }

@@ -27,7 +27,7 @@ def test_base_pairs(tables, synthetic):
   )
   assert set(pairs['base_accuracy']) == {models.loc['base', 'accuracy']}
   outside = pairs.loc[pairs['in_window'] == 'no', 'model']
-  assert list(outside) == ['MobileNet-V2']
+  assert list(outside) == ['lr/0.5', 'MobileNet-V2', 'features/imagenet']
 
 
 def test_base_pairs_where_the_base_is_second(tables):

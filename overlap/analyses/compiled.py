@@ -1,0 +1,17 @@
+"""Numba, as this package uses it."""
+
+from collections.abc import Callable
+
+import numba
+
+
+def compiled(function: Callable) -> Callable:
+  """Compiles a function when it is first called.
+
+  It runs without Python's lock, so that threads share the work. The machine
+  code is kept for the next process, where there is a place for it.
+  """
+  try:
+    return numba.njit(nogil=True, cache=True)(function)
+  except RuntimeError:  # Neither this folder nor the user's can be written.
+    return numba.njit(nogil=True)(function)

@@ -1,0 +1,223 @@
+"""The tables of greedy paths: every step, and the best of each path."""
+
+import json
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from overlap import tables
+from overlap.analyses import stats
+from overlap.analyses.context import Context
+from overlap.analyses.greedy import paired
+from overlap.analyses.greedy.choice import Choice
+from overlap.analyses.greedy.halves import BOTH, Part
+from overlap.analyses.greedy.paths import Path
+
+Row = dict[str, Any]
+
+
+class Taken(NamedTuple):
+  """A path, from which start, and on which examples it was chosen."""
+
+  start: int
+  part: Part
+  path: Path
+
+
+class Scored(NamedTuple):
+  """An ensemble, or the two that the halves chose, and what it gets right.
+
+  Attributes:
+    members: one list of models, or one of each half.
+    right: bool `[examples]`.
+    scored_on: bool `[examples]`, those that are reported.
+    selection_accuracy: on the examples on which members were chosen.
+  """
+
+  members: Sequence[Sequence[int]]
+  right: np.ndarray
+  scored_on: np.ndarray
+  selection_accuracy: float
+
+
+def tables_of(
+  context: Context,
+  choice: Choice,
+  taken: Sequence[Taken],
+  *,
+  confidence: float,
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+  """The tables 'greedy' and 'greedy_best'.
+
+  Args:
+    context: of the analysis.
+    choice: who takes part.
+    taken: the paths.
+    confidence: level of all intervals.
+  """
+  every, best = [], []
+  for group in _groups(taken):
+    start, part = group[0].start, group[0].part
+    half = part.half if len(group) == 1 else BOTH
+    head = {
+      'start': choice.names[start],
+      'start_category': context.members[choice.index[start]].category,
+      'protocol': part.protocol,
+      'half': half,
+    }
+    chosen = [one.path.best_prefix(one.part.chosen_on) for one in group]
+    scored = [
+      _scored(group, [step] * len(group))
+      for step in range(len(group[0].path.members))
+    ]
+    for step, now in enumerate(scored):
+      before = scored[max(step - 1, 0)]
+      every.append(
+        head
+        | {'step': step, 'size': step + 1}
+        | _added(context, choice, group, step)
+        | row_of(choice, now, confidence)
+        | _gains(before, now, confidence, step)
+        | _gains(scored[0], now, confidence, step, over='_over_start')
+        | {'best_prefix': all(step == best for best in chosen)}
+      )
+    final = _scored(group, chosen)
+    best.append(
+      head
+      | {'size': chosen[0] + 1 if len(set(chosen)) == 1 else None}
+      | row_of(choice, final, confidence)
+      | {'start_accuracy': _accuracy(scored[0])}
+      | _gains(scored[0], final, confidence, 1)
+    )
+  return typed('greedy', every), typed('greedy_best', best)
+
+
+def _groups(taken: Sequence[Taken]) -> Iterator[list[Taken]]:
+  """Each path alone; after those of two halves, both together."""
+  for place, one in enumerate(taken):
+    yield [one]
+    previous = taken[place - 1] if place else one
+    if (previous.start, previous.part.protocol) == (
+      one.start,
+      one.part.protocol,
+    ) and place:
+      yield [previous, one]
+
+
+def _scored(group: Sequence[Taken], steps: Sequence[int]) -> Scored:
+  """What the paths of a group have after so many steps each."""
+  right = np.zeros_like(group[0].path.right[0])
+  scored_on = np.zeros_like(right)
+  selected = total = 0
+  for one, step in zip(group, steps):
+    mine, part = one.path.right[step], one.part
+    right |= mine & part.scored_on
+    scored_on |= part.scored_on
+    selected += int(mine[part.chosen_on].sum())
+    total += int(part.chosen_on.sum())
+  members = [one.path.members[: step + 1] for one, step in zip(group, steps)]
+  return Scored(members, right, scored_on, share(selected, total))
+
+
+def row_of(choice: Choice, scored: Scored, confidence: float) -> Row:
+  """An ensemble's members and accuracy, as columns."""
+  n = int(scored.scored_on.sum())
+  correct = int(scored.right[scored.scored_on].sum())
+  return {
+    'members': members_text(choice.names, scored.members),
+    'selection_accuracy': scored.selection_accuracy,
+    **accuracy_columns(correct, n, confidence),
+  }
+
+
+def accuracy_columns(
+  correct: int, n: int, confidence: float, prefix: str = ''
+) -> Row:
+  """`n`, `correct`, `accuracy` and its bounds; `n` without a prefix only."""
+  lower, upper = stats.wilson(
+    np.array(correct), np.array(n), confidence=confidence
+  )
+  row: Row = {
+    f'{prefix}correct': correct,
+    f'{prefix}accuracy': share(correct, n),
+    f'{prefix}accuracy_lower': float(lower),
+    f'{prefix}accuracy_upper': float(upper),
+  }
+  return row if prefix else {'n': n} | row
+
+
+def members_text(names: Sequence[str], members: Sequence[Sequence[int]]) -> str:
+  """A JSON list of names; '' where the halves have different members."""
+  if len({tuple(sorted(some)) for some in members}) > 1:
+    return ''
+  return json.dumps([names[i] for i in members[0]], ensure_ascii=False)
+
+
+def typed(name: str, rows: Sequence[Row]) -> pd.DataFrame:
+  """A table from rows; what a row lacks is missing."""
+  return tables.typed(
+    name,
+    {
+      column: [row.get(column, '' if kind == 'str' else None) for row in rows]
+      for column, kind in tables.SCHEMAS[name].items()
+    },
+  )
+
+
+def share(part: int, whole: int) -> float:
+  """A fraction of counts; NaN of none."""
+  return part / whole if whole else float('nan')
+
+
+def _accuracy(scored: Scored) -> float:
+  counted = scored.right[scored.scored_on]
+  return share(int(counted.sum()), len(counted))
+
+
+def _gains(
+  before: Scored, now: Scored, confidence: float, step: int, over: str = ''
+) -> Row:
+  """What was gained since, as columns; nothing at the start itself."""
+  if step == 0:
+    return {}
+  return gain_columns(
+    paired.compare(
+      before.right[now.scored_on],
+      now.right[now.scored_on],
+      confidence=confidence,
+    ),
+    over,
+  )
+
+
+def gain_columns(found: paired.Difference, over: str = '') -> Row:
+  """A difference as columns; counts and p-value without `over` only."""
+  row: Row = {
+    f'improvement{over}': float(found.estimate),
+    f'improvement{over}_lower': float(found.lower),
+    f'improvement{over}_upper': float(found.upper),
+  }
+  if over:
+    return row
+  return row | {
+    'gained': int(found.gained),
+    'lost': int(found.lost),
+    'mcnemar_p': float(found.p),
+  }
+
+
+def _added(
+  context: Context, choice: Choice, group: Sequence[Taken], step: int
+) -> Row:
+  """What a step added; what the halves don't share is left empty."""
+  added = [one.path.members[step] for one in group] if step else []
+  models = {choice.names[i] for i in added}
+  kinds = {context.members[choice.index[i]].category for i in added}
+  same = len(models) == 1
+  return {
+    'added': models.pop() if same else '',
+    'added_category': kinds.pop() if len(kinds) == 1 else '',
+    'added_accuracy': float(choice.accuracies[added[0]]) if same else None,
+  }

@@ -1,0 +1,238 @@
+"""One row a model, as the paper's tables 1 to 4 have it.
+
+Method, head, temperature, accuracy, error inconsistency with the base,
+category, and accuracy of the ensemble with the base. Where a model's name is
+in one of the paper's tables, the paper's values stand beside ours.
+"""
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import altair as alt
+import pandas as pd
+
+from overlap.catalog import paper
+from overlap.figures import frames, style, wording
+
+_COLUMNS = {
+  'row': 'int',
+  'model': 'str',
+  'method': 'str',
+  'head': 'str',
+  'temperature': 'float',
+  'accuracy': 'float',
+  'accuracy_lower': 'float',
+  'accuracy_upper': 'float',
+  'error_inconsistency': 'float',
+  'error_inconsistency_lower': 'float',
+  'error_inconsistency_upper': 'float',
+  'category': 'str',
+  'ensemble_accuracy': 'float',
+  'ensemble_accuracy_lower': 'float',
+  'ensemble_accuracy_upper': 'float',
+  'in_window': 'str',
+}
+_PAPER = ('accuracy', 'error_inconsistency', 'ensemble_accuracy')
+_ROW_HEIGHT = 22
+_BRACKETS = 'Intervals in brackets.'
+
+
+@dataclasses.dataclass(frozen=True)
+class ModelTable:
+  """One of the four tables.
+
+  Attributes:
+    number: of the table, as in the paper.
+    title: what is said above it.
+    holds: what it holds, for the message that there is none.
+    chosen: which rows of `models.csv`, as `sorted_out` returns them.
+    brief: whether intervals are left to the CSV file, as there are many rows.
+  """
+
+  number: int
+  title: str
+  holds: str
+  chosen: Callable[[pd.DataFrame], pd.Series]
+  brief: bool = False
+
+  def rows(self, tables: frames.Tables) -> pd.DataFrame:
+    """What is drawn: the models in the order of `models.csv`."""
+    models = sorted_out(tables['models'].reset_index(drop=True))
+    models = models[self.chosen(models)].reset_index(drop=True)
+    inside = models['place'] == INSIDE
+    table = frames.stack(
+      [
+        models.assign(
+          row=range(len(models)),
+          in_window=inside.map({True: 'yes', False: 'no'}),
+        )
+      ],
+      _COLUMNS,
+    )
+    published = _published(table['model'])
+    return table if published is None else pd.concat([table, published], axis=1)
+
+  def plot(self, tables: frames.Tables) -> tuple[alt.LayerChart, pd.DataFrame]:
+    """Draws the table.
+
+    Returns:
+      The chart and the rows drawn.
+
+    Raises:
+      NotDrawableError: no model belongs into it.
+    """
+    drawn = self.rows(tables)
+    if drawn.empty:
+      raise frames.NotDrawableError(
+        f'models.csv must hold {self.holds} to draw table {self.number}, got '
+        'none.'
+      )
+    return _chart(self, drawn), drawn
+
+
+# Where a model's accuracy is.
+INSIDE, ABOVE, BELOW = 'inside', 'above', 'below'
+_SWEPT = ('REINIT', 'HPARAM')
+
+
+def sorted_out(models: pd.DataFrame) -> pd.DataFrame:
+  """`models.csv` with `place`, and `swept`: only seed or settings differ.
+
+  A model is 'inside' the accuracy window, 'above' or 'below'. The base is
+  inside wherever the window is: the others are compared with it.
+  """
+  inside = frames.flag(models, 'in_window', default=True)
+  base = models['category'] == style.BASE
+  # The window itself is in no table; the models within it tell where it is.
+  known = models.loc[inside if inside.any() else base, 'accuracy']
+  place = pd.Series(BELOW, index=models.index)
+  place[models['accuracy'] > known.max()] = ABOVE
+  place[inside | base] = INSIDE
+  return models.assign(place=place, swept=models['category'].isin(_SWEPT))
+
+
+class Column(NamedTuple):
+  """A drawn column: header lines, the text as an expression, its width."""
+
+  header: str
+  text: str
+  width: int
+  align: str = 'right'
+
+
+def _chart(table: ModelTable, drawn: pd.DataFrame) -> alt.LayerChart:
+  beside = [
+    name
+    for name in _PAPER
+    if f'paper_{name}' in drawn and drawn[f'paper_{name}'].notna().any()
+  ]
+  columns = _columns(beside=beside, brief=table.brief)
+  layers, right = [_stripes()], 0
+  for i, column in enumerate(columns):
+    left, right = right, right + column.width
+    layers += _texts(i, column, left, right)
+  chart = alt.layer(*layers).transform_calculate(
+    **{f'text_{i}': column.text for i, column in enumerate(columns)}
+  )
+  notes = 'Intervals are in the CSV file.' if table.brief else _BRACKETS
+  if beside:
+    notes += ' “paper”: what the paper reports for a model of that name.'
+  chart = chart.properties(
+    data=frames.as_data(drawn),
+    width=right,
+    height=_ROW_HEIGHT * len(drawn),
+    title=alt.Title(table.title, subtitle=notes, offset=14),
+  )
+  return style.themed(chart)
+
+
+def _published(models: pd.Series) -> pd.DataFrame | None:
+  """The paper's values of models of these names; None where it has none."""
+  table = pd.concat([paper.table(number) for number in paper.TABLES])
+  table = table.drop_duplicates('model').set_index('model')
+  if not models.isin(table.index).any():
+    return None
+  found = table.reindex(models).reset_index(drop=True)
+  return pd.DataFrame(
+    {
+      'paper_accuracy': found['accuracy'].astype(float) / 100,
+      'paper_error_inconsistency': found['error_inconsistency'].astype(float),
+      'paper_ensemble_accuracy': found['ensemble_accuracy'].astype(float) / 100,
+    }
+  )
+
+
+def _columns(*, beside: Sequence[str], brief: bool) -> list[Column]:
+  def number(name: str, header: str) -> list[Column]:
+    bounds = () if brief else None
+    text = wording.percent_of(name, bounds=bounds)
+    ours = Column(header, text, 118 if brief else 130)
+    if name not in beside:
+      return [ours]
+    text = wording.percent_of(f'paper_{name}', bounds=(), digits=2)
+    return [ours, Column('paper', text, 64)]
+
+  temperature = "isValid(datum.temperature)?format(datum.temperature,'.2f'):'–'"
+  return [
+    Column('Model', 'datum.model', 215, 'left'),
+    Column('Method', _text('method'), 130, 'left'),
+    Column('Head', _text('head'), 104, 'left'),
+    Column('Category', 'datum.category', 100, 'left'),
+    *([] if brief else [Column('Temperature', temperature, 80)]),
+    *number('accuracy', 'Accuracy'),
+    *number('error_inconsistency', 'Error inconsistency'),
+    *number('ensemble_accuracy', 'Ensemble accuracy'),
+  ]
+
+
+def _text(field: str) -> str:
+  # Vega reads an empty cell as null.
+  return f"datum.{field}||'{wording.MISSING}'"
+
+
+def _y() -> alt.Y:
+  return alt.Y('row:O', axis=None, scale=alt.Scale(padding=0))
+
+
+def _stripes() -> alt.Chart:
+  return (
+    alt.Chart()
+    .mark_rect(style='stripe')
+    .encode(y=_y())
+    .transform_filter('datum.row%2==0')
+  )
+
+
+def _texts(i: int, column: Column, left: int, right: int) -> list[alt.Chart]:
+  place = left + 8 if column.align == 'left' else right - 8
+  text = {'align': column.align, 'baseline': 'middle'}
+  body = (
+    alt.Chart()
+    .mark_text(**text, limit=column.width - 12)
+    .encode(
+      x=alt.value(place),
+      y=_y(),
+      text=alt.Text(f'text_{i}:N'),
+      tooltip=alt.Tooltip('model:N', title='Model'),
+    )
+  )
+  header = (
+    alt.Chart()
+    .mark_text(**text, fontWeight='bold')
+    .encode(x=alt.value(place), y=alt.value(-14), text=alt.value(column.header))
+    .transform_filter('datum.row==0')
+  )
+  if column.header != 'Category':
+    return [body, header]
+  mark = (
+    alt.Chart()
+    .mark_point(size=45, filled=True, opacity=1)
+    .encode(
+      x=alt.value(left),
+      y=_y(),
+      fill=style.colour(alt.Fill, ()),
+      shape=style.shape(()),
+    )
+  )
+  return [body, header, mark]
