@@ -1,0 +1,115 @@
+"""The path of strengths, compiled, over features in memory."""
+
+import functools
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from overlap.probes import losses, slots
+from overlap.probes.slots import Setting
+
+
+class Data(NamedTuple):
+  """Examples in b blocks of m columns each, spread over the devices.
+
+  Attributes:
+    features: float32 `[b, d, m]`, along their principal axes. Turned this
+      way round, the products take half of the time on a CPU.
+    labels: int32 `[b, m]`, or `[b, k, m]` of 0 and 1 for several labels.
+    weights: float32 `[b, m]`, adding up to 1; 0 for padding.
+  """
+
+  features: jax.Array
+  labels: jax.Array
+  weights: jax.Array
+
+
+def evaluate_block(
+  params: jax.Array, block: Data
+) -> tuple[jax.Array, jax.Array]:
+  """Losses without penalty `[p, g]` and gradients `[p, k, d + 1]` of a block.
+
+  Args:
+    params: `[p, k, d + 1]`, the biases last.
+    block: without the first axis of each array.
+  """
+  p, k, width = params.shape
+  kernel = params[:, :, :-1].reshape(p * k, width - 1)
+  logits = _product(kernel, block.features, 0).reshape(p, k, -1)
+  logits = logits + params[:, :, -1:]
+  loss = losses.softmax if block.labels.ndim == 1 else losses.sigmoid
+  values, grads = loss(logits, block.labels, block.weights)
+  inner = _product(grads.reshape(p * k, -1), block.features, 1)
+  bias = jnp.sum(grads, axis=2, keepdims=True)
+  inner = inner.reshape(p, k, width - 1)
+  return values, jnp.concatenate([inner, bias], axis=2)
+
+
+def evaluate(
+  params: jax.Array, l2: jax.Array, data: Data
+) -> tuple[jax.Array, jax.Array]:
+  """Penalised losses `[p, g]` and gradients `[p, k, d + 1]` of all blocks."""
+  one = jax.tree.map(lambda leaf: leaf[0], data)
+  if len(data.features) == 1:
+    sums = evaluate_block(params, one)
+  else:
+
+    def add(sums: Any, block: Data) -> tuple[Any, None]:
+      more = evaluate_block(params, block)
+      return jax.tree.map(jnp.add, sums, more), None
+
+    empty = jax.eval_shape(evaluate_block, params, one)
+    zero = jax.tree.map(lambda s: jnp.zeros(s.shape, s.dtype), empty)
+    sums, _ = jax.lax.scan(add, zero, data)
+  return penalised(*sums, params, l2)
+
+
+def penalised(
+  values: jax.Array, grads: jax.Array, params: jax.Array, l2: jax.Array
+) -> tuple[jax.Array, jax.Array]:
+  """Adds l2 / 2 times the sum of squares, of all but the biases."""
+  kernel = params.at[:, :, -1].set(0)
+  squares = jnp.sum(jnp.square(kernel), axis=2)
+  squares = squares.reshape(*values.shape, -1).sum(axis=2)
+  return (
+    values + l2[:, None] / 2 * squares,
+    grads + l2[:, None, None] * kernel,
+  )
+
+
+# The arrays are arguments: closed over, they would be constants to fold.
+@functools.partial(jax.jit, static_argnames='count')
+def descend(
+  data: Data, setting: Setting, first: jax.Array, *, count: int
+) -> dict[str, jax.Array]:
+  """Solves all strengths, `count` at a time; see `slots.Solutions`.
+
+  Args:
+    data: the examples.
+    setting: of the path.
+    first: `[k, d + 1]`, where the first strengths begin.
+    count: how many slots there are.
+  """
+  groups = 1 if data.labels.ndim == 2 else first.shape[0]
+
+  def step(now: slots.Slots) -> slots.Slots:
+    params, l2 = slots.trials(now, setting)
+    return slots.advance(now, setting, *evaluate(params, l2, data))
+
+  end = jax.lax.while_loop(
+    lambda now: slots.unfinished(now, setting),
+    step,
+    slots.begin(setting, first, slots=count, groups=groups),
+  )
+  return slots.found(end)
+
+
+def _product(left: jax.Array, right: jax.Array, axis: int) -> jax.Array:
+  """`left @ right` (axis 0) or `left @ right.T` (1), in full float32."""
+  return jax.lax.dot_general(
+    left,
+    right,
+    (((1,), (axis,)), ((), ())),
+    precision=jax.lax.Precision.HIGHEST,
+  )

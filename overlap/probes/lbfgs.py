@@ -1,0 +1,300 @@
+"""L-BFGS for convex losses as a machine that is fed one evaluation a step.
+
+Whoever evaluates the loss drives it: a compiled loop over features in memory,
+or a loop that reads them in blocks. `advance` takes the loss and its gradient
+at `trial(state)` and says where to evaluate next. It is written for a single
+problem; `jax.vmap` makes it many that share their evaluations, each with a
+step length of its own.
+
+The line search looks at slopes and not at differences of losses: near the
+optimum float32 has no digits left of a difference, while the slope keeps its
+sign. Of a convex function the slope's sign also says on which side the
+minimum lies.
+"""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+# Pairs of steps and changes of the gradient that are remembered.
+MEMORY = 10
+# Slopes, as parts of the first, between which a step is accepted: one that
+# has gone far enough, and not too far.
+_FALLING, _RISING = 0.9, 0.5
+# The loss may seem to rise by this part of itself: rounding in float32.
+_SLACK = 1e-6
+# Evaluations along one direction at most.
+_TRIALS = 20
+# Steps without a lower loss or a smaller gradient, after which float32 has no
+# more to give.
+_PATIENCE = 30
+# Two steps tell how much the curvature differs from the one at the start.
+_LEAST_STEPS = 2
+
+
+class State(NamedTuple):
+  """Where the search stands; N coordinates, m remembered pairs.
+
+  Attributes:
+    point: `[N]`, the last that was accepted.
+    value: the loss there.
+    grad: its gradient there, `[N]`.
+    direction: `[N]`, along which is searched.
+    slope: `grad @ direction`, negative.
+    length: of the step to try next, as a part of `direction`.
+    low: the longest step at which the loss still falls.
+    low_slope: its slope there.
+    high: the shortest at which it rises; infinite while there is none.
+    high_slope: its slope there.
+    trials: evaluations along this direction.
+    moves: `[m, N]`, remembered steps, in a ring.
+    changes: `[m, N]`, the changes of the gradient over them.
+    weights: `[m]`, 1 / (move @ change).
+    pairs: how many were put into the ring since it was last emptied.
+    scale: of the inverse Hessian before the pairs.
+    steps: how many were accepted.
+    evaluations: how many there were.
+    least_value: the lowest loss so far.
+    least_norm: the smallest gradient so far.
+    idle: steps since either of these two was beaten.
+    excess: estimate of how far the loss is above its minimum.
+    converged: whether that is within the tolerance.
+    done: whether nothing more happens: converged, or stuck.
+  """
+
+  point: jax.Array
+  value: jax.Array
+  grad: jax.Array
+  direction: jax.Array
+  slope: jax.Array
+  length: jax.Array
+  low: jax.Array
+  low_slope: jax.Array
+  high: jax.Array
+  high_slope: jax.Array
+  trials: jax.Array
+  moves: jax.Array
+  changes: jax.Array
+  weights: jax.Array
+  pairs: jax.Array
+  scale: jax.Array
+  steps: jax.Array
+  evaluations: jax.Array
+  least_value: jax.Array
+  least_norm: jax.Array
+  idle: jax.Array
+  excess: jax.Array
+  converged: jax.Array
+  done: jax.Array
+
+
+def start(point: jax.Array, memory: int = MEMORY) -> State:
+  """The state before the first evaluation, which is at `point` `[N]`."""
+  zero, count = jnp.zeros((), jnp.float32), jnp.zeros((), jnp.int32)
+  nothing = jnp.zeros_like(point)
+  infinite = jnp.full((), jnp.inf, jnp.float32)
+  no = jnp.zeros((), bool)
+  ring = jnp.zeros((memory, *point.shape), point.dtype)
+  return State(
+    point=point, value=infinite, grad=nothing, direction=nothing, slope=zero,
+    length=zero, low=zero, low_slope=zero, high=infinite, high_slope=zero,
+    trials=count, moves=ring, changes=ring, weights=jnp.zeros(memory),
+    pairs=count, scale=zero + 1, steps=count - 1, evaluations=count,
+    least_value=infinite, least_norm=infinite, idle=count, excess=infinite,
+    converged=no, done=no,
+  )  # fmt: skip
+
+
+def trial(state: State) -> jax.Array:
+  """The point `[N]` at which the loss is wanted next."""
+  return state.point + state.length * state.direction
+
+
+def advance(
+  state: State, value: jax.Array, grad: jax.Array, tolerance: jax.Array
+) -> State:
+  """Takes the loss and its gradient at the trial, and moves on.
+
+  Args:
+    state: where the search stands; one that is done stays as it is.
+    value: the loss at `trial(state)`.
+    grad: its gradient there, `[N]`.
+    tolerance: how far the loss may be above its minimum, as a part of
+      itself.
+  """
+  first = state.steps < 0
+  slope = grad @ state.direction
+  finite = jnp.isfinite(value) & jnp.isfinite(slope)
+  risen = value > state.value + _SLACK * jnp.abs(state.value)
+  falls, rises = slope < _FALLING * state.slope, slope > -_RISING * state.slope
+  # Rounding alone can make a short step seem to rise: it counts only where
+  # the slope agrees.
+  good = finite & ~falls & ~rises & ~(risen & (slope > 0))
+  accept = (first | good) & ~state.done
+  counted = state._replace(evaluations=state.evaluations + ~state.done)
+  stepped = _accepted(counted, value, grad, first, accept, tolerance)
+  searched = _rejected(counted, slope, finite)
+  # The ring is written in place by `_accepted`, which leaves it be where
+  # nothing is accepted: not to be copied by a choice between two.
+  ring = {
+    name: getattr(stepped, name) for name in ('moves', 'changes', 'weights')
+  }
+  chosen = [
+    jax.tree.map(
+      lambda yes, no, old: jnp.where(
+        accept, yes, jnp.where(state.done, old, no)
+      ),
+      getattr(stepped, name),
+      getattr(searched, name),
+      getattr(state, name),
+    )
+    if name not in ring
+    else ring[name]
+    for name in State._fields
+  ]
+  return State(*chosen)
+
+
+def _accepted(
+  state: State,
+  value: jax.Array,
+  grad: jax.Array,
+  first: jax.Array,
+  accept: jax.Array,
+  tolerance: jax.Array,
+) -> State:
+  """The state after a step to the trial, with a new direction."""
+  move = state.length * state.direction
+  change = grad - state.grad
+  product, squared = move @ change, change @ change
+  useful = ~first & (product > 0) & (squared > 0)
+  state = _remember(state, move, change, product, useful & accept)
+  scale = jnp.where(
+    useful, product / jnp.where(squared > 0, squared, 1), state.scale
+  )
+  state = state._replace(
+    point=state.point + move, value=value, grad=grad, scale=scale
+  )
+  norm = jnp.sqrt(grad @ grad)
+  better = (value < state.least_value) | (norm < state.least_norm)
+  direction = _direction(state)
+  slope = grad @ direction
+  # Rounding can spoil the pairs: then down the gradient.
+  descends = slope < 0
+  direction = jnp.where(descends, direction, -scale * grad)
+  slope = jnp.where(descends, slope, -scale * norm**2)
+  steps = state.steps + 1
+  excess = -slope / 2
+  bound = tolerance * jnp.maximum(jnp.abs(value), jnp.finfo(jnp.float32).tiny)
+  near = (steps >= _LEAST_STEPS) & (excess <= bound)
+  converged = near | (norm == 0)
+  idle = jnp.where(better, 0, state.idle + 1)
+  return _searching(state, direction, slope)._replace(
+    steps=steps,
+    least_value=jnp.minimum(value, state.least_value),
+    least_norm=jnp.minimum(norm, state.least_norm),
+    idle=idle,
+    excess=excess,
+    converged=converged,
+    done=converged | (idle >= _PATIENCE) | ~jnp.isfinite(value),
+  )
+
+
+def _searching(state: State, direction: jax.Array, slope: jax.Array) -> State:
+  """The state at the beginning of a search along a direction."""
+  zero = jnp.zeros_like(state.low)
+  return state._replace(
+    direction=direction,
+    slope=slope,
+    length=zero + 1,
+    low=zero,
+    low_slope=slope,
+    high=zero + jnp.inf,
+    high_slope=zero,
+    trials=jnp.zeros_like(state.trials),
+  )
+
+
+def _remember(
+  state: State,
+  move: jax.Array,
+  change: jax.Array,
+  product: jax.Array,
+  useful: jax.Array,
+) -> State:
+  """Puts a pair into the ring, if it is useful."""
+  place = state.pairs % len(state.weights)
+
+  def put(ring: jax.Array, new: jax.Array) -> jax.Array:
+    return ring.at[place].set(jnp.where(useful, new, ring[place]))
+
+  return state._replace(
+    moves=put(state.moves, move),
+    changes=put(state.changes, change),
+    weights=put(state.weights, 1 / jnp.where(useful, product, 1)),
+    pairs=state.pairs + useful,
+  )
+
+
+def _direction(state: State) -> jax.Array:
+  """Minus the approximate inverse Hessian times the gradient: two loops."""
+  memory = len(state.weights)
+
+  def newer_to_older(i, carry):
+    rest, parts = carry
+    place = (state.pairs - 1 - i) % memory
+    weight = jnp.where(i < state.pairs, state.weights[place], 0)
+    part = weight * (state.moves[place] @ rest)
+    return rest - part * state.changes[place], parts.at[place].set(part)
+
+  def older_to_newer(i, rest):
+    place = (state.pairs + i) % memory
+    weight = jnp.where(memory - i <= state.pairs, state.weights[place], 0)
+    other = weight * (state.changes[place] @ rest)
+    return rest + (parts[place] - other) * state.moves[place]
+
+  rest, parts = jax.lax.fori_loop(
+    0, memory, newer_to_older, (state.grad, jnp.zeros_like(state.weights))
+  )
+  rest = jax.lax.fori_loop(0, memory, older_to_newer, state.scale * rest)
+  return -rest
+
+
+def _rejected(state: State, slope: jax.Array, finite: jax.Array) -> State:
+  """The state with a shorter or a longer step to try along the direction."""
+  length = state.length
+  falls = finite & (slope < 0)
+  low = jnp.where(falls, length, state.low)
+  low_slope = jnp.where(falls, slope, state.low_slope)
+  high = jnp.where(falls, state.high, length)
+  # Where nothing is known, as if the slope there were as steep.
+  rising = jnp.where(finite, slope, -state.low_slope)
+  high_slope = jnp.where(falls, state.high_slope, rising)
+  trials = state.trials + 1
+  failed = trials >= _TRIALS
+  # Once more down the gradient, without what was remembered; if that fails
+  # too, there is nothing more to gain.
+  plain = -state.scale * state.grad
+  fresh = _searching(state, plain, plain @ state.grad)
+  bracketed = jnp.isfinite(high)
+  width = jnp.where(bracketed, high - low, 1.0)
+  part = low_slope / jnp.minimum(low_slope - high_slope, -1e-38)
+  inside = low + width * jnp.clip(part, 0.1, 0.9)
+  # Without a step that is too long, as far as the slopes of two point.
+  gained = jnp.maximum(slope - state.low_slope, 1e-38)
+  ahead = length + (length - state.low) * jnp.clip(-slope / gained, 0.5, 9.0)
+  again = failed & (state.pairs > 0)
+  pick = lambda new, old: jnp.where(again, new, old)  # noqa: E731
+  return state._replace(
+    direction=pick(fresh.direction, state.direction),
+    slope=pick(fresh.slope, state.slope),
+    length=pick(1.0, jnp.where(bracketed, inside, ahead)),
+    low=pick(fresh.low, low),
+    low_slope=pick(fresh.low_slope, low_slope),
+    high=pick(fresh.high, high),
+    high_slope=pick(fresh.high_slope, high_slope),
+    trials=pick(0, trials),
+    pairs=pick(0, state.pairs),
+    done=state.done | (failed & (state.pairs == 0)),
+  )

@@ -1,0 +1,208 @@
+"""Strengths that are solved a few at a time, each from its neighbour's point.
+
+A slot holds one strength's problem, and all slots share each pass over the
+features. One that is done takes the next strength of the list, and begins at
+the point of the newest other: strengths next to each other have solutions
+close to each other. So no slot waits for the slowest of a batch.
+"""
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from overlap.probes import lbfgs
+
+
+class Setting(NamedTuple):
+  """What stays the same along a path of S strengths.
+
+  Attributes:
+    l2: `[S]`, in the order of their turn.
+    variances: `[d]`, of the features along their principal axes.
+    rates: `[k]`, the loss's curvature by each logit at the class frequencies.
+    tolerance: of the relative excess of a loss.
+    max_steps: steps of L-BFGS at most.
+  """
+
+  l2: jax.Array
+  variances: jax.Array
+  rates: jax.Array
+  tolerance: jax.Array
+  max_steps: jax.Array
+
+
+class Solutions(NamedTuple):
+  """What was found, by strength.
+
+  Attributes:
+    params: `[S, k, d + 1]`, the biases last.
+    loss: `[S, g]` for g problems a strength: 1, or one a class.
+    grad_norm: `[S, g]`.
+    excess: `[S, g]`, estimates of how far the loss is above its minimum.
+    steps: `[S, g]`.
+    evaluations: `[S, g]`.
+    converged: `[S, g]`.
+  """
+
+  params: jax.Array
+  loss: jax.Array
+  grad_norm: jax.Array
+  excess: jax.Array
+  steps: jax.Array
+  evaluations: jax.Array
+  converged: jax.Array
+
+
+class Slots(NamedTuple):
+  """The state of p slots of g problems each.
+
+  Attributes:
+    states: of L-BFGS in scaled coordinates; each leaf is `[p, g, ...]`.
+    index: `[p]`, which strength a slot holds; S or more for none.
+    taken: how many strengths were taken.
+    passes: over the features.
+    solutions: of the strengths that are done.
+  """
+
+  states: lbfgs.State
+  index: jax.Array
+  taken: jax.Array
+  passes: jax.Array
+  solutions: Solutions
+
+
+def begin(
+  setting: Setting, first: jax.Array, *, slots: int, groups: int
+) -> Slots:
+  """Gives the first strengths to the slots.
+
+  Args:
+    setting: of the path.
+    first: `[k, d + 1]`, where they begin.
+    slots: how many are solved at a time.
+    groups: problems a strength: 1, or k for one a class.
+  """
+  count = len(setting.l2)
+  index = jnp.arange(slots)
+  points = first[None] / _scales(setting, index)
+  points = points.reshape(slots, groups, -1)
+  numbers = jnp.zeros((count, groups), jnp.float32)
+  counts = jnp.zeros((count, groups), jnp.int32)
+  return Slots(
+    states=jax.vmap(jax.vmap(lbfgs.start))(points),
+    index=index,
+    taken=jnp.asarray(min(slots, count)),
+    passes=jnp.zeros((), jnp.int32),
+    solutions=Solutions(
+      jnp.zeros((count, *first.shape)), numbers, numbers, numbers, counts,
+      counts, jnp.zeros((count, groups), bool),
+    ),
+  )  # fmt: skip
+
+
+def unfinished(now: Slots, setting: Setting) -> jax.Array:
+  """Whether any slot still holds a strength."""
+  return jnp.any(now.index < len(setting.l2))
+
+
+def trials(now: Slots, setting: Setting) -> tuple[jax.Array, jax.Array]:
+  """Parameters `[p, k, d + 1]` to evaluate next, and their `l2` `[p]`."""
+  points = jax.vmap(jax.vmap(lbfgs.trial))(now.states)
+  scales = _scales(setting, now.index)
+  return points.reshape(scales.shape) * scales, _strengths(setting, now.index)
+
+
+def advance(
+  now: Slots, setting: Setting, values: jax.Array, grads: jax.Array
+) -> Slots:
+  """Takes the losses `[p, g]` and their gradients `[p, k, d + 1]`."""
+  scales = _scales(setting, now.index)
+  scaled = (grads * scales).reshape(now.states.grad.shape)
+  step = jax.vmap(jax.vmap(lbfgs.advance, (0, 0, 0, None)), (0, 0, 0, None))
+  states = step(now.states, values, scaled, setting.tolerance)
+  stopped = states.done | (states.steps >= setting.max_steps)
+  states = states._replace(done=stopped)
+  now = now._replace(states=states, passes=now.passes + 1)
+  ended = jnp.all(stopped, axis=1) & (now.index < len(setting.l2))
+  return jax.lax.cond(
+    jnp.any(ended), _refill, lambda now, *_: now, now, setting, ended
+  )
+
+
+def _refill(now: Slots, setting: Setting, ended: jax.Array) -> Slots:
+  """Takes out what is done and gives the slots their next strengths."""
+  scales = _scales(setting, now.index)
+  params = now.states.point.reshape(scales.shape) * scales
+  count = len(setting.l2)
+  solutions = _stored(now, jnp.where(ended, now.index, count), params, scales)
+  index = jnp.where(ended, now.taken + jnp.cumsum(ended) - 1, now.index)
+  newest = jnp.argmax(jnp.where(now.index < count, now.index, -1))
+  points = (params[newest][None] / _scales(setting, index)).reshape(
+    now.states.point.shape
+  )
+  fresh = jax.vmap(jax.vmap(lambda p: lbfgs.start(p, 1)))(points)
+
+  def choose(name: str) -> jax.Array:
+    old = getattr(now.states, name)
+    if name in ('moves', 'changes', 'weights'):
+      return old  # Empty for who counts no pairs.
+    chosen = ended.reshape(-1, *(1,) * (old.ndim - 1))
+    return jnp.where(chosen, getattr(fresh, name), old)
+
+  return now._replace(
+    states=lbfgs.State(*map(choose, lbfgs.State._fields)),
+    index=index,
+    taken=now.taken + jnp.sum(ended),
+    solutions=solutions,
+  )
+
+
+def _stored(
+  now: Slots, places: jax.Array, params: jax.Array, scales: jax.Array
+) -> Solutions:
+  """The solutions with those of the slots put at `places`; S is nowhere."""
+  states = now.states
+  plain = states.grad / scales.reshape(states.grad.shape)
+  new = Solutions(
+    params=params,
+    loss=states.value,
+    grad_norm=jnp.linalg.norm(plain, axis=2),
+    excess=states.excess,
+    steps=states.steps,
+    evaluations=states.evaluations,
+    converged=states.converged,
+  )
+  return jax.tree.map(
+    lambda old, some: old.at[places].set(some, mode='drop'),
+    now.solutions,
+    new,
+  )
+
+
+def _strengths(setting: Setting, index: jax.Array) -> jax.Array:
+  """The strengths of slots; that of the last for a slot without one."""
+  return setting.l2[jnp.minimum(index, len(setting.l2) - 1)]
+
+
+def _scales(setting: Setting, index: jax.Array) -> jax.Array:
+  """Coordinates in which the curvature at the start is 1: `[p, k, d + 1]`.
+
+  The curvature of the penalised loss along each principal axis at weights of
+  zero; of the biases, without the penalty.
+  """
+  rates = setting.rates[None, :, None]
+  kernel = (
+    rates * setting.variances[None, None]
+    + _strengths(setting, index)[:, None, None]
+  )
+  # Without a penalty, an axis on which nothing varies has none.
+  floor = jnp.max(kernel, axis=2, keepdims=True) * 1e-9
+  kernel = jnp.maximum(jnp.maximum(kernel, floor), 1e-30)
+  bias = jnp.broadcast_to(rates, (*kernel.shape[:2], 1))
+  return 1 / jnp.sqrt(jnp.concatenate([kernel, bias], axis=2))
+
+
+def found(now: Slots) -> dict[str, Any]:
+  """The solutions and the passes, for the host."""
+  return now.solutions._asdict() | {'passes': now.passes}
