@@ -67,6 +67,14 @@ def gather_rows(rows: np.ndarray) -> np.ndarray:
   return np.concatenate([g[:n] for g, n in zip(gathered, counts)])
 
 
+def gather_exact(rows: np.ndarray) -> np.ndarray:
+  """`gather_rows` of float64 `[n_i, ...]`, which JAX would round."""
+  if jax.process_count() == 1:
+    return rows
+  words = np.ascontiguousarray(rows, np.float64).view(np.int32)
+  return np.ascontiguousarray(gather_rows(words)).view(np.float64)
+
+
 def mesh() -> Mesh:
   """All devices of all processes along one axis, 'data'."""
   return jax.make_mesh(
@@ -104,6 +112,43 @@ def shard(batch: dict[str, np.ndarray]) -> dict[str, jax.Array]:
     name: jax.make_array_from_process_local_data(sharding, values)
     for name, values in batch.items()
   }
+
+
+def shard_columns(tree: Any) -> Any:
+  """Spreads arrays `[..., n]` over all devices along their last axis.
+
+  Args:
+    tree: this process's columns; every process gives equally many, a multiple
+      of its devices (see `padded_columns`).
+  """
+
+  def spread(leaf: np.ndarray) -> jax.Array:
+    axes = (*(None,) * (leaf.ndim - 1), 'data')
+    sharding = NamedSharding(mesh(), PartitionSpec(*axes))
+    return jax.make_array_from_process_local_data(sharding, leaf)
+
+  return jax.tree.map(spread, tree)
+
+
+def padded_columns(count: int) -> int:
+  """How many columns each process must give, where this one has `count`."""
+  counts = gather_rows(np.asarray([count]))
+  devices = jax.local_device_count()
+  return -(-int(counts.max()) // devices) * devices
+
+
+def jit_summed(function: Callable[..., Any], **options: Any) -> Any:
+  """Compiles a function of spread arrays whose results every process gets.
+
+  Sums over examples become sums over the devices of all processes.
+
+  Args:
+    function: of arrays from `shard_columns` and `replicate`.
+    **options: of `jax.jit`.
+  """
+  return jax.jit(
+    function, out_shardings=NamedSharding(mesh(), PartitionSpec()), **options
+  )
 
 
 def map_batches(

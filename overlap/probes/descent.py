@@ -1,6 +1,5 @@
 """The path of strengths, compiled, over features in memory."""
 
-import functools
 from typing import Any, NamedTuple
 
 import jax
@@ -68,22 +67,24 @@ def evaluate(
 def penalised(
   values: jax.Array, grads: jax.Array, params: jax.Array, l2: jax.Array
 ) -> tuple[jax.Array, jax.Array]:
-  """Adds l2 / 2 times the sum of squares, of all but the biases."""
+  """Adds `l2` `[p, g]` / 2 times the sum of squares, without the biases."""
   kernel = params.at[:, :, -1].set(0)
+  rows = jnp.repeat(l2, kernel.shape[1] // l2.shape[1], axis=1)
   squares = jnp.sum(jnp.square(kernel), axis=2)
   squares = squares.reshape(*values.shape, -1).sum(axis=2)
   return (
-    values + l2[:, None] / 2 * squares,
-    grads + l2[:, None, None] * kernel,
+    values + l2 / 2 * squares,
+    grads + rows[:, :, None] * kernel,
   )
 
 
-# The arrays are arguments: closed over, they would be constants to fold.
-@functools.partial(jax.jit, static_argnames='count')
 def descend(
   data: Data, setting: Setting, first: jax.Array, *, count: int
 ) -> dict[str, jax.Array]:
   """Solves all strengths, `count` at a time; see `slots.Solutions`.
+
+  To be compiled with the arrays as arguments: closed over, they would be
+  constants to fold.
 
   Args:
     data: the examples.
@@ -91,8 +92,6 @@ def descend(
     first: `[k, d + 1]`, where the first strengths begin.
     count: how many slots there are.
   """
-  groups = 1 if data.labels.ndim == 2 else first.shape[0]
-
   def step(now: slots.Slots) -> slots.Slots:
     params, l2 = slots.trials(now, setting)
     return slots.advance(now, setting, *evaluate(params, l2, data))
@@ -100,7 +99,7 @@ def descend(
   end = jax.lax.while_loop(
     lambda now: slots.unfinished(now, setting),
     step,
-    slots.begin(setting, first, slots=count, groups=groups),
+    slots.begin(setting, first, slots=count),
   )
   return slots.found(end)
 

@@ -18,7 +18,7 @@ class Setting(NamedTuple):
   """What stays the same along a path of S strengths.
 
   Attributes:
-    l2: `[S]`, in the order of their turn.
+    l2: `[S, g]`, in the order of their turn; one strength a problem.
     variances: `[d]`, of the features along their principal axes.
     rates: `[k]`, the loss's curvature by each logit at the class frequencies.
     tolerance: of the relative excess of a loss.
@@ -39,7 +39,7 @@ class Solutions(NamedTuple):
     params: `[S, k, d + 1]`, the biases last.
     loss: `[S, g]` for g problems a strength: 1, or one a class.
     grad_norm: `[S, g]`.
-    excess: `[S, g]`, estimates of how far the loss is above its minimum.
+    excess: `[S, g]`, how far the losses are above their minima at most.
     steps: `[S, g]`.
     evaluations: `[S, g]`.
     converged: `[S, g]`.
@@ -72,18 +72,15 @@ class Slots(NamedTuple):
   solutions: Solutions
 
 
-def begin(
-  setting: Setting, first: jax.Array, *, slots: int, groups: int
-) -> Slots:
+def begin(setting: Setting, first: jax.Array, *, slots: int) -> Slots:
   """Gives the first strengths to the slots.
 
   Args:
     setting: of the path.
     first: `[k, d + 1]`, where they begin.
     slots: how many are solved at a time.
-    groups: problems a strength: 1, or k for one a class.
   """
-  count = len(setting.l2)
+  count, groups = setting.l2.shape
   index = jnp.arange(slots)
   points = first[None] / _scales(setting, index)
   points = points.reshape(slots, groups, -1)
@@ -107,7 +104,7 @@ def unfinished(now: Slots, setting: Setting) -> jax.Array:
 
 
 def trials(now: Slots, setting: Setting) -> tuple[jax.Array, jax.Array]:
-  """Parameters `[p, k, d + 1]` to evaluate next, and their `l2` `[p]`."""
+  """Parameters `[p, k, d + 1]` to evaluate next, and their `l2` `[p, g]`."""
   points = jax.vmap(jax.vmap(lbfgs.trial))(now.states)
   scales = _scales(setting, now.index)
   return points.reshape(scales.shape) * scales, _strengths(setting, now.index)
@@ -119,8 +116,10 @@ def advance(
   """Takes the losses `[p, g]` and their gradients `[p, k, d + 1]`."""
   scales = _scales(setting, now.index)
   scaled = (grads * scales).reshape(now.states.grad.shape)
-  step = jax.vmap(jax.vmap(lbfgs.advance, (0, 0, 0, None)), (0, 0, 0, None))
-  states = step(now.states, values, scaled, setting.tolerance)
+  bounds = _bounds(setting, now.index, values, grads)
+  axes = (0, 0, 0, 0, None)
+  step = jax.vmap(jax.vmap(lbfgs.advance, axes), axes)
+  states = step(now.states, values, scaled, bounds, setting.tolerance)
   stopped = states.done | (states.steps >= setting.max_steps)
   states = states._replace(done=stopped)
   now = now._replace(states=states, passes=now.passes + 1)
@@ -180,6 +179,26 @@ def _stored(
   )
 
 
+def _bounds(
+  setting: Setting, index: jax.Array, values: jax.Array, grads: jax.Array
+) -> jax.Array:
+  """How far losses `[p, g]` are above their minima at most.
+
+  The penalty makes the loss strongly convex in the kernel, so that it is at
+  most |gradient|^2 / (2 l2) above its minimum: exact where the data are fitted
+  so well that the penalty is all the curvature there is. The biases have
+  no penalty; their part is the curvature at the class frequencies, lessened as
+  the loss is.
+  """
+  squares = jnp.square(grads).reshape(*values.shape, -1, grads.shape[2])
+  kernel = jnp.sum(squares[..., :-1], axis=(2, 3))
+  rates = setting.rates.reshape(1, values.shape[1], -1)
+  bias = jnp.sum(squares[..., -1] / rates, axis=2)
+  bias = bias / jnp.clip(values, 1e-30, 1)
+  l2 = _strengths(setting, index)
+  return kernel / (2 * jnp.maximum(l2, 1e-38)) + bias / 2
+
+
 def _strengths(setting: Setting, index: jax.Array) -> jax.Array:
   """The strengths of slots; that of the last for a slot without one."""
   return setting.l2[jnp.minimum(index, len(setting.l2) - 1)]
@@ -192,10 +211,9 @@ def _scales(setting: Setting, index: jax.Array) -> jax.Array:
   zero; of the biases, without the penalty.
   """
   rates = setting.rates[None, :, None]
-  kernel = (
-    rates * setting.variances[None, None]
-    + _strengths(setting, index)[:, None, None]
-  )
+  l2 = _strengths(setting, index)
+  l2 = jnp.repeat(l2, rates.shape[1] // l2.shape[1], axis=1)
+  kernel = rates * setting.variances[None, None] + l2[:, :, None]
   # Without a penalty, an axis on which nothing varies has none.
   floor = jnp.max(kernel, axis=2, keepdims=True) * 1e-9
   kernel = jnp.maximum(jnp.maximum(kernel, floor), 1e-30)

@@ -1,0 +1,120 @@
+"""Features as rows that are read in slices, and checked as they come."""
+
+import dataclasses
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from overlap import errors
+
+# Numbers of one block: 64 MiB of float32.
+_BLOCK_NUMBERS = 1 << 24
+
+
+@dataclasses.dataclass(frozen=True)
+class Rows:
+  """Features that need not be in memory.
+
+  Attributes:
+    read: `(start, stop) -> [stop - start, d]`, of any float type.
+    shape: `(n, d)`.
+    what: of which split they are, for error texts.
+  """
+
+  read: Callable[[int, int], Any]
+  shape: tuple[int, ...]
+  what: str = 'training'
+
+  def blocks(self, size: int = 0) -> Iterator[tuple[int, np.ndarray]]:
+    """Yields `(start, float32 [size or fewer, d])`, in order.
+
+    Args:
+      size: rows at a time; 0 for as many as make 64 MiB.
+
+    Raises:
+      DataError: some are not finite.
+    """
+    size = size or max(1, _BLOCK_NUMBERS // self.shape[1])
+    for start in range(0, self.shape[0], size):
+      stop = min(start + size, self.shape[0])
+      yield start, self._checked(start, stop)
+
+  def _checked(self, start: int, stop: int) -> np.ndarray:
+    with np.errstate(over='ignore'):
+      block = np.asarray(self.read(start, stop), np.float32)
+    if block.shape != (stop - start, self.shape[1]):
+      raise errors.DataError(
+        f'Rows [{start}, {stop}) of the {self.what} features must be '
+        f'{[stop - start, self.shape[1]]}, got {list(block.shape)}.'
+      )
+    bad = ~np.all(np.isfinite(block), axis=1)
+    if bad.any():
+      raise errors.DataError(
+        f'The {self.what} features must be finite in float32, got NaN or '
+        f'infinity in {bad.sum()} of rows [{start}, {stop}), the first of '
+        f'them row {start + bad.argmax()}.'
+      )
+    return block
+
+
+def as_rows(features: Any, what: str = 'training') -> Rows:
+  """Takes an array, what is sliced and has a shape like one, or `Rows`.
+
+  Raises:
+    DataError: it is not `[n, d]`, or n or d is 0.
+  """
+  if isinstance(features, Rows):
+    rows = dataclasses.replace(features, what=what)
+  else:
+    if not hasattr(features, 'shape'):
+      features = np.asarray(features)
+    rows = Rows(lambda a, b: features[a:b], tuple(features.shape), what)
+  if len(rows.shape) != 2 or 0 in rows.shape:
+    raise errors.DataError(
+      f'The {what} features must be [n, d], neither 0, got shape '
+      f'{list(rows.shape)}.'
+    )
+  return rows
+
+
+def joined(first: Rows, second: Rows) -> Rows:
+  """The rows of one after those of the other, read as asked for."""
+  count = first.shape[0]
+
+  def read(start: int, stop: int) -> np.ndarray:
+    parts = []
+    if start < count:
+      parts.append(np.asarray(first.read(start, min(stop, count))))
+    if stop > count:
+      parts.append(np.asarray(second.read(max(start - count, 0), stop - count)))
+    return np.concatenate(parts)
+
+  return Rows(read, (count + second.shape[0], first.shape[1]), 'training')
+
+
+def check_labels(
+  labels: Any, count: int, num_classes: int, what: str = 'training'
+) -> np.ndarray:
+  """Returns labels as int32: `[n]`, or `[n, classes]` for several a row.
+
+  Raises:
+    DataError: their shape, type or range does not fit.
+  """
+  labels = np.asarray(labels)
+  if labels.shape not in ((count,), (count, num_classes)):
+    raise errors.DataError(
+      f'The {what} labels must be one for each of {count} rows, or '
+      f'[{count}, {num_classes}] of 0 and 1, got shape {list(labels.shape)}.'
+    )
+  if not (np.issubdtype(labels.dtype, np.integer) or labels.dtype == bool):
+    raise errors.DataError(
+      f'The {what} labels must be integers, got {labels.dtype}.'
+    )
+  highest = num_classes - 1 if labels.ndim == 1 else 1
+  if labels.min() < 0 or labels.max() > highest:
+    raise errors.DataError(
+      f'The {what} labels must be in 0 … {highest}, got '
+      f'{labels.min()} … {labels.max()}.'
+    )
+  return labels.astype(np.int32)
