@@ -23,6 +23,7 @@ LAYERS = (
   'data',
   'models',
   'inference',
+  'probes',
   'train',
   'store',
   'ingest',
@@ -43,10 +44,12 @@ TRAINING = ('data', 'models', 'inference', 'train', 'predict')
 NEVER = (
   (DOWNSTREAM, ('tensorflow', 'tensorflow_datasets', 'transformers'), ()),
   (DOWNSTREAM, ('scenic', *(f'overlap.{unit}' for unit in TRAINING)), ()),
+  (('probes',), tuple(f'overlap.{unit}' for unit in TRAINING), ()),
+  (('probes',), ('flax', 'tensorflow'), ()),
   (('analyses',), ('altair', 'vl_convert', 'matplotlib', 'plotly'), ()),
   (('figures',), ('jax', 'overlap.store'), ()),
   (
-    ('models', 'inference', 'train', 'analyses'),
+    ('models', 'inference', 'probes', 'train', 'analyses'),
     ('ml_collections', 'overlap.config'),
     ('overlap.analyses.run',),
   ),
@@ -178,6 +181,8 @@ def test_no_import_or_habit_is_forbidden(path):
     ('overlap.data.tfds', 'import tensorflow as tf'),
     ('overlap.models.x', 'class A:\n  from scenic import models'),
     ('overlap.models.x', 'from . import resnet'),
+    ('overlap.probes.probe', 'from overlap.data import examples'),
+    ('overlap.probes.probe', 'from overlap import config'),
   ],
 )
 def test_a_planted_import_is_found(module, source):
@@ -191,6 +196,7 @@ def test_a_planted_import_is_found(module, source):
     ('overlap.data.tfds', 'def f():\n  import tensorflow as tf'),
     ('overlap.study', 'from overlap import predict, tables'),
     ('overlap.predict', 'from overlap import parallel, store'),
+    ('overlap.analyses.layers', 'from overlap.probes import selection'),
     ('overlap.cli.study', 'from absl import flags, logging'),
     ('overlap.train', "M = {'a': 'overlap.train.supervised:train'}"),
   ],

@@ -92,6 +92,7 @@ def descend(
     first: `[k, d + 1]`, where the first strengths begin.
     count: how many slots there are.
   """
+
   def step(now: slots.Slots) -> slots.Slots:
     params, l2 = slots.trials(now, setting)
     return slots.advance(now, setting, *evaluate(params, l2, data))

@@ -98,7 +98,9 @@ def prepare(
   return dataclasses.replace(problem, data=_in_memory(problem))
 
 
-def _frequencies(labels: np.ndarray, num_classes: int) -> tuple[np.ndarray, int]:
+def _frequencies(
+  labels: np.ndarray, num_classes: int
+) -> tuple[np.ndarray, int]:
   """How frequent each class is, none of them 0 or 1, and the examples."""
   if labels.ndim == 2:
     counts = labels.sum(axis=0)

@@ -14,7 +14,7 @@ from overlap import errors, inference, lookup, train
 from overlap.data import views
 from overlap.data.examples import Examples
 from overlap.models import checkpoints
-from overlap.train import linear_head
+from overlap.probes import selection
 from overlap.train.task import Task
 
 
@@ -98,7 +98,7 @@ def features(
   )
 
 
-def fit_head(task: Task, variables: Any) -> tuple[Any, linear_head.Selection]:
+def fit_head(task: Task, variables: Any) -> tuple[Any, selection.Selection]:
   """Fits the classifier on frozen features by L-BFGS (Sec. 4.6, A.5).
 
   Raises:
@@ -115,19 +115,23 @@ def fit_head(task: Task, variables: Any) -> tuple[Any, linear_head.Selection]:
     task, variables, views.sample(task.train, settings['max_examples'])
   )
   heldout_features, heldout_labels = features(task, variables, task.heldout)
-  choice = linear_head.select_l2(
+  # All processes have all rows: each counts as often as there are processes,
+  # which leaves every mean as it is.
+  choice = selection.select(
     train_features,
     train_labels,
     heldout_features,
     heldout_labels,
     num_classes=len(task.train.class_names),
     strengths=tuple(settings['strengths']),
+    normalisation='standardise',
     max_iterations=settings['max_iterations'],
   )
+  fitted = choice.probe.raw_params()
   params = dict(variables['params'])
   # DeiT's second head reads the same features: both give the fitted logits.
   params |= {
-    name: choice.fit.params for name in ('head', 'head_dist') if name in params
+    name: fitted for name in ('head', 'head_dist') if name in params
   }
   return dict(variables) | {'params': params}, choice
 

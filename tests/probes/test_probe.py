@@ -1,13 +1,21 @@
-"""The L-BFGS head against scikit-learn and against naive restatements."""
+"""Probes against scikit-learn and against naive restatements."""
 
-import json
+import dataclasses
 
 import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
 
 from overlap import errors
-from overlap.train import linear_head, logistic
+from overlap.probes import normalise, probe, rows, solve
+
+
+def fit(features, labels, **options):
+  """A probe's `Fit`, with parameters for raw features."""
+  found = probe.fit(
+    features, labels, **{'normalisation': 'standardise'} | options
+  )
+  return dataclasses.replace(found.fit, params=found.raw_params())
 
 
 def make_data(n, d, num_classes, seed=0, noise=1.0, weights=None):
@@ -73,25 +81,21 @@ def test_reaches_the_loss_of_scikit_learn(
   n, d, num_classes, noise, weights, l2
 ):
   features, labels = make_data(n, d, num_classes, noise=noise, weights=weights)
-  fit = linear_head.fit_linear_head(
-    features, labels, num_classes=num_classes, l2=l2, tolerance=1e-6
-  )
-  assert fit.converged
+  found = fit(features, labels, num_classes=num_classes, l2=l2, tolerance=1e-6)
+  assert found.converged
   expected = sklearn_objective(features, labels, l2)
-  assert fit.loss == pytest.approx(expected, rel=1e-5)
-  assert objective(fit.params, features, labels, l2) == pytest.approx(
+  assert found.loss == pytest.approx(expected, rel=1e-5)
+  assert objective(found.params, features, labels, l2) == pytest.approx(
     expected, rel=1e-5
   )
 
 
 def test_gradient_norm_is_that_of_the_documented_objective():
   features, labels = make_data(60, 5, 3)
-  fit = linear_head.fit_linear_head(
-    features, labels, num_classes=3, l2=0.01, max_iterations=2
-  )
+  found = fit(features, labels, num_classes=3, l2=0.01, max_iterations=2)
   mean, std = moments(features)
-  kernel = fit.params['kernel'].astype(np.float64)
-  bias = fit.params['bias'] + mean @ kernel
+  kernel = found.params['kernel'].astype(np.float64)
+  bias = found.params['bias'] + mean @ kernel
   weights, standardised = kernel * std[:, None], (features - mean) / std
   exponentials = np.exp(standardised @ weights + bias)
   probs = exponentials / exponentials.sum(axis=1, keepdims=True)
@@ -100,15 +104,14 @@ def test_gradient_norm_is_that_of_the_documented_objective():
     np.sum((standardised.T @ error + 0.01 * weights) ** 2)
     + np.sum(error.sum(axis=0) ** 2)
   )
-  assert fit.grad_norm == pytest.approx(expected, rel=1e-4)
+  assert found.grad_norm == pytest.approx(expected, rel=1e-4)
 
 
 def test_shift_and_scale_of_features_leave_the_predictions():
   features, labels = make_data(60, 5, 3)
   moved = features * 7 + 3
   one, other = (
-    linear_head.fit_linear_head(x, labels, num_classes=3, l2=1e-2)
-    for x in (features, moved)
+    fit(x, labels, num_classes=3, l2=1e-2) for x in (features, moved)
   )
   np.testing.assert_allclose(
     features @ one.params['kernel'] + one.params['bias'],
@@ -121,91 +124,82 @@ def test_constant_dimensions_weigh_nothing():
   features, labels = make_data(60, 5, 3)
   columns = np.array([[0.0, 0.1, 1e6, -1e-20]], np.float32)
   wider = np.hstack([features, np.repeat(columns, 60, axis=0)])
-  plain, fit = (
-    linear_head.fit_linear_head(x, labels, num_classes=3, l2=1e-3)
-    for x in (features, wider)
+  plain, found = (
+    fit(x, labels, num_classes=3, l2=1e-3) for x in (features, wider)
   )
-  assert np.all(fit.params['kernel'][5:] == 0)
+  assert np.all(found.params['kernel'][5:] == 0)
   np.testing.assert_allclose(
-    fit.params['kernel'][:5],
+    found.params['kernel'][:5],
     plain.params['kernel'],
     rtol=1e-2,
     atol=1e-3 * np.abs(plain.params['kernel']).max(),
   )
-  assert fit.loss == pytest.approx(plain.loss, rel=1e-5)
+  assert found.loss == pytest.approx(plain.loss, rel=1e-5)
 
 
 @pytest.mark.parametrize('l2', [0.0, 1e-3])
 def test_constant_features_give_the_class_frequencies(l2):
   labels = np.array([0] * 6 + [1] * 3 + [2])
-  fit = linear_head.fit_linear_head(
+  found = fit(
     np.full((10, 4), 0.1), labels, num_classes=3, l2=l2, tolerance=1e-6
   )
-  assert fit.converged
-  assert np.all(fit.params['kernel'] == 0)
-  probs = np.exp(fit.params['bias']) / np.exp(fit.params['bias']).sum()
+  assert found.converged
+  assert np.all(found.params['kernel'] == 0)
+  probs = np.exp(found.params['bias']) / np.exp(found.params['bias']).sum()
   np.testing.assert_allclose(probs, [0.6, 0.3, 0.1], atol=1e-5)
 
 
 @pytest.mark.parametrize('n', [1, 20])
 def test_one_class_alone_is_predicted(n):
   features = np.random.default_rng(0).normal(size=(n, 3))
-  fit = linear_head.fit_linear_head(
-    features, np.full(n, 2), num_classes=5, l2=1e-3
-  )
-  logits = features @ fit.params['kernel'] + fit.params['bias']
-  assert fit.converged
+  found = fit(features, np.full(n, 2), num_classes=5, l2=1e-3)
+  logits = features @ found.params['kernel'] + found.params['bias']
+  assert found.converged
   assert np.all(np.isfinite(logits))
   assert np.all(logits.argmax(axis=1) == 2)
-  assert fit.loss < 1e-4
+  assert found.loss < 1e-4
 
 
 def test_an_absent_class_is_never_predicted():
   features, labels = make_data(60, 5, 3)
-  fit = linear_head.fit_linear_head(features, labels, num_classes=5, l2=1e-3)
-  logits = features @ fit.params['kernel'] + fit.params['bias']
-  assert fit.converged
+  found = fit(features, labels, num_classes=5, l2=1e-3)
+  logits = features @ found.params['kernel'] + found.params['bias']
+  assert found.converged
   assert logits[:, 3:].max() < logits[:, :3].max(axis=1).min()
 
 
 def test_separable_without_a_penalty_ends():
   features, labels = make_data(60, 5, 3, noise=0.01)
-  fit = linear_head.fit_linear_head(
-    features, labels, num_classes=3, l2=0.0, tolerance=1e-5
-  )
-  logits = features @ fit.params['kernel'] + fit.params['bias']
+  found = fit(features, labels, num_classes=3, l2=0.0, tolerance=1e-5)
+  logits = features @ found.params['kernel'] + found.params['bias']
   assert np.all(logits.argmax(axis=1) == labels)
-  assert fit.loss < 1e-3
+  assert found.loss < 1e-3
 
 
 def test_not_converging_is_recorded_and_logged(caplog):
   features, labels = make_data(60, 5, 3)
-  fit = linear_head.fit_linear_head(
-    features, labels, num_classes=3, l2=1e-3, max_iterations=3
-  )
-  assert not fit.converged
-  assert fit.steps == 3
+  found = fit(features, labels, num_classes=3, l2=1e-3, max_iterations=3)
+  assert not found.converged
+  assert found.steps == 3
   assert 'stopped after 3 steps' in caplog.text
 
 
 def test_no_iterations_leave_zero():
   features, labels = make_data(60, 5, 3)
-  fit = linear_head.fit_linear_head(
-    features, labels, num_classes=3, l2=1e-3, max_iterations=0
-  )
-  assert not fit.params['kernel'].any()
-  assert fit.loss == pytest.approx(np.log(3))
+  found = fit(features, labels, num_classes=3, l2=1e-3, max_iterations=0)
+  assert not found.params['kernel'].any()
+  assert found.loss == pytest.approx(np.log(3))
 
 
 def test_unreachable_tolerance_ends_early():
   features, labels = make_data(60, 5, 3)
-  fit = linear_head.fit_linear_head(
+  found = fit(
     features, labels, num_classes=3, l2=1e-2, max_iterations=10**6,
     tolerance=0.0,
   )  # fmt: skip
-  assert not fit.converged
-  assert fit.steps < 1000
-  assert fit.loss == pytest.approx(
+  assert not found.converged
+  assert found.steps < 1000
+  assert found.loss == pytest.approx(
     sklearn_objective(features, labels, 1e-2), rel=1e-5
   )
 
@@ -215,7 +209,7 @@ def test_data_are_arguments_of_the_compiled_solver():
   sizes = []
   for seed in range(3):
     features, labels = make_data(60, 5, 3, seed=seed)
-    linear_head.fit_linear_head(features, labels, num_classes=3, l2=10**-seed)
+    fit(features, labels, num_classes=3, l2=10**-seed)
     sizes.append(logistic._solve._cache_size())
   assert sizes[0] == sizes[2]
 
@@ -240,7 +234,7 @@ GOOD = (np.zeros((4, 2)), np.array([0, 1, 2, 0]))
 )
 def test_faulty_data(features, labels, match):
   with pytest.raises(errors.DataError, match=match):
-    linear_head.fit_linear_head(features, labels, num_classes=3, l2=1.0)
+    fit(features, labels, num_classes=3, l2=1.0)
 
 
 @pytest.mark.parametrize(
@@ -255,101 +249,4 @@ def test_faulty_data(features, labels, match):
 )
 def test_faulty_settings(changes, match):
   with pytest.raises(errors.UsageError, match=match):
-    linear_head.fit_linear_head(
-      *GOOD, **({'num_classes': 3, 'l2': 1.0} | changes)
-    )
-
-
-def split_data():
-  features, labels = make_data(160, 12, 4, noise=3.0)
-  return features[:90], labels[:90], features[90:], labels[90:]
-
-
-def test_selection_equals_a_loop():
-  train_x, train_y, heldout_x, heldout_y = split_data()
-  strengths = (1e-1, 1e-4, 1.0, 1e-2)
-  choice = linear_head.select_l2(
-    *split_data(), num_classes=4, strengths=strengths
-  )
-  for i, l2 in enumerate(strengths):
-    params = linear_head.fit_linear_head(
-      train_x, train_y, num_classes=4, l2=l2
-    ).params
-    logits = heldout_x @ params['kernel'] + params['bias']
-    accuracy = np.mean(logits.argmax(axis=1) == heldout_y)
-    chosen = logits[np.arange(len(heldout_y)), heldout_y]
-    nll = np.mean(np.log(np.exp(logits).sum(axis=1)) - chosen)
-    assert choice.accuracies[i] == pytest.approx(accuracy)
-    assert choice.nlls[i] == pytest.approx(nll, rel=1e-4)
-  assert choice.strengths == strengths
-  assert choice.converged == (True,) * 4
-  assert choice.accuracies[strengths.index(choice.l2)] == max(choice.accuracies)
-  refit = linear_head.fit_linear_head(
-    np.vstack([train_x, heldout_x]),
-    np.hstack([train_y, heldout_y]),
-    num_classes=4,
-    l2=choice.l2,
-  )
-  np.testing.assert_array_equal(
-    choice.fit.params['kernel'], refit.params['kernel']
-  )
-  assert choice.fit.loss == refit.loss
-
-
-@pytest.mark.parametrize(
-  ('scores', 'l2', 'end'),
-  [
-    ([(50, 1.0), (51, 9.0), (50, 0.5)], 1e-2, ''),
-    ([(50, 1.0), (50, 0.9), (50, 0.8)], 1e-1, 'strongest'),
-    ([(50, 0.5), (50, 0.9), (49, 0.1)], 1e-3, 'weakest'),
-    ([(50, 0.5), (50, 0.5), (49, 0.5)], 1e-2, ''),
-  ],
-  ids=['accuracy', 'nll', 'nll at the weak end', 'stronger'],
-)
-def test_choice_and_its_place_in_the_grid(monkeypatch, scores, l2, end):
-  remaining = iter(scores)
-  monkeypatch.setattr(linear_head, '_score', lambda *_: next(remaining))
-  choice = linear_head.select_l2(
-    *split_data(), num_classes=4, strengths=(1e-3, 1e-2, 1e-1)
-  )
-  assert (choice.l2, choice.end) == (l2, end)
-
-
-def test_a_single_strength_lies_at_no_end():
-  choice = linear_head.select_l2(
-    *split_data(), num_classes=4, strengths=(1e-2,)
-  )
-  assert (choice.l2, choice.end) == (1e-2, '')
-
-
-def test_record_is_json_without_parameters():
-  choice = linear_head.select_l2(
-    *split_data(), num_classes=4, strengths=(1e-2, 1e-1)
-  )
-  record = json.loads(json.dumps(choice.record(), allow_nan=False))
-  assert record['l2'] == choice.l2
-  assert record['accuracies'] == list(choice.accuracies)
-  assert record['fit'] == {
-    'loss': choice.fit.loss,
-    'grad_norm': choice.fit.grad_norm,
-    'steps': choice.fit.steps,
-    'converged': True,
-  }
-
-
-def test_selection_refuses_what_it_cannot_use():
-  train_x, train_y, heldout_x, heldout_y = split_data()
-  with pytest.raises(errors.UsageError, match='strengths'):
-    linear_head.select_l2(*split_data(), num_classes=4, strengths=())
-  with pytest.raises(errors.DataError, match='held-out features'):
-    linear_head.select_l2(
-      train_x, train_y, heldout_x * np.nan, heldout_y, num_classes=4
-    )
-  with pytest.raises(errors.DataError, match='equally wide'):
-    linear_head.select_l2(
-      train_x, train_y, heldout_x[:, 1:], heldout_y, num_classes=4
-    )
-  with pytest.raises(errors.DataError, match='held-out features'):
-    linear_head.select_l2(
-      train_x, train_y, heldout_x[:0], heldout_y[:0], num_classes=4
-    )
+    fit(*GOOD, **({'num_classes': 3, 'l2': 1.0} | changes))

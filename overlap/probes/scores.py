@@ -1,0 +1,68 @@
+"""How well many probes of one path do on held-out examples."""
+
+from collections.abc import Sequence
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from overlap import parallel
+from overlap.probes import losses
+from overlap.probes.probe import Probe
+from overlap.probes.rows import Rows
+
+# Logits of a block, of all probes: 64 MiB of float32.
+_LOGITS = 1 << 24
+
+
+def score(
+  probes: Sequence[Probe], features: Rows, labels: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, int]:
+  """Scores probes that share their normalisation.
+
+  Args:
+    probes: S of them.
+    features: `[m, d]`, this process's.
+    labels: `[m]`, or `[m, k]` of 0 and 1.
+
+  Returns:
+    How many are right and the mean negative log-likelihood in nats, `[S, g]`
+    with g = 1 or, of several labels, the classes; and the examples of all
+    processes. A tie goes to the lowest class.
+  """
+  kernel = np.stack([one.fit.params['kernel'].T for one in probes])
+  bias = np.stack([one.fit.params['bias'] for one in probes])
+  size = max(1, _LOGITS // bias.size)
+  groups = labels.shape[1] if labels.ndim == 2 else 1
+  right, total = np.zeros((2, len(probes), groups))
+  for start, block in features.blocks(size):
+    own = labels[start : start + len(block)].T
+    hits, loss = _score(kernel, bias, probes[0].normalisation(block), own)
+    right += np.asarray(hits)
+    total += np.asarray(loss, np.float64)
+  count = np.full_like(right, len(labels))
+  sums = parallel.gather_exact(np.stack([right, total, count])[None]).sum(0)
+  return sums[0], sums[1] / sums[2], int(sums[2].flat[0])
+
+
+@jax.jit
+def _score(
+  kernel: jax.Array, bias: jax.Array, features: jax.Array, labels: jax.Array
+) -> tuple[jax.Array, jax.Array]:
+  """Right ones and summed losses, `[S, g]`."""
+  s, k, width = kernel.shape
+  logits = jax.lax.dot_general(
+    kernel.reshape(s * k, width),
+    features,
+    (((1,), (1,)), ((), ())),
+    precision=jax.lax.Precision.HIGHEST,
+  ).reshape(s, k, -1)
+  logits = logits + bias[:, :, None]
+  ones = jnp.ones(features.shape[0])
+  if labels.ndim == 1:
+    loss, _ = losses.softmax(logits, labels, ones)
+    hits = jnp.argmax(logits, axis=1) == labels[None]
+    return jnp.sum(hits, axis=1)[:, None], loss
+  loss, _ = losses.sigmoid(logits, labels, ones)
+  hits = (logits > 0) == (labels > 0)[None]
+  return jnp.sum(hits, axis=2), loss
