@@ -40,6 +40,10 @@ def measure(
   made = _ensembles(split, members, index, correct, classes, options)
   columns = _identity(split, members, index)
   columns |= _counted(counts)
+  predicted = np.stack([member.predicted for member in members])
+  columns |= _compared(
+    counts, errors.same_wrong(predicted, correct)[first, second]
+  )
   columns |= _combined(counts, made, options)
   columns |= _intervals(members, index, counts, made, options)
   return columns
@@ -128,6 +132,20 @@ def _counted(counts: errors.PairCounts) -> Columns:
     'mcnemar_p': stats.mcnemar(counts.only_1, counts.only_2),
     'dominance_1': dominance_1,
     'dominance_2': dominance_2,
+  }
+
+
+def _compared(counts: errors.PairCounts, same_wrong: np.ndarray) -> Columns:
+  """Further measures of how alike two models are; none needs logits."""
+  kappa_min, kappa_max = errors.kappa_range(counts)
+  return {
+    'kappa_min': kappa_min,
+    'kappa_max': kappa_max,
+    'q_statistic': errors.q_statistic(counts),
+    'double_fault': errors.double_fault(counts),
+    'disagreement': errors.disagreement(counts, same_wrong),
+    'same_wrong': same_wrong,
+    'agreement_when_wrong': errors.agreement_when_wrong(counts, same_wrong),
   }
 
 

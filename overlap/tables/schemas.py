@@ -42,6 +42,10 @@ _PAIRS = {
   **_columns(NUMBER, 'dominance_1 dominance_2'),
   **_columns(MAYBE_COUNT, 'ensemble_correct converted_only_1'),
   **_columns(MAYBE_COUNT, 'converted_only_2 converted_neither lost'),
+  **_columns(NUMBER, 'kappa_min kappa_max q_statistic double_fault'),
+  **_columns(NUMBER, 'disagreement'),
+  **_columns(COUNT, 'same_wrong'),
+  **_columns(NUMBER, 'agreement_when_wrong'),
 }
 # Means over the pairs of each category with the base.
 CATEGORY_MEANS = (

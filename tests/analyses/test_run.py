@@ -250,6 +250,21 @@ def test_categories_of_pairs(made):
   assert pairs['base', 'hard'] == ''
 
 
+def test_what_the_predicted_classes_have_in_common(made, workdir):
+  labels = labels_of()
+  chosen = {name: logits_of(name).argmax(axis=1) for name in SOFT}
+  chosen[HARD] = store.Store(workdir).read(DATASET, SPLIT, HARD, 'predicted')
+  for _, row in made['pairs'].iterrows():
+    one, two = chosen[row['model_1']], chosen[row['model_2']]
+    wrong = (one != labels) & (two != labels)
+    assert row['disagreement'] == (one != two).mean()
+    assert row['same_wrong'] == (wrong & (one == two)).sum()
+    assert row['agreement_when_wrong'] == (one == two)[wrong].mean()
+    assert row['double_fault'] == wrong.mean() == row['neither'] / EXAMPLES
+    assert row['kappa_min'] <= row['kappa'] <= row['kappa_max']
+    assert -1 <= row['q_statistic'] <= 1
+
+
 def test_models_have_what_their_pair_with_the_base_has(made):
   models = made['models'].set_index('model')
   pairs = made['pairs'][made['pairs']['model_1'] == 'base']
