@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 
-from overlap import progress
 from overlap.analyses import bootstrap, ensembles, errors, stats
 from overlap.analyses.members import CalibratedLogits, Member, Split
 from overlap.analyses.options import Options
@@ -182,28 +181,23 @@ def _intervals(
   made: _Made,
   options: Options,
 ) -> Columns:
-  totals = np.stack(counts, axis=1)
-  rights = _rights(counts, made, options.methods[0])
-  columns = {
-    f'{name}_{end}': np.full(len(index), np.nan)
-    for name in bootstrap.STATISTICS
-    for end in ('lower', 'upper')
-  }
-  pairs = progress.track(
-    enumerate(index), total=len(index), what='bootstrap', unit='pair'
+  table = bootstrap.Table(
+    np.stack(counts, axis=1), _rights(counts, made, options.methods[0])
   )
-  for row, (one, two) in pairs:
-    found = bootstrap.intervals(
-      bootstrap.Table(totals[row], rights[row] if made.soft[row] else None),
-      name_1=members[one].name,
-      name_2=members[two].name,
-      resamples=options.resamples,
-      seed=options.seed,
-      confidence=options.confidence,
-    )
-    for name, bounds in found.items():
-      columns[f'{name}_lower'][row], columns[f'{name}_upper'][row] = bounds
-  return columns
+  found = bootstrap.intervals(
+    table,
+    names=[(members[one].name, members[two].name) for one, two in index],
+    resamples=options.resamples,
+    seed=options.seed,
+    confidence=options.confidence,
+  )
+  for name in bootstrap.OF_ENSEMBLE:
+    found[name][:, ~made.soft] = np.nan
+  return {
+    f'{name}_{end}': bounds
+    for name, both in found.items()
+    for end, bounds in zip(('lower', 'upper'), both)
+  }
 
 
 def _rights(counts: errors.PairCounts, made: _Made, method: str) -> np.ndarray:

@@ -231,13 +231,12 @@ def test_pairs_equal_a_loop(made, workdir, temperatures):
     cells = [one & two, one & ~two, ~one & two, ~one & ~two]
     drawn = bootstrap.intervals(
       bootstrap.Table(
-        np.array(counts), np.array([(wins & cell).sum() for cell in cells])
+        np.array([counts]), np.array([[(wins & cell).sum() for cell in cells]])
       ),
-      name_1=names[0],
-      name_2=names[1],
+      names=[names],
       **FAST,
     )
-    for name, (lower, upper) in drawn.items():
+    for name, ((lower,), (upper,)) in drawn.items():
       assert lower <= row[name] <= upper
       assert (row[f'{name}_lower'], row[f'{name}_upper']) == (lower, upper)
 
