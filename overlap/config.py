@@ -74,6 +74,8 @@ def study() -> ml_collections.ConfigDict:
       folds=5,
       resamples=1000,  # Of the bootstrap.
       confidence=0.95,
+      accuracy_interval='wilson',  # Or 'exact' (Clopper-Pearson).
+      summary_interval='jackknife',  # Over models; or 'bootstrap'.
       window=0.0,  # Half-width around the base's accuracy; 0: all models.
       greedy=dict(
         starts=(),  # Models; the base and the most accurate if empty.

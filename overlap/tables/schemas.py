@@ -56,6 +56,8 @@ CATEGORY_MEANS = (
   'neither',
   'ensemble_accuracy',
   'gain_over_base',
+  'neither_conversion_rate',
+  'loss_rate',
 )
 _CATEGORIES = {
   'category': TEXT,

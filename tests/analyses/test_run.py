@@ -249,6 +249,26 @@ def test_categories_of_pairs(made):
   assert pairs['base', 'hard'] == ''
 
 
+def test_other_intervals_by_option(workdir, made):
+  options = {'accuracy_interval': 'exact', 'summary_interval': 'bootstrap'}
+  other = analyse(workdir, options=FAST | options)
+  models = other['models']
+  for _, row in models.iterrows():
+    expected = scipy_stats.binomtest(
+      round(row['accuracy'] * EXAMPLES), EXAMPLES
+    ).proportion_ci(method='exact')
+    assert row['accuracy_lower'] == pytest.approx(expected.low)
+    assert row['accuracy_upper'] == pytest.approx(expected.high)
+  for name, column in (('categories', 'gain'), ('correlations', 'slope')):
+    one, two = made[name], other[name]
+    pd.testing.assert_series_equal(one[column], two[column])
+    known = one[f'{column}_lower'].notna()
+    assert known.any()
+    assert (one[f'{column}_lower'] != two[f'{column}_lower'])[known].all()
+    assert two[f'{column}_lower'].notna().tolist() == known.tolist()
+  pd.testing.assert_frame_equal(other['pairs'], made['pairs'])
+
+
 def test_what_the_predicted_classes_have_in_common(made, workdir):
   labels = labels_of()
   chosen = {name: logits_of(name).argmax(axis=1) for name in SOFT}

@@ -226,6 +226,8 @@ def categories_table(pairs):
       'neither': mine['neither'] / n,
       'ensemble_accuracy': mine['ensemble_accuracy'],
       'gain_over_base': over_base,
+      'neither_conversion_rate': mine['neither_conversion_rate'],
+      'loss_rate': mine['loss_rate'],
     }
     row = {'category': category, 'models': len(mine), 'pairs': len(mine)}
     for name, values in means.items():
