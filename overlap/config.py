@@ -114,6 +114,7 @@ def study() -> ml_collections.ConfigDict:
         'fig05',
         'fig08',
         'fig09',
+        'fig10',
         'fig11',
         'fig12',
         'heatmap',

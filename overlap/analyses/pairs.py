@@ -181,9 +181,8 @@ def _intervals(
   made: _Made,
   options: Options,
 ) -> Columns:
-  table = bootstrap.Table(
-    np.stack(counts, axis=1), _rights(counts, made, options.methods[0])
-  )
+  rights = _rights(counts, made, options.methods[0])
+  table = bootstrap.Table(np.stack(counts, axis=1), rights)
   found = bootstrap.intervals(
     table,
     names=[(members[one].name, members[two].name) for one, two in index],
@@ -193,6 +192,15 @@ def _intervals(
   )
   for name in bootstrap.OF_ENSEMBLE:
     found[name][:, ~made.soft] = np.nan
+  # Often of few examples, of which percentiles would make too little.
+  level = options.confidence
+  both, rights = counts.both_correct, rights.astype(np.float64)
+  rights[~made.soft] = np.nan
+  for name, part, whole in (
+    ('neither_conversion_rate', rights[:, 3], counts.neither),
+    ('loss_rate', both - rights[:, 0], both),
+  ):
+    found[name] = np.stack(stats.wilson(part, whole, confidence=level))
   return {
     f'{name}_{end}': bounds
     for name, both in found.items()

@@ -46,6 +46,7 @@ _PAIRS = {
   **_columns(NUMBER, 'disagreement'),
   **_columns(COUNT, 'same_wrong'),
   **_columns(NUMBER, 'agreement_when_wrong'),
+  **_bounds('neither_conversion_rate loss_rate'),
 }
 # Means over the pairs of each category with the base.
 CATEGORY_MEANS = (

@@ -236,6 +236,15 @@ def test_pairs_equal_a_loop(made, workdir, temperatures):
       names=[names],
       **FAST,
     )
+    for name, part, whole in (
+      ('neither_conversion_rate', wins, ~one & ~two),
+      ('loss_rate', ~wins, one & two),
+    ):
+      expected = scipy_stats.binomtest(
+        int((part & whole).sum()), int(whole.sum())
+      ).proportion_ci(method='wilson')
+      bounds = row[[f'{name}_lower', f'{name}_upper']].tolist()
+      assert bounds == pytest.approx(tuple(expected), abs=1e-12)
     for name, ((lower,), (upper,)) in drawn.items():
       assert lower <= row[name] <= upper
       assert (row[f'{name}_lower'], row[f'{name}_upper']) == (lower, upper)

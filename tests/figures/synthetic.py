@@ -188,8 +188,10 @@ def pair(first, second, models, values):
     'ensemble_accuracy': ensemble.mean() if soft else np.nan,
     **bounds('gain', ensemble.mean() - mean if soft else np.nan, n, 0.5),
     **bounds('conversion_rate', rate(right_1 != right_2), max(one, 1)),
-    'neither_conversion_rate': rate(~right_1 & ~right_2),
-    'loss_rate': 1 - rate(right_1 & right_2),
+    **bounds(
+      'neither_conversion_rate', rate(~right_1 & ~right_2), max(neither, 1)
+    ),
+    **bounds('loss_rate', 1 - rate(right_1 & right_2), max(both, 1)),
     'ensemble_accuracy_probs': ensemble.mean() if soft else np.nan,
     'dominance_1': only_2 / max(only_2 + neither, 1),
     'dominance_2': only_1 / max(only_1 + neither, 1),
