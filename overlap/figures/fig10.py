@@ -179,10 +179,10 @@ def _strips(measure: str, drawn: pd.DataFrame) -> alt.LayerChart:
 def _against(drawn: pd.DataFrame) -> alt.LayerChart:
   """The rate against error inconsistency, this study's alone.
 
-  Of the paper's three pairs, error inconsistencies are not given.
+  Of the paper's three pairs, error inconsistencies are not given. Colours are
+  those of the other panels, whose axes name the categories.
   """
   ours = drawn[drawn['source'] == style.STUDY]
-  shown = style.present(ours['category'])
   x = _axis(alt.X, 'error_inconsistency', 'Error inconsistency (%)', ours)
   y = _axis(alt.Y, 'value', _TITLES[_RATE][1], ours)
   models = ours[ours['kind'] == strips.MODEL]
@@ -195,9 +195,9 @@ def _against(drawn: pd.DataFrame) -> alt.LayerChart:
     .encode(
       x=x,
       y=y,
-      fill=style.colour(alt.Fill, shown),
-      stroke=style.colour(alt.Stroke, shown),
-      shape=style.shape(shown),
+      fill=style.colour(alt.Fill, ()),
+      stroke=style.colour(alt.Stroke, ()),
+      shape=style.shape(()),
       fillOpacity=style.solid_inside(),
       tooltip=_tooltip(),
     )
@@ -211,7 +211,7 @@ def _against(drawn: pd.DataFrame) -> alt.LayerChart:
     layers.append(
       alt.Chart()
       .mark_point(**style.STAR_MARK)
-      .encode(x=x, y=y, fill=style.colour(alt.Fill, shown), tooltip=_tooltip())
+      .encode(x=x, y=y, fill=style.colour(alt.Fill, ()), tooltip=_tooltip())
       .transform_filter(f"datum.kind=='{strips.MEAN}'")
     )
   return (
