@@ -5,6 +5,17 @@ of a pair's joint table. These counts are multinomial, so they are drawn as
 such: the same distribution, whether there are a thousand examples or a
 million.
 
+Where few examples are inconsistent, plain resampling makes too little of what
+chance could have done: the error inconsistency of two models that never differ
+would be exactly 0, and where two in 200 examples are inconsistent, 95 %
+intervals hold the gain in two cases of three. So half an example is added to
+each of the two inconsistent cells, half of it right, before as many examples
+as there are are drawn. In simulations (tests/analyses/test_coverage.py) 95 %
+intervals then cover in 93 to 97 % of cases; with fewer than ten inconsistent
+examples in 88 % at least (the gain of pairs whose ensemble may also convert or
+lose others), mostly in more than 95 %. Where hundreds are inconsistent, half
+an example is of no account.
+
 Each pair has draws of its own, which is right for its own intervals. Where
 one number is made of several pairs over the same examples, they must share
 their resamples: see `shared`.
@@ -24,6 +35,8 @@ from overlap.analyses import draws, errors
 STATISTICS = ('error_inconsistency', 'kappa', 'gain', 'conversion_rate')
 # Those that a pair without an ensemble does not have.
 OF_ENSEMBLE = ('gain', 'conversion_rate')
+# Examples added to each cell of inconsistent ones.
+SMOOTHING = 0.5
 # Draws of one cell that a worker holds at a time.
 _HELD = 2**16
 
@@ -74,7 +87,12 @@ def measurements(
 
 
 def resample(
-  table: Table, *, resamples: int, names: Sequence[tuple[str, str]], seed: int
+  table: Table,
+  *,
+  resamples: int,
+  names: Sequence[tuple[str, str]],
+  seed: int,
+  smoothing: float = SMOOTHING,
 ) -> Table:
   """Draws joint tables of as many examples, with replacement.
 
@@ -87,18 +105,23 @@ def resample(
     resamples: how many to draw.
     names: the two models' names, for each pair.
     seed: of the draws.
+    smoothing: examples added to each cell of inconsistent ones, half of them
+      right, before drawing; 0 is plain resampling.
 
   Returns:
     `Table` of int64 `[pairs, resamples, 4]`.
   """
   order = np.array([_CELLS[one > two] for one, two in names]).reshape(-1, 4)
-  total = np.take_along_axis(np.asarray(table.total, np.int64), order, 1)
+  total = np.take_along_axis(np.asarray(table.total, np.float64), order, 1)
+  examples = total.sum(axis=1).astype(np.int64)
   right = np.zeros_like(total)
   if table.right is not None:
-    right = np.take_along_axis(np.asarray(table.right, np.int64), order, 1)
+    right = np.take_along_axis(np.asarray(table.right, np.float64), order, 1)
+  total[:, 1:3] += smoothing
+  right[:, 1:3] += smoothing / 2
   keys = np.array([_key(seed, *sorted(pair)) for pair in names], np.uint64)
   drawn = np.empty((8, len(total), resamples), np.int64)
-  draws.tables(keys.reshape(-1, 4), total, right, drawn)
+  draws.tables(keys.reshape(-1, 4), examples, total, right, drawn)
   swapped = order[:, 1] == 2
   for cell in (1, 5):
     drawn[cell : cell + 2, swapped] = drawn[cell : cell + 2, swapped][::-1]
@@ -117,8 +140,7 @@ def intervals(
   """Percentile intervals of the `STATISTICS` of pairs.
 
   Draws for which a statistic is not defined (see `measurements`) are left out
-  of its percentiles. Where the pair's own is not, no draw's is, and the bounds
-  are NaN.
+  of its percentiles. Where the pair's own is not, the bounds are NaN.
 
   Args:
     table: of the pairs, `[pairs, 4]`.
@@ -145,8 +167,12 @@ def intervals(
     some = Table(table.total[rows], right)
     drawn = resample(some, resamples=resamples, names=names[rows], seed=seed)
     for name, values in measurements(*drawn).items():
-      found[name][:, rows] = percentiles(values, confidence)
+      bounds = percentiles(values, confidence)
+      found[name][:, rows] = np.where(known[name][rows], bounds, np.nan)
 
+  known = {
+    name: np.isfinite(values) for name, values in measurements(*table).items()
+  }
   # Every pair's draws are its own: how many threads there are is of no account.
   with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
     for _ in progress.track(

@@ -18,32 +18,33 @@ _FEW = 10.0
 
 
 @compiled
-def tables(keys, totals, rights, result):
-  """Draws joint tables of as many examples, with replacement.
+def tables(keys, examples, totals, rights, result):
+  """Draws joint tables of so many examples.
 
   Args:
     keys: uint64 `[pairs, 4]`, not all 0; they are used up.
-    totals: int64 `[pairs, 4]`, counts by cell.
-    rights: int64 `[pairs, 4]`, how many of each cell are right.
+    examples: int64 `[pairs]`, how many to draw for each table.
+    totals: float64 `[pairs, 4]`, in proportion to the cells' probabilities.
+    rights: float64 `[pairs, 4]`, how much of each cell is right.
     result: int64 `[8, pairs, resamples]`, filled with the drawn counts of the
       four cells, and then with how many of each are right. The former do not
       depend on `rights`.
   """
   for pair in range(result.shape[1]):
     state, total, right = keys[pair], totals[pair], rights[pair]
-    examples = total.sum()
+    whole = total.sum()
     for draw in range(result.shape[2]):
-      left, of = examples, examples
+      left, of = examples[pair], whole
       for cell in range(3):
         # A cell's share of this one and those after it.
-        share = total[cell] / of if of else 0.0
+        share = total[cell] / of if of > 0.0 else 0.0
         count = binomial(state, left, share)
         result[cell, pair, draw] = count
         left -= count
         of -= total[cell]
       result[3, pair, draw] = left
     for cell in range(4):
-      share = right[cell] / total[cell] if total[cell] else 0.0
+      share = right[cell] / total[cell] if total[cell] > 0.0 else 0.0
       for draw in range(result.shape[2]):
         result[4 + cell, pair, draw] = binomial(
           state, result[cell, pair, draw], share

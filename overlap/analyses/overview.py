@@ -17,11 +17,11 @@ What has no value is an empty field of a table, never 0 or 1:
 Intervals:
 
 - Accuracies: Wilson's, or the exact one (`accuracy_interval`).
-- Pairs: percentiles over resamples of the examples (`resamples`). A resample
-  in which a measure has no value is left out of its percentiles; a pair whose
-  measure has none has no bounds. Percentiles need counts: where fewer than
-  ten or so examples are inconsistent, they cover less often than they say (see
-  `bootstrap`).
+- Pairs: percentiles over resamples of the examples (`resamples`), smoothed for
+  pairs that hardly ever differ (see `bootstrap`). A resample in which a measure
+  has no value is left out of its percentiles; a pair whose measure has none
+  has no bounds. `neither_conversion_rate` and `loss_rate`, often of few
+  examples: Wilson's.
 - Means and correlations: over models, jackknife or bootstrap
   (`summary_interval`); with fewer than two models, or, by jackknife, where
   the statistic has no value without one of them, there are no bounds.

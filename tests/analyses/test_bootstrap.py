@@ -138,6 +138,18 @@ def test_a_pair_among_many_is_drawn_as_it_is_alone(monkeypatch):
     np.testing.assert_array_equal(backwards[name][:, ::-1], found[name])
 
 
+def test_without_smoothing_empty_cells_stay_empty():
+  counts = table([90, 0, 3, 7], [90, 0, 2, 0])
+  plain = resample(counts, resamples=500, seed=0, smoothing=0.0)
+  assert (plain.total[:, 1] == 0).all()
+  assert (plain.right <= plain.total).all()
+  drawn = resample(counts, resamples=500, seed=0)
+  # Half an example of 101.
+  assert drawn.total[:, 1].mean() == pytest.approx(50 / 101, abs=0.15)
+  assert (drawn.total.sum(axis=1) == 100).all()
+  assert intervals(table([93, 0, 0, 7]))['error_inconsistency'][1] > 0
+
+
 def test_which_model_comes_first_is_of_no_account():
   swap = [0, 2, 1, 3]
   swapped = table(TABLE.total[swap], TABLE.right[swap])

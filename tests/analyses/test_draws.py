@@ -72,7 +72,7 @@ def test_the_generator_is_xoshiro256_plus_plus():
 def test_tables_have_the_covariance_of_a_multinomial():
   total, right = np.array([[700, 120, 80, 100]]), np.array([[690, 80, 50, 5]])
   result = np.empty((8, 1, 20_000), np.int64)
-  draws.tables(STATE[None].copy(), total, right, result)
+  draws.tables(STATE[None].copy(), total.sum(1), total / 1, right / 1, result)
   cells, rights = result[:4, 0], result[4:, 0]
   assert (cells.sum(axis=0) == 1000).all()
   assert ((rights >= 0) & (rights <= cells)).all()
@@ -86,7 +86,9 @@ def test_tables_have_the_covariance_of_a_multinomial():
 def test_empty_cells_stay_empty():
   total = np.array([[0, 7, 0, 3], [0, 0, 0, 0]])
   result = np.empty((8, 2, 40), np.int64)
-  draws.tables(np.tile(STATE, (2, 1)), total, np.zeros_like(total), result)
+  draws.tables(
+    np.tile(STATE, (2, 1)), total.sum(1), total / 1, np.zeros((2, 4)), result
+  )
   assert (result[[0, 2], 0] == 0).all()
   assert (result[1, 0] + result[3, 0] == 10).all()
   assert (result[:, 1] == 0).all()
