@@ -31,6 +31,7 @@ def ensure_examples(workdir: epath.PathLike, examples: Examples) -> str:
       ids=examples.ids,
       labels=examples.labels(),
       class_names=examples.class_names,
+      targets=examples.targets(),
     )
   parallel.barrier(f'examples {examples.dataset} {examples.split}')
   return (
