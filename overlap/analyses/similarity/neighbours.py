@@ -49,9 +49,7 @@ def _largest(values: np.ndarray, k: int) -> np.ndarray:
   return above | equal
 
 
-def agreement(
-  one: np.ndarray | None, two: np.ndarray | None, k: int
-) -> float:
+def agreement(one: np.ndarray | None, two: np.ndarray | None, k: int) -> float:
   """The share of neighbours in common; NaN where `nearest` gave None."""
   if one is None or two is None:
     return float('nan')

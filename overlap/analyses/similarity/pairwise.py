@@ -1,6 +1,6 @@
 """All similarities of pairs of models, from their features."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -16,7 +16,7 @@ from overlap.analyses.similarity import (
   representation,
 )
 from overlap.analyses.similarity.options import Similarity
-from overlap.analyses.similarity.representation import Moments, Source
+from overlap.analyses.similarity.representation import Source
 
 # Float32 products give so many decimals, on any machine.
 _DECIMALS = 6
@@ -41,7 +41,9 @@ class Similarities(NamedTuple):
   directions: np.ndarray
 
 
-MEASURES = Similarities._fields[:4]
+MEASURES = ('cka', 'cka_debiased', 'cca', 'mutual_knn')
+# What stands for the four where they are not defined, and no directions.
+_NOTHING: tuple[float, ...] = (np.nan, np.nan, np.nan, np.nan, 0, 0)
 
 
 class _Own:
@@ -121,9 +123,7 @@ def measure(
   device, own = products.backend(backend), _Own(len(sources))
   moments = list(_scan(sources, near, asked, own))
   usable = [m.finite == len(m.row) > 0 for m in moments]
-  found = {
-    pair: (np.nan, np.nan, np.nan, np.nan, 0, 0) for pair in sorted({*pairs})
-  }
+  found = dict.fromkeys(sorted({*pairs}), _NOTHING)
   passes = grams.plan(
     [source.shape[1] for source in sources],
     [pair for pair in found if usable[pair[0]] and usable[pair[1]]],
@@ -144,12 +144,16 @@ def measure(
     else:
       found[one, two] = _similarities((one, two), cross, own, asked)
   rows = np.array([found[pair] for pair in pairs], np.float64).reshape(-1, 6)
-  return Similarities(*rows[:, :4].round(_DECIMALS).T, rows[:, 4:].astype(int))
+  values = rows[:, :4].round(_DECIMALS)
+  return Similarities(
+    *(values[:, i] for i in range(4)),
+    directions=rows[:, 4:].astype(np.int64),
+  )
 
 
 def _scan(
   sources: Sequence[Source], near: np.ndarray, asked: Similarity, own: _Own
-):
+) -> Iterator[representation.Moments]:
   """Yields each model's moments, and keeps its nearest neighbours."""
   for i, source in progress.track(
     enumerate(sources), total=len(sources), what='features', unit='model'
@@ -168,7 +172,7 @@ def _similarities(
   squared = cka_lib.squared_norm(cross)
   cka = cka_lib.cka(squared, own.self_squared[one], own.self_squared[two])
   if np.isnan(cka):  # A constant one.
-    return (np.nan,) * 4 + (0, 0)
+    return _NOTHING
   unbiased = cka_lib.unbiased(squared, own.norms[one], own.norms[two])
   cca, directions = float('nan'), (0, 0)
   if asked.variance:

@@ -80,7 +80,7 @@ def scan(source: Source, normalise: str, near: np.ndarray) -> Moments:
       squares[first : first + len(part)] = own
       spread.add(part, _inverse(own) if by_length else None)
   finite = np.isfinite(squares)
-  row, second = _inverse(squares), float(np.count_nonzero(squares))
+  row, second = _inverse(squares), float(np.count_nonzero(squares > 1e-74))
   mean, column = spread.mean, spread.column()
   if not by_length:
     # One scale for all, of no effect but that nothing overflows.
@@ -197,5 +197,5 @@ def _squares(rows: np.ndarray) -> np.ndarray:
 
 def _inverse(squares: np.ndarray) -> np.ndarray:
   """One over each length, 0 for vectors of zeros: float32."""
-  lengths = np.sqrt(np.where(squares > 0, squares, np.inf))
+  lengths = np.sqrt(np.where(squares > 1e-74, squares, np.inf))
   return (1 / lengths).astype(np.float32)
