@@ -5,6 +5,7 @@ similarities of the same pairs, for whoever asks which of them tells how
 differently two models err.
 """
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import altair as alt
@@ -18,14 +19,13 @@ class Panel(NamedTuple):
 
   value: str
   title: str
-  axis: str
 
 
 PANELS = (
-  Panel('cka', 'Linear CKA', 'Linear CKA'),
-  Panel('cka_debiased', 'CKA, debiased', 'Debiased CKA'),
-  Panel('cca', 'Canonical correlation', 'Mean CCA'),
-  Panel('mutual_knn', 'Nearest neighbours', 'Share in common'),
+  Panel('cka', 'Linear CKA'),
+  Panel('cka_debiased', 'CKA, debiased'),
+  Panel('cca', 'Mean canonical correlation'),
+  Panel('mutual_knn', 'Share of nearest neighbours in common'),
 )
 _COLUMNS = {
   'model_1': 'str',
@@ -40,7 +40,15 @@ _PAPER = (
   'The paper, on ImageNet, finds CKA and error inconsistency not well'
   ' correlated.'
 )
-_SMALL = 150
+# Which pairs, by scope and whether there is an accuracy window.
+_SCOPES = {
+  ('all', False): '',
+  ('all', True): ' within the accuracy window',
+  ('base', False): ' with the base',
+  ('base', True): ' with the base, within the accuracy window',
+}
+# Of a small panel, and what lies between two of them.
+_HEIGHT, _BETWEEN = 120, 68
 
 
 def rows(tables: frames.Tables) -> pd.DataFrame:
@@ -81,14 +89,13 @@ def plot(tables: frames.Tables) -> tuple[alt.HConcatChart, pd.DataFrame]:
   drawn = rows(tables)
   shown = [p for p in PANELS if drawn[p.value].notna().any()]
   first, *others = [
-    _panel(panel, drawn, correlation(tables, panel.value), small=i > 0)
-    for i, panel in enumerate(shown)
+    _panel(panel, drawn, _r(correlation(tables, panel.value)))
+    for panel in shown
   ]
-  chart = first
-  if others:
-    chart = alt.hconcat(first, alt.vconcat(*others, spacing=14), spacing=36)
-  else:
-    chart = alt.hconcat(first)
+  large = _large(first, drawn, len(others))
+  small = [_small(panel, is_last=panel is others[-1]) for panel in others]
+  columns = [large, alt.vconcat(*small, spacing=14)] if small else [large]
+  chart = alt.hconcat(*columns, spacing=30)
   chart = chart.transform_calculate(
     x_text=wording.percent_of('error_inconsistency', bounds=()),
     **{f'{p.value}_text': _decimal(p.value) for p in shown},
@@ -104,19 +111,30 @@ def plot(tables: frames.Tables) -> tuple[alt.HConcatChart, pd.DataFrame]:
   return style.themed(chart), drawn
 
 
-def correlation(tables: frames.Tables, measure: str) -> str:
-  """'r = −0.61 (−0.80 to −0.31)' over all pairs; '' where there is none."""
+def correlation(
+  tables: frames.Tables, measure: str
+) -> Mapping[str, Any] | None:
+  """The correlation of a similarity with error inconsistency.
+
+  Returns:
+    A row of 'similarity_correlations': over all pairs where it has that, else
+    over those with the base; None where it has neither.
+  """
   table = tables.get('similarity_correlations')
   if table is None or table.empty:
-    return ''
+    return None
   chosen = table[
     (table['name'] == f'error_inconsistency_vs_{measure}')
     & table['pearson'].notna()
   ]
-  # All pairs come after those with the base, where both are there.
-  if chosen.empty:
+  wide = chosen[chosen['scope'] == 'all']
+  chosen = wide if len(wide) else chosen
+  return None if chosen.empty else chosen.iloc[0]
+
+
+def _r(row: Mapping[str, Any] | None) -> str:
+  if row is None:
     return ''
-  row = chosen.iloc[-1]
   r = wording.decimal(
     row['pearson'], row['pearson_lower'], row['pearson_upper']
   )
@@ -130,17 +148,24 @@ def _notes(tables: frames.Tables, drawn: pd.DataFrame) -> list[str]:
     f'{pairs} pairs of models, a point each, in the colour of the pair’s'
     f' category; features of {examples} examples.'
   ]
-  intervals = 'r: Pearson’s, with its interval (jackknife over models).'
+  row = correlation(tables, 'cka')
+  if row is not None:
+    inside = (drawn['in_window'] == 'no').any()
+    said.append(
+      f'r: Pearson’s over {wording.count(row["n"])} pairs'
+      f'{_SCOPES[row["scope"], bool(inside)]}, with its interval (jackknife over'
+      ' models).'
+    )
   if drawn['mutual_knn'].notna().any():
     k, among = (
       int(table[c].max()) for c in ('neighbours', 'neighbour_examples')
     )
     chance = wording.percent(k / (among - 1))
-    intervals += (
-      f' Neighbours: {k} nearest of {wording.count(among)} examples; by chance'
+    said.append(
+      f'Neighbours: {k} nearest of {wording.count(among)} examples; by chance'
       f' {chance} in common.'
     )
-  return [*said, intervals, _PAPER, *style.outside_note(drawn)]
+  return [*said, _PAPER, *style.outside_note(drawn)]
 
 
 def _decimal(field: str) -> str:
@@ -149,39 +174,51 @@ def _decimal(field: str) -> str:
   )
 
 
-def _panel(
-  panel: Panel, drawn: pd.DataFrame, subtitle: str, *, small: bool
-) -> alt.Chart:
+def _panel(panel: Panel, drawn: pd.DataFrame, subtitle: str) -> alt.Chart:
   known = drawn[drawn[panel.value].notna()]
-  shown = [] if small else style.present(drawn['category'])
   outlined = "datum.in_window=='no'"
+  inconsistency = 'error_inconsistency'
   return (
     alt.Chart()
-    .mark_point(
-      size=style.POINT * (0.45 if small else 0.8), filled=True, strokeWidth=1
-    )
+    .mark_point(filled=True, strokeWidth=1)
     .encode(
-      x=_axis(
-        alt.X, 'error_inconsistency', 'Error inconsistency (%)', known, 100
-      ),
-      y=_axis(alt.Y, panel.value, panel.axis, known, 1),
-      fill=style.colour(alt.Fill, shown, columns=6),
-      stroke=style.colour(alt.Stroke, shown, columns=6),
-      shape=style.shape(shown, columns=6),
+      x=_axis(alt.X, inconsistency, 'Error inconsistency (%)', known, 100),
+      y=_axis(alt.Y, panel.value, None, known, 1),
+      fill=style.colour(alt.Fill, ()),
+      stroke=style.colour(alt.Stroke, ()),
+      shape=style.shape(()),
       fillOpacity=alt.condition(outlined, alt.value(0), alt.value(0.7)),
       tooltip=_tooltip(drawn),
     )
     .transform_filter(f'isValid(datum.{panel.value})')
     .properties(
-      width=230 if small else 400,
-      height=_SMALL if small else 3 * _SMALL + 130,
       title=alt.Title(panel.title, subtitle=[subtitle] if subtitle else []),
     )
   )
 
 
+def _large(chart: alt.Chart, drawn: pd.DataFrame, others: int) -> alt.Chart:
+  """The first panel, as high as the others together, with the legend."""
+  shown = style.present(drawn['category'])
+  height = max(3, others) * (_HEIGHT + _BETWEEN) - _BETWEEN
+  return chart.encode(
+    fill=style.colour(alt.Fill, shown),
+    stroke=style.colour(alt.Stroke, shown),
+    shape=style.shape(shown),
+    size=alt.value(0.8 * style.POINT),
+  ).properties(width=430, height=height)
+
+
+def _small(chart: alt.Chart, *, is_last: bool) -> alt.Chart:
+  """A panel among others below one another: the last names the axis."""
+  chart = chart.encode(size=alt.value(0.45 * style.POINT))
+  if not is_last:
+    chart.encoding.x.title = None
+  return chart.properties(width=260, height=_HEIGHT)
+
+
 def _axis(
-  channel: type, column: str, title: str, known: pd.DataFrame, scale: int
+  channel: type, column: str, title: str | None, known: pd.DataFrame, scale: int
 ) -> Any:
   nothing = pd.Series(dtype=float)
   limits = frames.domain(known[column], nothing, nothing)
@@ -200,7 +237,7 @@ def _tooltip(drawn: pd.DataFrame) -> list[alt.Tooltip]:
     'category': 'Category',
     'x_text': 'Error inconsistency',
     **{
-      f'{panel.value}_text': panel.axis
+      f'{panel.value}_text': panel.title
       for panel in PANELS
       if drawn[panel.value].notna().any()
     },

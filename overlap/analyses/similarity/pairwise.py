@@ -144,11 +144,9 @@ def measure(
     else:
       found[one, two] = _similarities((one, two), cross, own, asked)
   rows = np.array([found[pair] for pair in pairs], np.float64).reshape(-1, 6)
-  values = rows[:, :4].round(_DECIMALS)
-  return Similarities(
-    *(values[:, i] for i in range(4)),
-    directions=rows[:, 4:].astype(np.int64),
-  )
+  values, directions = rows[:, :4].round(_DECIMALS), rows[:, 4:]
+  cka, debiased, cca, mutual_knn = values.T
+  return Similarities(cka, debiased, cca, mutual_knn, directions.astype(int))
 
 
 def _scan(
