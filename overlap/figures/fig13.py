@@ -1,6 +1,6 @@
 """Fig. 13: similarity of representations against error inconsistency.
 
-Left, linear CKA between the features of each pair of models; right, other
+First, linear CKA between the features of each pair of models; then other
 similarities of the same pairs, for whoever asks which of them tells how
 differently two models err.
 """
@@ -19,13 +19,14 @@ class Panel(NamedTuple):
 
   value: str
   title: str
+  axis: str
 
 
 PANELS = (
-  Panel('cka', 'Linear CKA'),
-  Panel('cka_debiased', 'CKA, debiased'),
-  Panel('cca', 'Mean canonical correlation'),
-  Panel('mutual_knn', 'Share of nearest neighbours in common'),
+  Panel('cka', 'Linear CKA', 'CKA'),
+  Panel('cka_debiased', 'CKA, debiased', 'Debiased CKA'),
+  Panel('cca', 'Mean canonical correlation', 'Mean CCA'),
+  Panel('mutual_knn', 'Nearest neighbours in common', 'Share in common'),
 )
 _COLUMNS = {
   'model_1': 'str',
@@ -47,8 +48,6 @@ _SCOPES = {
   ('base', False): ' with the base',
   ('base', True): ' with the base, within the accuracy window',
 }
-# Of a small panel, and what lies between two of them.
-_HEIGHT, _BETWEEN = 120, 68
 
 
 def rows(tables: frames.Tables) -> pd.DataFrame:
@@ -77,7 +76,7 @@ def rows(tables: frames.Tables) -> pd.DataFrame:
   return frames.stack([drawn.iloc[order]], _COLUMNS)
 
 
-def plot(tables: frames.Tables) -> tuple[alt.HConcatChart, pd.DataFrame]:
+def plot(tables: frames.Tables) -> tuple[alt.ConcatChart, pd.DataFrame]:
   """Draws the figure.
 
   Returns:
@@ -88,14 +87,11 @@ def plot(tables: frames.Tables) -> tuple[alt.HConcatChart, pd.DataFrame]:
   """
   drawn = rows(tables)
   shown = [p for p in PANELS if drawn[p.value].notna().any()]
-  first, *others = [
+  panels = [
     _panel(panel, drawn, _r(correlation(tables, panel.value)))
     for panel in shown
   ]
-  large = _large(first, drawn, len(others))
-  small = [_small(panel, is_last=panel is others[-1]) for panel in others]
-  columns = [large, alt.vconcat(*small, spacing=14)] if small else [large]
-  chart = alt.hconcat(*columns, spacing=30)
+  chart = alt.concat(*panels, columns=2, spacing=32)
   chart = chart.transform_calculate(
     x_text=wording.percent_of('error_inconsistency', bounds=()),
     **{f'{p.value}_text': _decimal(p.value) for p in shown},
@@ -150,11 +146,11 @@ def _notes(tables: frames.Tables, drawn: pd.DataFrame) -> list[str]:
   ]
   row = correlation(tables, 'cka')
   if row is not None:
-    inside = (drawn['in_window'] == 'no').any()
+    windowed = bool((drawn['in_window'] == 'no').any())
     said.append(
       f'r: Pearson’s over {wording.count(row["n"])} pairs'
-      f'{_SCOPES[row["scope"], bool(inside)]}, with its interval (jackknife over'
-      ' models).'
+      f'{_SCOPES[row["scope"], windowed]}, with its interval (jackknife'
+      ' over models).'
     )
   if drawn['mutual_knn'].notna().any():
     k, among = (
@@ -176,49 +172,32 @@ def _decimal(field: str) -> str:
 
 def _panel(panel: Panel, drawn: pd.DataFrame, subtitle: str) -> alt.Chart:
   known = drawn[drawn[panel.value].notna()]
+  shown = style.present(drawn['category'])
   outlined = "datum.in_window=='no'"
   inconsistency = 'error_inconsistency'
   return (
     alt.Chart()
-    .mark_point(filled=True, strokeWidth=1)
+    .mark_point(size=0.7 * style.POINT, filled=True, strokeWidth=1)
     .encode(
       x=_axis(alt.X, inconsistency, 'Error inconsistency (%)', known, 100),
-      y=_axis(alt.Y, panel.value, None, known, 1),
-      fill=style.colour(alt.Fill, ()),
-      stroke=style.colour(alt.Stroke, ()),
-      shape=style.shape(()),
+      y=_axis(alt.Y, panel.value, panel.axis, known, 1),
+      fill=style.colour(alt.Fill, shown),
+      stroke=style.colour(alt.Stroke, shown),
+      shape=style.shape(shown),
       fillOpacity=alt.condition(outlined, alt.value(0), alt.value(0.7)),
       tooltip=_tooltip(drawn),
     )
     .transform_filter(f'isValid(datum.{panel.value})')
     .properties(
+      width=330,
+      height=220,
       title=alt.Title(panel.title, subtitle=[subtitle] if subtitle else []),
     )
   )
 
 
-def _large(chart: alt.Chart, drawn: pd.DataFrame, others: int) -> alt.Chart:
-  """The first panel, as high as the others together, with the legend."""
-  shown = style.present(drawn['category'])
-  height = max(3, others) * (_HEIGHT + _BETWEEN) - _BETWEEN
-  return chart.encode(
-    fill=style.colour(alt.Fill, shown),
-    stroke=style.colour(alt.Stroke, shown),
-    shape=style.shape(shown),
-    size=alt.value(0.8 * style.POINT),
-  ).properties(width=430, height=height)
-
-
-def _small(chart: alt.Chart, *, is_last: bool) -> alt.Chart:
-  """A panel among others below one another: the last names the axis."""
-  chart = chart.encode(size=alt.value(0.45 * style.POINT))
-  if not is_last:
-    chart.encoding.x.title = None
-  return chart.properties(width=260, height=_HEIGHT)
-
-
 def _axis(
-  channel: type, column: str, title: str | None, known: pd.DataFrame, scale: int
+  channel: type, column: str, title: str, known: pd.DataFrame, scale: int
 ) -> Any:
   nothing = pd.Series(dtype=float)
   limits = frames.domain(known[column], nothing, nothing)

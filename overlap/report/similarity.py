@@ -47,27 +47,28 @@ def _listed(found: Mapping[str, Row], others: list[str]) -> str:
 def _best(found: Mapping[str, Row]) -> str:
   """The strongest correlation, and whether it is so beyond doubt."""
   best = max(found, key=lambda m: abs(found[m]['pearson']))
-  row = found[best]
-  text = (
-    f'{_NAMES[best][0].upper()}{_NAMES[best][1:]} goes best with error'
-    f' inconsistency{_doubt(row)}'
-  )
-  rivals = [m for m in found if m != best]
+  row, name = found[best], _NAMES[best]
+  text = f'{name[0].upper()}{name[1:]} goes best with error inconsistency'
   if best == 'cka':
-    # Against each of the others, whose rows hold the difference.
-    behind = [m for m in rivals if _upper(found[m]) < 0]
-    if len(behind) == len(rivals):
+    # Against each of the others, whose rows hold the differences.
+    behind = [m for m in found if _below(found[m]['stronger_upper'], 0)]
+    if len(behind) == len(found) - 1:
       return f'{text}, by more than the uncertainty of each difference.'
     return f'{text}, by no more than the uncertainty of the differences.'
-  difference = wording.decimal(
-    row['stronger'], row['stronger_lower'], row['stronger_upper']
+  by = wording.decimal(
+    row['stronger'], row['stronger_lower'], row['stronger_upper'], digits=3
   )
-  if row['stronger_lower'] > 0:
-    return f'{text}: its |r| is larger than that of CKA by {difference}.'
+  if _below(0, row['stronger_lower']):
+    return f'{text}: its |r| is above that of CKA by {by}.'
   return (
-    f'{text}, but whether better than CKA is open: its |r| is larger by'
-    f' {difference}.'
+    f'{text}, but whether better than CKA is open: the difference of their'
+    f' |r| is {by}.'
   )
+
+
+def _below(one: Any, two: Any) -> bool:
+  """Whether both are numbers and the first is the smaller."""
+  return not wording.absent(one) and not wording.absent(two) and one < two
 
 
 def _doubt(row: Row) -> str:
@@ -76,12 +77,6 @@ def _doubt(row: Row) -> str:
   if wording.absent(lower) or wording.absent(upper):
     return ' (too few models for an interval)'
   return ', which may be chance' if lower <= 0 <= upper else ''
-
-
-def _upper(row: Row) -> float:
-  """The upper end of how much stronger than CKA; infinite without an end."""
-  value = row['stronger_upper']
-  return float('inf') if wording.absent(value) else float(value)
 
 
 def _r(row: Row) -> str:
