@@ -17,7 +17,7 @@ from overlap.analyses.similarity.products import Backend
 from overlap.analyses.similarity.representation import Moments, Source
 
 # Entries of the products of a pass: one GiB in float64.
-_ENTRIES = 2**27
+ENTRIES = 2**27
 
 Pair = tuple[int, int]
 
@@ -43,22 +43,19 @@ class Centred(NamedTuple):
   moments: Sequence[Moments]
 
 
-def plan(
-  widths: Sequence[int], pairs: Sequence[Pair], entries: int = _ENTRIES
-) -> list[Pass]:
+def plan(widths: Sequence[int], pairs: Sequence[Pair]) -> list[Pass]:
   """Which pairs are made together.
 
   Args:
     widths: how many dimensions each model has.
     pairs: of models, the lower index first.
-    entries: how many entries the products of a pass may have.
 
   Returns:
     Passes; each model's pair with itself, `(i, i)`, is in the first that it
     is in, and no pass has a pair of models without their own before it.
   """
   used = sorted({i for pair in pairs for i in pair})
-  groups = _groups(used, widths, int(entries**0.5))
+  groups = _groups(used, widths, int(ENTRIES**0.5))
   group_of = {i: number for number, group in enumerate(groups) for i in group}
   by_groups: dict[Pair, list[Pair]] = {}
   for number, group in enumerate(groups):

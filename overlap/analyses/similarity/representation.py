@@ -66,33 +66,29 @@ def scan(source: Source, normalise: str, near: np.ndarray) -> Moments:
     near: ascending positions of rows to keep.
   """
   total, width = source.shape
-  by_length = normalise in ('l2', 'both')
-  squares, kept = np.empty(total), []
+  scales = _Scales(by_length=normalise in ('l2', 'both'))
   spread = _Spread(width, wanted=normalise in ('standardise', 'both'))
+  row, kept, finite, second = np.empty(total, np.float32), [], 0, 0.0
   for rows in blocks(total):
     block = np.ascontiguousarray(source[rows], np.float32)
     chosen = near[(near >= rows.start) & (near < rows.stop)]
     kept.append(block[chosen - rows.start])
-    for start in range(0, len(block), _ROWS):
-      part = block[start : start + _ROWS]
-      own = _squares(part)
-      first = rows.start + start
-      squares[first : first + len(part)] = own
-      spread.add(part, _inverse(own) if by_length else None)
-  finite = np.isfinite(squares)
-  row, second = _inverse(squares), float(np.count_nonzero(squares > 1e-74))
-  mean, column = spread.mean, spread.column()
-  if not by_length:
-    # One scale for all, of no effect but that nothing overflows.
+    # What is not finite is counted, and nothing is made of it.
     with np.errstate(all='ignore'):
-      scale = 1 / np.sqrt(squares.mean()) if squares.any() else 1.0
-    row, second = np.full(total, scale, np.float32), float(total)
-    mean, column = mean * scale, None if column is None else column / scale
+      for start in range(0, len(block), _ROWS):
+        part = block[start : start + _ROWS]
+        squares = _squares(part)
+        own = scales.of(squares)
+        spread.add(part, own)
+        row[rows.start + start : rows.start + start + len(part)] = own
+        finite += int(np.isfinite(squares).sum())
+        second += float(squares @ np.square(own, dtype=np.float64))
+  column = spread.column()
   return Moments(
     row=row,
-    mean=mean.astype(np.float32),
+    mean=spread.mean.astype(np.float32),
     column=None if column is None else column.astype(np.float32),
-    finite=int(finite.sum()),
+    finite=finite,
     second=second,
     near=np.concatenate(kept) if kept else np.empty((0, width), np.float32),
   )
@@ -145,8 +141,31 @@ def is_constant(variance: float, moments: Moments) -> bool:
     moments: of the same features.
   """
   if moments.column is not None:
-    return not variance > 0
+    return not moments.column.any()
   return not variance > _NOTHING * moments.second
+
+
+class _Scales:
+  """What examples are multiplied by: one over their lengths, or one for all.
+
+  The latter, of no effect on any similarity but that nothing overflows, is
+  from the first rows that are not 0.
+  """
+
+  def __init__(self, *, by_length: bool):
+    self._by_length = by_length
+    self._scale = 0.0
+
+  def of(self, squares: np.ndarray) -> np.ndarray:
+    """The scales of examples of these squared lengths: float32."""
+    # In float32, one over anything smaller is infinite.
+    usable = squares > 1e-74
+    if not self._by_length:
+      if not self._scale and usable.any():
+        self._scale = float(1 / np.sqrt(squares[usable].mean()))
+      return np.full(len(squares), self._scale or 1.0, np.float32)
+    lengths = np.sqrt(np.where(usable, squares, np.inf))
+    return (1 / lengths).astype(np.float32)
 
 
 class _Spread:
@@ -162,17 +181,15 @@ class _Spread:
     self.mean = np.zeros(width)
     self._deviations = np.zeros(width)
 
-  def add(self, part: np.ndarray, scales: np.ndarray | None) -> None:
+  def add(self, part: np.ndarray, scales: np.ndarray) -> None:
     """Takes rows, each times its scale."""
     before, self._count = self._count, self._count + len(part)
-    if self._wanted and scales is not None:
-      part, scales = part * scales[:, np.newaxis], None
-    ones = np.ones(len(part), np.float32) if scales is None else scales
-    mean = (ones @ part).astype(np.float64) / len(part)
+    mean = (scales @ part).astype(np.float64) / len(part)
     apart = mean - self.mean
     if self._wanted:
-      own = ((part - mean.astype(np.float32)) ** 2).sum(axis=0)
-      self._deviations += own + apart**2 * (before * len(part) / self._count)
+      own = part * scales[:, np.newaxis] - mean.astype(np.float32)
+      self._deviations += (own**2).sum(axis=0)
+      self._deviations += apart**2 * (before * len(part) / self._count)
     self.mean += apart * (len(part) / self._count)
 
   def column(self) -> np.ndarray | None:
@@ -186,16 +203,9 @@ class _Spread:
 
 def _squares(rows: np.ndarray) -> np.ndarray:
   """Squared lengths, float64; NaN or infinite where a feature is."""
-  with np.errstate(all='ignore'):
-    found = np.einsum('ij,ij->i', rows, rows).astype(np.float64)
+  found = np.einsum('ij,ij->i', rows, rows).astype(np.float64)
   # Where float32 has no such number, float64 has.
   lost = ~((found > 1e-30) & (found < 1e30))
   if lost.any():
     found[lost] = (rows[lost].astype(np.float64) ** 2).sum(axis=1)
   return found
-
-
-def _inverse(squares: np.ndarray) -> np.ndarray:
-  """One over each length, 0 for vectors of zeros: float32."""
-  lengths = np.sqrt(np.where(squares > 1e-74, squares, np.inf))
-  return (1 / lengths).astype(np.float32)
