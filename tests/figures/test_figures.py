@@ -91,7 +91,7 @@ def test_hostile_names_are_text(workdir, synthetic):
 
 def test_unknown_figure(workdir):
   with pytest.raises(errors.UsageError, match=r"Did you mean .*'fig01'"):
-    figures.save(workdir, ['fig02', 'fig0'])
+    figures.save(workdir, ['fig02', 'fgi01'])
   assert not (workdir / 'figures').exists()
 
 
