@@ -38,14 +38,28 @@ def study() -> ml_collections.ConfigDict:
       data_dir='',  # Where its files are, or are put; `./data` if empty.
       fallback='',  # Data set to take where `dataset` can't be had.
       image_size=0,  # Side of the square images; 0: as they are stored.
-      splits=dict(train='train', heldout='', test='test'),
+      splits=dict(
+        train='train',
+        heldout='',
+        test='test',
+        probe_train='',  # Whose features linear probes are fitted on, and
+        probe_heldout='',  # by which their strength is chosen.
+      ),
       num_threads=2,  # That read and decode images.
     )
   )
   config.predict = ml_collections.ConfigDict(
     dict(
       splits=('test',),  # Which of `data.splits` enter the store.
+      feature_splits=(),  # Of which only features do, for probes.
       batch_size=512,  # Over all devices of all processes.
+    )
+  )
+  config.transfer = ml_collections.ConfigDict(
+    dict(
+      dataset='',  # Another one, to probe the features on; '': none.
+      data_dir='',  # Where its files are; that of `data` if empty.
+      splits=dict(train='train', heldout='', test='test'),
     )
   )
   config.analyses = ml_collections.ConfigDict(
@@ -68,6 +82,8 @@ def study() -> ml_collections.ConfigDict:
         'greedy_best',
         'first_additions',
         'subsets',
+        'similarity',
+        'similarity_correlations',
       ),
       pairs='all',  # 'all', 'base', or 'model:model,model:model'.
       calibration='nll',  # 'nll', 'all', 'grid' or 'ece_sweep'.
@@ -102,6 +118,13 @@ def study() -> ml_collections.ConfigDict:
         group_a='',  # Of the groups above; '': the first two.
         group_b='',
       ),
+      similarity=dict(
+        normalise='l2',  # 'l2', 'standardise', 'both' or 'none'.
+        max_examples=10_000,  # Drawn by a hash of their ids; 0: all.
+        variance=0.99,  # Kept by principal directions; 0: no CCA.
+        neighbours=10,  # Of each example; 0: none.
+        neighbour_examples=2000,  # Among which they are looked for.
+      ),
     )
   )
   config.report = ml_collections.ConfigDict(
@@ -117,6 +140,7 @@ def study() -> ml_collections.ConfigDict:
         'fig10',
         'fig11',
         'fig12',
+        'fig13',
         'heatmap',
         'table1',
         'table2',

@@ -9,6 +9,8 @@ from overlap.analyses import calibration, checks, clusters, ensembles, stats
 from overlap.analyses.greedy import options as greedy_options
 from overlap.analyses.interpolation import options as interpolation_options
 from overlap.analyses.interpolation.options import Interpolation
+from overlap.analyses.similarity import options as similarity_options
+from overlap.analyses.similarity.options import Similarity
 from overlap.analyses.specialisation import options as specialisation_options
 from overlap.analyses.specialisation.options import Specialisation
 
@@ -27,8 +29,8 @@ class Options:
     confidence: level of all intervals, within (0, 1).
     accuracy_interval: of the accuracies in the table of models, a key of
       `stats.PROPORTION_INTERVALS`.
-    summary_interval: of category means and correlations, a key of
-      `clusters.INTERVALS`.
+    summary_interval: of the tables 'categories' and 'correlations', a key of
+      `clusters.INTERVALS`; all other intervals over models are jackknifed.
     window: which models enter category means and correlations, by accuracy:
       within this fraction of the base's (0.02: two points to either side), or
       `(lower, upper)`; 0, '' or None: all.
@@ -36,6 +38,7 @@ class Options:
     seed: of the folds and of the bootstrap.
     specialisation: which pairs and groups of classes to look into.
     interpolation: which pairs to weigh unequally, and how.
+    similarity: how representations are compared.
   """
 
   tables: Sequence[str] = tuple(tables.SCHEMAS)
@@ -51,6 +54,7 @@ class Options:
   seed: int = 0
   specialisation: Specialisation = dataclasses.field(default=Specialisation())
   interpolation: Interpolation = dataclasses.field(default=Interpolation())
+  similarity: Similarity = dataclasses.field(default=Similarity())
 
   def bounds(self, base_accuracy: float) -> tuple[float, float]:
     """The accuracies between which models are within the window."""
@@ -92,6 +96,7 @@ def parse(given: Mapping[str, Any] | None) -> Options:
   specialisation_options.check(options.specialisation)
   interpolation_options.check(options.interpolation)
   greedy_options.check(options.greedy)
+  similarity_options.check(options.similarity)
   return options
 
 
