@@ -15,6 +15,7 @@ from overlap.figures import frames, wording
 from overlap.report import larger as larger_lib
 from overlap.report import order as order_lib
 from overlap.report import sentences as say
+from overlap.report import similarity as similarity_lib
 from overlap.report import specialisation
 
 Tables = frames.Tables
@@ -25,8 +26,8 @@ def findings(tables: Tables) -> list[say.Finding]:
   """All findings that the tables allow, the most asked for first."""
   functions = (
     differences, ensembles, larger_lib.larger, order_lib.order, correlation,
-    significance, specialisation.confident, specialisation.groups,
-    specialisation.weights, window, calibration,
+    similarity_lib.similarity, significance, specialisation.confident,
+    specialisation.groups, specialisation.weights, window, calibration,
   )  # fmt: skip
   found = (function(tables) for function in functions)
   return [finding for finding in found if finding is not None]
@@ -119,7 +120,32 @@ def correlation(tables: Tables) -> say.Finding | None:
       f' ensemble gets right correlate with r = {_r(conversion)}; in the paper'
       ' that share rises with error inconsistency.'
     )
+  said += _neither(tables)
   return say.Finding('Does inconsistency pay?', tuple(said))
+
+
+def _neither(tables: Tables) -> list[str]:
+  """How much of what neither gets right the ensemble does, by category."""
+  means = frames.category_means(tables)
+  name = 'neither_conversion_rate'
+  if name not in means or means[name].nunique() < 2:
+    return []
+  known = means.dropna(subset=[name])
+  low, high = (known.loc[known[name].agg(end)] for end in ('idxmin', 'idxmax'))
+  papers = [
+    f'{wording.percent(converted / neither)} for {category}'
+    for category, (converted, neither) in published.NEITHER.items()
+  ]
+
+  def rate(row: Mapping[str, Any]) -> str:
+    ends = row.get(f'{name}_lower'), row.get(f'{name}_upper')
+    return f'{wording.percent(row[name], *ends)} for {row["category"]}'
+
+  return [
+    'Of the examples that neither the base nor the other model gets right,'
+    f' the ensemble gets {rate(low)} and {rate(high)} on average, the least'
+    f' and the most of the categories; the paper has {", ".join(papers)}.'
+  ]
 
 
 def significance(tables: Tables) -> say.Finding | None:
