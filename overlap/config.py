@@ -84,6 +84,13 @@ def study() -> ml_collections.ConfigDict:
         'subsets',
         'similarity',
         'similarity_correlations',
+        'joined',
+        'joined_pairs',
+        'joined_categories',
+        'joined_correlations',
+        'compression',
+        'compression_targets',
+        'compression_categories',
       ),
       pairs='all',  # 'all', 'base', or 'model:model,model:model'.
       calibration='nll',  # 'nll', 'all', 'grid' or 'ece_sweep'.
@@ -117,6 +124,20 @@ def study() -> ml_collections.ConfigDict:
         points=101,
         group_a='',  # Of the groups above; '': the first two.
         group_b='',
+      ),
+      probing=dict(
+        train='probe_train',  # Of `data.splits`, as is the next.
+        heldout='probe_heldout',
+        normalisation='l2_standardise',
+        strengths=45,  # Of L2, from 1e-6 to 1e5.
+        max_iterations=1000,
+        stream=False,  # Whether features are read anew in each pass.
+        pairs='base',  # 'base' or 'views'.
+        percents=(0, 25, 50, 75, 100),  # Of the base's dimensions.
+        seeds=3,
+        rankings=('correlation', 'variance', 'cholesky', 'random'),
+        kept=(),  # Dimensions; '()': by eighths of the base's width.
+        target=0.0,  # Accuracy; 0: that of the base's probe.
       ),
       similarity=dict(
         normalise='l2',  # 'l2', 'standardise', 'both' or 'none'.

@@ -9,6 +9,8 @@ from overlap.analyses import calibration, checks, clusters, ensembles, stats
 from overlap.analyses.greedy import options as greedy_options
 from overlap.analyses.interpolation import options as interpolation_options
 from overlap.analyses.interpolation.options import Interpolation
+from overlap.analyses.probing import options as probing_options
+from overlap.analyses.probing.options import Probing
 from overlap.analyses.similarity import options as similarity_options
 from overlap.analyses.similarity.options import Similarity
 from overlap.analyses.specialisation import options as specialisation_options
@@ -38,6 +40,7 @@ class Options:
     seed: of the folds and of the bootstrap.
     specialisation: which pairs and groups of classes to look into.
     interpolation: which pairs to weigh unequally, and how.
+    probing: how probes are fitted on features that the store holds.
     similarity: how representations are compared.
   """
 
@@ -54,6 +57,7 @@ class Options:
   seed: int = 0
   specialisation: Specialisation = dataclasses.field(default=Specialisation())
   interpolation: Interpolation = dataclasses.field(default=Interpolation())
+  probing: Probing = dataclasses.field(default=Probing())
   similarity: Similarity = dataclasses.field(default=Similarity())
 
   def bounds(self, base_accuracy: float) -> tuple[float, float]:
@@ -97,6 +101,7 @@ def parse(given: Mapping[str, Any] | None) -> Options:
   interpolation_options.check(options.interpolation)
   greedy_options.check(options.greedy)
   similarity_options.check(options.similarity)
+  probing_options.check(options.probing)
   return options
 
 

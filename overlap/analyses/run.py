@@ -20,13 +20,16 @@ from overlap.analyses.greedy import analysis as greedy
 from overlap.analyses.interpolation import analysis as interpolation
 from overlap.analyses.members import Member, Split
 from overlap.analyses.options import Options
+from overlap.analyses.probing import joined_analysis as joined
 from overlap.analyses.similarity import analysis as similarity
 from overlap.analyses.specialisation import analysis as specialisation
 from overlap.catalog import categories
 
 # Each has `TABLES`, the names of the tables that it makes, and
 # `measure(context) -> {name: table}`.
-ANALYSES = (overview, specialisation, interpolation, greedy, similarity)
+ANALYSES = (
+  overview, specialisation, interpolation, greedy, similarity, joined,
+)  # fmt: skip
 _PAIRS = ('all', 'base')
 
 

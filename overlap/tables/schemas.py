@@ -226,6 +226,57 @@ _SIMILARITY_CORRELATIONS = {
     for column in (name, *_bounds(name))
   },
 }
+# What every probe has: its strength, and how it does on the test split.
+_PROBE = {
+  **_columns(NUMBER, 'l2 heldout_accuracy'),
+  'converged': 'bool',
+  **_columns(COUNT, 'n correct'),
+  'accuracy': NUMBER,
+  **_bounds('accuracy'),
+}
+# One row a probe on dimensions of the base and another model; `whole` ones
+# are of all of the other's.
+_JOINED = {
+  **_columns(TEXT, 'model_1 model_2 category'),
+  'percent': NUMBER,
+  'seed': COUNT,
+  'whole': 'bool',
+  **_columns(COUNT, 'dims_1 dims_2'),
+  **_PROBE,
+}
+_JOINED_PAIRS = {
+  **_columns(TEXT, 'model_1 model_2 category'),
+  **_columns(COUNT, 'n seeds'),
+  **_columns(NUMBER, 'error_inconsistency'),
+  **_columns(NUMBER, 'accuracy_base accuracy_other accuracy_half half_gain'),
+  **_bounds('half_gain'),
+}
+_JOINED_CATEGORIES = {
+  'category': TEXT,
+  'pairs': COUNT,
+  'half_gain': NUMBER,
+  **_bounds('half_gain'),
+}
+# One row a probe on the first `kept` joined dimensions of a ranking.
+_COMPRESSION = {
+  **_columns(TEXT, 'model_1 model_2 category ranking'),
+  **_columns(COUNT, 'seed kept'),
+  **_PROBE,
+}
+# `kept` is missing where no size reached the target.
+_COMPRESSION_TARGETS = {
+  **_columns(TEXT, 'model_1 model_2 category ranking'),
+  'seed': COUNT,
+  'target': NUMBER,
+  'kept': MAYBE_COUNT,
+  'width': COUNT,
+}
+_COMPRESSION_CATEGORIES = {
+  **_columns(TEXT, 'category ranking'),
+  **_columns(COUNT, 'pairs reached'),
+  'kept': NUMBER,
+  **_bounds('kept'),
+}
 SCHEMAS: Mapping[str, Mapping[str, str]] = {
   'models': _MODELS,
   'pairs': _PAIRS,
@@ -245,4 +296,11 @@ SCHEMAS: Mapping[str, Mapping[str, str]] = {
   'subsets': _SUBSETS,
   'similarity': _SIMILARITY,
   'similarity_correlations': _SIMILARITY_CORRELATIONS,
+  'joined': _JOINED,
+  'joined_pairs': _JOINED_PAIRS,
+  'joined_categories': _JOINED_CATEGORIES,
+  'joined_correlations': _CORRELATIONS,
+  'compression': _COMPRESSION,
+  'compression_targets': _COMPRESSION_TARGETS,
+  'compression_categories': _COMPRESSION_CATEGORIES,
 }

@@ -1,0 +1,90 @@
+"""Which of two models' joined dimensions to keep, and how many (Fig. 6)."""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from overlap import parallel
+from overlap.analyses.probing import dimensions
+from overlap.analyses.probing.features import Dimensions, Splits
+
+
+def sizes(asked: Sequence[int], widths: tuple[int, int]) -> list[int]:
+  """How many dimensions are kept, ascending.
+
+  Args:
+    asked: by the options; multiples of an eighth of the base's width up to
+      twice that width if empty.
+    widths: dimensions of the base and of the other model.
+
+  Returns:
+    Those of the sizes that there are dimensions for, and all of them where
+    the next size would be more.
+  """
+  total = sum(widths)
+  step = max(1, widths[0] // 8)
+  wanted = asked or range(step, 2 * widths[0] + 1, step)
+  found = sorted({size for size in wanted if size < total})
+  return found + ([total] if any(size >= total for size in wanted) else [])
+
+
+def parts(
+  chosen: np.ndarray, models: tuple[str, str], widths: tuple[int, int]
+) -> tuple[Dimensions, Dimensions]:
+  """Joined dimensions as those of the two models, ascending."""
+  chosen = np.sort(chosen)
+  first = chosen < widths[0]
+  return (
+    Dimensions(models[0], chosen[first]),
+    Dimensions(models[1], chosen[~first] - widths[0]),
+  )
+
+
+def orders(
+  splits: Splits,
+  models: tuple[str, str],
+  widths: tuple[int, int],
+  *,
+  rankings: Sequence[str],
+  seeds: int,
+  seed: int,
+) -> Iterator[tuple[str, int, np.ndarray]]:
+  """Yields rankings, the seed of each, and all joined dimensions in its order.
+
+  One covariance of the training split serves all.
+
+  Args:
+    splits: whose training split.
+    models: the base and the other.
+    widths: their dimensions.
+    rankings: keys of `dimensions.RANKINGS`.
+    seeds: draws of the ranking 'random'.
+    seed: that all draws depend on.
+  """
+  everything = parts(np.arange(sum(widths)), models, widths)
+  rows = splits.rows(everything, splits.train)
+  matrix = _covariance(rows, sum(widths))
+  variances = np.concatenate([splits.variances(name) for name in models])
+  for ranking in rankings:
+    for repeat in range(seeds if ranking == 'random' else 1):
+      random = dimensions.generator('kept', seed, *models, repeat)
+      yield (
+        ranking,
+        repeat,
+        dimensions.order(ranking, matrix, variances, random),
+      )
+
+
+def _covariance(rows, width: int) -> np.ndarray:
+  """Of the rows of all processes."""
+  mean, count = np.zeros(width), 0
+  for _, block in rows.blocks():
+    mean += block.sum(axis=0, dtype=np.float64)
+    count += len(block)
+  sums = parallel.gather_exact(np.r_[mean, float(count)][np.newaxis]).sum(0)
+  mean = sums[:-1] / max(sums[-1], 1)
+  own = dimensions.covariance(
+    (block - mean for _, block in rows.blocks()), width
+  )
+  parts_of = parallel.gather_exact((own * count)[np.newaxis])
+  return parts_of.sum(axis=0) / max(sums[-1], 1)

@@ -1,0 +1,150 @@
+"""Stored features of three splits, normalised, some dimensions at a time."""
+
+import functools
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import jax
+import numpy as np
+
+from overlap import errors
+from overlap.analyses.context import Context
+from overlap.probes import normalise
+from overlap.probes.rows import Rows
+
+# A split's features of a model are kept in memory up to this size, bytes.
+_KEPT = 2**28
+
+
+class Where(NamedTuple):
+  """A split of the store."""
+
+  dataset: str
+  split: str
+
+
+class Dimensions(NamedTuple):
+  """Some dimensions of a model's features."""
+
+  model: str
+  chosen: np.ndarray  # int [D]
+
+
+class Splits:
+  """Features and labels of a training, a held-out and a test split.
+
+  With several processes each has its own part of the training and held-out
+  rows, as `overlap.probes` wants them, and all of the test split.
+  """
+
+  def __init__(
+    self,
+    context: Context,
+    train: Where,
+    heldout: Where,
+    test: Where,
+    normalisation: str,
+  ):
+    self._reader = context.split.reader
+    self._normalisation = normalisation
+    self.train, self.heldout, self.test = train, heldout, test
+
+  @functools.cache  # noqa: B019 (lives as long as one analysis)
+  def examples(self, where: Where):
+    """Ids, labels and targets of all of a split's examples."""
+    return self._reader.examples(*where)
+
+  def own(self, where: Where) -> slice:
+    """Which rows of a split this process has."""
+    if where == self.test:
+      return slice(None)
+    return slice(jax.process_index(), None, jax.process_count())
+
+  def labels(self, where: Where) -> np.ndarray:
+    """This process's labels, int32 `[n]`."""
+    return self.examples(where).labels[self.own(where)]
+
+  def width(self, model: str) -> int:
+    """Dimensions of a model's features; 0 where a split lacks them."""
+    widths = set()
+    for where in (self.train, self.heldout, self.test):
+      record = self._reader.record(*where, model)
+      entry = (record or {'arrays': {}})['arrays'].get('features')
+      widths.add(int(entry['shape'][1]) if entry else 0)
+    if len(widths) > 1 and 0 not in widths:
+      raise errors.DataError(
+        f'Features of {model!r} must be equally wide on all splits, got '
+        f'{", ".join(map(str, sorted(widths)))}.'
+      )
+    return min(widths)
+
+  @functools.cache  # noqa: B019 (as above)
+  def normalisation(self, model: str) -> normalise.Normalisation:
+    """A model's normalisation, with statistics of the training split."""
+    raw = self._raw(model, self.train)
+    blocks = (block for _, block in raw.blocks())
+    return normalise.measure(blocks, self._normalisation)
+
+  @functools.cache  # noqa: B019 (as above)
+  def variances(self, model: str) -> np.ndarray:
+    """Of a model's dimensions before they are standardised, float64 `[D]`."""
+    kind = 'l2' if self._normalisation.startswith('l2') else 'none'
+    spread = normalise.measure(
+      (
+        normalise.lengths_one(block, kind)
+        for _, block in self._raw(model, self.train).blocks()
+      ),
+      'standardise',
+    ).std
+    return np.where(np.isinf(spread), 0, spread) ** 2
+
+  def rows(self, parts: Sequence[Dimensions], where: Where) -> Rows:
+    """Normalised dimensions of models, side by side, `[n, D_1 + D_2 ...]`."""
+    parts = [part for part in parts if len(part.chosen)]
+
+    def read(start: int, stop: int) -> np.ndarray:
+      return np.concatenate(
+        [
+          self._normalised(part.model, where, start, stop)[:, part.chosen]
+          for part in parts
+        ],
+        axis=1,
+      )
+
+    width = sum(len(part.chosen) for part in parts)
+    return Rows(read, (len(self.labels(where)), width), where.split)
+
+  def _normalised(
+    self, model: str, where: Where, start: int, stop: int
+  ) -> np.ndarray:
+    kept = self._in_memory(model, where)
+    if kept is not None:
+      return kept[start:stop]
+    raw = self._raw(model, where).read(start, stop)
+    return self.normalisation(model)(raw)
+
+  @functools.lru_cache(maxsize=12)  # noqa: B019 (as above)
+  def _in_memory(self, model: str, where: Where) -> np.ndarray | None:
+    raw = self._raw(model, where)
+    if 4 * raw.shape[0] * raw.shape[1] > _KEPT:
+      return None
+    normal = self.normalisation(model)
+    return np.concatenate([normal(block) for _, block in raw.blocks()])
+
+  def _raw(self, model: str, where: Where) -> Rows:
+    own = self.own(where)
+    count, width = len(self.labels(where)), self.width(model)
+
+    def read(start: int, stop: int) -> np.ndarray:
+      # Every so many of a run of the stored rows.
+      first, step = own.start or 0, own.step or 1
+      block = self._reader.read(
+        *where,
+        model,
+        'features',
+        first + start * step,
+        first + (stop - 1) * step + 1,
+      )
+      return block[::step]
+
+    return Rows(read, (count, width), where.split)

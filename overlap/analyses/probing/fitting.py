@@ -1,0 +1,82 @@
+"""A probe on chosen dimensions: its strength is chosen, it is refitted, scored.
+
+The protocol of Sec. 4.6 and A.5: the L2 strength is chosen on held-out
+examples, the probe refitted on training and held-out examples, and the test
+split predicted once.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from overlap.analyses import errors as errors_lib
+from overlap.analyses.probing.features import Dimensions, Splits
+from overlap.analyses.probing.options import Probing
+from overlap.probes import selection
+
+WEAKEST, STRONGEST = 1e-6, 1e5
+
+
+class Result(NamedTuple):
+  """What a probe does on the test split.
+
+  Attributes:
+    correct: bool `[examples]`.
+    width: of the features.
+    l2: the chosen strength.
+    heldout_accuracy: with it, before the refit.
+    converged: whether the refit did.
+  """
+
+  correct: np.ndarray
+  width: int
+  l2: float
+  heldout_accuracy: float
+  converged: bool
+
+
+def strengths(count: int) -> tuple[float, ...]:
+  """`count` values of L2, evenly spaced in the logarithm."""
+  return tuple(float(l2) for l2 in np.geomspace(WEAKEST, STRONGEST, count))
+
+
+def probe(
+  splits: Splits,
+  parts: Sequence[Dimensions],
+  options: Probing,
+  num_classes: int,
+) -> Result:
+  """Probes some dimensions of one model or several, side by side."""
+  train, heldout, test = (
+    splits.rows(parts, where)
+    for where in (splits.train, splits.heldout, splits.test)
+  )
+  chosen = selection.select(
+    train,
+    splits.labels(splits.train),
+    heldout,
+    splits.labels(splits.heldout),
+    num_classes=num_classes,
+    strengths=strengths(options.strengths),
+    normalisation='none',  # They are normalised, model by model.
+    max_iterations=options.max_iterations,
+    stream=options.stream,
+  )
+  labels = splits.labels(splits.test)
+  correct = np.concatenate(
+    [
+      errors_lib.correct(
+        chosen.probe.logits(block), labels[start : start + len(block)]
+      )
+      for start, block in test.blocks()
+    ]
+  )
+  assert isinstance(chosen.l2, float)
+  return Result(
+    correct=correct,
+    width=test.shape[1],
+    l2=chosen.l2,
+    heldout_accuracy=chosen.accuracies[chosen.strengths.index(chosen.l2)],
+    converged=chosen.probe.fit.converged,
+  )

@@ -1,0 +1,123 @@
+"""Probes on the joined dimensions of two models (Fig. 6, left and centre)."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from scipy import special
+
+from overlap.analyses.probing import dimensions
+from overlap.analyses.probing.features import Dimensions
+
+# The share of the base that is compared with both ends.
+HALF = 50
+
+
+class Draw(NamedTuple):
+  """One choice of dimensions.
+
+  Attributes:
+    percent: of the base's dimensions.
+    seed: of the draw.
+    whole: whether it is all of the other model's, however wide.
+    parts: the dimensions of the two models.
+  """
+
+  percent: float
+  seed: int
+  whole: bool
+  parts: tuple[Dimensions, Dimensions]
+
+
+def draws(
+  models: tuple[str, str],
+  widths: tuple[int, int],
+  *,
+  percents: Sequence[float],
+  seeds: int,
+  seed: int,
+) -> Iterator[Draw]:
+  """Yields the choices of dimensions of a pair.
+
+  What leaves nothing to chance (all of the base; all of the other model, where
+  it is no wider) is there once. Of a wider other model all dimensions are
+  yielded too, as `whole`: its own probe, of more dimensions than the base has.
+
+  Args:
+    models: the base and the other.
+    widths: their dimensions.
+    percents: of the base's.
+    seeds: draws of each.
+    seed: that all draws depend on.
+  """
+  for percent in percents:
+    once = percent == 100 or (percent == 0 and widths[1] <= widths[0])
+    for repeat in range(1 if once else seeds):
+      share = f'{percent:g}'
+      random = dimensions.generator('joined', seed, *models, share, repeat)
+      one, two = dimensions.share(*widths, percent, random)
+      parts = Dimensions(models[0], one), Dimensions(models[1], two)
+      yield Draw(percent, repeat, percent == 0 and once, parts)
+  if widths[1] > widths[0]:
+    everything = Dimensions(models[1], np.arange(widths[1]))
+    nothing = Dimensions(models[0], np.arange(0))
+    yield Draw(0, 0, True, (nothing, everything))
+
+
+def half_gain(
+  draws_of: Sequence[Draw], correct: np.ndarray, *, confidence: float
+) -> dict[str, Any]:
+  """How much better half of each is than the better of the two ends.
+
+  All of the base against as many dimensions of the other (all it has, where
+  it has fewer), and `HALF` % of both: the mean over draws of each. The better
+  end is found on the examples it is scored on, which favours the ends. The
+  interval is normal, over examples and, beside them, draws.
+
+  Args:
+    draws_of: of one pair.
+    correct: bool `[draws, examples]`, of their probes.
+    confidence: level of the interval.
+
+  Returns:
+    `accuracy_base`, `accuracy_other`, `accuracy_half`, `half_gain`, its
+    `_lower` and `_upper`: fractions; NaN where there is no such draw.
+  """
+  ends = {
+    name: [i for i, draw in enumerate(draws_of) if draw.percent == percent]
+    for name, percent in (('base', 100), ('other', 0), ('half', HALF))
+  }
+  # All of a wider model is no end of the same width.
+  narrow = [i for i in ends['other'] if not draws_of[i].whole]
+  ends['other'] = narrow or ends['other']
+  scores = {
+    name: correct[rows].mean(axis=0) if rows else np.full(1, np.nan)
+    for name, rows in ends.items()
+  }
+  means = {name: float(score.mean()) for name, score in scores.items()}
+  found = {f'accuracy_{name}': value for name, value in means.items()}
+  best = 'base' if means['base'] >= means['other'] else 'other'
+  gains = scores['half'] - scores[best]
+  gain = float(gains.mean())
+  reach = float('nan')
+  if np.isfinite(gain):
+    variance = gains.var(ddof=1) / len(gains) if len(gains) > 1 else np.nan
+    for name in ('half', best):
+      variance += _between(correct[ends[name]])
+    reach = float(special.ndtri((1 + confidence) / 2) * np.sqrt(variance))
+  return found | {
+    'half_gain': gain,
+    'half_gain_lower': gain - reach,
+    'half_gain_upper': gain + reach,
+  }
+
+
+def _between(correct: np.ndarray) -> float:
+  """Variance of the mean accuracy of draws; 0 of a single one.
+
+  The draws' accuracies also vary as the examples do, but together: what they
+  vary by among themselves is of the draws.
+  """
+  if len(correct) < 2:
+    return 0.0
+  return float(correct.mean(axis=1).var(ddof=1) / len(correct))

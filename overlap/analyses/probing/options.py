@@ -1,0 +1,76 @@
+"""What probes on stored features can be told."""
+
+import dataclasses
+from collections.abc import Sequence
+
+from overlap import errors, lookup
+from overlap.analyses import checks
+from overlap.analyses.probing.dimensions import RANKINGS
+from overlap.probes import normalise
+
+_PAIRS = ('base', 'views')
+
+
+@dataclasses.dataclass(frozen=True)
+class Probing:
+  """How representations are joined, cut down and probed.
+
+  Attributes:
+    train: split of the store whose features probes are fitted on; the tables
+      are empty where it has none.
+    heldout: split by which the strength is chosen.
+    normalisation: a key of `overlap.probes.normalise.KINDS`, done to each
+      model's features before they are joined.
+    strengths: how many values of L2, evenly spaced in the logarithm from 1e-6
+      to 1e5.
+    max_iterations: steps of each fit at most.
+    stream: whether features are read anew in each pass, for those that don't
+      fit into memory.
+    pairs: 'base', all pairs with the base, or 'views', those of the views of
+      specialisation that have it.
+    percents: of the base's dimensions that are joined with the rest of the
+      other's.
+    seeds: how often dimensions are drawn.
+    rankings: keys of `RANKINGS`, by which joined dimensions are cut down.
+    kept: to how many; multiples of an eighth of the base's width up to twice
+      that width if empty.
+    target: accuracy to reach with as few dimensions as can be; 0: that of a
+      probe on all of the base's.
+  """
+
+  train: str = 'probe_train'
+  heldout: str = 'probe_heldout'
+  normalisation: str = 'l2_standardise'
+  strengths: int = 45
+  max_iterations: int = 1000
+  stream: bool = False
+  pairs: str = 'base'
+  percents: Sequence[float] = (0, 25, 50, 75, 100)
+  seeds: int = 3
+  rankings: Sequence[str] = tuple(RANKINGS)
+  kept: Sequence[int] = ()
+  target: float = 0.0
+
+
+def check(given: Probing) -> None:
+  """Raises UsageError for values that can't be."""
+  lookup.check('probing.normalisation', given.normalisation, normalise.KINDS)
+  lookup.check('probing.pairs', given.pairs, _PAIRS)
+  checks.integer('probing.strengths', given.strengths, 1)
+  checks.integer('probing.max_iterations', given.max_iterations, 1)
+  checks.integer('probing.seeds', given.seeds, 1)
+  for name in given.rankings:
+    lookup.check('probing.rankings', name, RANKINGS)
+  for kept in given.kept:
+    checks.integer('probing.kept', kept, 1)
+  for percent in given.percents:
+    if not checks.is_number(percent) or not 0 <= percent <= 100:
+      raise errors.UsageError(
+        'Option probing.percents must be numbers within [0, 100], got '
+        f'{percent!r}.'
+      )
+  if not checks.is_number(given.target) or not 0 <= given.target <= 1:
+    raise errors.UsageError(
+      'Option probing.target must be an accuracy within [0, 1], got '
+      f'{given.target!r}.'
+    )
