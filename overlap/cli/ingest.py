@@ -49,7 +49,7 @@ def run(values: flags.FlagValues) -> None:
   """Stores the predictions and prints what is there."""
   from overlap import ingest
 
-  records = ingest.ingest(
+  made = ingest.ingest(
     ingest.Request(
       workdir=common.workdir(values),
       replace=values['replace'].value,
@@ -57,8 +57,10 @@ def run(values: flags.FlagValues) -> None:
       **{name: values[name].value or '' for name in _TEXTS},
     )
   )
-  for record in records:
+  for record, new in made:
     print(
       f'{record["model"]}: {record["kind"]} of {record["num_examples"]} '
       f'examples, aligned by {record["aligned_by"]}'
+      if new
+      else f'{record["model"]}: there already, unchanged'
     )
