@@ -50,7 +50,7 @@ def open_csv(path: str) -> Table:
   with readable(path, 'CSV'):
     try:
       with open(path, encoding='utf-8-sig', newline='') as f:
-        names = next(csv.reader(f), [])
+        names = [name.strip() for name in next(csv.reader(f), [])]
     except csv.Error as e:
       raise ValueError(str(e)) from e
   return Table(path, _named(path, names), parquet=False)
@@ -68,7 +68,6 @@ def open_parquet(path: str) -> Table:
 
 
 def _named(path: str, names: Sequence[str]) -> Sequence[str]:
-  names = [name.strip() for name in names]
   twice = sorted({name for name in names if names.count(name) > 1})
   if not any(names) or twice:
     raise errors.DataError(
