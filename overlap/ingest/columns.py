@@ -198,13 +198,18 @@ def _values(
       raise errors.DataError(
         f'{what} must be text or whole numbers, got {column.type}.'
       )
-    return source_lib.text(column.to_numpy(zero_copy_only=False), what)
+    return source_lib.text(_to_numpy(table, column), what)
   numeric = pa.types.is_integer(column.type) or pa.types.is_floating(
     column.type
   )
   if not numeric:
     raise errors.DataError(f'{what} must be numbers, got {column.type}.')
-  return column.to_numpy(zero_copy_only=False)
+  return _to_numpy(table, column)
+
+
+def _to_numpy(table: Table, column: pa.Array) -> np.ndarray:
+  with readable(table.path, table.kind):  # Text may turn out to be none.
+    return column.to_numpy(zero_copy_only=False)
 
 
 def cells(table: Table, name: str) -> list[Any]:

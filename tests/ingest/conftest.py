@@ -232,6 +232,23 @@ def case(make) -> Case:
   return made
 
 
+# Those of files without ids.
+ROWS: dict[str, tuple[str, Callable[[Case], pathlib.Path]]] = {
+  'npy': ('', lambda case: case.npy('m.npy', case.logits)),
+  'npy by columns': (
+    '',
+    lambda case: case.npy('m.npy', np.asfortranarray(case.logits)),
+  ),
+  'npy classes': ('', lambda case: case.npy('m.npy', case.predicted)),
+  'json': ('', lambda case: case.json('m.json', case.logits.tolist())),
+  'json classes': (
+    '',
+    lambda case: case.json('m.json', case.predicted.tolist()),
+  ),
+  'csv': ('', lambda case: case.csv('m.csv', **case.scores())),
+}
+
+
 @dataclasses.dataclass(frozen=True)
 class Written:
   """A way to write predictions: `--format`, and the function."""
@@ -250,6 +267,12 @@ def soft(request) -> Written:
 def hard(request) -> Written:
   """Each format whose files have ids, classes and confidences."""
   return Written(*HARD[request.param])
+
+
+@pytest.fixture(params=list(ROWS))
+def rows(request) -> Written:
+  """Each format whose files have no ids."""
+  return Written(*ROWS[request.param])
 
 
 @pytest.fixture

@@ -53,6 +53,15 @@ def _check_permuted(case, written):
   assert again.keys() == straight.keys()
 
 
+def test_files_without_ids_are_taken_by_row(case, rows):
+  ((record, _),) = case.ingest(rows.write(case), format=rows.format)
+  assert record['aligned_by'] == 'row order'
+  if record['kind'] == 'classes':
+    np.testing.assert_array_equal(case.read('m', 'predicted'), case.predicted)
+  else:
+    np.testing.assert_array_equal(case.read('m'), case.logits)
+
+
 def test_a_new_split_takes_ids_and_labels_of_the_file(make):
   case = make()
   path = case.csv('m.csv', id=case.ids, label=case.labels, **case.scores())
