@@ -38,14 +38,28 @@ def study() -> ml_collections.ConfigDict:
       data_dir='',  # Where its files are, or are put; `./data` if empty.
       fallback='',  # Data set to take where `dataset` can't be had.
       image_size=0,  # Side of the square images; 0: as they are stored.
-      splits=dict(train='train', heldout='', test='test'),
+      splits=dict(
+        train='train',
+        heldout='',
+        test='test',
+        probe_train='',  # Whose features linear probes are fitted on, and
+        probe_heldout='',  # by which their strength is chosen.
+      ),
       num_threads=2,  # That read and decode images.
     )
   )
   config.predict = ml_collections.ConfigDict(
     dict(
       splits=('test',),  # Which of `data.splits` enter the store.
+      feature_splits=(),  # Of which only features do, for probes.
       batch_size=512,  # Over all devices of all processes.
+    )
+  )
+  config.transfer = ml_collections.ConfigDict(
+    dict(
+      dataset='',  # Another one, to probe the features on; '': none.
+      data_dir='',  # Where its files are; that of `data` if empty.
+      splits=dict(train='train', heldout='', test='test'),
     )
   )
   config.analyses = ml_collections.ConfigDict(

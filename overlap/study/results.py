@@ -116,7 +116,11 @@ def store_request(
       such option or value.
   """
   reader = store.Store(path)
-  held = {'/'.join(pair): pair for pair in reader.splits()}
+  held = {
+    '/'.join(pair): pair
+    for pair in reader.splits()
+    if _has_predictions(reader, *pair)
+  }
   wanted = f'{dataset}/{split}' if dataset and split else ''
   if not wanted and len(held) == 1:
     wanted = next(iter(held))
@@ -153,6 +157,15 @@ def store_request(
   }
 
 
+def _has_predictions(reader: store.Store, dataset: str, split: str) -> bool:
+  """Whether any model has more than features there."""
+  for model in reader.models(dataset, split):
+    record = reader.record(dataset, split, model)
+    if record and {'logits', 'predicted'} & set(record['arrays']):
+      return True
+  return False
+
+
 def check(study: Mapping[str, Any]) -> None:
   """Checks what a config asks of the analyses, before anything is run.
 
@@ -173,10 +186,10 @@ def check(study: Mapping[str, Any]) -> None:
     study['analyses']['split'],
     study['predict']['splits'],
   )
-  for split in study['predict']['splits']:
-    lookup.check(
-      'split for config.predict.splits', split, study['data']['splits']
-    )
+  for field in ('splits', 'feature_splits'):
+    for split in study['predict'][field]:
+      where = f'split for config.predict.{field}'
+      lookup.check(where, split, study['data']['splits'])
 
 
 def _check_views(study: Mapping[str, Any]) -> None:
