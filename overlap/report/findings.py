@@ -195,7 +195,8 @@ def uncategorised(tables: Tables) -> say.Finding | None:
     (
       'No model has a category, so there are no means by category. A category'
       ' says how a model’s training differs from the base’s:'
-      f' {say.either(style.CATEGORIES)}; `overlap ingest --category` sets it.',
+      f' {say.either(style.CATEGORIES)}; overlap ingest takes it as its option'
+      ' “category”.',
     ),
   )
 
