@@ -12,7 +12,8 @@ from overlap.cli import common
 _TEXTS = {
   'dataset': 'the data set in the store; made from ids and labels if it is new',
   'split': 'its split',
-  'model': "the model's name; each file's own, without extension, if empty",
+  'model': "the model's name; if empty, that of each file without extension, or "
+  'of its folder where the files have one name',
   'predictions': 'a file; or a folder or a pattern: a model a file',
   'labels': 'where the data set is new, labels in the order of the predictions '
   '(.npy, .json, .txt) or by id (.csv, .parquet: id, label)',
@@ -36,7 +37,8 @@ def define(values: flags.FlagValues, argv: list[str]) -> None:
   for name, text in _TEXTS.items():
     flags.DEFINE_string(name, '', text, flag_values=values)
   flags.DEFINE_bool(
-    'replace', False, 'take these where the model has predictions',
+    'replace', False,
+    'take these where the model has others, which are refused without',
     flag_values=values,
   )  # fmt: skip
   flags.DEFINE_bool(
