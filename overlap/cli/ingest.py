@@ -12,8 +12,8 @@ from overlap.cli import common
 _TEXTS = {
   'dataset': 'the data set in the store; made from ids and labels if it is new',
   'split': 'its split',
-  'model': "the model's name; if empty, that of each file without extension, or "
-  'of its folder where the files have one name',
+  'model': "the model's name; if empty, that of each file without extension, "
+  'or of its folder where the files have one name',
   'predictions': 'a file; or a folder or a pattern: a model a file',
   'labels': 'where the data set is new, labels in the order of the predictions '
   '(.npy, .json, .txt) or by id (.csv, .parquet: id, label)',
