@@ -82,6 +82,8 @@ def study() -> ml_collections.ConfigDict:
         'greedy_best',
         'first_additions',
         'subsets',
+        'similarity',
+        'similarity_correlations',
       ),
       pairs='all',  # 'all', 'base', or 'model:model,model:model'.
       calibration='nll',  # 'nll', 'all', 'grid' or 'ece_sweep'.
@@ -114,6 +116,13 @@ def study() -> ml_collections.ConfigDict:
         group_a='',  # Of the groups above; '': the first two.
         group_b='',
       ),
+      similarity=dict(
+        normalise='l2',  # 'l2', 'standardise', 'both' or 'none'.
+        max_examples=10_000,  # Drawn by a hash of their ids; 0: all.
+        variance=0.99,  # Kept by principal directions; 0: no CCA.
+        neighbours=10,  # Of each example; 0: none.
+        neighbour_examples=2000,  # Among which they are looked for.
+      ),
     )
   )
   config.report = ml_collections.ConfigDict(
@@ -128,6 +137,7 @@ def study() -> ml_collections.ConfigDict:
         'fig09',
         'fig11',
         'fig12',
+        'fig13',
         'heatmap',
         'table1',
         'table2',

@@ -9,6 +9,8 @@ from overlap.analyses import calibration, checks, ensembles
 from overlap.analyses.greedy import options as greedy_options
 from overlap.analyses.interpolation import options as interpolation_options
 from overlap.analyses.interpolation.options import Interpolation
+from overlap.analyses.similarity import options as similarity_options
+from overlap.analyses.similarity.options import Similarity
 from overlap.analyses.specialisation import options as specialisation_options
 from overlap.analyses.specialisation.options import Specialisation
 
@@ -32,6 +34,7 @@ class Options:
     seed: of the folds and of the bootstrap.
     specialisation: which pairs and groups of classes to look into.
     interpolation: which pairs to weigh unequally, and how.
+    similarity: how representations are compared.
   """
 
   tables: Sequence[str] = tuple(tables.SCHEMAS)
@@ -45,6 +48,7 @@ class Options:
   seed: int = 0
   specialisation: Specialisation = dataclasses.field(default=Specialisation())
   interpolation: Interpolation = dataclasses.field(default=Interpolation())
+  similarity: Similarity = dataclasses.field(default=Similarity())
 
   def bounds(self, base_accuracy: float) -> tuple[float, float]:
     """The accuracies between which models are within the window."""
@@ -76,6 +80,7 @@ def parse(given: Mapping[str, Any] | None) -> Options:
   specialisation_options.check(options.specialisation)
   interpolation_options.check(options.interpolation)
   greedy_options.check(options.greedy)
+  similarity_options.check(options.similarity)
   return options
 
 

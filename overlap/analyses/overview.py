@@ -23,12 +23,7 @@ def measure(context: Context) -> dict[str, pd.DataFrame]:
     'models' and 'pairs' have every model and pair; 'categories' (means over
     pairs with the base) and 'correlations' keep to the accuracy window.
   """
-  # Pairs with the base are measured in any case: the other tables need them.
-  wanted = _pair_index(context.pairs, context.names)
-  of_base = _pair_index('base', context.names)
-  index = np.unique(np.r_[of_base, wanted], axis=0)
-  code = np.array([len(context.members), 1])
-  listed = np.isin(index @ code, wanted @ code)
+  index, listed = measured_pairs(context)
   columns = pairs_lib.measure(
     context.split,
     context.members,
@@ -37,6 +32,50 @@ def measure(context: Context) -> dict[str, pd.DataFrame]:
     options=context.options,
   )
   return _tables(context, index, columns, listed)
+
+
+def measured_pairs(context: Context) -> tuple[np.ndarray, np.ndarray]:
+  """Pairs to measure: those asked for, and those with the base.
+
+  The latter are measured in any case: means and correlations need them.
+
+  Returns:
+    int `[pairs, 2]`, the lower index first, and which are asked for, bool
+    `[pairs]`.
+  """
+  wanted = _pair_index(context.pairs, context.names)
+  of_base = _pair_index('base', context.names)
+  index = np.unique(np.r_[of_base, wanted], axis=0)
+  code = np.array([len(context.members), 1])
+  return index, np.isin(index @ code, wanted @ code)
+
+
+def scopes(
+  context: Context,
+  columns: pairs_lib.Columns,
+  index: np.ndarray,
+  listed: np.ndarray,
+) -> list[tuple[str, pairs_lib.Columns, np.ndarray]]:
+  """Pairs to correlate over: those with the base, and all that are listed.
+
+  Args:
+    context: of the analysis.
+    columns: of the pairs, each `[pairs]`.
+    index: int `[pairs, 2]`.
+    listed: bool `[pairs]`, those asked for.
+
+  Returns:
+    A name, the columns of the pairs within the accuracy window, and the models
+    that vary among them, int `[pairs, 1 or 2]`. 'all' is left out where it is
+    'base'. The base stays in its own pairs wherever the window is.
+  """
+  inside, with_base = context.in_window, index[:, 0] == 0
+  kept = with_base & inside[index[:, 1]]
+  found = [('base', pairs_lib.take(columns, kept), index[kept, 1:])]
+  if not np.array_equal(listed, with_base):
+    both = listed & inside[index].all(axis=1)
+    found.append(('all', pairs_lib.take(columns, both), index[both]))
+  return found
 
 
 def _pair_index(pairs: Pairs, names: Sequence[str]) -> np.ndarray:
@@ -73,19 +112,15 @@ def _tables(
   of_base = pairs_lib.take(columns, with_base)
   of_list = pairs_lib.take(columns, listed)
   of_list['mcnemar_p_holm'] = stats.holm(of_list['mcnemar_p'])
-  # The base stays in its own pairs wherever the window is.
-  kept = inside[index[with_base, 1]]
-  kept_base = pairs_lib.take(of_base, kept)
-  others = index[with_base][kept, 1]
-  scopes = [('base', kept_base, others[:, np.newaxis])]
-  if not np.array_equal(listed, with_base):
-    both = listed & inside[index].all(axis=1)
-    scopes.append(('all', pairs_lib.take(columns, both), index[both]))
+  over = scopes(context, columns, index, listed)
+  _, kept_base, others = over[0]
   return {
     'models': _models_table(context.members, inside, of_base, level),
     'pairs': tables.typed('pairs', of_list),
-    'categories': summaries.category_table(kept_base, others, confidence=level),
-    'correlations': summaries.correlation_table(scopes, confidence=level),
+    'categories': summaries.category_table(
+      kept_base, others[:, 0], confidence=level
+    ),
+    'correlations': summaries.correlation_table(over, confidence=level),
   }
 
 

@@ -83,6 +83,16 @@ def pearson(x: np.ndarray, y: np.ndarray) -> float:
   return float(np.clip(x @ y / scale, -1, 1)) if scale > 0 else float('nan')
 
 
+def spearman(x: np.ndarray, y: np.ndarray) -> float:
+  """Spearman's rank correlation, of equal ones the mean rank; as `pearson`.
+
+  Args:
+    x: `[points]`.
+    y: `[points]`.
+  """
+  return pearson(scipy_stats.rankdata(x), scipy_stats.rankdata(y))
+
+
 def slope(x: np.ndarray, y: np.ndarray) -> float:
   """The slope of the least-squares line of `y` on `x`; NaN if x is constant.
 
@@ -176,14 +186,38 @@ def jackknife_pearson(
     members: `[pairs, models of a pair]`.
     confidence: the interval's level.
   """
+  return _jackknife_fisher(pearson, x, y, members, confidence)
+
+
+def jackknife_spearman(
+  x: np.ndarray, y: np.ndarray, members: np.ndarray, *, confidence: float = 0.95
+) -> tuple[float, float, float]:
+  """Spearman's correlation over pairs and its bounds: `jackknife_pearson`.
+
+  Args:
+    x: `[pairs]`, without NaN, as `y`.
+    y: `[pairs]`.
+    members: `[pairs, models of a pair]`.
+    confidence: the interval's level.
+  """
+  return _jackknife_fisher(spearman, x, y, members, confidence)
+
+
+def _jackknife_fisher(
+  correlation: Callable[[np.ndarray, np.ndarray], float],
+  x: np.ndarray,
+  y: np.ndarray,
+  members: np.ndarray,
+  confidence: float,
+) -> tuple[float, float, float]:
   x, y = np.asarray(x), np.asarray(y)
 
   def fisher(keep: np.ndarray) -> float:
     with np.errstate(divide='ignore'):
-      return float(np.arctanh(pearson(x[keep], y[keep])))
+      return float(np.arctanh(correlation(x[keep], y[keep])))
 
   _, lower, upper = jackknife(fisher, members, confidence=confidence)
-  return pearson(x, y), float(np.tanh(lower)), float(np.tanh(upper))
+  return correlation(x, y), float(np.tanh(lower)), float(np.tanh(upper))
 
 
 def jackknife_slope(

@@ -29,6 +29,7 @@ FIGURES = {
   'fig09': 'overlap.figures.fig09:plot',
   'fig11': 'overlap.figures.fig11:plot',
   'fig12': 'overlap.figures.fig12:plot',
+  'fig13': 'overlap.figures.fig13:plot',
   'table1': 'overlap.figures.table1:plot',
   'table2': 'overlap.figures.table2:plot',
   'table3': 'overlap.figures.table3:plot',

@@ -15,6 +15,7 @@ from overlap.figures import frames, style, wording
 from overlap.report import larger as larger_lib
 from overlap.report import order as order_lib
 from overlap.report import sentences as say
+from overlap.report import similarity as similarity_lib
 from overlap.report import specialisation
 
 Tables = frames.Tables
@@ -25,8 +26,9 @@ def findings(tables: Tables) -> list[say.Finding]:
   """All findings that the tables allow, the most asked for first."""
   functions = (
     differences, ensembles, larger_lib.larger, order_lib.order, correlation,
-    significance, specialisation.confident, specialisation.groups,
-    specialisation.weights, window, calibration, uncategorised,
+    similarity_lib.similarity, significance, specialisation.confident,
+    specialisation.groups, specialisation.weights, window, calibration,
+    uncategorised,
   )  # fmt: skip
   found = (function(tables) for function in functions)
   return [finding for finding in found if finding is not None]

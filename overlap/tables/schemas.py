@@ -201,6 +201,24 @@ _SUBSETS = {
   **_bounds('greedy_accuracy'),
   **_columns(NUMBER, 'greedy_selection_accuracy'),
 }
+# One row a pair whose models have features, in the order of the models' table.
+# `n` is the number of examples whose features are compared; error
+# inconsistency is over all.
+_SIMILARITY = {
+  **_columns(TEXT, 'model_1 model_2 category'),
+  'n': COUNT,
+  **_columns(NUMBER, 'cka cka_debiased cca mutual_knn error_inconsistency'),
+  **_columns(COUNT, 'directions_1 directions_2 neighbours neighbour_examples'),
+}
+_SIMILARITY_CORRELATIONS = {
+  **_columns(TEXT, 'name scope'),
+  'n': COUNT,
+  **{
+    column: NUMBER
+    for name in ('pearson', 'spearman', 'stronger')
+    for column in (name, *_bounds(name))
+  },
+}
 SCHEMAS: Mapping[str, Mapping[str, str]] = {
   'models': _MODELS,
   'pairs': _PAIRS,
@@ -218,4 +236,6 @@ SCHEMAS: Mapping[str, Mapping[str, str]] = {
   'greedy_best': _GREEDY_BEST,
   'first_additions': _FIRST_ADDITIONS,
   'subsets': _SUBSETS,
+  'similarity': _SIMILARITY,
+  'similarity_correlations': _SIMILARITY_CORRELATIONS,
 }

@@ -171,7 +171,7 @@ def test_calibration_of_hard_labels(study):
 
 def test_all_findings(synthetic):
   titles = [finding.title for finding in findings.findings(synthetic.study())]
-  assert len(titles) == len(set(titles)) == 11
+  assert len(titles) == len(set(titles)) == 12
 
 
 def test_findings_of_one_model(synthetic):
