@@ -90,6 +90,8 @@ def study() -> ml_collections.ConfigDict:
       folds=5,
       resamples=1000,  # Of the bootstrap.
       confidence=0.95,
+      accuracy_interval='wilson',  # Or 'exact' (Clopper-Pearson).
+      summary_interval='jackknife',  # Over models; or 'bootstrap'.
       window=0.0,  # Half-width around the base's accuracy; 0: all models.
       greedy=dict(
         starts=(),  # Models; the base and the most accurate if empty.
@@ -135,6 +137,7 @@ def study() -> ml_collections.ConfigDict:
         'fig05',
         'fig08',
         'fig09',
+        'fig10',
         'fig11',
         'fig12',
         'fig13',

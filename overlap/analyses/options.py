@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from overlap import errors, lookup, tables
-from overlap.analyses import calibration, checks, ensembles
+from overlap.analyses import calibration, checks, clusters, ensembles, stats
 from overlap.analyses.greedy import options as greedy_options
 from overlap.analyses.interpolation import options as interpolation_options
 from overlap.analyses.interpolation.options import Interpolation
@@ -27,6 +27,10 @@ class Options:
       the first.
     resamples: of the bootstrap; 0: no intervals for pairs.
     confidence: level of all intervals, within (0, 1).
+    accuracy_interval: of the accuracies in the table of models, a key of
+      `stats.PROPORTION_INTERVALS`.
+    summary_interval: of the tables 'categories' and 'correlations', a key of
+      `clusters.INTERVALS`; all other intervals over models are jackknifed.
     window: which models enter category means and correlations, by accuracy:
       within this fraction of the base's (0.02: two points to either side), or
       `(lower, upper)`; 0, '' or None: all.
@@ -43,6 +47,8 @@ class Options:
   methods: Sequence[str] = tuple(ensembles.METHODS)
   resamples: int = 1000
   confidence: float = 0.95
+  accuracy_interval: str = 'wilson'
+  summary_interval: str = 'jackknife'
   window: float | Sequence[float] | str | None = 0.0
   greedy: greedy_options.Greedy = greedy_options.DEFAULTS
   seed: int = 0
@@ -76,6 +82,16 @@ def parse(given: Mapping[str, Any] | None) -> Options:
   checks.integer('resamples', options.resamples, 0)
   checks.integer('seed', options.seed, 0)
   checks.level('confidence', options.confidence)
+  lookup.check(
+    'interval of accuracies',
+    options.accuracy_interval,
+    stats.PROPORTION_INTERVALS,
+  )
+  lookup.check(
+    'interval of means and correlations',
+    options.summary_interval,
+    clusters.INTERVALS,
+  )
   _check_window(options.window)
   specialisation_options.check(options.specialisation)
   interpolation_options.check(options.interpolation)

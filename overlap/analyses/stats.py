@@ -35,6 +35,36 @@ def wilson(
   )
 
 
+def clopper_pearson(
+  successes: np.ndarray, total: np.ndarray, *, confidence: float = 0.95
+) -> tuple[np.ndarray, np.ndarray]:
+  """The exact interval of a proportion (Clopper and Pearson 1934).
+
+  It covers at least as often as it says for every share and every number of
+  trials, and mostly more often; Wilson's covers as often as it says on average.
+
+  Args:
+    successes: counts, of any shape.
+    total: the number of trials, of the same shape or one number.
+    confidence: the interval's level.
+
+  Returns:
+    Lower and upper bounds, float64 in [0, 1]; NaN without trials.
+  """
+  successes = np.asarray(successes, np.float64)
+  total = np.where(np.equal(total, 0), np.nan, np.asarray(total, np.float64))
+  failures, tail = total - successes, (1 - confidence) / 2
+  lower = special.betaincinv(np.maximum(successes, 1), failures + 1, tail)
+  upper = special.betaincinv(successes + 1, np.maximum(failures, 1), 1 - tail)
+  return (
+    np.where(successes == 0, 0 * total, lower),
+    np.where(failures == 0, 1 + 0 * total, upper),
+  )
+
+
+PROPORTION_INTERVALS = {'wilson': wilson, 'exact': clopper_pearson}
+
+
 def mcnemar(only_1: np.ndarray, only_2: np.ndarray) -> np.ndarray:
   """The exact paired test that two models are equally accurate.
 

@@ -27,6 +27,7 @@ FIGURES = {
   'fig05': 'overlap.figures.fig05:plot',
   'fig08': 'overlap.figures.fig08:plot',
   'fig09': 'overlap.figures.fig09:plot',
+  'fig10': 'overlap.figures.fig10:plot',
   'fig11': 'overlap.figures.fig11:plot',
   'fig12': 'overlap.figures.fig12:plot',
   'fig13': 'overlap.figures.fig13:plot',

@@ -121,7 +121,32 @@ def correlation(tables: Tables) -> say.Finding | None:
       f' ensemble gets right correlate with r = {_r(conversion)}; in the paper'
       ' that share rises with error inconsistency.'
     )
+  said += _neither(tables)
   return say.Finding('Does inconsistency pay?', tuple(said))
+
+
+def _neither(tables: Tables) -> list[str]:
+  """How much of what neither gets right the ensemble does, by category."""
+  means = frames.category_means(tables)
+  name = 'neither_conversion_rate'
+  if name not in means or means[name].nunique() < 2:
+    return []
+  known = means.dropna(subset=[name])
+  low, high = (known.loc[known[name].agg(end)] for end in ('idxmin', 'idxmax'))
+  papers = [
+    f'{wording.percent(converted / neither)} for {category}'
+    for category, (converted, neither) in published.NEITHER.items()
+  ]
+
+  def rate(row: Mapping[str, Any]) -> str:
+    ends = row.get(f'{name}_lower'), row.get(f'{name}_upper')
+    return f'{wording.percent(row[name], *ends)} for {row["category"]}'
+
+  return [
+    'Of the examples that neither the base nor the other model gets right,'
+    f' the ensemble gets {rate(low)} and {rate(high)} on average, the least'
+    f' and the most of the categories; the paper has {", ".join(papers)}.'
+  ]
 
 
 def significance(tables: Tables) -> say.Finding | None:

@@ -42,6 +42,11 @@ _PAIRS = {
   **_columns(NUMBER, 'dominance_1 dominance_2'),
   **_columns(MAYBE_COUNT, 'ensemble_correct converted_only_1'),
   **_columns(MAYBE_COUNT, 'converted_only_2 converted_neither lost'),
+  **_columns(NUMBER, 'kappa_min kappa_max q_statistic double_fault'),
+  **_columns(NUMBER, 'disagreement'),
+  **_columns(COUNT, 'same_wrong'),
+  **_columns(NUMBER, 'agreement_when_wrong'),
+  **_bounds('neither_conversion_rate loss_rate'),
 }
 # Means over the pairs of each category with the base.
 CATEGORY_MEANS = (
@@ -52,6 +57,8 @@ CATEGORY_MEANS = (
   'neither',
   'ensemble_accuracy',
   'gain_over_base',
+  'neither_conversion_rate',
+  'loss_rate',
 )
 _CATEGORIES = {
   'category': TEXT,

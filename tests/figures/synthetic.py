@@ -168,8 +168,17 @@ def pair(first, second, models, values):
   statistic = (abs(only_1 - only_2) - 1) ** 2 / max(one, 1)
   p = float(np.exp(-statistic / 2))
 
+  # Of four classes, the right one 0.
+  class_1, class_2 = (
+    np.where(m > 0, 0, 1 + np.floor(-4 * m).astype(int) % 3) for m in (a, b)
+  )
+  same_wrong = np.sum(~right_1 & ~right_2 & (class_1 == class_2))
+
   def rate(part):
     return np.mean(ensemble[part]) if soft and part.any() else np.nan
+
+  def count(part):
+    return np.sum(part) if soft else None
 
   return {
     'model_1': first, 'model_2': second,
@@ -183,12 +192,23 @@ def pair(first, second, models, values):
     'ensemble_accuracy': ensemble.mean() if soft else np.nan,
     **bounds('gain', ensemble.mean() - mean if soft else np.nan, n, 0.5),
     **bounds('conversion_rate', rate(right_1 != right_2), max(one, 1)),
-    'neither_conversion_rate': rate(~right_1 & ~right_2),
-    'loss_rate': 1 - rate(right_1 & right_2),
+    **bounds(
+      'neither_conversion_rate', rate(~right_1 & ~right_2), max(neither, 1)
+    ),
+    **bounds('loss_rate', 1 - rate(right_1 & right_2), max(both, 1)),
     'ensemble_accuracy_probs': ensemble.mean() if soft else np.nan,
     'dominance_1': only_2 / max(only_2 + neither, 1),
     'dominance_2': only_1 / max(only_1 + neither, 1),
     'mcnemar_p': p, 'mcnemar_p_holm': min(1.0, 14 * p),
+    'ensemble_correct': count(ensemble),
+    'converted_only_1': count(ensemble & right_1 & ~right_2),
+    'converted_only_2': count(ensemble & ~right_1 & right_2),
+    'converted_neither': count(ensemble & ~right_1 & ~right_2),
+    'lost': count(~ensemble & right_1 & right_2),
+    'double_fault': neither / n,
+    'disagreement': np.mean(class_1 != class_2),
+    'same_wrong': same_wrong,
+    'agreement_when_wrong': same_wrong / max(neither, 1),
   }  # fmt: skip
 
 
@@ -212,6 +232,8 @@ def categories_table(pairs):
       'neither': mine['neither'] / n,
       'ensemble_accuracy': mine['ensemble_accuracy'],
       'gain_over_base': over_base,
+      'neither_conversion_rate': mine['neither_conversion_rate'],
+      'loss_rate': mine['loss_rate'],
     }
     row = {'category': category, 'models': len(mine), 'pairs': len(mine)}
     for name, values in means.items():
