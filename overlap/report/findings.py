@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from overlap.catalog.paper import published
-from overlap.figures import frames, wording
+from overlap.figures import frames, style, wording
 from overlap.report import larger as larger_lib
 from overlap.report import order as order_lib
 from overlap.report import sentences as say
@@ -28,6 +28,7 @@ def findings(tables: Tables) -> list[say.Finding]:
     differences, ensembles, larger_lib.larger, order_lib.order, correlation,
     similarity_lib.similarity, significance, specialisation.confident,
     specialisation.groups, specialisation.weights, window, calibration,
+    uncategorised,
   )  # fmt: skip
   found = (function(tables) for function in functions)
   return [finding for finding in found if finding is not None]
@@ -208,6 +209,23 @@ def calibration(tables: Tables) -> say.Finding | None:
     said.append(_temperatures(known))
   warning = bool(len(bound) or len(loose))
   return say.Finding('Calibration', tuple(said), warning)
+
+
+def uncategorised(tables: Tables) -> say.Finding | None:
+  """That no model but the base has a category, where that is so."""
+  models = tables['models']
+  named = set(models['category'].map(style.category_name))
+  if len(models) < 2 or named & set(style.CATEGORIES):
+    return None
+  return say.Finding(
+    'No categories',
+    (
+      'No model has a category, so there are no means by category. A category'
+      ' says how a model’s training differs from the base’s:'
+      f' {say.either(style.CATEGORIES)}; overlap ingest takes it as its option'
+      ' “category”.',
+    ),
+  )
 
 
 def _against_base(pairs: pd.DataFrame) -> list[str]:

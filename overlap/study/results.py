@@ -41,8 +41,12 @@ def analyse(path: epath.Path, request: Request) -> None:
       # The request goes first: tables half written under another request
       # are then found by `overlap verify`.
       files.write_json(path / 'tables' / 'analysis.json', request)
-      for name, frame in compute(path, request).items():
+      made = compute(path, request)
+      for name, frame in made.items():
         tables.write(path, name, frame)
+      # Those of an earlier request would stand beside these in the report.
+      for name in tables.SCHEMAS.keys() - made.keys():
+        tables.remove(path, name)
   parallel.barrier('analyse')
   logging.info('analysed: tables in %s', path / 'tables')
 
@@ -120,9 +124,25 @@ def store_request(
   wanted = f'{dataset}/{split}' if dataset and split else ''
   if not wanted and len(held) == 1:
     wanted = next(iter(held))
+  if not held:
+    raise errors.UsageError(
+      f'--workdir must hold predictions, got {path}, which has none: '
+      '`overlap ingest` or `overlap predict` brings them there.'
+    )
+  if not wanted:
+    raise errors.UsageError(
+      'Both --dataset and --split must be given where the store holds several,'
+      f' got {dataset or "none"} and {split or "none"}. Choices: '
+      f'{", ".join(held)}.'
+    )
   lookup.check('data set and split (--dataset, --split)', wanted, held)
   stored = reader.models(*held[wanted])
-  lookup.check('base (--base)', base or '', stored)
+  if not base:
+    raise errors.UsageError(
+      '--base must name the model that the others are compared with, got '
+      f'nothing. Choices: {", ".join(stored) or "none"}.'
+    )
+  lookup.check('base (--base)', base, stored)
   for name in models:
     lookup.check('model (--models)', name, stored)
   settings = config.resolve_defaults()['analyses'] | dict(options or {})

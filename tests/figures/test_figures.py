@@ -82,6 +82,17 @@ def test_save_of_all(workdir):
   assert names == set(figures.FIGURES)
 
 
+def test_what_can_no_longer_be_drawn_goes(workdir, synthetic):
+  names = ['fig02', 'heatmap']
+  figures.save(workdir, names)
+  models = {'base': 'BASE', synthetic.HARD_LABEL: 'DATASET'}
+  synthetic.write(workdir, synthetic.study(models))
+  written = figures.save(workdir, names)
+  left = sorted(path.name for path in (workdir / 'figures').iterdir())
+  assert left == ['heatmap.csv', 'heatmap.png', 'heatmap.svg']
+  assert sorted(path.name for path in written) == left
+
+
 def test_hostile_names_are_text(workdir, synthetic):
   figures.save(workdir, ['table1'])
   svg = (workdir / 'figures' / 'table1.svg').read_text()

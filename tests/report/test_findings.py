@@ -217,3 +217,14 @@ def test_every_sentence_is_one(synthetic):
       assert one[-1] in '.:'
       assert 'nan' not in one.lower().replace('dominance', '')
       assert not any(a == b == ' ' for a, b in itertools.pairwise(one))
+
+
+def test_models_without_categories(synthetic):
+  study = synthetic.study()
+  assert findings.uncategorised(study) is None
+  study['models'] = study['models'].assign(category=['BASE'] + [''] * 14)
+  found = findings.uncategorised(study)
+  assert found.title == 'No categories'
+  assert 'REINIT, HPARAM, ARCH, FRAMEWORK or DATASET' in found.sentences[0]
+  study['models'] = study['models'].iloc[:1]
+  assert findings.uncategorised(study) is None

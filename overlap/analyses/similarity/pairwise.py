@@ -18,9 +18,6 @@ from overlap.analyses.similarity import (
 from overlap.analyses.similarity.options import Similarity
 from overlap.analyses.similarity.representation import Source
 
-# Float32 products give so many decimals, on any machine.
-_DECIMALS = 6
-
 
 class Similarities(NamedTuple):
   """Similarities of pairs, each `[pairs]`; NaN where one is not defined.
@@ -144,7 +141,7 @@ def measure(
     else:
       found[one, two] = _similarities((one, two), cross, own, asked)
   rows = np.array([found[pair] for pair in pairs], np.float64).reshape(-1, 6)
-  values, directions = rows[:, :4].round(_DECIMALS), rows[:, 4:]
+  values, directions = rows[:, :4], rows[:, 4:]
   cka, debiased, cca, mutual_knn = values.T
   return Similarities(cka, debiased, cca, mutual_knn, directions.astype(int))
 
