@@ -30,6 +30,9 @@ def get_config(arg: str = '') -> ml_collections.ConfigDict:
   config.data.fallback = 'mnist_5k'
   config.data.splits.train = 'train[8%:]'
   config.data.splits.heldout = 'train[:8%]'
+  config.data.splits.probe_train = 'train[8%:22%]'
+  config.data.splits.probe_heldout = 'train[:4%]'
+  config.predict.feature_splits = ('probe_train', 'probe_heldout')
   config.analyses.window = 0.04
   config.analyses.specialisation.groups = {
     'tops': ('T-shirt/top', 'Pullover', 'Coat', 'Shirt'),
@@ -175,6 +178,8 @@ def _shrink(config: ml_collections.ConfigDict) -> None:
   config.data.splits.train = 'train[1000:3000]'
   config.data.splits.heldout = 'train[:200]'
   config.data.splits.test = 'test[:500]'
+  config.data.splits.probe_train = 'train[1000:1300]'
+  config.data.splits.probe_heldout = 'train[:200]'
   config.analyses.resamples = 100
   config.predict.batch_size = 100
   config.models.densenet.architecture.options.block_config = (1, 1)
