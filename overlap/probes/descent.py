@@ -8,6 +8,8 @@ import jax.numpy as jnp
 from overlap.probes import losses, slots
 from overlap.probes.slots import Setting
 
+Array = Any  # Of NumPy or of JAX.
+
 
 class Data(NamedTuple):
   """Examples in b blocks of m columns each, spread over the devices.
@@ -19,9 +21,9 @@ class Data(NamedTuple):
     weights: float32 `[b, m]`, adding up to 1; 0 for padding.
   """
 
-  features: jax.Array
-  labels: jax.Array
-  weights: jax.Array
+  features: Array
+  labels: Array
+  weights: Array
 
 
 def evaluate_block(

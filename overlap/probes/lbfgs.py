@@ -34,6 +34,7 @@ _LEAST_STEPS = 2
 # What L-BFGS expects to gain is too little where it has not met the directions
 # of least curvature: by a factor of 3 to 200, and worse without a penalty.
 _CAUTION = 1000.0
+_TINY = float(jnp.finfo(jnp.float32).tiny)
 
 
 class State(NamedTuple):
@@ -289,10 +290,10 @@ def _rejected(state: State, slope: jax.Array, finite: jax.Array) -> State:
   fresh = _searching(state, plain, plain @ state.grad)
   bracketed = jnp.isfinite(high)
   width = jnp.where(bracketed, high - low, 1.0)
-  part = low_slope / jnp.minimum(low_slope - high_slope, -1e-38)
+  part = low_slope / jnp.minimum(low_slope - high_slope, -_TINY)
   inside = low + width * jnp.clip(part, 0.1, 0.9)
   # Without a step that is too long, as far as the slopes of two point.
-  gained = jnp.maximum(slope - state.low_slope, 1e-38)
+  gained = jnp.maximum(slope - state.low_slope, _TINY)
   ahead = length + (length - state.low) * jnp.clip(-slope / gained, 0.5, 9.0)
   again = failed & (state.pairs > 0)
   pick = lambda new, old: jnp.where(again, new, old)  # noqa: E731

@@ -13,6 +13,8 @@ import jax.numpy as jnp
 
 from overlap.probes import lbfgs
 
+Array = Any  # Of NumPy or of JAX.
+
 
 class Setting(NamedTuple):
   """What stays the same along a path of S strengths.
@@ -25,11 +27,11 @@ class Setting(NamedTuple):
     max_steps: steps of L-BFGS at most.
   """
 
-  l2: jax.Array
-  variances: jax.Array
-  rates: jax.Array
-  tolerance: jax.Array
-  max_steps: jax.Array
+  l2: Array
+  variances: Array
+  rates: Array
+  tolerance: Array
+  max_steps: Array
 
 
 class Solutions(NamedTuple):
@@ -59,14 +61,14 @@ class Slots(NamedTuple):
 
   Attributes:
     states: of L-BFGS in scaled coordinates; each leaf is `[p, g, ...]`.
-    index: `[p]`, which strength a slot holds; S or more for none.
+    held: `[p]`, which strength a slot holds; S or more for none.
     taken: how many strengths were taken.
     passes: over the features.
     solutions: of the strengths that are done.
   """
 
   states: lbfgs.State
-  index: jax.Array
+  held: jax.Array
   taken: jax.Array
   passes: jax.Array
   solutions: Solutions
@@ -88,7 +90,7 @@ def begin(setting: Setting, first: jax.Array, *, slots: int) -> Slots:
   counts = jnp.zeros((count, groups), jnp.int32)
   return Slots(
     states=jax.vmap(jax.vmap(lbfgs.start))(points),
-    index=index,
+    held=index,
     taken=jnp.asarray(min(slots, count)),
     passes=jnp.zeros((), jnp.int32),
     solutions=Solutions(
@@ -100,30 +102,30 @@ def begin(setting: Setting, first: jax.Array, *, slots: int) -> Slots:
 
 def unfinished(now: Slots, setting: Setting) -> jax.Array:
   """Whether any slot still holds a strength."""
-  return jnp.any(now.index < len(setting.l2))
+  return jnp.any(now.held < len(setting.l2))
 
 
 def trials(now: Slots, setting: Setting) -> tuple[jax.Array, jax.Array]:
   """Parameters `[p, k, d + 1]` to evaluate next, and their `l2` `[p, g]`."""
   points = jax.vmap(jax.vmap(lbfgs.trial))(now.states)
-  scales = _scales(setting, now.index)
-  return points.reshape(scales.shape) * scales, _strengths(setting, now.index)
+  scales = _scales(setting, now.held)
+  return points.reshape(scales.shape) * scales, _strengths(setting, now.held)
 
 
 def advance(
   now: Slots, setting: Setting, values: jax.Array, grads: jax.Array
 ) -> Slots:
   """Takes the losses `[p, g]` and their gradients `[p, k, d + 1]`."""
-  scales = _scales(setting, now.index)
+  scales = _scales(setting, now.held)
   scaled = (grads * scales).reshape(now.states.grad.shape)
-  bounds = _bounds(setting, now.index, values, grads)
+  bounds = _bounds(setting, now.held, values, grads)
   axes = (0, 0, 0, 0, None)
   step = jax.vmap(jax.vmap(lbfgs.advance, axes), axes)
   states = step(now.states, values, scaled, bounds, setting.tolerance)
   stopped = states.done | (states.steps >= setting.max_steps)
   states = states._replace(done=stopped)
   now = now._replace(states=states, passes=now.passes + 1)
-  ended = jnp.all(stopped, axis=1) & (now.index < len(setting.l2))
+  ended = jnp.all(stopped, axis=1) & (now.held < len(setting.l2))
   return jax.lax.cond(
     jnp.any(ended), _refill, lambda now, *_: now, now, setting, ended
   )
@@ -131,12 +133,12 @@ def advance(
 
 def _refill(now: Slots, setting: Setting, ended: jax.Array) -> Slots:
   """Takes out what is done and gives the slots their next strengths."""
-  scales = _scales(setting, now.index)
+  scales = _scales(setting, now.held)
   params = now.states.point.reshape(scales.shape) * scales
   count = len(setting.l2)
-  solutions = _stored(now, jnp.where(ended, now.index, count), params, scales)
-  index = jnp.where(ended, now.taken + jnp.cumsum(ended) - 1, now.index)
-  newest = jnp.argmax(jnp.where(now.index < count, now.index, -1))
+  solutions = _stored(now, jnp.where(ended, now.held, count), params, scales)
+  index = jnp.where(ended, now.taken + jnp.cumsum(ended) - 1, now.held)
+  newest = jnp.argmax(jnp.where(now.held < count, now.held, -1))
   points = (params[newest][None] / _scales(setting, index)).reshape(
     now.states.point.shape
   )
@@ -151,7 +153,7 @@ def _refill(now: Slots, setting: Setting, ended: jax.Array) -> Slots:
 
   return now._replace(
     states=lbfgs.State(*map(choose, lbfgs.State._fields)),
-    index=index,
+    held=index,
     taken=now.taken + jnp.sum(ended),
     solutions=solutions,
   )
@@ -196,7 +198,7 @@ def _bounds(
   bias = jnp.sum(squares[..., -1] / rates, axis=2)
   bias = bias / jnp.clip(values, 1e-30, 1)
   l2 = _strengths(setting, index)
-  return kernel / (2 * jnp.maximum(l2, 1e-38)) + bias / 2
+  return kernel / (2 * jnp.maximum(l2, 1e-30)) + bias / 2
 
 
 def _strengths(setting: Setting, index: jax.Array) -> jax.Array:

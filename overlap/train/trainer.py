@@ -130,9 +130,7 @@ def fit_head(task: Task, variables: Any) -> tuple[Any, selection.Selection]:
   fitted = choice.probe.raw_params()
   params = dict(variables['params'])
   # DeiT's second head reads the same features: both give the fitted logits.
-  params |= {
-    name: fitted for name in ('head', 'head_dist') if name in params
-  }
+  params |= {name: fitted for name in ('head', 'head_dist') if name in params}
   return dict(variables) | {'params': params}, choice
 
 
