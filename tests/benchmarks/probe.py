@@ -16,6 +16,7 @@ whose variances fall by a power law, classes that overlap, a ReLU at the end.
 """
 
 import argparse
+import contextlib
 import time
 from collections.abc import Callable
 from typing import Any
@@ -109,10 +110,8 @@ def with_torch(x, y, k, l2, goal) -> tuple[np.ndarray, int]:
     loss.backward()
     return loss
 
-  try:
+  with contextlib.suppress(Reached):
     solver.step(closure)
-  except Reached:
-    pass
   params = torch.vstack([kernel, bias[None]]).detach().numpy()
   return params.astype(np.float64), calls
 
@@ -141,13 +140,11 @@ def with_scipy(x, y, k, l2, goal) -> tuple[np.ndarray, int]:
     grad = np.vstack([x.T @ error + l2 * params[:-1], error.sum(axis=0)])
     return loss, grad.ravel().astype(np.float64)
 
-  try:
+  with contextlib.suppress(Reached):
     best = optimize.minimize(
       value_and_grad, best, jac=True, method='L-BFGS-B',
       options={'maxiter': _LIMIT, 'maxfun': _LIMIT, 'ftol': 0, 'gtol': 0},
     ).x  # fmt: skip
-  except Reached:
-    pass
   return best.reshape(d + 1, k), calls
 
 

@@ -15,7 +15,7 @@ def minimise(function, start, tolerance=1e-6, steps=500, bound=np.inf):
   state = lbfgs.start(jnp.asarray(start, jnp.float32))
   for _ in range(steps):
     value, grad = evaluate(lbfgs.trial(state))
-    state = STEP(state, value, grad, bound, tolerance)
+    state = STEP(state, value, grad, bound, jnp.ones_like(grad), tolerance)
     if state.done:
       break
   return state
@@ -64,7 +64,7 @@ def test_a_bound_given_ends_the_search():
 
 def test_a_state_that_is_done_stays():
   state = minimise(lambda x: 2 + jnp.sum(x**2), np.ones(3))
-  after = STEP(state, jnp.float32(-5), jnp.ones(3), 0.0, 1.0)
+  after = STEP(state, jnp.float32(-5), jnp.ones(3), 0.0, jnp.ones(3), 1.0)
   for name, value in state._asdict().items():
     np.testing.assert_array_equal(value, getattr(after, name), name)
 
@@ -109,11 +109,11 @@ def test_problems_that_share_evaluations_end_as_each_alone():
     return 1 + jnp.sum(jnp.log(jnp.cosh(scale * x))) + jnp.sum(x**2) * 0.01
 
   evaluate = jax.jit(jax.vmap(jax.value_and_grad(function)))
-  step = jax.jit(jax.vmap(lbfgs.advance, (0, 0, 0, None, None)))
+  step = jax.jit(jax.vmap(lbfgs.advance, (0, 0, 0, None, None, None)))
   many = jax.vmap(lbfgs.start)(jnp.asarray(starts))
   for _ in range(200):
     value, grad = evaluate(jax.vmap(lbfgs.trial)(many), scales)
-    many = step(many, value, grad, jnp.inf, 1e-6)
+    many = step(many, value, grad, jnp.inf, jnp.ones(2), 1e-6)
   for i, start in enumerate(starts):
     alone = minimise(lambda x, i=i: function(x, scales[i]), start)
     assert many.evaluations[i] == alone.evaluations

@@ -48,7 +48,7 @@ def test_a_reader_of_too_few_rows_is_told():
 def test_what_is_not_finite_is_told_with_its_row():
   values = VALUES.copy()
   values[5, 1] = np.nan
-  with pytest.raises(errors.DataError, match='held-out.*row 5'):
+  with pytest.raises(errors.DataError, match=r'held-out.*row 5'):
     list(rows.as_rows(values, 'held-out').blocks(2))
 
 
