@@ -35,7 +35,7 @@ _LEAST_STEPS = 2
 # of least curvature: by a factor of 3 to 200, and worse without a penalty.
 _CAUTION = 1000.0
 # The step after which the metric is taken up again.
-_RENEWED = 8
+_RENEWED = (8, 32, 128)
 _TINY = float(jnp.finfo(jnp.float32).tiny)
 
 
@@ -192,7 +192,7 @@ def _accepted(
   change = grad - state.grad
   product = move @ change
   steps = state.steps + 1
-  renew = (steps == 0) | (steps == _RENEWED)
+  renew = (steps == 0) | jnp.any(steps == jnp.asarray(_RENEWED))
   metric = jnp.where(renew, metric, state.metric)
   squared = change @ (metric * change)
   useful = ~first & (product > 0) & (squared > 0)
