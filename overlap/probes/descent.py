@@ -8,6 +8,8 @@ import jax.numpy as jnp
 from overlap.probes import losses, slots
 from overlap.probes.slots import Setting
 
+Array = Any  # Of NumPy or of JAX.
+
 
 class Data(NamedTuple):
   """Examples in b blocks of m columns each, spread over the devices.
@@ -19,36 +21,40 @@ class Data(NamedTuple):
     weights: float32 `[b, m]`, adding up to 1; 0 for padding.
   """
 
-  features: jax.Array
-  labels: jax.Array
-  weights: jax.Array
+  features: Array
+  labels: Array
+  weights: Array
 
 
 def evaluate_block(
   params: jax.Array, block: Data
-) -> tuple[jax.Array, jax.Array]:
-  """Losses without penalty `[p, g]` and gradients `[p, k, d + 1]` of a block.
+) -> tuple[jax.Array, jax.Array, jax.Array]:
+  """Sums over a block, without the penalty.
 
   Args:
     params: `[p, k, d + 1]`, the biases last.
     block: without the first axis of each array.
+
+  Returns:
+    Losses `[p, g]`, gradients `[p, k, d + 1]`, curvatures by the logits
+    `[p, g]`.
   """
   p, k, width = params.shape
   kernel = params[:, :, :-1].reshape(p * k, width - 1)
   logits = _product(kernel, block.features, 0).reshape(p, k, -1)
   logits = logits + params[:, :, -1:]
   loss = losses.softmax if block.labels.ndim == 1 else losses.sigmoid
-  values, grads = loss(logits, block.labels, block.weights)
+  values, grads, bends = loss(logits, block.labels, block.weights)
   inner = _product(grads.reshape(p * k, -1), block.features, 1)
   bias = jnp.sum(grads, axis=2, keepdims=True)
   inner = inner.reshape(p, k, width - 1)
-  return values, jnp.concatenate([inner, bias], axis=2)
+  return values, jnp.concatenate([inner, bias], axis=2), bends
 
 
 def evaluate(
   params: jax.Array, l2: jax.Array, data: Data
-) -> tuple[jax.Array, jax.Array]:
-  """Penalised losses `[p, g]` and gradients `[p, k, d + 1]` of all blocks."""
+) -> tuple[jax.Array, jax.Array, jax.Array]:
+  """`evaluate_block` summed over all blocks, and penalised."""
   one = jax.tree.map(lambda leaf: leaf[0], data)
   if len(data.features) == 1:
     sums = evaluate_block(params, one)
@@ -65,8 +71,12 @@ def evaluate(
 
 
 def penalised(
-  values: jax.Array, grads: jax.Array, params: jax.Array, l2: jax.Array
-) -> tuple[jax.Array, jax.Array]:
+  values: jax.Array,
+  grads: jax.Array,
+  bends: jax.Array,
+  params: jax.Array,
+  l2: jax.Array,
+) -> tuple[jax.Array, jax.Array, jax.Array]:
   """Adds `l2` `[p, g]` / 2 times the sum of squares, without the biases."""
   kernel = params.at[:, :, -1].set(0)
   rows = jnp.repeat(l2, kernel.shape[1] // l2.shape[1], axis=1)
@@ -75,6 +85,7 @@ def penalised(
   return (
     values + l2 / 2 * squares,
     grads + rows[:, :, None] * kernel,
+    bends,
   )
 
 

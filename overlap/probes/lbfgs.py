@@ -34,6 +34,9 @@ _LEAST_STEPS = 2
 # What L-BFGS expects to gain is too little where it has not met the directions
 # of least curvature: by a factor of 3 to 200, and worse without a penalty.
 _CAUTION = 1000.0
+# The step after which the metric is taken up again.
+_RENEWED = (8, 32, 128)
+_TINY = float(jnp.finfo(jnp.float32).tiny)
 
 
 class State(NamedTuple):
@@ -55,7 +58,8 @@ class State(NamedTuple):
     changes: `[m, N]`, the changes of the gradient over them.
     weights: `[m]`, 1 / (move @ change).
     pairs: how many were put into the ring since it was last emptied.
-    scale: of the inverse Hessian before the pairs.
+    metric: `[N]`, of the inverse Hessian before the pairs,
+    scale: and by how much it is longer than that.
     steps: how many were accepted.
     evaluations: how many there were.
     least_value: the lowest loss so far.
@@ -82,6 +86,7 @@ class State(NamedTuple):
   changes: jax.Array
   weights: jax.Array
   pairs: jax.Array
+  metric: jax.Array
   scale: jax.Array
   steps: jax.Array
   evaluations: jax.Array
@@ -104,9 +109,9 @@ def start(point: jax.Array, memory: int = MEMORY) -> State:
     point=point, value=infinite, grad=nothing, direction=nothing, slope=zero,
     length=zero, low=zero, low_slope=zero, high=infinite, high_slope=zero,
     trials=count, moves=ring, changes=ring, weights=jnp.zeros(memory),
-    pairs=count, scale=zero + 1, steps=count - 1, evaluations=count,
-    least_value=infinite, least_norm=infinite, idle=count, excess=infinite,
-    converged=no, done=no,
+    pairs=count, metric=nothing + 1, scale=zero + 1, steps=count - 1,
+    evaluations=count, least_value=infinite, least_norm=infinite, idle=count,
+    excess=infinite, converged=no, done=no,
   )  # fmt: skip
 
 
@@ -120,6 +125,7 @@ def advance(
   value: jax.Array,
   grad: jax.Array,
   bound: jax.Array,
+  metric: jax.Array,
   tolerance: jax.Array,
 ) -> State:
   """Takes the loss and its gradient at the trial, and moves on.
@@ -130,6 +136,9 @@ def advance(
     grad: its gradient there, `[N]`.
     bound: how far the loss there is above its minimum at most, as far as the
       caller knows; infinite where nothing is known.
+    metric: about the inverse of the curvature there along each coordinate,
+      `[N]`. It is taken up at the start and once more after a few steps: taken
+      at every one, it would change too much under the remembered pairs.
     tolerance: how far the loss may be above its minimum, as a part of
       itself.
   """
@@ -143,7 +152,9 @@ def advance(
   good = finite & ~falls & ~rises & ~(risen & (slope > 0))
   accept = (first | good) & ~state.done
   counted = state._replace(evaluations=state.evaluations + ~state.done)
-  stepped = _accepted(counted, value, grad, bound, first, accept, tolerance)
+  stepped = _accepted(
+    counted, value, grad, bound, metric, first, accept, tolerance
+  )
   searched = _rejected(counted, slope, finite)
   # The ring is written in place by `_accepted`, which leaves it be where
   # nothing is accepted: not to be copied by a choice between two.
@@ -171,6 +182,7 @@ def _accepted(
   value: jax.Array,
   grad: jax.Array,
   bound: jax.Array,
+  metric: jax.Array,
   first: jax.Array,
   accept: jax.Array,
   tolerance: jax.Array,
@@ -178,14 +190,22 @@ def _accepted(
   """The state after a step to the trial, with a new direction."""
   move = state.length * state.direction
   change = grad - state.grad
-  product, squared = move @ change, change @ change
+  product = move @ change
+  steps = state.steps + 1
+  renew = (steps == 0) | jnp.any(steps == jnp.asarray(_RENEWED))
+  metric = jnp.where(renew, metric, state.metric)
+  squared = change @ (metric * change)
   useful = ~first & (product > 0) & (squared > 0)
   state = _remember(state, move, change, product, useful & accept)
   scale = jnp.where(
     useful, product / jnp.where(squared > 0, squared, 1), state.scale
   )
   state = state._replace(
-    point=state.point + move, value=value, grad=grad, scale=scale
+    point=state.point + move,
+    value=value,
+    grad=grad,
+    scale=scale,
+    metric=metric,
   )
   norm = jnp.sqrt(grad @ grad)
   better = (value < state.least_value) | (norm < state.least_norm)
@@ -193,9 +213,9 @@ def _accepted(
   slope = grad @ direction
   # Rounding can spoil the pairs: then down the gradient.
   descends = slope < 0
-  direction = jnp.where(descends, direction, -scale * grad)
-  slope = jnp.where(descends, slope, -scale * norm**2)
-  steps = state.steps + 1
+  plain = -scale * metric * grad
+  direction = jnp.where(descends, direction, plain)
+  slope = jnp.where(descends, slope, plain @ grad)
   guess = jnp.where(steps < _LEAST_STEPS, jnp.inf, -_CAUTION / 2 * slope)
   excess = jnp.minimum(bound, guess)
   converged = (excess <= tolerance * jnp.abs(value)) | (norm == 0)
@@ -267,7 +287,9 @@ def _direction(state: State) -> jax.Array:
   rest, parts = jax.lax.fori_loop(
     0, memory, newer_to_older, (state.grad, jnp.zeros_like(state.weights))
   )
-  rest = jax.lax.fori_loop(0, memory, older_to_newer, state.scale * rest)
+  rest = jax.lax.fori_loop(
+    0, memory, older_to_newer, state.scale * state.metric * rest
+  )
   return -rest
 
 
@@ -285,14 +307,14 @@ def _rejected(state: State, slope: jax.Array, finite: jax.Array) -> State:
   failed = trials >= _TRIALS
   # Once more down the gradient, without what was remembered; if that fails
   # too, there is nothing more to gain.
-  plain = -state.scale * state.grad
+  plain = -state.scale * state.metric * state.grad
   fresh = _searching(state, plain, plain @ state.grad)
   bracketed = jnp.isfinite(high)
   width = jnp.where(bracketed, high - low, 1.0)
-  part = low_slope / jnp.minimum(low_slope - high_slope, -1e-38)
+  part = low_slope / jnp.minimum(low_slope - high_slope, -_TINY)
   inside = low + width * jnp.clip(part, 0.1, 0.9)
   # Without a step that is too long, as far as the slopes of two point.
-  gained = jnp.maximum(slope - state.low_slope, 1e-38)
+  gained = jnp.maximum(slope - state.low_slope, _TINY)
   ahead = length + (length - state.low) * jnp.clip(-slope / gained, 0.5, 9.0)
   again = failed & (state.pairs > 0)
   pick = lambda new, old: jnp.where(again, new, old)  # noqa: E731

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 
 def softmax(
   logits: jax.Array, labels: jax.Array, weights: jax.Array
-) -> tuple[jax.Array, jax.Array]:
+) -> tuple[jax.Array, jax.Array, jax.Array]:
   """Cross-entropy of one class an example.
 
   Args:
@@ -20,8 +20,9 @@ def softmax(
     weights: `[n]`, of the examples.
 
   Returns:
-    The weighted sums of the losses `[p, 1]` in nats, and the gradients by the
-    logits, `[p, k, n]`.
+    The weighted sums of the losses `[p, 1]` in nats; the gradients by the
+    logits, `[p, k, n]`; and the weighted sums of the losses' curvatures by
+    the logits, `[p, 1]`.
   """
   label = (jnp.arange(logits.shape[1])[:, None] == labels[None])[None]
   own = jnp.sum(jnp.where(label, logits, 0), axis=1, keepdims=True)
@@ -32,14 +33,17 @@ def softmax(
   rest = jnp.sum(exponentials, axis=1, keepdims=True)
   total = rest + jnp.exp(-top)
   loss = jnp.where(top > 0, top + jnp.log(total), jnp.log1p(rest))
-  scaled = weights[None, None] / total
-  grad = jnp.where(label, -rest, exponentials) * scaled
-  return jnp.sum(loss * weights[None, None], axis=2), grad
+  weights = weights[None, None]
+  # The probability of each class; of the label, that of all others.
+  probs = jnp.where(label, rest, exponentials) / total
+  grad = jnp.where(label, -probs, probs) * weights
+  bend = jnp.sum(probs * (1 - probs), axis=1, keepdims=True) * weights
+  return jnp.sum(loss * weights, axis=2), grad, jnp.sum(bend, axis=2)
 
 
 def sigmoid(
   logits: jax.Array, labels: jax.Array, weights: jax.Array
-) -> tuple[jax.Array, jax.Array]:
+) -> tuple[jax.Array, jax.Array, jax.Array]:
   """Binary cross-entropy of each class by itself.
 
   Args:
@@ -48,12 +52,15 @@ def sigmoid(
     weights: `[n]`, of the examples.
 
   Returns:
-    The weighted sums of the losses `[p, k]`, and the gradients `[p, k, n]`.
+    The weighted sums of the losses `[p, k]`, the gradients `[p, k, n]`, and
+    the weighted sums of the curvatures `[p, k]`.
   """
   sign = jnp.where(labels > 0, -1.0, 1.0)[None]
   wrong = sign * logits
   weights = weights[None, None]
+  prob = jax.nn.sigmoid(wrong)
   return (
     jnp.sum(jax.nn.softplus(wrong) * weights, axis=2),
-    sign * jax.nn.sigmoid(wrong) * weights,
+    sign * prob * weights,
+    jnp.sum(prob * (1 - prob) * weights, axis=2),
   )

@@ -102,7 +102,7 @@ def measure(
 
 def _moments(block: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
   """Rows, their mean and their summed squared distances from it."""
-  mean = np.mean(block, axis=0, dtype=np.float64)
+  mean = np.asarray(np.mean(block, axis=0, dtype=np.float64))
   total = np.zeros_like(mean)
   for start in range(0, len(block), 1024):
     total += np.sum(np.square(block[start : start + 1024] - mean), axis=0)

@@ -121,6 +121,11 @@ def _gram(block: jax.Array) -> jax.Array:
 
 
 @jax.jit
+def _eigh(covariance: jax.Array) -> tuple[jax.Array, jax.Array]:
+  return jnp.linalg.eigh(covariance)
+
+
+@jax.jit
 def _turned(block: jax.Array, rotation: jax.Array) -> jax.Array:
   """`[m, d]` to `[d, m]` along the axes."""
   return jax.lax.dot_general(
@@ -139,7 +144,7 @@ def _axes(
   for _, block in rows.blocks():
     gram = gram + np.asarray(_gram(normal.centred(block)), np.float64)
   covariance = parallel.gather_exact(gram[None]).sum(axis=0) / total
-  variances, rotation = np.linalg.eigh(covariance.astype(np.float32))
+  variances, rotation = map(np.asarray, _eigh(covariance.astype(np.float32)))
   return np.maximum(variances, 0), rotation
 
 

@@ -158,8 +158,8 @@ def fit(
       fit.
     UsageError: an argument out of range.
   """
-  several = isinstance(l2, Sequence) and not isinstance(l2, str)
-  strengths = tuple(l2) if several else (l2,)  # type: ignore[arg-type]
+  several = isinstance(l2, Sequence)
+  strengths = tuple(l2) if isinstance(l2, Sequence) else (l2,)
   check_settings(
     num_classes, strengths, max_iterations, tolerance, normalisation
   )
@@ -246,8 +246,12 @@ def prepared(
   normalisation: str,
   stream: bool,
 ) -> prepare.Problem:
-  """Checks training examples and readies them; raises DataError."""
+  """Checks training examples and readies them; raises as `fit`."""
   given = rows.as_rows(features)
+  if np.ndim(labels) == 1 and num_classes < 2:
+    raise errors.UsageError(
+      f'num_classes must be at least 2 for one label a row, got {num_classes}.'
+    )
   return prepare.prepare(
     given,
     rows.check_labels(labels, given.shape[0], num_classes),

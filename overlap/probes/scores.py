@@ -60,9 +60,9 @@ def _score(
   logits = logits + bias[:, :, None]
   ones = jnp.ones(features.shape[0])
   if labels.ndim == 1:
-    loss, _ = losses.softmax(logits, labels, ones)
+    loss, *_ = losses.softmax(logits, labels, ones)
     hits = jnp.argmax(logits, axis=1) == labels[None]
     return jnp.sum(hits, axis=1)[:, None], loss
-  loss, _ = losses.sigmoid(logits, labels, ones)
+  loss, *_ = losses.sigmoid(logits, labels, ones)
   hits = (logits > 0) == (labels > 0)[None]
   return jnp.sum(hits, axis=2), loss

@@ -13,6 +13,8 @@ import jax.numpy as jnp
 
 from overlap.probes import lbfgs
 
+Array = Any  # Of NumPy or of JAX.
+
 
 class Setting(NamedTuple):
   """What stays the same along a path of S strengths.
@@ -25,11 +27,11 @@ class Setting(NamedTuple):
     max_steps: steps of L-BFGS at most.
   """
 
-  l2: jax.Array
-  variances: jax.Array
-  rates: jax.Array
-  tolerance: jax.Array
-  max_steps: jax.Array
+  l2: Array
+  variances: Array
+  rates: Array
+  tolerance: Array
+  max_steps: Array
 
 
 class Solutions(NamedTuple):
@@ -58,15 +60,15 @@ class Slots(NamedTuple):
   """The state of p slots of g problems each.
 
   Attributes:
-    states: of L-BFGS in scaled coordinates; each leaf is `[p, g, ...]`.
-    index: `[p]`, which strength a slot holds; S or more for none.
+    states: of L-BFGS; each leaf is `[p, g, ...]`.
+    held: `[p]`, which strength a slot holds; S or more for none.
     taken: how many strengths were taken.
     passes: over the features.
     solutions: of the strengths that are done.
   """
 
   states: lbfgs.State
-  index: jax.Array
+  held: jax.Array
   taken: jax.Array
   passes: jax.Array
   solutions: Solutions
@@ -82,13 +84,12 @@ def begin(setting: Setting, first: jax.Array, *, slots: int) -> Slots:
   """
   count, groups = setting.l2.shape
   index = jnp.arange(slots)
-  points = first[None] / _scales(setting, index)
-  points = points.reshape(slots, groups, -1)
+  points = jnp.repeat(first[None], slots, axis=0).reshape(slots, groups, -1)
   numbers = jnp.zeros((count, groups), jnp.float32)
   counts = jnp.zeros((count, groups), jnp.int32)
   return Slots(
     states=jax.vmap(jax.vmap(lbfgs.start))(points),
-    index=index,
+    held=index,
     taken=jnp.asarray(min(slots, count)),
     passes=jnp.zeros((), jnp.int32),
     solutions=Solutions(
@@ -100,30 +101,43 @@ def begin(setting: Setting, first: jax.Array, *, slots: int) -> Slots:
 
 def unfinished(now: Slots, setting: Setting) -> jax.Array:
   """Whether any slot still holds a strength."""
-  return jnp.any(now.index < len(setting.l2))
+  return jnp.any(now.held < len(setting.l2))
 
 
 def trials(now: Slots, setting: Setting) -> tuple[jax.Array, jax.Array]:
   """Parameters `[p, k, d + 1]` to evaluate next, and their `l2` `[p, g]`."""
   points = jax.vmap(jax.vmap(lbfgs.trial))(now.states)
-  scales = _scales(setting, now.index)
-  return points.reshape(scales.shape) * scales, _strengths(setting, now.index)
+  return _as_params(points, setting), _strengths(setting, now.held)
 
 
 def advance(
-  now: Slots, setting: Setting, values: jax.Array, grads: jax.Array
+  now: Slots,
+  setting: Setting,
+  values: jax.Array,
+  grads: jax.Array,
+  bends: jax.Array,
 ) -> Slots:
-  """Takes the losses `[p, g]` and their gradients `[p, k, d + 1]`."""
-  scales = _scales(setting, now.index)
-  scaled = (grads * scales).reshape(now.states.grad.shape)
-  bounds = _bounds(setting, now.index, values, grads)
-  axes = (0, 0, 0, 0, None)
+  """Takes what was evaluated at the trials.
+
+  Args:
+    now: the state.
+    setting: of the path.
+    values: `[p, g]`, the losses.
+    grads: `[p, k, d + 1]`, their gradients.
+    bends: `[p, g]`, their curvatures by the logits.
+  """
+  flat = now.states.grad.shape
+  bounds = _bounds(setting, now.held, values, grads)
+  metrics = _metrics(setting, now.held, bends).reshape(flat)
+  axes = (0, 0, 0, 0, 0, None)
   step = jax.vmap(jax.vmap(lbfgs.advance, axes), axes)
-  states = step(now.states, values, scaled, bounds, setting.tolerance)
+  states = step(
+    now.states, values, grads.reshape(flat), bounds, metrics, setting.tolerance
+  )
   stopped = states.done | (states.steps >= setting.max_steps)
   states = states._replace(done=stopped)
   now = now._replace(states=states, passes=now.passes + 1)
-  ended = jnp.all(stopped, axis=1) & (now.index < len(setting.l2))
+  ended = jnp.all(stopped, axis=1) & (now.held < len(setting.l2))
   return jax.lax.cond(
     jnp.any(ended), _refill, lambda now, *_: now, now, setting, ended
   )
@@ -131,14 +145,13 @@ def advance(
 
 def _refill(now: Slots, setting: Setting, ended: jax.Array) -> Slots:
   """Takes out what is done and gives the slots their next strengths."""
-  scales = _scales(setting, now.index)
-  params = now.states.point.reshape(scales.shape) * scales
+  params = _as_params(now.states.point, setting)
   count = len(setting.l2)
-  solutions = _stored(now, jnp.where(ended, now.index, count), params, scales)
-  index = jnp.where(ended, now.taken + jnp.cumsum(ended) - 1, now.index)
-  newest = jnp.argmax(jnp.where(now.index < count, now.index, -1))
-  points = (params[newest][None] / _scales(setting, index)).reshape(
-    now.states.point.shape
+  solutions = _stored(now, jnp.where(ended, now.held, count), params)
+  index = jnp.where(ended, now.taken + jnp.cumsum(ended) - 1, now.held)
+  newest = jnp.argmax(jnp.where(now.held < count, now.held, -1))
+  points = jnp.broadcast_to(
+    now.states.point[newest][None], now.states.point.shape
   )
   fresh = jax.vmap(jax.vmap(lambda p: lbfgs.start(p, 1)))(points)
 
@@ -151,22 +164,24 @@ def _refill(now: Slots, setting: Setting, ended: jax.Array) -> Slots:
 
   return now._replace(
     states=lbfgs.State(*map(choose, lbfgs.State._fields)),
-    index=index,
+    held=index,
     taken=now.taken + jnp.sum(ended),
     solutions=solutions,
   )
 
 
-def _stored(
-  now: Slots, places: jax.Array, params: jax.Array, scales: jax.Array
-) -> Solutions:
+def _as_params(points: jax.Array, setting: Setting) -> jax.Array:
+  """`[p, g, N]` as `[p, k, d + 1]`."""
+  return points.reshape(len(points), -1, len(setting.variances) + 1)
+
+
+def _stored(now: Slots, places: jax.Array, params: jax.Array) -> Solutions:
   """The solutions with those of the slots put at `places`; S is nowhere."""
   states = now.states
-  plain = states.grad / scales.reshape(states.grad.shape)
   new = Solutions(
     params=params,
     loss=states.value,
-    grad_norm=jnp.linalg.norm(plain, axis=2),
+    grad_norm=jnp.linalg.norm(states.grad, axis=2),
     excess=states.excess,
     steps=states.steps,
     evaluations=states.evaluations,
@@ -196,7 +211,7 @@ def _bounds(
   bias = jnp.sum(squares[..., -1] / rates, axis=2)
   bias = bias / jnp.clip(values, 1e-30, 1)
   l2 = _strengths(setting, index)
-  return kernel / (2 * jnp.maximum(l2, 1e-38)) + bias / 2
+  return kernel / (2 * jnp.maximum(l2, 1e-30)) + bias / 2
 
 
 def _strengths(setting: Setting, index: jax.Array) -> jax.Array:
@@ -204,21 +219,24 @@ def _strengths(setting: Setting, index: jax.Array) -> jax.Array:
   return setting.l2[jnp.minimum(index, len(setting.l2) - 1)]
 
 
-def _scales(setting: Setting, index: jax.Array) -> jax.Array:
-  """Coordinates in which the curvature at the start is 1: `[p, k, d + 1]`.
+def _metrics(setting: Setting, index: jax.Array, bends: jax.Array) -> jax.Array:
+  """About the inverse of the penalised loss's curvature: `[p, k, d + 1]`.
 
-  The curvature of the penalised loss along each principal axis at weights of
-  zero; of the biases, without the penalty.
+  The features' variance along each principal axis, times what the curvature
+  by the logits is at the class frequencies, lessened as all of it is now; plus
+  the penalty, which the biases don't have.
   """
-  rates = setting.rates[None, :, None]
+  groups = bends.shape[1]
+  rates = setting.rates.reshape(groups, -1)
+  share = bends / jnp.sum(rates, axis=1)[None]
+  rates = (rates[None] * share[:, :, None]).reshape(len(bends), -1)[:, :, None]
   l2 = _strengths(setting, index)
-  l2 = jnp.repeat(l2, rates.shape[1] // l2.shape[1], axis=1)
-  kernel = rates * setting.variances[None, None] + l2[:, :, None]
+  l2 = jnp.repeat(l2, rates.shape[1] // groups, axis=1)[:, :, None]
+  kernel = rates * setting.variances[None, None] + l2
   # Without a penalty, an axis on which nothing varies has none.
   floor = jnp.max(kernel, axis=2, keepdims=True) * 1e-9
   kernel = jnp.maximum(jnp.maximum(kernel, floor), 1e-30)
-  bias = jnp.broadcast_to(rates, (*kernel.shape[:2], 1))
-  return 1 / jnp.sqrt(jnp.concatenate([kernel, bias], axis=2))
+  return 1 / jnp.concatenate([kernel, jnp.maximum(rates, 1e-30)], axis=2)
 
 
 def found(now: Slots) -> dict[str, Any]:

@@ -136,16 +136,16 @@ def _turn_back(params: jax.Array, rotation: jax.Array) -> jax.Array:
 def _advance(
   now: slots.Slots,
   setting: slots.Setting,
-  sums: tuple[jax.Array, jax.Array],
+  sums: tuple[jax.Array, jax.Array, jax.Array],
   params: jax.Array,
   l2: jax.Array,
   rotation: jax.Array,
 ) -> slots.Slots:
   """Turns the sums over the blocks to the principal axes, and moves on."""
-  values, grads = sums
+  values, grads, bends = sums
   grads = _turn_back(grads, rotation.T)
   return slots.advance(
-    now, setting, *descent.penalised(values, grads, params, l2)
+    now, setting, *descent.penalised(values, grads, bends, params, l2)
   )
 
 

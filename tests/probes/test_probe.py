@@ -7,7 +7,7 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 
 from overlap import errors
-from overlap.probes import normalise, probe, rows, solve
+from overlap.probes import descent, probe, solve
 
 
 def fit(features, labels, **options):
@@ -184,11 +184,17 @@ def test_not_converging_is_recorded_and_logged(caplog):
   assert 'stopped after 3 steps' in caplog.text
 
 
-def test_no_iterations_leave_zero():
+def test_no_iterations_leave_the_class_frequencies():
   features, labels = make_data(60, 5, 3)
   found = fit(features, labels, num_classes=3, l2=1e-3, max_iterations=0)
   assert not found.params['kernel'].any()
-  assert found.loss == pytest.approx(np.log(3))
+  shares = np.bincount(labels) / len(labels)
+  assert found.loss == pytest.approx(-np.sum(shares * np.log(shares)))
+  np.testing.assert_allclose(
+    found.params['bias'] - found.params['bias'].mean(),
+    np.log(shares) - np.log(shares).mean(),
+    atol=1e-5,
+  )
 
 
 def test_unreachable_tolerance_ends_early():
@@ -210,7 +216,7 @@ def test_data_are_arguments_of_the_compiled_solver():
   for seed in range(3):
     features, labels = make_data(60, 5, 3, seed=seed)
     fit(features, labels, num_classes=3, l2=10**-seed)
-    sizes.append(logistic._solve._cache_size())
+    sizes.append(solve._compiled(descent.descend, 'count')._cache_size())
   assert sizes[0] == sizes[2]
 
 

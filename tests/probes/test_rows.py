@@ -1,0 +1,70 @@
+"""Rows read in slices."""
+
+import numpy as np
+import pytest
+
+from overlap import errors
+from overlap.probes import rows
+
+
+class Reader:
+  """Has a shape and slices, and nothing else of an array."""
+
+  def __init__(self, values):
+    self.values, self.shape = values, values.shape
+
+  def __getitem__(self, place):
+    assert isinstance(place, slice)
+    return self.values[place].tolist()
+
+
+VALUES = np.arange(21.0).reshape(7, 3)
+
+
+@pytest.mark.parametrize('size', [0, 1, 3, 7, 100])
+@pytest.mark.parametrize('kind', [np.asarray, Reader, list, rows.as_rows])
+def test_blocks_are_all_rows_in_order(size, kind):
+  blocks = list(rows.as_rows(kind(VALUES)).blocks(size))
+  assert [start for start, _ in blocks] == list(range(0, 7, size or 7))
+  np.testing.assert_array_equal(np.concatenate([b for _, b in blocks]), VALUES)
+  assert all(block.dtype == np.float32 for _, block in blocks)
+
+
+def test_joined_rows_are_read_across_the_seam():
+  both = rows.joined(rows.as_rows(VALUES), rows.as_rows(Reader(VALUES[:4])))
+  assert both.shape == (11, 3)
+  expected = np.concatenate([VALUES, VALUES[:4]])
+  for size in (1, 2, 5, 11):
+    read = np.concatenate([block for _, block in both.blocks(size)])
+    np.testing.assert_array_equal(read, expected)
+
+
+def test_a_reader_of_too_few_rows_is_told():
+  short = rows.Rows(lambda start, stop: VALUES[start : stop - 1], (7, 3))
+  with pytest.raises(errors.DataError, match=r'\[0, 7\).*got \[6, 3\]'):
+    list(short.blocks())
+
+
+def test_what_is_not_finite_is_told_with_its_row():
+  values = VALUES.copy()
+  values[5, 1] = np.nan
+  with pytest.raises(errors.DataError, match=r'held-out.*row 5'):
+    list(rows.as_rows(values, 'held-out').blocks(2))
+
+
+@pytest.mark.parametrize(
+  ('labels', 'match'),
+  [
+    (np.zeros((4, 2), int), 'one for each of 4'),
+    (np.full((4, 3), 2), '0 … 1, got 2'),
+    (np.full((4, 3), 0.5), 'integers'),
+  ],
+)
+def test_faulty_labels(labels, match):
+  with pytest.raises(errors.DataError, match=match):
+    rows.check_labels(labels, 4, 3)
+
+
+def test_boolean_labels_are_zeros_and_ones():
+  given = rows.check_labels(np.eye(3, dtype=bool), 3, 3)
+  np.testing.assert_array_equal(given, np.eye(3))
