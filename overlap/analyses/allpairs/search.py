@@ -1,0 +1,385 @@
+"""Exact search for the pairs whose sum is highest at the label, by Numba.
+
+Of a pair only whether the label wins is asked. Rounded sums keep the order of
+what is summed, so with `own` a model's score of the label and `top` its
+highest other score
+
+  top_1 + top_2 < own_1 + own_2
+
+in float32 settles that the label wins. If not, the class that one of the two
+ranks highest mostly settles that it loses. For the few pairs left, the classes
+are looked at that are strong enough in one model to beat the label, whatever
+the other model says of them. Models whose own label stands clear of all
+other classes win together and are not looked at.
+"""
+
+import functools
+from typing import NamedTuple
+
+import numba
+import numpy as np
+
+from overlap.analyses.compiled import compiled
+from overlap.analyses.softmax import exp64, ordered
+
+# Columns of the counts.
+ONLY_1, ONLY_2, NEITHER, LOST = range(4)
+
+
+class Entries(NamedTuple):
+  """Every pair as each of its models sees it.
+
+  Attributes:
+    offsets: int64 `[models + 1]`; model m has the entries from `offsets[m]`
+      to `offsets[m + 1]` of what follows. A model with itself is one entry.
+    partner: int64, the other model.
+    pair: int64, the index of the pair.
+    is_first: bool, whether m is the first of the pair.
+  """
+
+  offsets: np.ndarray
+  partner: np.ndarray
+  pair: np.ndarray
+  is_first: np.ndarray
+
+
+def entries(pairs: np.ndarray, models: int) -> Entries:
+  """Sorts pairs by their models.
+
+  Args:
+    pairs: int `[pairs, 2]`.
+    models: how many there are.
+  """
+  pairs = np.asarray(pairs, np.int64).reshape(-1, 2)
+  index, other = np.arange(len(pairs)), pairs[:, 0] != pairs[:, 1]
+  model = np.r_[pairs[:, 0], pairs[other, 1]]
+  order = np.argsort(model, kind='stable')
+  return Entries(
+    np.searchsorted(model[order], np.arange(models + 1)).astype(np.int64),
+    np.r_[pairs[:, 1], pairs[other, 0]][order],
+    np.r_[index, index[other]][order],
+    (np.arange(len(model)) < len(pairs))[order],
+  )
+
+
+# A label this far above the others, relative to itself, still is after a sum
+# is rounded; and no sum of two smaller ones overflows.
+_CLEAR = np.float32(2.0**-21)
+_LARGE = np.float32(2.0**126)
+# What rounding may do to a float32 sum: twice its spacing, so that float64
+# differences of such sums need no care; and some of the smallest numbers.
+_SPACING, _SMALLEST = 2.0**-22, 1e-44
+# With more classes to look at than this, looking at all is faster.
+_FEW = 32
+
+_NOTHING = np.int32(-2139095041)  # -inf, as `ordered` has it.
+_INFINITE = np.int32(0x7F800000)
+
+
+@compiled
+def count(
+  scores, starts, stride, classes, temperatures, labels, first, last,
+  given, right, pairs, logit_counts, prob_counts,
+):  # fmt: skip
+  """Adds what pairs get right in rows `[first, last)`.
+
+  Args:
+    scores: float32, flat; model m has row r at `starts[m] + r * stride`.
+    starts: int64 `[models]`.
+    stride: from one row to the next.
+    classes: how many there are.
+    temperatures: float32 `[models, rows]`, which scores are divided by;
+      `[0, 0]` to take them as they are.
+    labels: int64 `[rows]`.
+    first: row.
+    last: the row after the last.
+    given: whether `right` is, or is to be told from the scores.
+    right: bool `[models, rows]`, filled in unless given.
+    pairs: `Entries`.
+    logit_counts: int64 `[pairs, 4]`, for sums of logits; `[0, 4]` for none.
+    prob_counts: the same for sums of probabilities.
+  """
+  models = len(starts)
+  divided = len(temperatures) > 0
+  logits_too, probs_too = len(logit_counts) > 0, len(prob_counts) > 0
+  tile = np.empty(models * classes if divided else 0, np.float32)
+  prob_tile = np.empty(models * classes if probs_too else 0, np.float32)
+  tile_starts = np.arange(models) * classes
+  room = np.empty(classes if probs_too else 0, np.float64)
+  own = np.empty(models, np.float32)
+  top = np.empty(models, np.float32)
+  place = np.empty(models, np.int64)
+  for row in range(first, last):
+    label = labels[row]
+    if label < 0 or label >= classes:
+      if not given:
+        right[:, row] = False
+      if logits_too:
+        _all_wrong(right[:, row], pairs, logit_counts)
+      if probs_too:
+        _all_wrong(right[:, row], pairs, prob_counts)
+      continue
+    values, begins = scores, starts + row * stride
+    if divided:
+      for m in range(models):
+        _divide(
+          scores[begins[m] : begins[m] + classes],
+          temperatures[m, row],
+          tile[m * classes : (m + 1) * classes],
+        )
+      values, begins = tile, tile_starts
+    if logits_too or not given:
+      for m in range(models):
+        line = values[begins[m] : begins[m] + classes]
+        own[m], top[m], place[m] = _summarise(line, label)
+        if not given:
+          right[m, row] = own[m] > top[m] or (
+            own[m] == top[m] and not 0 <= place[m] < label
+          )
+    if logits_too:
+      _search(
+        values, begins, classes, label, own, top, place, right[:, row],
+        pairs, logit_counts,
+      )  # fmt: skip
+    if probs_too:
+      for m in range(models):
+        line = prob_tile[m * classes : (m + 1) * classes]
+        _softmax(values[begins[m] : begins[m] + classes], room, line)
+        own[m], top[m], place[m] = _summarise(line, label)
+      _search(
+        prob_tile, tile_starts, classes, label, own, top, place, right[:, row],
+        pairs, prob_counts,
+      )  # fmt: skip
+
+
+@compiled
+def _divide(line, by, out):
+  for c in range(len(line)):
+    out[c] = line[c] / by
+
+
+@compiled
+def _softmax(line, room, out):
+  """Probabilities, computed in float64 and rounded; NaN of what has none."""
+  highest, size = _NOTHING, np.int32(0)
+  bits = line.view(np.int32)
+  for c in range(len(line)):
+    value = np.int32(bits[c])
+    size = np.int32(max(size, np.int32(value & np.int32(0x7FFFFFFF))))
+    highest = np.int32(max(highest, ordered(value)))
+  top = np.float64(_float(highest))
+  if size > _INFINITE or abs(top) == np.inf:
+    out[:] = np.nan
+    return
+  for c in range(len(line)):
+    room[c] = exp64(np.float64(line[c]) - top)
+  # Four sums at a time: exact enough in any order, and faster.
+  total = _sum(room)
+  for c in range(len(line)):
+    out[c] = np.float32(room[c] / total)
+
+
+@functools.partial(compiled, fastmath={'reassoc'})
+def _sum(values):
+  total = 0.0
+  for value in values:
+    total += value
+  return total
+
+
+@compiled
+def _float(value):
+  """The float32 that `ordered` has made this of."""
+  return ordered(np.int32(value)).view(np.float32)
+
+
+@compiled
+def _summarise(line, label):
+  """The label's score, the highest other one, and its class.
+
+  Returns:
+    `own, top, place`. NaN twice where any is NaN. The place is that of the
+    lowest such class, -1 without one or where the label is clear of all.
+  """
+  bits = line.view(np.int32)
+  low, low_size = _extremes(bits[:label])
+  high, high_size = _extremes(bits[label + 1 :])
+  own = line[label]
+  if max(low_size, high_size) > _INFINITE or own != own:
+    return np.float32(np.nan), np.float32(np.nan), -1
+  top = _float(max(low, high))
+  if abs(own) < _LARGE and top < own - _CLEAR * abs(own):
+    return own, top, -1
+  return own, top, _find(line, label, top)
+
+
+@compiled
+def _extremes(bits):
+  """The highest, as `ordered` has it, and the highest without its sign."""
+  highest, size = _NOTHING, np.int32(0)
+  for c in range(len(bits)):
+    value = np.int32(bits[c])
+    size = np.int32(max(size, np.int32(value & np.int32(0x7FFFFFFF))))
+    # Integers are compared: NaN is then beyond infinity, on either side.
+    highest = np.int32(max(highest, ordered(value)))
+  return highest, size
+
+
+@compiled
+def _find(line, label, value):
+  """The lowest class but the label's with a score, -1 without one."""
+  for start in range(0, len(line), 64):
+    part = line[start : min(start + 64, len(line))]
+    found = np.int32(0)
+    for c in range(len(part)):
+      found |= np.int32(part[c] == value)
+    if found:
+      for c in range(len(part)):
+        if part[c] == value and start + c != label:
+          return start + c
+  return -1
+
+
+@compiled
+def _all_wrong(right, pairs, counts):
+  """A label that is no class: nothing is right, whatever is given."""
+  for m in range(len(right)):
+    for entry in range(pairs.offsets[m], pairs.offsets[m + 1]):
+      if pairs.partner[entry] >= m and right[m] and right[pairs.partner[entry]]:
+        counts[pairs.pair[entry], LOST] += 1
+
+
+@compiled
+def _search(
+  values, begins, classes, label, own, top, place, right,
+  pairs, counts,
+):  # fmt: skip
+  """Counts one example, for the pairs that could be other than both right."""
+  models = len(begins)
+  # Whether a model is looked at: what is looked at from both sides of a pair
+  # is counted from the later one.
+  unclear = np.empty(models, np.bool_)
+  for m in range(models):
+    unclear[m] = (
+      not right[m]
+      or place[m] >= 0
+      or not (abs(own[m]) < _LARGE and top[m] < own[m])
+    )
+  left = np.empty(models, np.int64)
+  for m in range(models):
+    if not unclear[m]:
+      continue
+    base, mine, best, strong = begins[m], own[m], top[m], place[m]
+    num_left = 0
+    for entry in range(pairs.offsets[m], pairs.offsets[m + 1]):
+      other = pairs.partner[entry]
+      if unclear[other] and other > m:
+        continue
+      label_sum = mine + own[other]
+      if best + top[other] < label_sum:
+        wins = True
+      elif (
+        label_sum != label_sum
+        or (strong >= 0 and _beats(
+          best + values[begins[other] + strong], strong, label_sum, label))
+        or (place[other] >= 0 and _beats(
+          values[base + place[other]] + top[other], place[other], label_sum,
+          label))
+      ):  # fmt: skip
+        wins = False
+      else:
+        left[num_left] = entry
+        num_left += 1
+        continue
+      _add(m, entry, wins, right, pairs, counts)
+    if num_left:
+      _settle(
+        values, begins, classes, label, own, top, right, m, left[:num_left],
+        pairs, counts,
+      )  # fmt: skip
+
+
+@numba.njit(inline='always')
+def _beats(score, place, label_sum, label):
+  """Whether a class beats the label, which NaN does."""
+  if place < label:
+    return not score < label_sum
+  return not score <= label_sum
+
+
+@numba.njit(inline='always')
+def _add(model, entry, wins, right, pairs, counts):
+  pair, other = pairs.pair[entry], pairs.partner[entry]
+  if right[model] and right[other]:
+    if not wins:
+      counts[pair, LOST] += 1
+  elif wins:
+    if not (right[model] or right[other]):
+      counts[pair, NEITHER] += 1
+    elif right[model] == pairs.is_first[entry]:
+      counts[pair, ONLY_1] += 1
+    else:
+      counts[pair, ONLY_2] += 1
+
+
+@compiled
+def _settle(
+  values, begins, classes, label, own, top, right, model, left,
+  pairs, counts,
+):  # fmt: skip
+  """Settles the pairs of a model that neither rule has."""
+  line = values[begins[model] : begins[model] + classes]
+  # A class below this in the model beats no label, whatever the others say.
+  least = np.inf
+  for entry in left:
+    label_sum = np.float64(own[model] + own[pairs.partner[entry]])
+    highest = np.float64(top[pairs.partner[entry]])
+    reach = _SPACING * (abs(label_sum) + abs(highest)) + _SMALLEST
+    needed = label_sum - highest - reach
+    # Infinite sums are looked at whole.
+    least = min(least, needed if abs(needed) < np.inf else -np.inf)
+  strong = np.empty(_FEW + 1, np.int64)
+  found = _collect(line, label, least, strong)
+  for entry in left:
+    other = pairs.partner[entry]
+    label_sum = own[model] + own[other]
+    begin = begins[other]
+    if found > _FEW:
+      wins = _wins(line, values[begin : begin + classes], label, label_sum)
+    else:
+      wins = True
+      for c in strong[:found]:
+        if _beats(line[c] + values[begin + c], c, label_sum, label):
+          wins = False
+          break
+    _add(model, entry, wins, right, pairs, counts)
+
+
+@compiled
+def _collect(line, label, least, found):
+  """Puts the classes from `least` up into `found`; how many, or too many."""
+  count = 0
+  for start in range(0, len(line), 64):
+    part = line[start : min(start + 64, len(line))]
+    any_found = np.int32(0)
+    for c in range(len(part)):
+      any_found |= np.int32(part[c] >= least)
+    if any_found:
+      for c in range(len(part)):
+        if part[c] >= least and start + c != label:
+          if count == len(found) - 1:
+            return len(found)
+          found[count] = start + c
+          count += 1
+  return count
+
+
+@compiled
+def _wins(one, two, label, label_sum):
+  """Whether no class beats the label, by looking at all."""
+  lost = np.int32(0)
+  for c in range(label):
+    lost |= np.int32(not one[c] + two[c] < label_sum)
+  for c in range(label + 1, len(one)):
+    lost |= np.int32(not one[c] + two[c] <= label_sum)
+  return lost == 0
