@@ -67,6 +67,17 @@ def gather_rows(rows: np.ndarray) -> np.ndarray:
   return np.concatenate([g[:n] for g, n in zip(gathered, counts)])
 
 
+def sum_over_processes(values: np.ndarray) -> np.ndarray:
+  """The sum of int64 arrays of one shape, one of each process; on each."""
+  if jax.process_count() == 1:
+    return values
+  # In halves: without 64-bit types JAX would cut them.
+  halves = np.ascontiguousarray(values, np.int64).reshape(-1).view(np.int32)
+  gathered = np.asarray(multihost_utils.process_allgather(halves))
+  summed = gathered.view(np.int64).sum(axis=0)
+  return summed.reshape(values.shape)
+
+
 def mesh() -> Mesh:
   """All devices of all processes along one axis, 'data'."""
   return jax.make_mesh(

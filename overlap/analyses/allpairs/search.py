@@ -13,14 +13,18 @@ the other model says of them. Models whose own label stands clear of all
 other classes win together and are not looked at.
 """
 
-import functools
 from typing import NamedTuple
 
 import numba
 import numpy as np
 
+from overlap.analyses.allpairs.probabilities import (
+  INFINITE,
+  as_float,
+  extremes,
+  softmax_line,
+)
 from overlap.analyses.compiled import compiled
-from overlap.analyses.softmax import exp64, ordered
 
 # Columns of the counts.
 ONLY_1, ONLY_2, NEITHER, LOST = range(4)
@@ -72,13 +76,10 @@ _SPACING, _SMALLEST = 2.0**-22, 1e-44
 # With more classes to look at than this, looking at all is faster.
 _FEW = 32
 
-_NOTHING = np.int32(-2139095041)  # -inf, as `ordered` has it.
-_INFINITE = np.int32(0x7F800000)
-
 
 @compiled
 def count(
-  scores, starts, stride, classes, temperatures, labels, first, last,
+  scores, starts, stride, classes, labels, first, last,
   given, right, pairs, logit_counts, prob_counts,
 ):  # fmt: skip
   """Adds what pairs get right in rows `[first, last)`.
@@ -88,8 +89,6 @@ def count(
     starts: int64 `[models]`.
     stride: from one row to the next.
     classes: how many there are.
-    temperatures: float32 `[models, rows]`, which scores are divided by;
-      `[0, 0]` to take them as they are.
     labels: int64 `[rows]`.
     first: row.
     last: the row after the last.
@@ -100,9 +99,7 @@ def count(
     prob_counts: the same for sums of probabilities.
   """
   models = len(starts)
-  divided = len(temperatures) > 0
   logits_too, probs_too = len(logit_counts) > 0, len(prob_counts) > 0
-  tile = np.empty(models * classes if divided else 0, np.float32)
   prob_tile = np.empty(models * classes if probs_too else 0, np.float32)
   tile_starts = np.arange(models) * classes
   room = np.empty(classes if probs_too else 0, np.float64)
@@ -119,18 +116,10 @@ def count(
       if probs_too:
         _all_wrong(right[:, row], pairs, prob_counts)
       continue
-    values, begins = scores, starts + row * stride
-    if divided:
-      for m in range(models):
-        _divide(
-          scores[begins[m] : begins[m] + classes],
-          temperatures[m, row],
-          tile[m * classes : (m + 1) * classes],
-        )
-      values, begins = tile, tile_starts
+    begins = starts + row * stride
     if logits_too or not given:
       for m in range(models):
-        line = values[begins[m] : begins[m] + classes]
+        line = scores[begins[m] : begins[m] + classes]
         own[m], top[m], place[m] = _summarise(line, label)
         if not given:
           right[m, row] = own[m] > top[m] or (
@@ -138,59 +127,18 @@ def count(
           )
     if logits_too:
       _search(
-        values, begins, classes, label, own, top, place, right[:, row],
+        scores, begins, classes, label, own, top, place, right[:, row],
         pairs, logit_counts,
       )  # fmt: skip
     if probs_too:
       for m in range(models):
         line = prob_tile[m * classes : (m + 1) * classes]
-        _softmax(values[begins[m] : begins[m] + classes], room, line)
+        softmax_line(scores[begins[m] : begins[m] + classes], room, line)
         own[m], top[m], place[m] = _summarise(line, label)
       _search(
         prob_tile, tile_starts, classes, label, own, top, place, right[:, row],
         pairs, prob_counts,
       )  # fmt: skip
-
-
-@compiled
-def _divide(line, by, out):
-  for c in range(len(line)):
-    out[c] = line[c] / by
-
-
-@compiled
-def _softmax(line, room, out):
-  """Probabilities, computed in float64 and rounded; NaN of what has none."""
-  highest, size = _NOTHING, np.int32(0)
-  bits = line.view(np.int32)
-  for c in range(len(line)):
-    value = np.int32(bits[c])
-    size = np.int32(max(size, np.int32(value & np.int32(0x7FFFFFFF))))
-    highest = np.int32(max(highest, ordered(value)))
-  top = np.float64(_float(highest))
-  if size > _INFINITE or abs(top) == np.inf:
-    out[:] = np.nan
-    return
-  for c in range(len(line)):
-    room[c] = exp64(np.float64(line[c]) - top)
-  # Four sums at a time: exact enough in any order, and faster.
-  total = _sum(room)
-  for c in range(len(line)):
-    out[c] = np.float32(room[c] / total)
-
-
-@functools.partial(compiled, fastmath={'reassoc'})
-def _sum(values):
-  total = 0.0
-  for value in values:
-    total += value
-  return total
-
-
-@compiled
-def _float(value):
-  """The float32 that `ordered` has made this of."""
-  return ordered(np.int32(value)).view(np.float32)
 
 
 @compiled
@@ -202,27 +150,15 @@ def _summarise(line, label):
     lowest such class, -1 without one or where the label is clear of all.
   """
   bits = line.view(np.int32)
-  low, low_size = _extremes(bits[:label])
-  high, high_size = _extremes(bits[label + 1 :])
+  low, low_size = extremes(bits[:label])
+  high, high_size = extremes(bits[label + 1 :])
   own = line[label]
-  if max(low_size, high_size) > _INFINITE or own != own:
+  if max(low_size, high_size) > INFINITE or own != own:
     return np.float32(np.nan), np.float32(np.nan), -1
-  top = _float(max(low, high))
+  top = as_float(max(low, high))
   if abs(own) < _LARGE and top < own - _CLEAR * abs(own):
     return own, top, -1
   return own, top, _find(line, label, top)
-
-
-@compiled
-def _extremes(bits):
-  """The highest, as `ordered` has it, and the highest without its sign."""
-  highest, size = _NOTHING, np.int32(0)
-  for c in range(len(bits)):
-    value = np.int32(bits[c])
-    size = np.int32(max(size, np.int32(value & np.int32(0x7FFFFFFF))))
-    # Integers are compared: NaN is then beyond infinity, on either side.
-    highest = np.int32(max(highest, ordered(value)))
-  return highest, size
 
 
 @compiled
@@ -265,7 +201,10 @@ def _search(
       or place[m] >= 0
       or not (abs(own[m]) < _LARGE and top[m] < own[m])
     )
-  left = np.empty(models, np.int64)
+  most = 0
+  for m in range(models):
+    most = max(most, pairs.offsets[m + 1] - pairs.offsets[m])
+  left = np.empty(most, np.int64)
   for m in range(models):
     if not unclear[m]:
       continue
