@@ -7,7 +7,7 @@ import numpy as np
 
 from overlap import progress
 from overlap.analyses import bootstrap, ensembles, errors, stats
-from overlap.analyses.members import CalibratedLogits, Member, Split
+from overlap.analyses.members import Member, Split, StoredLogits
 from overlap.analyses.options import Options
 from overlap.catalog import categories
 
@@ -89,11 +89,13 @@ def _ensembles(
   has_logits = np.array([m.temperatures is not None for m in members])
   soft = has_logits[index].all(axis=1)
   counts = ensembles.pair_ensembles(
-    [CalibratedLogits(split, member, classes) for member in members],
+    [StoredLogits(split, member, classes) for member in members],
     split.labels,
     index[soft],
     methods=options.methods,
     correct=correct,
+    temperatures=[member.temperatures for member in members],
+    memory_mb=options.memory_mb,
   )
   return _Made(soft, counts)
 
