@@ -20,6 +20,7 @@ from overlap.analyses import errors
 from overlap.analyses.allpairs import engine
 from overlap.analyses.allpairs.blocks import Logits
 from overlap.analyses.allpairs.probabilities import softmax
+from overlap.analyses.allpairs.resume import Checkpoint
 
 __all__ = [
   'METHODS',
@@ -69,6 +70,7 @@ def pair_ensembles(
   temperatures: Sequence[np.ndarray | None] | None = None,
   memory_mb: int = engine.MEMORY_MB,
   backend: str | None = None,
+  checkpoint: Checkpoint | None = None,
 ) -> dict[str, EnsembleCounts]:
   """Counts what the ensembles of many pairs get right.
 
@@ -92,6 +94,7 @@ def pair_ensembles(
     memory_mb: how many MiB the examples held at once may take.
     backend: of `engine.BACKENDS`; None for 'numba' where JAX runs on a CPU
       and 'xla' elsewhere. All count the same.
+    checkpoint: where counts are kept, should this be cut short.
 
   Returns:
     `EnsembleCounts` for each method.
@@ -111,6 +114,7 @@ def pair_ensembles(
     temperatures=temperatures,
     memory_mb=memory_mb,
     backend=backend,
+    checkpoint=checkpoint,
   )
   return {
     name: EnsembleCounts(*fields) for name, fields in zip(methods, counts)

@@ -41,14 +41,25 @@ def analyse(path: epath.Path, request: Request) -> None:
       # The request goes first: tables half written under another request
       # are then found by `overlap verify`.
       files.write_json(path / 'tables' / 'analysis.json', request)
-      for name, frame in compute(path, request).items():
+    # On every process: they share what takes longest.
+    made = compute(path, request, scratch=path / 'cache')
+    if parallel.is_primary():
+      for name, frame in made.items():
         tables.write(path, name, frame)
   parallel.barrier('analyse')
   logging.info('analysed: tables in %s', path / 'tables')
 
 
-def compute(path: epath.Path, request: Request) -> dict[str, pd.DataFrame]:
-  """The tables of a request, from what the store holds, written nowhere."""
+def compute(
+  path: epath.Path, request: Request, *, scratch: epath.Path | None = None
+) -> dict[str, pd.DataFrame]:
+  """The tables of a request, from what the store holds, written nowhere.
+
+  Args:
+    path: the workdir.
+    request: as in `tables/analysis.json`.
+    scratch: see `analyses.run.analyse`.
+  """
   pairs = request['pairs']
   return analyses_run.analyse(
     workdir=path,
@@ -58,6 +69,7 @@ def compute(path: epath.Path, request: Request) -> dict[str, pd.DataFrame]:
     models=request['models'],
     pairs=pairs if isinstance(pairs, str) else [tuple(p) for p in pairs],
     options=request['options'],
+    scratch=scratch,
   )
 
 

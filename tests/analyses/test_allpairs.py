@@ -8,7 +8,7 @@ from scipy import special
 
 from overlap import errors as errors_lib
 from overlap.analyses import ensembles, errors
-from overlap.analyses.allpairs import blocks, engine
+from overlap.analyses.allpairs import blocks, engine, resume
 
 BACKENDS = tuple(engine.BACKENDS)
 METHODS = ('logits', 'probs')
@@ -320,3 +320,134 @@ def test_softmax_is_that_of_float64_rounded():
   expected = probabilities(logits)
   np.testing.assert_array_equal(got, expected)
   assert errors.correct(got[0], np.zeros(40, int)).dtype == bool
+
+
+class Stopped(Exception):
+  """Stands for being killed."""
+
+
+def stop_after(counter, blocks_counted, monkeypatch):
+  """Lets a back end's counter count so many blocks, then stop."""
+  count, seen = counter.count, []
+
+  def limited(self, *args):
+    if len(seen) == blocks_counted:
+      raise Stopped
+    seen.append(args[0].rows.start)
+    return count(self, *args)
+
+  monkeypatch.setattr(counter, 'count', limited)
+  return seen
+
+
+@pytest.mark.parametrize('backend', BACKENDS)
+@pytest.mark.parametrize('stopped', [0, 1, 5])
+def test_what_was_stopped_goes_on(stopped, backend, tmp_path, monkeypatch):
+  monkeypatch.setattr(blocks, '_MIB', 1)
+  monkeypatch.setattr(resume, '_EVERY', 0.0)
+  logits, labels = normal(4, 50, 6)
+  pairs = all_pairs(4)
+  given = dict(memory_mb=2000, backend=backend)
+  counter = engine.BACKENDS[backend]
+
+  def run():
+    kept = resume.Checkpoint(tmp_path / 'cache', ['abc'])
+    return counted(list(logits), labels, pairs, checkpoint=kept, **given)
+
+  with monkeypatch.context() as patch:
+    seen = stop_after(counter, stopped, patch)
+    with pytest.raises(Stopped):
+      run()
+  assert len(seen) == stopped
+  assert len(list(tmp_path.rglob('*.npz'))) == (stopped > 0)
+  with monkeypatch.context() as patch:
+    rest = stop_after(counter, 10**6, patch)
+    got = run()
+  assert not set(rest) & set(seen)
+  np.testing.assert_array_equal(got, restated(logits, labels, pairs))
+  assert list(tmp_path.iterdir()) == []
+
+
+def kept(folder, monkeypatch, depends_on=('abc',)):
+  """What a pass over other inputs takes up from one that was stopped."""
+  monkeypatch.setattr(blocks, '_MIB', 1)
+  monkeypatch.setattr(resume, '_EVERY', 0.0)
+  logits, labels = normal(4, 50, 6)
+  correct = np.stack([errors.correct(z, labels) for z in logits])
+  given = dict(
+    correct=correct, temperatures=np.ones((4, 50), np.float32),
+    methods=('logits',), memory_mb=2000, backend='numba',
+    checkpoint=resume.Checkpoint(folder, list(depends_on)),
+  )  # fmt: skip
+  return list(logits), labels, all_pairs(4), given
+
+
+def change_nothing(labels, pairs, given):
+  return labels, pairs, given
+
+
+def change_labels(labels, pairs, given):
+  return (labels + 1) % 6, pairs, given
+
+
+def change_pairs(labels, pairs, given):
+  return labels, pairs[::-1], given
+
+
+def change_methods(labels, pairs, given):
+  return labels, pairs, given | {'methods': ('probs',)}
+
+
+def change_temperatures(labels, pairs, given):
+  return labels, pairs, given | {'temperatures': given['temperatures'] * 2}
+
+
+def change_correct(labels, pairs, given):
+  return labels, pairs, given | {'correct': ~given['correct']}
+
+
+def change_memory(labels, pairs, given):
+  return labels, pairs, given | {'memory_mb': 1000}
+
+
+def change_sources(labels, pairs, given):
+  folder = given['checkpoint']._folder
+  return labels, pairs, given | {'checkpoint': resume.Checkpoint(folder, [])}
+
+
+@pytest.mark.parametrize(
+  'change',
+  [
+    change_labels, change_pairs, change_methods, change_temperatures,
+    change_correct, change_memory, change_sources, change_nothing,
+  ],
+)  # fmt: skip
+def test_counts_of_anything_else_are_not_taken_up(
+  change, tmp_path, monkeypatch
+):
+  logits, labels, pairs, given = kept(tmp_path, monkeypatch)
+  counter = engine.BACKENDS['numba']
+  with monkeypatch.context() as patch:
+    stop_after(counter, 2, patch)
+    with pytest.raises(Stopped):
+      counted(logits, labels, pairs, **given)
+  labels, pairs, given = change(labels, pairs, given)
+  seen = stop_after(counter, 10**6, monkeypatch)
+  got = counted(logits, labels, pairs, **given)
+  assert (seen[0] == 0) == (change is not change_nothing)
+  del given['checkpoint']
+  np.testing.assert_array_equal(
+    got, counted(logits, labels, pairs, **given | {'memory_mb': 10**6})
+  )
+
+
+@pytest.mark.parametrize('content', [b'', b'torn', b'PK\x03\x04'])
+def test_counts_that_can_not_be_read_are_not_taken_up(
+  content, tmp_path, monkeypatch
+):
+  logits, labels, pairs, given = kept(tmp_path, monkeypatch)
+  (tmp_path / 'pairs-0.npz').write_bytes(content)
+  got = counted(logits, labels, pairs, **given)
+  np.testing.assert_array_equal(
+    got, restated(np.stack(logits), labels, pairs, ('logits',))
+  )

@@ -7,8 +7,9 @@ import jax
 import numpy as np
 
 from overlap import lookup, parallel, progress
-from overlap.analyses.allpairs import reference, threads
+from overlap.analyses.allpairs import device, reference, threads
 from overlap.analyses.allpairs.blocks import Block, Logits, Source
+from overlap.analyses.allpairs.resume import Checkpoint
 
 
 class Counter(Protocol):
@@ -28,6 +29,7 @@ MEMORY_MB = 1024
 
 BACKENDS: dict[str, type[Counter]] = {
   'numba': threads.Counter,
+  'xla': device.Counter,
   'numpy': reference.Counter,
 }
 
@@ -42,6 +44,7 @@ def count(
   temperatures: Sequence[np.ndarray | None] | None = None,
   memory_mb: int = MEMORY_MB,
   backend: str | None = None,
+  checkpoint: Checkpoint | None = None,
 ) -> np.ndarray:
   """Counts what pairs get right; see `ensembles.pair_ensembles`.
 
@@ -65,10 +68,24 @@ def count(
   counter = BACKENDS[backend](places.reshape(-1, 2), len(used), list(methods))
   counts = np.zeros((len(methods), 5, len(pairs)), np.int64)
   steps = source.steps[jax.process_index() :: jax.process_count()]
+  done = 0
+  if checkpoint is not None:
+    plan = [list(methods), [(step.start, step.stop) for step in steps]]
+    arrays = [labels, pairs, *(() if correct is None else [correct])]
+    if temperatures is not None:
+      arrays += [t for t in (temperatures[m] for m in used) if t is not None]
+    done = checkpoint.load(plan, arrays, counts)
   for block in progress.track(
-    source.blocks(steps), total=len(steps), what='pairs', unit='block'
-  ):
+    source.blocks(steps[done:]),
+    total=len(steps), what='pairs', unit='block', done=done,
+  ):  # fmt: skip
     rows = block.rows
     right = None if correct is None else np.asarray(correct)[used, rows]
     counts += counter.count(block, labels[rows], right)
-  return parallel.sum_over_processes(counts)
+    done += 1
+    if checkpoint is not None:
+      checkpoint.save(done, counts)
+  counts = parallel.sum_over_processes(counts)
+  if checkpoint is not None:
+    checkpoint.remove()
+  return counts
