@@ -55,7 +55,9 @@ def results(processes):
   for process in processes:
     output, said = process.communicate(timeout=300)
     assert process.returncode == 0, said
-    found.append(json.loads(output.strip().split('\n')[-1]))
+    # Other lines tell of connections.
+    (line,) = [x for x in output.split('\n') if x.startswith('{')]
+    found.append(json.loads(line))
   return found
 
 
