@@ -73,6 +73,8 @@ _LARGE = np.float32(2.0**126)
 # What rounding may do to a float32 sum: twice its spacing, so that float64
 # differences of such sums need no care; and some of the smallest numbers.
 _SPACING, _SMALLEST = 2.0**-22, 1e-44
+# Rows of a model that are read one after the other.
+_TOGETHER = 4
 # With more classes to look at than this, looking at all is faster.
 _FEW = 32
 
@@ -103,42 +105,42 @@ def count(
   prob_tile = np.empty(models * classes if probs_too else 0, np.float32)
   tile_starts = np.arange(models) * classes
   room = np.empty(classes if probs_too else 0, np.float64)
-  own = np.empty(models, np.float32)
-  top = np.empty(models, np.float32)
-  place = np.empty(models, np.int64)
-  for row in range(first, last):
-    label = labels[row]
-    if label < 0 or label >= classes:
-      if not given:
-        right[:, row] = False
-      if logits_too:
-        _all_wrong(right[:, row], pairs, logit_counts)
-      if probs_too:
-        _all_wrong(right[:, row], pairs, prob_counts)
-      continue
-    begins = starts + row * stride
+  own = np.empty((_TOGETHER, models), np.float32)
+  top = np.empty((_TOGETHER, models), np.float32)
+  place = np.empty((_TOGETHER, models), np.int64)
+  right_now = np.empty(models, np.bool_)
+  for start in range(first, last, _TOGETHER):
+    stop = min(start + _TOGETHER, last)
     if logits_too or not given:
       for m in range(models):
-        line = scores[begins[m] : begins[m] + classes]
-        own[m], top[m], place[m] = _summarise(line, label)
-        if not given:
-          right[m, row] = own[m] > top[m] or (
-            own[m] == top[m] and not 0 <= place[m] < label
+        for row in range(start, stop):
+          begin, i = starts[m] + row * stride, row - start
+          own[i, m], top[i, m], place[i, m] = _summarise(
+            scores[begin : begin + classes], labels[row]
           )
-    if logits_too:
-      _search(
-        scores, begins, classes, label, own, top, place, right[:, row],
-        pairs, logit_counts,
-      )  # fmt: skip
-    if probs_too:
+          if not given:
+            right[m, row] = own[i, m] > top[i, m] or (
+              own[i, m] == top[i, m] and not 0 <= place[i, m] < labels[row]
+            )
+    for row in range(start, stop):
+      label, i = labels[row], row - start
       for m in range(models):
-        line = prob_tile[m * classes : (m + 1) * classes]
-        softmax_line(scores[begins[m] : begins[m] + classes], room, line)
-        own[m], top[m], place[m] = _summarise(line, label)
-      _search(
-        prob_tile, tile_starts, classes, label, own, top, place, right[:, row],
-        pairs, prob_counts,
-      )  # fmt: skip
+        right_now[m] = right[m, row]
+      begins = starts + row * stride
+      if logits_too:
+        _search(
+          scores, begins, classes, label, own[i], top[i], place[i], right_now,
+          pairs, logit_counts,
+        )  # fmt: skip
+      if probs_too:
+        for m in range(models):
+          line = prob_tile[m * classes : (m + 1) * classes]
+          softmax_line(scores[begins[m] : begins[m] + classes], room, line)
+          own[i, m], top[i, m], place[i, m] = _summarise(line, label)
+        _search(
+          prob_tile, tile_starts, classes, label, own[i], top[i], place[i],
+          right_now, pairs, prob_counts,
+        )  # fmt: skip
 
 
 @compiled
@@ -146,9 +148,11 @@ def _summarise(line, label):
   """The label's score, the highest other one, and its class.
 
   Returns:
-    `own, top, place`. NaN twice where any is NaN. The place is that of the
+    `own, top, place`. NaN twice where any is NaN or the label no class. The place is that of the
     lowest such class, -1 without one or where the label is clear of all.
   """
+  if label < 0 or label >= len(line):  # No class: it loses to all.
+    return np.float32(np.nan), np.float32(np.nan), -1
   bits = line.view(np.int32)
   low, low_size = extremes(bits[:label])
   high, high_size = extremes(bits[label + 1 :])
@@ -174,15 +178,6 @@ def _find(line, label, value):
         if part[c] == value and start + c != label:
           return start + c
   return -1
-
-
-@compiled
-def _all_wrong(right, pairs, counts):
-  """A label that is no class: nothing is right, whatever is given."""
-  for m in range(len(right)):
-    for entry in range(pairs.offsets[m], pairs.offsets[m + 1]):
-      if pairs.partner[entry] >= m and right[m] and right[pairs.partner[entry]]:
-        counts[pairs.pair[entry], LOST] += 1
 
 
 @compiled
