@@ -70,8 +70,8 @@ def softmax_line(line, room, out):
 @functools.partial(compiled, fastmath={'reassoc'})
 def _sum(values):
   total = 0.0
-  for value in values:
-    total += value
+  for c in range(len(values)):
+    total += values[c]
   return total
 
 
@@ -83,7 +83,9 @@ def extremes(bits):
   -inf.
   """
   highest, size = _NOTHING, np.int32(0)
-  for value in bits:
+  # By index: loops over values themselves are not vectorised.
+  for c in range(len(bits)):
+    value = bits[c]
     size = np.int32(max(size, np.int32(value & np.int32(0x7FFFFFFF))))
     highest = np.int32(max(highest, ordered(value)))
   return highest, size

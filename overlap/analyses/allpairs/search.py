@@ -73,8 +73,12 @@ _LARGE = np.float32(2.0**126)
 # What rounding may do to a float32 sum: twice its spacing, so that float64
 # differences of such sums need no care; and some of the smallest numbers.
 _SPACING, _SMALLEST = 2.0**-22, 1e-44
-# Rows of a model that are read one after the other.
-_TOGETHER = 4
+# Rows of a model that are read one after the other, and how many scores of
+# all models stay in a processor's cache.
+_TOGETHER, _NEAR = 16, 2**20
+_NONE = np.int32(0x7FFFFFFF)
+# Classes that are looked at together for a strong one.
+_PART = 128
 # With more classes to look at than this, looking at all is faster.
 _FEW = 32
 
@@ -105,12 +109,13 @@ def count(
   prob_tile = np.empty(models * classes if probs_too else 0, np.float32)
   tile_starts = np.arange(models) * classes
   room = np.empty(classes if probs_too else 0, np.float64)
-  own = np.empty((_TOGETHER, models), np.float32)
-  top = np.empty((_TOGETHER, models), np.float32)
-  place = np.empty((_TOGETHER, models), np.int64)
+  together = min(_TOGETHER, max(1, _NEAR // max(1, models * classes)))
+  own = np.empty((together, models), np.float32)
+  top = np.empty((together, models), np.float32)
+  place = np.empty((together, models), np.int64)
   right_now = np.empty(models, np.bool_)
-  for start in range(first, last, _TOGETHER):
-    stop = min(start + _TOGETHER, last)
+  for start in range(first, last, together):
+    stop = min(start + together, last)
     if logits_too or not given:
       for m in range(models):
         for row in range(start, stop):
@@ -168,16 +173,21 @@ def _summarise(line, label):
 @compiled
 def _find(line, label, value):
   """The lowest class but the label's with a score, -1 without one."""
-  for start in range(0, len(line), 64):
-    part = line[start : min(start + 64, len(line))]
-    found = np.int32(0)
-    for c in range(len(part)):
-      found |= np.int32(part[c] == value)
-    if found:
-      for c in range(len(part)):
-        if part[c] == value and start + c != label:
-          return start + c
-  return -1
+  before, after = _first(line[:label], value), _first(line[label + 1 :], value)
+  if before != _NONE:
+    return np.int64(before)
+  return np.int64(after) + label + 1 if after != _NONE else np.int64(-1)
+
+
+@compiled
+def _first(line, value):
+  found = _NONE
+  # To the end, where it is found early too: such loops are vectorised.
+  for c in range(len(line)):
+    place = np.int32(c)
+    here = place if line[c] == value else _NONE
+    found = np.int32(min(found, here))
+  return found
 
 
 @compiled
@@ -273,7 +283,8 @@ def _settle(
     # Infinite sums are looked at whole.
     least = min(least, needed if abs(needed) < np.inf else -np.inf)
   strong = np.empty(_FEW + 1, np.int64)
-  found = _collect(line, label, least, strong)
+  # The reach is wide enough for this to be rounded.
+  found = _collect(line, label, np.float32(least), strong)
   for entry in left:
     other = pairs.partner[entry]
     label_sum = own[model] + own[other]
@@ -293,11 +304,11 @@ def _settle(
 def _collect(line, label, least, found):
   """Puts the classes from `least` up into `found`; how many, or too many."""
   count = 0
-  for start in range(0, len(line), 64):
-    part = line[start : min(start + 64, len(line))]
-    any_found = np.int32(0)
+  for start in range(0, len(line), _PART):
+    part = line[start : min(start + _PART, len(line))]
+    any_found = False
     for c in range(len(part)):
-      any_found |= np.int32(part[c] >= least)
+      any_found |= part[c] >= least
     if any_found:
       for c in range(len(part)):
         if part[c] >= least and start + c != label:
