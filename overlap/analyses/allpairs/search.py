@@ -153,8 +153,9 @@ def _summarise(line, label):
   """The label's score, the highest other one, and its class.
 
   Returns:
-    `own, top, place`. NaN twice where any is NaN or the label no class. The place is that of the
-    lowest such class, -1 without one or where the label is clear of all.
+    `own, top, place`. NaN twice where any is NaN, or the label is no class.
+    The place is that of the lowest such class, -1 without one or where the
+    label is clear of all.
   """
   if label < 0 or label >= len(line):  # No class: it loses to all.
     return np.float32(np.nan), np.float32(np.nan), -1
