@@ -21,12 +21,13 @@ from overlap.analyses.greedy import analysis as greedy
 from overlap.analyses.interpolation import analysis as interpolation
 from overlap.analyses.members import Member, Split
 from overlap.analyses.options import Options
+from overlap.analyses.similarity import analysis as similarity
 from overlap.analyses.specialisation import analysis as specialisation
 from overlap.catalog import categories
 
 # Each has `TABLES`, the names of the tables that it makes, and
 # `measure(context) -> {name: table}`.
-ANALYSES = (overview, specialisation, interpolation, greedy)
+ANALYSES = (overview, specialisation, interpolation, greedy, similarity)
 _PAIRS = ('all', 'base')
 
 

@@ -46,6 +46,9 @@ def analyse(path: epath.Path, request: Request) -> None:
     if parallel.is_primary():
       for name, frame in made.items():
         tables.write(path, name, frame)
+      # Those of an earlier request would stand beside these in the report.
+      for name in tables.SCHEMAS.keys() - made.keys():
+        tables.remove(path, name)
   parallel.barrier('analyse')
   logging.info('analysed: tables in %s', path / 'tables')
 
@@ -124,13 +127,33 @@ def store_request(
       such option or value.
   """
   reader = store.Store(path)
-  held = {'/'.join(pair): pair for pair in reader.splits()}
+  held = {
+    '/'.join(pair): pair
+    for pair in reader.splits()
+    if _has_predictions(reader, *pair)
+  }
   wanted = f'{dataset}/{split}' if dataset and split else ''
   if not wanted and len(held) == 1:
     wanted = next(iter(held))
+  if not held:
+    raise errors.UsageError(
+      f'--workdir must hold predictions, got {path}, which has none: '
+      '`overlap ingest` or `overlap predict` brings them there.'
+    )
+  if not wanted:
+    raise errors.UsageError(
+      'Both --dataset and --split must be given where the store holds several,'
+      f' got {dataset or "none"} and {split or "none"}. Choices: '
+      f'{", ".join(held)}.'
+    )
   lookup.check('data set and split (--dataset, --split)', wanted, held)
   stored = reader.models(*held[wanted])
-  lookup.check('base (--base)', base or '', stored)
+  if not base:
+    raise errors.UsageError(
+      '--base must name the model that the others are compared with, got '
+      f'nothing. Choices: {", ".join(stored) or "none"}.'
+    )
+  lookup.check('base (--base)', base, stored)
   for name in models:
     lookup.check('model (--models)', name, stored)
   settings = config.resolve_defaults()['analyses'] | dict(options or {})
@@ -143,6 +166,15 @@ def store_request(
     'pairs': 'all',
     'options': _options(settings),
   }
+
+
+def _has_predictions(reader: store.Store, dataset: str, split: str) -> bool:
+  """Whether any model has more than features there."""
+  for model in reader.models(dataset, split):
+    record = reader.record(dataset, split, model)
+    if record and {'logits', 'predicted'} & set(record['arrays']):
+      return True
+  return False
 
 
 def check(study: Mapping[str, Any]) -> None:
@@ -165,10 +197,10 @@ def check(study: Mapping[str, Any]) -> None:
     study['analyses']['split'],
     study['predict']['splits'],
   )
-  for split in study['predict']['splits']:
-    lookup.check(
-      'split for config.predict.splits', split, study['data']['splits']
-    )
+  for field in ('splits', 'feature_splits'):
+    for split in study['predict'][field]:
+      where = f'split for config.predict.{field}'
+      lookup.check(where, split, study['data']['splits'])
 
 
 def _check_views(study: Mapping[str, Any]) -> None:

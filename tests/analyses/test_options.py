@@ -32,6 +32,8 @@ def test_the_defaults_are_those_of_a_study():
     ({'memory_mb': 0}, 'at least 1, got 0'),
     ({'confidence': 1}, 'between 0 and 1'),
     ({'confidence': 'high'}, 'between 0 and 1'),
+    ({'accuracy_interval': 'wilsons'}, "Did you mean 'wilson'"),
+    ({'summary_interval': 'boot'}, "Did you mean 'bootstrap'"),
     ({'window': 2}, 'two points'),
     ({'window': -0.1}, 'got -0.1'),
     ({'window': [0.8]}, 'lower, upper'),
