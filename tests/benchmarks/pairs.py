@@ -3,12 +3,13 @@
   python tests/benchmarks/pairs.py
 
 What the mean of the logits of any two of 82 models gets right. NumPy does it
-by `(a + b).argmax(1) == labels` for each pair, PyTorch, which is slower, by the
-same for every 16th, both with all logits in memory. All sides are timed in one process, interleaved, and must
-agree on every count; the least time of each is taken. The floor is one plain
-read of the logits. Then as much is read from a store of several gigabytes and
-set beside one plain read of it; last, how time grows with models, and that
-memory does not grow with examples, each in processes of their own.
+by `(a + b).argmax(1) == labels` for each pair, PyTorch by the same for one
+pair in sixteen, times sixteen, both with all logits in memory. All sides are
+timed in one process, interleaved, and must agree on every count; the least
+time of each is taken. The floor is one plain read of the logits. Before that
+as much is read from a store of several gigabytes, beside one plain read of
+it; and, each in processes of their own, how time grows with models is shown,
+and that memory does not grow with examples.
 
 Random logits serve, whose accuracy, confidence and error inconsistency are
 printed.
