@@ -2,7 +2,9 @@
 
 A tile of examples of all models is sent to the devices once, each gets its
 part of the rows, and their counts are summed there. Pairs go by their first
-model, whose scores are added to those of all models at once.
+model, whose scores are added to those of all models at once. Devices that
+take numbers below 1.2e-38 for zero find ties among logits that are that small;
+otherwise the counts are those of the other back ends.
 """
 
 import functools
