@@ -19,6 +19,7 @@ _FREE_FORM = ('architecture.options', 'specialisation.groups')
 _IMMATERIAL = (
   'data.data_dir',
   'data.num_threads',
+  'analyses.memory_mb',
   'train.log_every_steps',
   'train.checkpoint_every_steps',
 )
@@ -111,6 +112,7 @@ def study() -> ml_collections.ConfigDict:
         candidates=(),  # Of the exact search; the twelve best if empty.
       ),
       seed=0,
+      memory_mb=1024,  # For the examples of all models held at once.
       specialisation=dict(
         pairs='',  # 'model:model,model:model'; '': chosen by itself.
         contrast='',  # One more pair; '': of FRAMEWORK and DATASET.

@@ -55,15 +55,22 @@ class Member(NamedTuple):
   confidence: np.ndarray | None = None
 
 
-class CalibratedLogits:
-  """Logits `[examples, classes]` over temperatures, read as they are needed."""
+class StoredLogits:
+  """Logits `[examples, classes]` as they are stored, read as needed."""
 
   def __init__(self, split: Split, member: Member, classes: int):
     self._split, self._member = split, member
     self.shape = (len(split.labels), classes)
 
   def __getitem__(self, rows: slice) -> np.ndarray:
-    logits = self._split.read(self._member.name, 'logits', rows)
+    return self._split.read(self._member.name, 'logits', rows)
+
+
+class CalibratedLogits(StoredLogits):
+  """Logits `[examples, classes]` over temperatures, read as they are needed."""
+
+  def __getitem__(self, rows: slice) -> np.ndarray:
+    logits = super().__getitem__(rows)
     assert self._member.temperatures is not None
     return logits / self._member.temperatures[rows, np.newaxis]
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from overlap import errors, lookup, tables
 from overlap.analyses import calibration, checks, clusters, ensembles, stats
+from overlap.analyses.allpairs import engine
 from overlap.analyses.greedy import options as greedy_options
 from overlap.analyses.interpolation import options as interpolation_options
 from overlap.analyses.interpolation.options import Interpolation
@@ -38,6 +39,8 @@ class Options:
       `(lower, upper)`; 0, '' or None: all.
     greedy: how ensembles of more than two are searched for.
     seed: of the folds and of the bootstrap.
+    memory_mb: how many MiB the examples of all models that are held at once
+      may take, at least 1; no result depends on it.
     specialisation: which pairs and groups of classes to look into.
     interpolation: which pairs to weigh unequally, and how.
     probing: how probes are fitted on features that the store holds.
@@ -55,6 +58,7 @@ class Options:
   window: float | Sequence[float] | str | None = 0.0
   greedy: greedy_options.Greedy = greedy_options.DEFAULTS
   seed: int = 0
+  memory_mb: int = engine.MEMORY_MB
   specialisation: Specialisation = dataclasses.field(default=Specialisation())
   interpolation: Interpolation = dataclasses.field(default=Interpolation())
   probing: Probing = dataclasses.field(default=Probing())
@@ -85,6 +89,7 @@ def parse(given: Mapping[str, Any] | None) -> Options:
   checks.integer('folds', options.folds, 2)
   checks.integer('resamples', options.resamples, 0)
   checks.integer('seed', options.seed, 0)
+  checks.integer('memory_mb', options.memory_mb, 1)
   checks.level('confidence', options.confidence)
   lookup.check(
     'interval of accuracies',

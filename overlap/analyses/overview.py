@@ -63,6 +63,7 @@ def measure(context: Context) -> dict[str, pd.DataFrame]:
     index,
     classes=len(context.class_names),
     options=context.options,
+    checkpoint=context.checkpoint(),
   )
   return _tables(context, index, columns, listed)
 

@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 
 from overlap.analyses import bootstrap, ensembles, errors, stats
-from overlap.analyses.members import CalibratedLogits, Member, Split
+from overlap.analyses.allpairs.resume import Checkpoint
+from overlap.analyses.members import Member, Split, StoredLogits
 from overlap.analyses.options import Options
 from overlap.catalog import categories
 
@@ -20,6 +21,7 @@ def measure(
   *,
   classes: int,
   options: Options,
+  checkpoint: Checkpoint | None = None,
 ) -> Columns:
   """Measures pairs of models.
 
@@ -29,6 +31,7 @@ def measure(
     index: int `[pairs, 2]`.
     classes: how many classes the logits have.
     options: which ensembles, and how to resample.
+    checkpoint: where counts are kept, should this be cut short.
 
   Returns:
     Every column of the table of pairs but `mcnemar_p_holm`, each `[pairs]`.
@@ -36,7 +39,9 @@ def measure(
   first, second = index.T
   correct = np.stack([member.correct for member in members])
   counts = errors.pair_counts(correct).at(first, second)
-  made = _ensembles(split, members, index, correct, classes, options)
+  made = _ensembles(
+    split, members, index, correct, classes, options, checkpoint
+  )
   columns = _identity(split, members, index)
   columns |= _counted(counts)
   predicted = np.stack([member.predicted for member in members])
@@ -88,15 +93,19 @@ def _ensembles(
   correct: np.ndarray,
   classes: int,
   options: Options,
+  checkpoint: Checkpoint | None,
 ) -> _Made:
   has_logits = np.array([m.temperatures is not None for m in members])
   soft = has_logits[index].all(axis=1)
   counts = ensembles.pair_ensembles(
-    [CalibratedLogits(split, member, classes) for member in members],
+    [StoredLogits(split, member, classes) for member in members],
     split.labels,
     index[soft],
     methods=options.methods,
     correct=correct,
+    temperatures=[member.temperatures for member in members],
+    memory_mb=options.memory_mb,
+    checkpoint=checkpoint,
   )
   return _Made(soft, counts)
 

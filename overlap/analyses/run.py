@@ -1,7 +1,8 @@
 """From the store to the tables: which models, which pairs, what is asked.
 
 Models are calibrated one by one, while the next one is read; then every
-analysis that makes a table asked for is run. Nothing is written.
+analysis that makes a table asked for is run. Nothing is written but, where a
+folder for it is given, what a long pass has counted so far.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -42,6 +43,7 @@ def analyse(
   models: Sequence[str] | None = None,
   pairs: Pairs = 'all',
   options: Mapping[str, Any] | None = None,
+  scratch: epath.PathLike | None = None,
 ) -> dict[str, pd.DataFrame]:
   """Measures models and pairs of models over one split.
 
@@ -54,6 +56,8 @@ def analyse(
     pairs: which pairs enter the table of pairs: 'all', 'base' (those with the
       base) or a list of `[model, model]`.
     options: fields of `overlap.analyses.options.Options`.
+    scratch: a folder for what a run that is cut short has counted, so that
+      the next one goes on from there; empty again at the end.
 
   Returns:
     The tables asked for, by name; see the analyses for what is in them.
@@ -79,6 +83,7 @@ def analyse(
     in_window=_in_window(found, settings),
     pairs=pairs,
     options=settings,
+    scratch=None if scratch is None else epath.Path(scratch),
   )
   made: dict[str, pd.DataFrame] = {}
   for analysis in ANALYSES:

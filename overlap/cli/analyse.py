@@ -47,9 +47,15 @@ def run(values: flags.FlagValues) -> None:
 
     study_run.run(study, ['analyse'])
     return
+  from overlap import parallel
   from overlap.study import results
 
   path = common.workdir(values)
+  parallel.initialize(
+    values['coordinator'].value,
+    values['num_processes'].value,
+    values['process_id'].value,
+  )
   request = results.store_request(
     path,
     values['dataset'].value,

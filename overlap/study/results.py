@@ -41,7 +41,9 @@ def analyse(path: epath.Path, request: Request) -> None:
       # The request goes first: tables half written under another request
       # are then found by `overlap verify`.
       files.write_json(path / 'tables' / 'analysis.json', request)
-      made = compute(path, request)
+    # On every process: they share what takes longest.
+    made = compute(path, request, scratch=path / 'cache')
+    if parallel.is_primary():
       for name, frame in made.items():
         tables.write(path, name, frame)
       # Those of an earlier request would stand beside these in the report.
@@ -51,8 +53,16 @@ def analyse(path: epath.Path, request: Request) -> None:
   logging.info('analysed: tables in %s', path / 'tables')
 
 
-def compute(path: epath.Path, request: Request) -> dict[str, pd.DataFrame]:
-  """The tables of a request, from what the store holds, written nowhere."""
+def compute(
+  path: epath.Path, request: Request, *, scratch: epath.Path | None = None
+) -> dict[str, pd.DataFrame]:
+  """The tables of a request, from what the store holds, written nowhere.
+
+  Args:
+    path: the workdir.
+    request: as in `tables/analysis.json`.
+    scratch: see `analyses.run.analyse`.
+  """
   pairs = request['pairs']
   return analyses_run.analyse(
     workdir=path,
@@ -62,6 +72,7 @@ def compute(path: epath.Path, request: Request) -> dict[str, pd.DataFrame]:
     models=request['models'],
     pairs=pairs if isinstance(pairs, str) else [tuple(p) for p in pairs],
     options=request['options'],
+    scratch=scratch,
   )
 
 

@@ -29,6 +29,7 @@ def test_the_defaults_are_those_of_a_study():
     ({'folds': 2.5}, 'must be an integer'),
     ({'resamples': -1}, 'at least 0, got -1'),
     ({'seed': True}, 'must be an integer'),
+    ({'memory_mb': 0}, 'at least 1, got 0'),
     ({'confidence': 1}, 'between 0 and 1'),
     ({'confidence': 'high'}, 'between 0 and 1'),
     ({'accuracy_interval': 'wilsons'}, "Did you mean 'wilson'"),
