@@ -38,6 +38,12 @@ def get_config(arg: str = '') -> ml_collections.ConfigDict:
     'tops': ('T-shirt/top', 'Pullover', 'Coat', 'Shirt'),
     'footwear': ('Sandal', 'Sneaker', 'Ankle boot'),
   }
+  # As strong as any that was chosen of the paper's 45, from 1e-6 to 1e5.
+  config.analyses.probing.strengths = 9
+  config.analyses.probing.weakest = 1e-4
+  config.analyses.probing.strongest = 1.0
+  config.analyses.probing.seeds = 2
+  config.analyses.probing.kept = (8, 16, 32, 64)
   config.models.update(_models())
   if arg == 'smoke':
     _shrink(config)

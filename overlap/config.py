@@ -131,7 +131,9 @@ def study() -> ml_collections.ConfigDict:
         train='probe_train',  # Of `data.splits`, as is the next.
         heldout='probe_heldout',
         normalisation='l2_standardise',
-        strengths=45,  # Of L2, from 1e-6 to 1e5.
+        strengths=45,  # Of L2, evenly spaced in the logarithm.
+        weakest=1e-6,
+        strongest=1e5,
         max_iterations=1000,
         stream=False,  # Whether features are read anew in each pass.
         pairs='base',  # 'base' or 'views'.

@@ -264,7 +264,11 @@ def prepared(
 def probes(
   problem: prepare.Problem, found: dict[str, np.ndarray], table: np.ndarray
 ) -> list[Probe]:
-  """A probe for each of the strengths that were solved; logs what failed."""
+  """A probe for each of the strengths that were solved.
+
+  One that did not converge is told where it was asked for by itself; a path
+  may have some at its ends.
+  """
   return [
     Probe(problem.normalisation, _fit(problem, found, table, place))
     for place in range(len(table))
@@ -300,7 +304,9 @@ def _fit(
     converged=bool(found['converged'][place].all()),
   )
   if not fit.converged:
-    logging.warning(
+    level = logging.WARNING if len(table) == 1 else logging.DEBUG
+    logging.log(
+      level,
       'The probe with l2=%s did not converge: it stopped after %d steps with '
       'a gradient of norm %.3g.', fit.l2, fit.steps, fit.grad_norm,
     )  # fmt: skip

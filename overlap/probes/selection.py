@@ -5,9 +5,8 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from absl import logging
 
-from overlap import errors, parallel
+from overlap import errors
 from overlap.probes import probe, rows, scores
 from overlap.probes.probe import Probe
 from overlap.probes.rows import Rows
@@ -178,17 +177,11 @@ def _plain(table: np.ndarray, several: bool) -> tuple[Any, ...]:
 
 
 def _end(strengths: Sequence[float], chosen: float) -> str:
-  """The end of the grid at which a choice lies, or ''; logs it."""
+  """The end of the grid at which a choice lies, or ''."""
   if min(strengths) == max(strengths):
     return ''
   ends = {min(strengths): 'weakest', max(strengths): 'strongest'}
-  end = ends.get(chosen, '')
-  if end and parallel.is_primary():
-    logging.info(
-      'The chosen l2=%g is the %s that was tried; a better one may lie beyond.',
-      chosen, end,
-    )  # fmt: skip
-  return end
+  return ends.get(chosen, '')
 
 
 def _checked(

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
-from overlap import errors
+from overlap import errors, files
 from overlap.analyses.context import Context
 from overlap.probes import normalise
 from overlap.probes.rows import Rows
@@ -77,6 +77,18 @@ class Splits:
         f'{", ".join(map(str, sorted(widths)))}.'
       )
     return min(widths)
+
+  def checksums(self, models: Sequence[str]) -> list[str]:
+    """Of all that is read of some models, and of the labels."""
+    found = []
+    for where in (self.train, self.heldout, self.test):
+      examples = self.examples(where)
+      found += [examples.ids_hash, files.array_digest(examples.labels)]
+      for model in models:
+        record = self._reader.record(*where, model)
+        assert record is not None
+        found.append(record['arrays']['features']['sha256'])
+    return found
 
   @functools.cache  # noqa: B019 (as above)
   def normalisation(self, model: str) -> normalise.Normalisation:

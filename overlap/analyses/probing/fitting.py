@@ -15,8 +15,6 @@ from overlap.analyses.probing.features import Dimensions, Splits
 from overlap.analyses.probing.options import Probing
 from overlap.probes import selection
 
-WEAKEST, STRONGEST = 1e-6, 1e5
-
 
 class Result(NamedTuple):
   """What a probe does on the test split.
@@ -36,9 +34,10 @@ class Result(NamedTuple):
   converged: bool
 
 
-def strengths(count: int) -> tuple[float, ...]:
-  """`count` values of L2, evenly spaced in the logarithm."""
-  return tuple(float(l2) for l2 in np.geomspace(WEAKEST, STRONGEST, count))
+def strengths(options: Probing) -> tuple[float, ...]:
+  """The values of L2, evenly spaced in the logarithm."""
+  grid = np.geomspace(options.weakest, options.strongest, options.strengths)
+  return tuple(float(l2) for l2 in grid)
 
 
 def probe(
@@ -58,7 +57,7 @@ def probe(
     heldout,
     splits.labels(splits.heldout),
     num_classes=num_classes,
-    strengths=strengths(options.strengths),
+    strengths=strengths(options),
     normalisation='none',  # They are normalised, model by model.
     max_iterations=options.max_iterations,
     stream=options.stream,

@@ -1,17 +1,18 @@
 """The tables of joined representations and of what is left of them (Fig. 6)."""
 
-from collections.abc import Iterator
+import dataclasses
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 from absl import logging
 
-from overlap import progress, tables
+from overlap import files, progress, tables
 from overlap.analyses import clusters, stats
 from overlap.analyses import errors as errors_lib
 from overlap.analyses.context import Context
-from overlap.analyses.probing import compression, fitting, joined
+from overlap.analyses.probing import compression, fitting, joined, memo
 from overlap.analyses.probing.features import Dimensions, Splits, Where
 from overlap.analyses.specialisation import panels
 from overlap.catalog import categories
@@ -52,9 +53,11 @@ def measure(context: Context) -> dict[str, pd.DataFrame]:
   splits = open_splits(context)
   pairs = [] if splits is None else _pairs(context, splits)
   if splits is not None and pairs:
-    probes = _Probes(context, splits)
+    names = [pairs[0].models[0], *(pair.models[1] for pair in pairs)]
+    probes = _Probes(context, splits, names)
     _joined(context, pairs, probes, rows)
     _compressed(context, pairs, probes, splits, rows)
+    probes.memo.remove()
   return {name: tables.typed(name, rows[name]) for name in TABLES}
 
 
@@ -111,19 +114,25 @@ def _pairs(context: Context, splits: Splits) -> list[Pair]:
 class _Probes:
   """Probes by their dimensions, each fitted once: pairs share the base's."""
 
-  def __init__(self, context: Context, splits: Splits):
+  def __init__(self, context: Context, splits: Splits, models: Sequence[str]):
     self._context, self._splits = context, splits
-    self._done: dict[Any, fitting.Result] = {}
+    options = context.options.probing
+    self.memo = memo.Memo(
+      context.scratch,
+      [splits.checksums(models), dataclasses.asdict(options)],
+    )
 
   def __call__(self, parts: tuple[Dimensions, ...]) -> fitting.Result:
     parts = tuple(part for part in parts if len(part.chosen))
-    key = tuple((part.model, part.chosen.tobytes()) for part in parts)
-    if key not in self._done:
+    key = files.digest([[part.model, part.chosen.tolist()] for part in parts])
+    found = self.memo.get(key)
+    if found is None:
       context = self._context
-      self._done[key] = fitting.probe(
+      found = fitting.probe(
         self._splits, parts, context.options.probing, len(context.class_names)
       )
-    return self._done[key]
+      self.memo.put(key, found)
+    return found
 
   def base(self, pair: Pair) -> fitting.Result:
     """The probe on all of the base's features."""

@@ -21,8 +21,9 @@ class Probing:
     heldout: split by which the strength is chosen.
     normalisation: a key of `overlap.probes.normalise.KINDS`, done to each
       model's features before they are joined.
-    strengths: how many values of L2, evenly spaced in the logarithm from 1e-6
-      to 1e5.
+    strengths: how many values of L2, evenly spaced in the logarithm.
+    weakest: the least of them.
+    strongest: the greatest.
     max_iterations: steps of each fit at most.
     stream: whether features are read anew in each pass, for those that don't
       fit into memory.
@@ -42,6 +43,8 @@ class Probing:
   heldout: str = 'probe_heldout'
   normalisation: str = 'l2_standardise'
   strengths: int = 45
+  weakest: float = 1e-6
+  strongest: float = 1e5
   max_iterations: int = 1000
   stream: bool = False
   pairs: str = 'base'
@@ -69,6 +72,12 @@ def check(given: Probing) -> None:
         'Option probing.percents must be numbers within [0, 100], got '
         f'{percent!r}.'
       )
+  ends = given.weakest, given.strongest
+  if not all(map(checks.is_number, ends)) or not 0 < ends[0] <= ends[1]:
+    raise errors.UsageError(
+      'Options probing.weakest and probing.strongest must be strengths above '
+      f'0, the first at most the second, got {ends[0]!r} and {ends[1]!r}.'
+    )
   if not checks.is_number(given.target) or not 0 <= given.target <= 1:
     raise errors.UsageError(
       'Option probing.target must be an accuracy within [0, 1], got '
