@@ -160,6 +160,7 @@ def study() -> ml_collections.ConfigDict:
         'fig03',
         'fig04',
         'fig05',
+        'fig06',
         'fig08',
         'fig09',
         'fig10',

@@ -12,6 +12,7 @@ import pandas as pd
 
 from overlap.catalog.paper import published
 from overlap.figures import frames, style, wording
+from overlap.report import joined as joined_lib
 from overlap.report import larger as larger_lib
 from overlap.report import order as order_lib
 from overlap.report import sentences as say
@@ -27,8 +28,8 @@ def findings(tables: Tables) -> list[say.Finding]:
   functions = (
     differences, ensembles, larger_lib.larger, order_lib.order, correlation,
     similarity_lib.similarity, significance, specialisation.confident,
-    specialisation.groups, specialisation.weights, window, calibration,
-    uncategorised,
+    specialisation.groups, specialisation.weights, joined_lib.joined, window,
+    calibration, uncategorised,
   )  # fmt: skip
   found = (function(tables) for function in functions)
   return [finding for finding in found if finding is not None]

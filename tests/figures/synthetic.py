@@ -83,6 +83,7 @@ def study(models=MODELS, examples=EXAMPLES, seed=0, window=True):
     tables['correlations'] = correlations_table(with_base, pairs)
     tables |= specialised(models, values)
     tables |= larger_tables(models, values)
+    tables |= joined_tables(models, tables['pairs'])
     tables |= similarity_tables(models, values, tables['models']['in_window'])
   return tables
 
@@ -466,6 +467,60 @@ def similarity_tables(models, values, inside):
       scopes, confidence=0.95
     ),
   }
+
+
+def joined_tables(models, pairs):
+  """The tables of joined features: halves gain as models differ."""
+  soft = [name for name in models if name not in ('base', HARD_LABEL)]
+  rows = {name: [] for name in (
+    'joined', 'joined_pairs', 'compression', 'compression_targets',
+  )}  # fmt: skip
+  apart = {
+    (set(row[:2]) - {'base'}).pop(): row[2]
+    for row in pairs[['model_1', 'model_2', 'error_inconsistency']].itertuples(
+      index=False
+    )
+  }
+  for i, name in enumerate(soft):
+    pair = {'model_1': 'base', 'model_2': name, 'category': models[name]}
+    fit = {'l2': 0.01, 'heldout_accuracy': 0.7, 'converged': True}
+    gain = 0.3 * apart[name] - 0.01 + 0.002 * (i % 3)
+    for percent in (0, 25, 50, 75, 100):
+      for seed in range(2 if 0 < percent < 100 else 1):
+        mean = 0.7 + gain * (1 - abs(percent - 50) / 50) + 0.001 * seed
+        rows['joined'].append(pair | fit | {
+          'percent': percent, 'seed': seed, 'whole': percent == 0,
+          'dims_1': 64 * percent // 100, 'dims_2': 64 - 64 * percent // 100,
+          'n': EXAMPLES, 'correct': round(mean * EXAMPLES),
+          **bounds('accuracy', mean, EXAMPLES),
+        })  # fmt: skip
+    rows['joined_pairs'].append(pair | {
+      'n': EXAMPLES, 'seeds': 2, 'error_inconsistency': apart[name],
+      'accuracy_base': 0.7, 'accuracy_other': 0.7, 'accuracy_half': 0.7 + gain,
+      'half_gain': gain, 'half_gain_lower': gain - 0.01,
+      'half_gain_upper': gain + 0.01,
+    })  # fmt: skip
+    for ranking, worse in (('correlation', 0.0), ('random', 0.02)):
+      for kept in (16, 32, 64, 128):
+        mean = 0.72 - 1 / kept - worse * 16 / kept
+        rows['compression'].append(pair | fit | {
+          'ranking': ranking, 'seed': 0, 'kept': kept, 'n': EXAMPLES,
+          'correct': round(mean * EXAMPLES),
+          **bounds('accuracy', mean, EXAMPLES),
+        })  # fmt: skip
+      rows['compression_targets'].append(pair | {
+        'ranking': ranking, 'seed': 0, 'target': 0.7, 'width': 128,
+        'kept': 64 if ranking == 'correlation' else None,
+      })  # fmt: skip
+  if not soft:
+    return {}
+  made = {name: _table(name, own) for name, own in rows.items()}
+  made['joined_correlations'] = _table('joined_correlations', [{
+    'name': 'error_inconsistency_vs_half_gain', 'scope': 'base',
+    'pearson': 0.97, 'lower': 0.9, 'upper': 0.99, 'slope': 0.3,
+    'slope_lower': 0.2, 'slope_upper': 0.4, 'n': len(soft),
+  }])  # fmt: skip
+  return made
 
 
 def _together(values, members):
