@@ -80,8 +80,8 @@ def optimum(
     options={'maxiter': 5000, 'maxfun': 5000, 'ftol': 1e-15, 'gtol': 1e-9,
              'maxcor': 30},
   )  # fmt: skip
-  gap = np.sum(found.jac**2) / (2 * l2)
-  assert gap < REACH / 10 * found.fun, gap / found.fun
+  gap = np.sum(found.jac**2) / (2 * l2)  # By strong convexity, at most.
+  assert gap < REACH * found.fun, (l2, gap / found.fun)
   return float(found.fun)
 
 
