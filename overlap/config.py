@@ -19,6 +19,7 @@ _FREE_FORM = ('architecture.options', 'specialisation.groups')
 _IMMATERIAL = (
   'data.data_dir',
   'data.num_threads',
+  'analyses.memory_mb',
   'train.log_every_steps',
   'train.checkpoint_every_steps',
 )
@@ -38,14 +39,28 @@ def study() -> ml_collections.ConfigDict:
       data_dir='',  # Where its files are, or are put; `./data` if empty.
       fallback='',  # Data set to take where `dataset` can't be had.
       image_size=0,  # Side of the square images; 0: as they are stored.
-      splits=dict(train='train', heldout='', test='test'),
+      splits=dict(
+        train='train',
+        heldout='',
+        test='test',
+        probe_train='',  # Whose features linear probes are fitted on, and
+        probe_heldout='',  # by which their strength is chosen.
+      ),
       num_threads=2,  # That read and decode images.
     )
   )
   config.predict = ml_collections.ConfigDict(
     dict(
       splits=('test',),  # Which of `data.splits` enter the store.
+      feature_splits=(),  # Of which only features do, for probes.
       batch_size=512,  # Over all devices of all processes.
+    )
+  )
+  config.transfer = ml_collections.ConfigDict(
+    dict(
+      dataset='',  # Another one, to probe the features on; '': none.
+      data_dir='',  # Where its files are; that of `data` if empty.
+      splits=dict(train='train', heldout='', test='test'),
     )
   )
   config.analyses = ml_collections.ConfigDict(
@@ -68,12 +83,16 @@ def study() -> ml_collections.ConfigDict:
         'greedy_best',
         'first_additions',
         'subsets',
+        'similarity',
+        'similarity_correlations',
       ),
       pairs='all',  # 'all', 'base', or 'model:model,model:model'.
       calibration='nll',  # 'nll', 'all', 'grid' or 'ece_sweep'.
       folds=5,
       resamples=1000,  # Of the bootstrap.
       confidence=0.95,
+      accuracy_interval='wilson',  # Or 'exact' (Clopper-Pearson).
+      summary_interval='jackknife',  # Over models; or 'bootstrap'.
       window=0.0,  # Half-width around the base's accuracy; 0: all models.
       greedy=dict(
         starts=(),  # Models; the base and the most accurate if empty.
@@ -86,6 +105,7 @@ def study() -> ml_collections.ConfigDict:
         candidates=(),  # Of the exact search; the twelve best if empty.
       ),
       seed=0,
+      memory_mb=1024,  # For the examples of all models held at once.
       specialisation=dict(
         pairs='',  # 'model:model,model:model'; '': chosen by itself.
         contrast='',  # One more pair; '': of FRAMEWORK and DATASET.
@@ -100,6 +120,13 @@ def study() -> ml_collections.ConfigDict:
         group_a='',  # Of the groups above; '': the first two.
         group_b='',
       ),
+      similarity=dict(
+        normalise='l2',  # 'l2', 'standardise', 'both' or 'none'.
+        max_examples=10_000,  # Drawn by a hash of their ids; 0: all.
+        variance=0.99,  # Kept by principal directions; 0: no CCA.
+        neighbours=10,  # Of each example; 0: none.
+        neighbour_examples=2000,  # Among which they are looked for.
+      ),
     )
   )
   config.report = ml_collections.ConfigDict(
@@ -112,8 +139,10 @@ def study() -> ml_collections.ConfigDict:
         'fig05',
         'fig08',
         'fig09',
+        'fig10',
         'fig11',
         'fig12',
+        'fig13',
         'heatmap',
         'table1',
         'table2',

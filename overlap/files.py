@@ -8,6 +8,7 @@ import urllib.parse
 import uuid
 from typing import Any
 
+import numpy as np
 from etils import epath
 
 from overlap import errors
@@ -91,6 +92,14 @@ def read_json(path: epath.PathLike) -> Any:
     raise errors.DataError(f'{path} must exist, and does not.') from e
   except ValueError as e:
     raise errors.DataError(f'{path} must hold JSON, got: {e}.') from e
+
+
+def array_digest(values: np.ndarray) -> str:
+  """SHA-256 of an array's type, shape and values."""
+  values = np.ascontiguousarray(values)
+  hasher = hashlib.sha256(f'{values.dtype.str} {values.shape} '.encode())
+  hasher.update(values.reshape(-1).view(np.uint8).data)
+  return hasher.hexdigest()
 
 
 def digest(value: Any) -> str:

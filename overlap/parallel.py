@@ -6,6 +6,7 @@ negatives are those of the whole batch. Prediction is `jax.pmap` over this
 process's devices: each process works through its own rows.
 """
 
+import contextlib
 import functools
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
@@ -73,6 +74,17 @@ def gather_exact(rows: np.ndarray) -> np.ndarray:
     return rows
   words = np.ascontiguousarray(rows, np.float64).view(np.int32)
   return np.ascontiguousarray(gather_rows(words)).view(np.float64)
+
+
+def sum_over_processes(values: np.ndarray) -> np.ndarray:
+  """The sum of int64 arrays of one shape, one of each process; on each."""
+  if jax.process_count() == 1:
+    return values
+  # In halves: without 64-bit types JAX would cut them.
+  halves = np.ascontiguousarray(values, np.int64).reshape(-1).view(np.int32)
+  gathered = np.asarray(multihost_utils.process_allgather(halves))
+  summed = gathered.view(np.int64).sum(axis=0)
+  return summed.reshape(values.shape)
 
 
 def mesh() -> Mesh:
@@ -188,6 +200,60 @@ def map_batches(
       yield _unpad(*pending.pop(0))
   for outputs, count in pending:
     yield _unpad(outputs, count)
+
+
+def sum_over_devices(
+  function: Callable[..., Any],
+  constants: Any,
+  rows: dict[str, np.ndarray],
+  *,
+  size: int,
+) -> np.ndarray:
+  """Sums what a function makes of each local device's part of the rows.
+
+  Args:
+    function: `(constants, rows {name: [n, ...]}, valid [n]) -> sums`, to which
+      rows that are not valid add nothing; compiled here.
+    constants: a pytree of arrays, the same on each device.
+    rows: arrays `[rows, ...]`.
+    size: to how many rows they are filled up, with zeros, before that to a
+      multiple of the devices.
+  """
+  devices = jax.local_device_count()
+  total = len(next(iter(rows.values())))
+  padding = max(size, total) - total
+  padding += -(total + padding) % devices
+  filled = {
+    name: np.concatenate(
+      [values, np.zeros((padding, *values.shape[1:]), values.dtype)]
+    )
+    if padding
+    else values
+    for name, values in rows.items()
+  }
+  valid = np.arange(total + padding) < total
+  return np.asarray(_summed(function)(constants, filled, valid))
+
+
+@functools.lru_cache(maxsize=32)
+def _summed(function: Callable[..., Any]) -> Callable[..., Any]:
+  def each(constants: Any, rows: Any, valid: jax.Array) -> Any:
+    return jax.lax.psum(function(constants, rows, valid), 'data')
+
+  everywhere, parts = PartitionSpec(), PartitionSpec('data')
+  return jax.jit(
+    jax.shard_map(
+      each,
+      mesh=Mesh(np.array(jax.local_devices()), ('data',)),
+      in_specs=(everywhere, parts, parts),
+      out_specs=everywhere,
+    )
+  )
+
+
+def float64() -> contextlib.AbstractContextManager[Any]:
+  """Within it, JAX has 64-bit types."""
+  return jax.enable_x64(True)
 
 
 @functools.lru_cache(maxsize=256)

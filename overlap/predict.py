@@ -1,6 +1,6 @@
 """One model over one split, into the store."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -11,7 +11,7 @@ from overlap import errors, inference, parallel, progress, store
 from overlap.data.examples import Examples
 from overlap.inference import Outputs
 
-_ARRAYS = ('logits', 'features')
+ARRAYS = ('logits', 'features')
 
 
 def ensure_examples(workdir: epath.PathLike, examples: Examples) -> str:
@@ -31,6 +31,7 @@ def ensure_examples(workdir: epath.PathLike, examples: Examples) -> str:
       ids=examples.ids,
       labels=examples.labels(),
       class_names=examples.class_names,
+      targets=examples.targets(),
     )
   parallel.barrier(f'examples {examples.dataset} {examples.split}')
   return (
@@ -48,9 +49,10 @@ def predict(
   batch_size: int,
   num_threads: int,
   record: Mapping[str, Any],
+  arrays: Sequence[str] = ARRAYS,
   replace: bool = False,
 ) -> dict[str, Any]:
-  """Predicts a whole split and stores logits and features.
+  """Predicts a whole split and stores logits and features, or one of them.
 
   Each process predicts its own rows and writes them; the record appears when
   all are there. Memory does not grow with the number of examples.
@@ -64,6 +66,8 @@ def predict(
     batch_size: examples a call, over each process's devices.
     num_threads: that read images.
     record: what else record.json says of the model.
+    arrays: which of `ARRAYS` to store. Features alone may be of images whose
+      classes are not the model's.
     replace: whether an older record may be replaced.
 
   Returns:
@@ -78,7 +82,7 @@ def predict(
     examples.fetch(np.arange(min(1, len(examples))))['image'],
   )
   classes = shapes['logits'].shape[-1]
-  if classes != len(examples.class_names):
+  if 'logits' in arrays and classes != len(examples.class_names):
     raise errors.DataError(
       f'{name} must give a logit for each of the {len(examples.class_names)} '
       f'classes of {examples.dataset}, got {classes}.'
@@ -93,14 +97,15 @@ def predict(
     replace=replace,
   )
   with writer:
-    for array in _ARRAYS:
+    for array in arrays:
       width = shapes[array].shape[-1]
       writer.create(
         array, shape=(len(examples), width), dtype=np.dtype(np.float32)
       )
     parallel.barrier(f'created {name}')
+    cuts = _shared_rows([shapes[array] for array in arrays], len(examples))
     start, stop = store.process_slices(
-      len(examples), jax.process_count(), _shared_rows(shapes, len(examples))
+      len(examples), jax.process_count(), cuts
     )[jax.process_index()]
     rows = inference.run(
       forward,
@@ -111,18 +116,24 @@ def predict(
       start=start,
       stop=stop,
     )
-    _write(writer, rows, name=name, total=-(-(stop - start) // batch_size))
+    total = -(-(stop - start) // batch_size)
+    _write(writer, rows, arrays, name=name, total=total)
     return _finish(writer, dict(record) | {'source': 'predict'})
 
 
 def _write(
-  writer: store.RecordWriter, rows: Iterator[Outputs], *, name: str, total: int
+  writer: store.RecordWriter,
+  rows: Iterator[Outputs],
+  arrays: Sequence[str],
+  *,
+  name: str,
+  total: int,
 ) -> None:
   for outputs in progress.track(
     rows, total=total, what=f'{name} predicts', unit='batch'
   ):
-    writer.write('logits', outputs.start, outputs.logits)
-    writer.write('features', outputs.start, outputs.features)
+    for array in arrays:
+      writer.write(array, outputs.start, getattr(outputs, array))
 
 
 def _finish(
@@ -138,9 +149,9 @@ def _finish(
   return record
 
 
-def _shared_rows(shapes: Any, num_rows: int) -> int:
+def _shared_rows(shapes: Sequence[Any], num_rows: int) -> int:
   """Where processes may be cut so that no chunk has two writers, if can be."""
-  rows = max(store.chunk_rows(4 * shapes[a].shape[-1]) for a in _ARRAYS)
+  rows = max(store.chunk_rows(4 * shape.shape[-1]) for shape in shapes)
   return rows if num_rows >= rows * jax.process_count() else 1
 
 

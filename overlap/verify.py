@@ -85,5 +85,8 @@ def _differing_rows(got: pd.Series, wanted: pd.Series) -> list[int]:
       rtol=1e-9, atol=0, equal_nan=True,
     )  # fmt: skip
   else:
-    same = (got.astype(str) == wanted.astype(str)).to_numpy()
+    # A missing text is equal to no text, not even to another missing one.
+    absent = got.isna() & wanted.isna()
+    equal = got.astype(object) == wanted.astype(object)
+    same = (absent | equal.fillna(False)).to_numpy(bool)
   return [int(row) for row in np.flatnonzero(~same)]

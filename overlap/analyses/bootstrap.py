@@ -1,27 +1,52 @@
-"""Intervals of a pair's measurements, at a cost that ignores the examples.
+"""Intervals of pairs' measurements, at a cost that ignores the examples.
 
 Resampling examples with replacement changes only how many fall in each cell
-of the pair's joint table. These counts are multinomial, so they are drawn as
+of a pair's joint table. These counts are multinomial, so they are drawn as
 such: the same distribution, whether there are a thousand examples or a
 million.
+
+Where few examples are inconsistent, plain resampling makes too little of what
+chance could have done: the error inconsistency of two models that never differ
+would be exactly 0, and where two in 200 examples are inconsistent, 95 %
+intervals hold the gain in two cases of three. So half an example is added to
+each of the two inconsistent cells, half of it right, before as many examples
+as there are are drawn. In simulations (tests/analyses/test_coverage.py) 95 %
+intervals then cover in 93 to 97 % of cases; with fewer than ten inconsistent
+examples in 88 % at least (the gain of pairs whose ensemble may also convert or
+lose others), mostly in more than 95 %. Where hundreds are inconsistent, half
+an example is of no account.
+
+Each pair has draws of its own, which is right for its own intervals. Where
+one number is made of several pairs over the same examples, they must share
+their resamples: see `shared`.
 """
 
+import concurrent.futures
 import hashlib
+import os
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
-from overlap.analyses import errors
+from overlap import progress
+from overlap.analyses import draws, errors
 
 STATISTICS = ('error_inconsistency', 'kappa', 'gain', 'conversion_rate')
+# Those that a pair without an ensemble does not have.
+OF_ENSEMBLE = ('gain', 'conversion_rate')
+# Examples added to each cell of inconsistent ones.
+SMOOTHING = 0.5
+# Draws of one cell that a worker holds at a time.
+_HELD = 2**16
 
 
 class Table(NamedTuple):
-  """A pair's joint table: counts by which model is right.
+  """Joint tables of pairs: counts by which model is right.
 
   Attributes:
-    total: both, only 1, only 2, neither: int `[4]`.
-    right: how many of each the ensemble gets right, int `[4]`, or None.
+    total: both, only 1, only 2, neither: int `[..., 4]`.
+    right: how many of each the ensemble gets right, int `[..., 4]`, or None.
   """
 
   total: np.ndarray
@@ -62,88 +87,134 @@ def measurements(
 
 
 def resample(
-  table: Table, *, resamples: int, name_1: str, name_2: str, seed: int
+  table: Table,
+  *,
+  resamples: int,
+  names: Sequence[tuple[str, str]],
+  seed: int,
+  smoothing: float = SMOOTHING,
 ) -> Table:
   """Draws joint tables of as many examples, with replacement.
 
-  The generator is keyed by the seed and the two names in alphabetical order,
-  and so are the cells: a pair's draws depend neither on the other models nor
-  on which model comes first.
+  Each pair's generator is keyed by the seed and the two names in alphabetical
+  order, and so are the cells: a pair's draws depend neither on the other
+  models, nor on which model comes first, nor on `right` for the totals.
 
   Args:
-    table: the pair's.
+    table: of the pairs, `[pairs, 4]`.
     resamples: how many to draw.
-    name_1: the first model's name.
-    name_2: the second model's.
+    names: the two models' names, for each pair.
     seed: of the draws.
+    smoothing: examples added to each cell of inconsistent ones, half of them
+      right, before drawing; 0 is plain resampling.
 
   Returns:
-    `Table` of `[resamples, 4]` arrays. The totals are the same whether or not
-    the table has `right`.
+    `Table` of int64 `[pairs, resamples, 4]`.
   """
-  order = [0, 2, 1, 3] if name_1 > name_2 else [0, 1, 2, 3]
-  total = np.asarray(table.total)[order]
-  generator = np.random.default_rng(_key(seed, *sorted((name_1, name_2))))
-  draws = generator.multinomial(
-    total.sum(), _shares(total, total.sum()), size=resamples
-  )
-  right = None
+  order = np.array([_CELLS[one > two] for one, two in names]).reshape(-1, 4)
+  total = np.take_along_axis(np.asarray(table.total, np.float64), order, 1)
+  examples = total.sum(axis=1).astype(np.int64)
+  right = np.zeros_like(total)
   if table.right is not None:
-    shares = _shares(np.asarray(table.right)[order], total)
-    right = generator.binomial(draws, shares)[:, order]
-  return Table(draws[:, order], right)
+    right = np.take_along_axis(np.asarray(table.right, np.float64), order, 1)
+  total[:, 1:3] += smoothing
+  right[:, 1:3] += smoothing / 2
+  keys = np.array([_key(seed, *sorted(pair)) for pair in names], np.uint64)
+  drawn = np.empty((8, len(total), resamples), np.int64)
+  draws.tables(keys.reshape(-1, 4), examples, total, right, drawn)
+  swapped = order[:, 1] == 2
+  for cell in (1, 5):
+    drawn[cell : cell + 2, swapped] = drawn[cell : cell + 2, swapped][::-1]
+  cells = np.moveaxis(drawn, 0, -1)
+  return Table(cells[..., :4], None if table.right is None else cells[..., 4:])
 
 
 def intervals(
   table: Table,
   *,
-  name_1: str,
-  name_2: str,
+  names: Sequence[tuple[str, str]],
   resamples: int = 1000,
   seed: int = 0,
   confidence: float = 0.95,
-) -> dict[str, tuple[float, float]]:
-  """Percentile intervals of a pair's `STATISTICS`.
+) -> dict[str, np.ndarray]:
+  """Percentile intervals of the `STATISTICS` of pairs.
 
   Draws for which a statistic is not defined (see `measurements`) are left out
-  of its percentiles. Where the pair's own is not, no draw's is, and the bounds
-  are NaN.
+  of its percentiles. Where the pair's own is not, the bounds are NaN.
 
   Args:
-    table: the pair's joint table.
-    name_1: the first model's name.
-    name_2: the second model's.
-    resamples: how many tables to draw; without any, all bounds are NaN.
+    table: of the pairs, `[pairs, 4]`.
+    names: the two models' names, for each pair.
+    resamples: how many tables to draw of each; without any, all bounds are
+      NaN.
     seed: of the draws.
     confidence: the interval's level.
 
   Returns:
-    Lower and upper bound of each of `STATISTICS`.
+    Lower and upper bounds of each of `STATISTICS`, float64 `[2, pairs]`.
   """
-  drawn = resample(
-    table, resamples=resamples, name_1=name_1, name_2=name_2, seed=seed
-  )
-  return {
-    name: _percentiles(values, confidence)
-    for name, values in measurements(*drawn).items()
+  found = {name: np.full((2, len(names)), np.nan) for name in STATISTICS}
+  if not resamples:
+    return found
+  step = max(1, _HELD // resamples)
+  blocks = [
+    slice(start, min(start + step, len(names)))
+    for start in range(0, len(names), step)
+  ]
+
+  def fill(rows: slice) -> None:
+    right = None if table.right is None else table.right[rows]
+    some = Table(table.total[rows], right)
+    drawn = resample(some, resamples=resamples, names=names[rows], seed=seed)
+    for name, values in measurements(*drawn).items():
+      bounds = percentiles(values, confidence)
+      found[name][:, rows] = np.where(known[name][rows], bounds, np.nan)
+
+  known = {
+    name: np.isfinite(values) for name, values in measurements(*table).items()
   }
+  # Every pair's draws are its own: how many threads there are is of no account.
+  with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+    for _ in progress.track(
+      pool.map(fill, blocks), total=len(blocks), what='bootstrap', unit='block'
+    ):
+      pass
+  return found
 
 
-def _percentiles(values: np.ndarray, confidence: float) -> tuple[float, float]:
-  values = values[np.isfinite(values)]
-  if not len(values):
-    return float('nan'), float('nan')
+def percentiles(values: np.ndarray, confidence: float) -> np.ndarray:
+  """What the middle part of the finite values lies between.
+
+  Args:
+    values: `[..., draws]`.
+    confidence: how large a part.
+
+  Returns:
+    float64 `[2, ...]`, interpolated linearly; NaN without finite values.
+  """
+  # What is not finite is NaN, and NaN comes last.
+  ranked = np.sort(np.where(np.isfinite(values), values, np.nan), axis=-1)
+  last = np.isfinite(ranked).sum(axis=-1) - 1
   tail = (1 - confidence) / 2
-  lower, upper = np.quantile(values, [tail, 1 - tail])
-  return float(lower), float(upper)
+  result = np.full((2, *last.shape), np.nan)
+  if not values.shape[-1]:
+    return result
+  for end, level in enumerate((tail, 1 - tail)):
+    place = np.maximum(last, 0) * level
+    below = np.floor(place).astype(np.int64)
+    ends = [
+      np.take_along_axis(ranked, at[..., np.newaxis], -1)[..., 0]
+      for at in (below, np.minimum(below + 1, np.maximum(last, 0)))
+    ]
+    result[end] = ends[0] + (ends[1] - ends[0]) * (place - below)
+  return result
 
 
-def _shares(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
-  """`part / whole`; what is left of an empty whole is of no account: 0."""
-  return part / np.maximum(whole, 1)
+# Cells in the order of two names, and in the reverse.
+_CELLS = ((0, 1, 2, 3), (0, 2, 1, 3))
 
 
-def _key(seed: int, name_1: str, name_2: str) -> list[int]:
-  text = f'{len(name_1)}:{name_1}{name_2}'.encode()
-  digest = hashlib.sha256(text).digest()
-  return [seed, *np.frombuffer(digest[:16], '<u4').tolist()]
+def _key(seed: int, name_1: str, name_2: str) -> np.ndarray:
+  """What a pair's draws depend on, as 256 bits."""
+  text = f'{seed}:{len(name_1)}:{name_1}{name_2}'.encode()
+  return np.frombuffer(hashlib.sha256(text).digest(), '<u8')

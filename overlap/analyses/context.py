@@ -4,7 +4,9 @@ import dataclasses
 from collections.abc import Sequence
 
 import numpy as np
+from etils import epath
 
+from overlap.analyses.allpairs.resume import Checkpoint
 from overlap.analyses.members import CalibratedLogits, Member, Split
 from overlap.analyses.options import Options
 
@@ -25,6 +27,7 @@ class Context:
     pairs: which enter the table of pairs: 'all', 'base' (those with the
       base) or a list of `[model, model]`.
     options: how to analyse.
+    scratch: a folder for counts of passes that may be cut short, or None.
   """
 
   split: Split
@@ -34,6 +37,7 @@ class Context:
   in_window: np.ndarray
   pairs: Pairs
   options: Options
+  scratch: epath.Path | None = None
 
   @property
   def names(self) -> list[str]:
@@ -49,6 +53,22 @@ class Context:
   def correct(self) -> np.ndarray:
     """Which examples each model gets right, bool `[models, examples]`."""
     return np.stack([member.correct for member in self.members])
+
+  def checkpoint(self) -> Checkpoint | None:
+    """Where a pass over all logits keeps its counts, if anywhere."""
+    if self.scratch is None:
+      return None
+    split = self.split
+    records = [
+      split.reader.record(split.dataset, split.split, name)
+      for name in self.names
+    ]
+    checksums = [
+      {name: entry['sha256'] for name, entry in record['arrays'].items()}
+      for record in records
+      if record is not None
+    ]
+    return Checkpoint(self.scratch, [self.names, checksums])
 
   def calibrated(self, member: Member) -> CalibratedLogits:
     """A model's logits over its temperatures, read as they are needed."""

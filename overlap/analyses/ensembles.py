@@ -10,32 +10,35 @@ of it is counted, so that
 holds exactly (Sec. 4.1 and 4.2 of the paper).
 """
 
-from collections.abc import Iterator, Sequence
-from typing import NamedTuple, Protocol
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
 from overlap import lookup
 from overlap.analyses import errors
+from overlap.analyses.allpairs import engine
+from overlap.analyses.allpairs.blocks import Logits
+from overlap.analyses.allpairs.probabilities import softmax
+from overlap.analyses.allpairs.resume import Checkpoint
+
+__all__ = [
+  'METHODS',
+  'EnsembleCounts',
+  'Logits',
+  'accuracy',
+  'conversion_rate',
+  'gain',
+  'loss_rate',
+  'neither_conversion_rate',
+  'pair_ensembles',
+  'softmax',
+]
 
 METHODS = {
   'logits': 'the mean of calibrated logits (A.6 of the paper)',
   'probs': 'the mean of calibrated probabilities',
 }
-
-# Logits of all models that are held at once: 256 MB in float32.
-_HELD = 2**26
-# Logits of one sum: it stays in a processor's cache.
-_SUM = 2**16
-
-
-class Logits(Protocol):
-  """`[examples, classes]`, of which only slices of rows are read."""
-
-  @property
-  def shape(self) -> tuple[int, ...]: ...
-
-  def __getitem__(self, rows: slice) -> np.ndarray: ...
 
 
 class EnsembleCounts(NamedTuple):
@@ -64,12 +67,17 @@ def pair_ensembles(
   *,
   methods: Sequence[str] = ('logits', 'probs'),
   correct: np.ndarray | None = None,
+  temperatures: Sequence[np.ndarray | None] | None = None,
+  memory_mb: int = engine.MEMORY_MB,
+  backend: str | None = None,
+  checkpoint: Checkpoint | None = None,
 ) -> dict[str, EnsembleCounts]:
   """Counts what the ensembles of many pairs get right.
 
   The ensemble predicts the class with the highest sum of both models'
   calibrated logits or probabilities, in float32; the lowest index wins ties.
-  An example on which the sums hold NaN is wrong.
+  An example on which the sums hold NaN is wrong. Probabilities are computed
+  in float64 and rounded to float32, so that all back ends have the same.
 
   Args:
     calibrated: `[models, examples, classes]`, logits divided by their
@@ -81,101 +89,36 @@ def pair_ensembles(
     correct: bool `[models, examples]`, which examples each model alone gets
       right; by default, told from `calibrated`. (Division by a temperature
       can round two logits to the same number.)
+    temperatures: of each model, float32 `[examples]`, where `calibrated` has
+      yet to be divided by them.
+    memory_mb: how many MiB the examples held at once may take.
+    backend: of `engine.BACKENDS`; None for 'numba' where JAX runs on a CPU
+      and 'xla' elsewhere. All count the same.
+    checkpoint: where counts are kept, should this be cut short.
 
   Returns:
     `EnsembleCounts` for each method.
 
   Raises:
-    UsageError: no such method.
+    UsageError: no such method or back end.
   """
   for method in methods:
     lookup.check('ensemble method', method, METHODS)
-  pairs = np.asarray(pairs, np.int64).reshape(-1, 2)
-  labels = np.asarray(labels)
-  counts = {name: np.zeros((5, len(pairs)), np.int64) for name in methods}
-  used, places = np.unique(pairs, return_inverse=True)
-  index = places.reshape(-1, 2)
-  for rows, block in _blocks([calibrated[i] for i in used], len(labels)):
-    if correct is None:
-      right = np.stack([errors.correct(m, labels[rows]) for m in block])
-    else:
-      right = np.asarray(correct)[used, rows]
-    for name in methods:
-      scores = softmax(block) if name == 'probs' else block
-      wins = _wins(scores, labels[rows], index)
-      counts[name] += _count(wins, right[index[:, 0]], right[index[:, 1]])
-  return {name: EnsembleCounts(*values) for name, values in counts.items()}
-
-
-def softmax(logits: np.ndarray) -> np.ndarray:
-  """Probabilities over the last axis, in the logits' own precision.
-
-  Args:
-    logits: `[..., classes]`.
-
-  Returns:
-    Of the same shape; NaN where a row holds NaN or +inf, or only -inf.
-  """
-  # Infinity less itself is NaN, which is what it shall be.
-  with np.errstate(invalid='ignore'):
-    result = np.exp(logits - logits.max(axis=-1, keepdims=True))
-  result /= result.sum(axis=-1, keepdims=True)
-  return result
-
-
-def _blocks(
-  members: Sequence[Logits], examples: int
-) -> Iterator[tuple[slice, np.ndarray]]:
-  """Yields slices of rows, and all members' `[models, rows, classes]`."""
-  if not members or not examples:
-    return
-  fitting = max(1, _HELD // (len(members) * members[0].shape[1]))
-  # A power of two, so that blocks tend to end where the store's chunks do.
-  step = 1 << (fitting.bit_length() - 1)
-  for start in range(0, examples, step):
-    rows = slice(start, min(start + step, examples))
-    yield rows, np.stack([np.asarray(m[rows], np.float32) for m in members])
-
-
-def _wins(
-  scores: np.ndarray, labels: np.ndarray, index: np.ndarray
-) -> np.ndarray:
-  """Where the highest sum of two models' scores is the label's.
-
-  Args:
-    scores: `[models, rows, classes]`.
-    labels: `[rows]`.
-    index: int `[pairs, 2]`.
-
-  Returns:
-    bool `[pairs, rows]`.
-  """
-  _, total, classes = scores.shape
-  step = max(1, _SUM // classes)
-  result = np.empty((len(index), total), bool)
-  summed = np.empty((step, classes), scores.dtype)
-  for start in range(0, total, step):
-    rows = slice(start, min(start + step, total))
-    buffer = summed[: rows.stop - start]
-    for pair, (one, two) in enumerate(index):
-      with np.errstate(invalid='ignore', over='ignore'):
-        np.add(scores[one, rows], scores[two, rows], out=buffer)
-      result[pair, rows] = errors.correct(buffer, labels[rows])
-  return result
-
-
-def _count(
-  wins: np.ndarray, right_1: np.ndarray, right_2: np.ndarray
-) -> np.ndarray:
-  """Counts over the rows of bool `[pairs, rows]`, as `EnsembleCounts`."""
-  parts = (
-    wins,
-    wins & right_1 & ~right_2,
-    wins & ~right_1 & right_2,
-    wins & ~(right_1 | right_2),
-    ~wins & right_1 & right_2,
+  methods = list(dict.fromkeys(methods))
+  counts = engine.count(
+    calibrated,
+    np.asarray(labels),
+    np.asarray(pairs, np.int64).reshape(-1, 2),
+    methods=methods,
+    correct=correct,
+    temperatures=temperatures,
+    memory_mb=memory_mb,
+    backend=backend,
+    checkpoint=checkpoint,
   )
-  return np.stack([part.sum(axis=1, dtype=np.int64) for part in parts])
+  return {
+    name: EnsembleCounts(*fields) for name, fields in zip(methods, counts)
+  }
 
 
 def accuracy(counts: errors.PairCounts, ensemble: EnsembleCounts) -> np.ndarray:

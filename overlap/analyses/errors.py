@@ -4,12 +4,15 @@ Every count is exact, every fraction is one division of exact counts, and
 every array over pairs is `[models, models]` with model 1 along the rows.
 """
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
 
-# Sums of this many ones are exact in float32, whose products are fast.
-_EXACT_FLOAT32 = 2**22
+from overlap.analyses import bits
+
+# What a model predicts where its logits hold NaN.
+NO_CLASS = -1
 
 
 class PairCounts(NamedTuple):
@@ -42,19 +45,44 @@ def correct(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
   Returns:
     bool `[examples]`.
   """
+  return right(predicted(logits), labels)
+
+
+def right(predicted: np.ndarray, labels: np.ndarray) -> np.ndarray:
+  """Where the predicted class is the label; `NO_CLASS` never is.
+
+  Args:
+    predicted: int `[..., examples]`.
+    labels: int `[examples]`.
+
+  Returns:
+    bool `[..., examples]`.
+  """
+  return (predicted == np.asarray(labels)) & (predicted != NO_CLASS)
+
+
+def predicted(logits: np.ndarray) -> np.ndarray:
+  """The class with the highest logit; the lowest index wins ties.
+
+  Args:
+    logits: `[examples, classes]`.
+
+  Returns:
+    int32 `[examples]`; `NO_CLASS` where a row holds NaN, or no class at all.
+  """
   logits = np.asarray(logits)
   if not logits.shape[1]:
-    return np.zeros(len(logits), bool)
+    return np.full(len(logits), NO_CLASS, np.int32)
   highest = logits.argmax(axis=1)
   # Where there is NaN, `argmax` is the index of the first.
-  usable = ~np.isnan(logits[np.arange(len(logits)), highest])
-  return (highest == np.asarray(labels)) & usable
+  unusable = np.isnan(logits[np.arange(len(logits)), highest])
+  return np.where(unusable, NO_CLASS, highest).astype(np.int32)
 
 
 def pair_counts(
   correct: np.ndarray, weights: np.ndarray | None = None
 ) -> PairCounts:
-  """Joint correctness of every pair of models, as matrix products.
+  """Joint correctness of every pair of models, as one product of bits.
 
   Args:
     correct: bool `[models, examples]`.
@@ -67,21 +95,65 @@ def pair_counts(
   """
   correct = np.asarray(correct, bool)
   if weights is None:
-    both, total = _products(correct), np.array(correct.shape[1], np.int64)
+    both = bits.joint(bits.packed(correct))
+    total = np.array(correct.shape[1], np.int64)
   else:
     both, total = _weighted_products(correct, np.asarray(weights))
+  return _tables(both, total)
+
+
+def _tables(both: np.ndarray, total: np.ndarray) -> PairCounts:
+  """All four cells from what both get right, `[models, models]`."""
   right = both.diagonal()
   only_1 = right[:, np.newaxis] - both
   only_2 = right[np.newaxis, :] - both
   return PairCounts(both, only_1, only_2, total - both - only_1 - only_2)
 
 
-def _products(correct: np.ndarray) -> np.ndarray:
-  both = np.zeros((len(correct), len(correct)), np.int64)
-  for start in range(0, correct.shape[1], _EXACT_FLOAT32):
-    block = correct[:, start : start + _EXACT_FLOAT32].astype(np.float32)
-    both += (block @ block.T).astype(np.int64)
-  return both
+def pair_counts_by_class(
+  correct: np.ndarray, labels: np.ndarray, classes: int
+) -> Iterator[PairCounts]:
+  """Joint correctness of every pair of models on each class's examples.
+
+  The classes come one by one, because those of hundreds of models and a
+  thousand classes together would fill gigabytes.
+
+  Args:
+    correct: bool `[models, examples]`.
+    labels: int `[examples]` in 0 ... classes - 1; examples with another label
+      are of no class.
+    classes: how many.
+
+  Yields:
+    `PairCounts` of int64 `[models, models]` for class 0, class 1, ...; exact.
+    Their sum is `pair_counts`, if every example has a class.
+  """
+  correct = np.asarray(correct, bool)
+  order = np.argsort(labels, kind='stable')
+  starts = np.searchsorted(np.asarray(labels)[order], np.arange(classes + 1))
+  for label in range(classes):
+    rows = order[starts[label] : starts[label + 1]]
+    both = bits.joint(bits.packed(correct[:, rows]))
+    yield _tables(both, np.array(len(rows), np.int64))
+
+
+def same_wrong(predicted: np.ndarray, correct: np.ndarray) -> np.ndarray:
+  """On how many examples two models give the same wrong class.
+
+  Args:
+    predicted: int `[models, examples]`, `NO_CLASS` where a model gives none;
+      that is the same as no other.
+    correct: bool `[models, examples]`.
+
+  Returns:
+    int64 `[models, models]`.
+  """
+  predicted = np.asarray(predicted)
+  known = predicted >= 0
+  return bits.joint_alike(
+    bits.packed(known & ~np.asarray(correct, bool)),
+    bits.planes(np.where(known, predicted, 0)),
+  )
 
 
 def _weighted_products(
@@ -157,3 +229,70 @@ def accuracies(counts: PairCounts) -> tuple[np.ndarray, np.ndarray]:
     fraction(counts.both_correct + counts.only_1, counts.total),
     fraction(counts.both_correct + counts.only_2, counts.total),
   )
+
+
+def kappa_range(counts: PairCounts) -> tuple[np.ndarray, np.ndarray]:
+  """The least and the greatest kappa at these two accuracies.
+
+  Two models of accuracies a_1 and a_2 agree at least on |a_1 + a_2 - 1| and
+  at most on 1 - |a_1 - a_2| of the examples (Geirhos et al. 2020, Sec. 2).
+
+  Returns:
+    Two float64 of the counts' shape; NaN where kappa is.
+  """
+  right_1 = counts.both_correct + counts.only_1
+  right_2 = counts.both_correct + counts.only_2
+  total = counts.total
+
+  def with_both(both: np.ndarray) -> np.ndarray:
+    only_1, only_2 = right_1 - both, right_2 - both
+    neither = total - both - only_1 - only_2
+    return kappa(PairCounts(both, only_1, only_2, neither))
+
+  return (
+    with_both(np.maximum(0, right_1 + right_2 - total)),
+    with_both(np.minimum(right_1, right_2)),
+  )
+
+
+def q_statistic(counts: PairCounts) -> np.ndarray:
+  """Yule's Q of being right (Kuncheva and Whitaker 2003).
+
+  Returns:
+    `(both neither - only_1 only_2) / (both neither + only_1 only_2)`, float64
+    of the counts' shape; NaN where both products are 0.
+  """
+  both, only_1, only_2, neither = (
+    np.asarray(field, np.float64) for field in counts
+  )
+  alike, unlike = both * neither, only_1 * only_2
+  return fraction(alike - unlike, alike + unlike)
+
+
+def double_fault(counts: PairCounts) -> np.ndarray:
+  """The share of examples that neither gets right; NaN without examples."""
+  return fraction(counts.neither, counts.total)
+
+
+def disagreement(counts: PairCounts, same_wrong: np.ndarray) -> np.ndarray:
+  """The share of examples on which the predicted classes differ.
+
+  Where both are right the classes are the same, so that only the wrong ones
+  need counting.
+
+  Args:
+    counts: of the pairs.
+    same_wrong: of the same shape, from `same_wrong`.
+
+  Returns:
+    float64 of that shape; NaN without examples.
+  """
+  alike = counts.both_correct + same_wrong
+  return fraction(counts.total - alike, counts.total)
+
+
+def agreement_when_wrong(
+  counts: PairCounts, same_wrong: np.ndarray
+) -> np.ndarray:
+  """Of what both get wrong, the share with the same class; NaN without any."""
+  return fraction(same_wrong, counts.neither)

@@ -39,6 +39,7 @@ class Member(NamedTuple):
     axes: where its training lies on each axis, or None.
     columns: its own fields of the table of models.
     correct: bool `[examples]`.
+    predicted: int32 `[examples]`, classes; -1 where the logits hold NaN.
     temperatures: float32 `[examples]`, or None for a model with hard labels.
     confidence: float64 `[examples]`, of the class it predicts, calibrated where
       it has logits and as stored where it has hard labels; None without both.
@@ -49,19 +50,27 @@ class Member(NamedTuple):
   axes: Mapping[str, str] | None
   columns: dict[str, Any]
   correct: np.ndarray
+  predicted: np.ndarray
   temperatures: np.ndarray | None
   confidence: np.ndarray | None = None
 
 
-class CalibratedLogits:
-  """Logits `[examples, classes]` over temperatures, read as they are needed."""
+class StoredLogits:
+  """Logits `[examples, classes]` as they are stored, read as needed."""
 
   def __init__(self, split: Split, member: Member, classes: int):
     self._split, self._member = split, member
     self.shape = (len(split.labels), classes)
 
   def __getitem__(self, rows: slice) -> np.ndarray:
-    logits = self._split.read(self._member.name, 'logits', rows)
+    return self._split.read(self._member.name, 'logits', rows)
+
+
+class CalibratedLogits(StoredLogits):
+  """Logits `[examples, classes]` over temperatures, read as they are needed."""
+
+  def __getitem__(self, rows: slice) -> np.ndarray:
+    logits = super().__getitem__(rows)
     assert self._member.temperatures is not None
     return logits / self._member.temperatures[rows, np.newaxis]
 
@@ -118,11 +127,15 @@ def measure(
   if soft:
     if logits is None:
       logits = split.read(record['model'], 'logits')
-    own, correct, temperatures, confidence = _measure_logits(
-      split, record, logits, folds, options
+    predicted = errors_lib.predicted(logits)
+    correct = errors_lib.right(predicted, split.labels)
+    own, temperatures, confidence = _measure_logits(
+      split, record, logits, correct, folds, options
     )
   else:
-    own, correct, confidence = _measure_hard(split, record)
+    predicted = _predicted(split, record)
+    correct = errors_lib.right(predicted, split.labels)
+    own, confidence = _measure_hard(split, record, correct)
     temperatures = None
   columns = {
     'model': record['model'],
@@ -141,6 +154,7 @@ def measure(
     record.get('axes'),
     columns,
     correct,
+    predicted,
     temperatures,
     confidence,
   )
@@ -150,11 +164,11 @@ def _measure_logits(
   split: Split,
   record: Mapping[str, Any],
   logits: np.ndarray,
+  correct: np.ndarray,
   folds: np.ndarray,
   options: Options,
-) -> tuple[dict[str, Any], np.ndarray, np.ndarray, np.ndarray]:
+) -> tuple[dict[str, Any], np.ndarray, np.ndarray]:
   name, labels = record['model'], split.labels
-  correct = errors_lib.correct(logits, labels)
   fitted = calibration.calibrate(
     logits, labels, folds,
     num_folds=options.folds, objective=options.calibration,
@@ -181,26 +195,35 @@ def _measure_logits(
     'calibration_converged': bool(fitted.fits.converged.all()),
     'calibration_bound_hit': bool(fitted.fits.bound_hit.any()),
   }
-  return columns, correct, temperatures, confidences[1]
+  return columns, temperatures, confidences[1]
 
 
-def _measure_hard(
-  split: Split, record: Mapping[str, Any]
-) -> tuple[dict[str, Any], np.ndarray, np.ndarray | None]:
+def _predicted(split: Split, record: Mapping[str, Any]) -> np.ndarray:
+  """The stored classes, int32 `[examples]`.
+
+  Raises:
+    DataError: there are none.
+  """
   name = record['model']
   if 'predicted' not in record['arrays']:
     raise errors.DataError(
       f'Model {name!r} must have logits or predicted classes, got '
       f'{", ".join(record["arrays"]) or "neither"}.'
     )
-  correct = split.read(name, 'predicted') == split.labels
+  return split.read(name, 'predicted').astype(np.int32)
+
+
+def _measure_hard(
+  split: Split, record: Mapping[str, Any], correct: np.ndarray
+) -> tuple[dict[str, Any], np.ndarray | None]:
+  name = record['model']
   ece, confidence = None, None
   if 'confidence' in record['arrays']:
     confidence = split.read(name, 'confidence').astype(np.float64)
     ece = calibration.ece_sweep(confidence, correct)
   absent = ('temperature', 'nll', 'nll_calibrated', 'ece_calibrated')
   flags = ('calibration_converged', 'calibration_bound_hit')
-  return dict.fromkeys(absent + flags) | {'ece': ece}, correct, confidence
+  return dict.fromkeys(absent + flags) | {'ece': ece}, confidence
 
 
 def _one_temperature(temperatures: np.ndarray) -> float:

@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from overlap import progress
 from overlap.analyses import bootstrap, ensembles, errors, stats
-from overlap.analyses.members import CalibratedLogits, Member, Split
+from overlap.analyses.allpairs.resume import Checkpoint
+from overlap.analyses.members import Member, Split, StoredLogits
 from overlap.analyses.options import Options
 from overlap.catalog import categories
 
@@ -21,6 +21,7 @@ def measure(
   *,
   classes: int,
   options: Options,
+  checkpoint: Checkpoint | None = None,
 ) -> Columns:
   """Measures pairs of models.
 
@@ -30,6 +31,7 @@ def measure(
     index: int `[pairs, 2]`.
     classes: how many classes the logits have.
     options: which ensembles, and how to resample.
+    checkpoint: where counts are kept, should this be cut short.
 
   Returns:
     Every column of the table of pairs but `mcnemar_p_holm`, each `[pairs]`.
@@ -37,9 +39,15 @@ def measure(
   first, second = index.T
   correct = np.stack([member.correct for member in members])
   counts = errors.pair_counts(correct).at(first, second)
-  made = _ensembles(split, members, index, correct, classes, options)
+  made = _ensembles(
+    split, members, index, correct, classes, options, checkpoint
+  )
   columns = _identity(split, members, index)
   columns |= _counted(counts)
+  predicted = np.stack([member.predicted for member in members])
+  columns |= _compared(
+    counts, errors.same_wrong(predicted, correct)[first, second]
+  )
   columns |= _combined(counts, made, options)
   columns |= _intervals(members, index, counts, made, options)
   return columns
@@ -85,15 +93,19 @@ def _ensembles(
   correct: np.ndarray,
   classes: int,
   options: Options,
+  checkpoint: Checkpoint | None,
 ) -> _Made:
   has_logits = np.array([m.temperatures is not None for m in members])
   soft = has_logits[index].all(axis=1)
   counts = ensembles.pair_ensembles(
-    [CalibratedLogits(split, member, classes) for member in members],
+    [StoredLogits(split, member, classes) for member in members],
     split.labels,
     index[soft],
     methods=options.methods,
     correct=correct,
+    temperatures=[member.temperatures for member in members],
+    memory_mb=options.memory_mb,
+    checkpoint=checkpoint,
   )
   return _Made(soft, counts)
 
@@ -131,6 +143,20 @@ def _counted(counts: errors.PairCounts) -> Columns:
   }
 
 
+def _compared(counts: errors.PairCounts, same_wrong: np.ndarray) -> Columns:
+  """Further measures of how alike two models are; none needs logits."""
+  kappa_min, kappa_max = errors.kappa_range(counts)
+  return {
+    'kappa_min': kappa_min,
+    'kappa_max': kappa_max,
+    'q_statistic': errors.q_statistic(counts),
+    'double_fault': errors.double_fault(counts),
+    'disagreement': errors.disagreement(counts, same_wrong),
+    'same_wrong': same_wrong,
+    'agreement_when_wrong': errors.agreement_when_wrong(counts, same_wrong),
+  }
+
+
 def _combined(
   counts: errors.PairCounts, made: _Made, options: Options
 ) -> Columns:
@@ -164,28 +190,31 @@ def _intervals(
   made: _Made,
   options: Options,
 ) -> Columns:
-  totals = np.stack(counts, axis=1)
   rights = _rights(counts, made, options.methods[0])
-  columns = {
-    f'{name}_{end}': np.full(len(index), np.nan)
-    for name in bootstrap.STATISTICS
-    for end in ('lower', 'upper')
-  }
-  pairs = progress.track(
-    enumerate(index), total=len(index), what='bootstrap', unit='pair'
+  table = bootstrap.Table(np.stack(counts, axis=1), rights)
+  found = bootstrap.intervals(
+    table,
+    names=[(members[one].name, members[two].name) for one, two in index],
+    resamples=options.resamples,
+    seed=options.seed,
+    confidence=options.confidence,
   )
-  for row, (one, two) in pairs:
-    found = bootstrap.intervals(
-      bootstrap.Table(totals[row], rights[row] if made.soft[row] else None),
-      name_1=members[one].name,
-      name_2=members[two].name,
-      resamples=options.resamples,
-      seed=options.seed,
-      confidence=options.confidence,
-    )
-    for name, bounds in found.items():
-      columns[f'{name}_lower'][row], columns[f'{name}_upper'][row] = bounds
-  return columns
+  for name in bootstrap.OF_ENSEMBLE:
+    found[name][:, ~made.soft] = np.nan
+  # Often of few examples, of which percentiles would make too little.
+  level = options.confidence
+  both, rights = counts.both_correct, rights.astype(np.float64)
+  rights[~made.soft] = np.nan
+  for name, part, whole in (
+    ('neither_conversion_rate', rights[:, 3], counts.neither),
+    ('loss_rate', both - rights[:, 0], both),
+  ):
+    found[name] = np.stack(stats.wilson(part, whole, confidence=level))
+  return {
+    f'{name}_{end}': bounds
+    for name, both in found.items()
+    for end, bounds in zip(('lower', 'upper'), both)
+  }
 
 
 def _rights(counts: errors.PairCounts, made: _Made, method: str) -> np.ndarray:

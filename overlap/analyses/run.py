@@ -1,7 +1,8 @@
 """From the store to the tables: which models, which pairs, what is asked.
 
 Models are calibrated one by one, while the next one is read; then every
-analysis that makes a table asked for is run. Nothing is written.
+analysis that makes a table asked for is run. Nothing is written but, where a
+folder for it is given, what a long pass has counted so far.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -20,12 +21,13 @@ from overlap.analyses.greedy import analysis as greedy
 from overlap.analyses.interpolation import analysis as interpolation
 from overlap.analyses.members import Member, Split
 from overlap.analyses.options import Options
+from overlap.analyses.similarity import analysis as similarity
 from overlap.analyses.specialisation import analysis as specialisation
 from overlap.catalog import categories
 
 # Each has `TABLES`, the names of the tables that it makes, and
 # `measure(context) -> {name: table}`.
-ANALYSES = (overview, specialisation, interpolation, greedy)
+ANALYSES = (overview, specialisation, interpolation, greedy, similarity)
 _PAIRS = ('all', 'base')
 
 
@@ -38,6 +40,7 @@ def analyse(
   models: Sequence[str] | None = None,
   pairs: Pairs = 'all',
   options: Mapping[str, Any] | None = None,
+  scratch: epath.PathLike | None = None,
 ) -> dict[str, pd.DataFrame]:
   """Measures models and pairs of models over one split.
 
@@ -50,6 +53,8 @@ def analyse(
     pairs: which pairs enter the table of pairs: 'all', 'base' (those with the
       base) or a list of `[model, model]`.
     options: fields of `overlap.analyses.options.Options`.
+    scratch: a folder for what a run that is cut short has counted, so that
+      the next one goes on from there; empty again at the end.
 
   Returns:
     The tables asked for, by name; see the analyses for what is in them.
@@ -75,6 +80,7 @@ def analyse(
     in_window=_in_window(found, settings),
     pairs=pairs,
     options=settings,
+    scratch=None if scratch is None else epath.Path(scratch),
   )
   made: dict[str, pd.DataFrame] = {}
   for analysis in ANALYSES:

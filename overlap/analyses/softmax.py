@@ -23,7 +23,7 @@ _FLAGS = {'reassoc', 'contract', 'nsz', 'arcp'}
 FAR = 1e30
 TERMS = 6
 
-_PLUS_INF, _MINUS_INF = 0x7F800000, -0x7F800001  # See _ordered.
+_PLUS_INF, _MINUS_INF = 0x7F800000, -0x7F800001  # See ordered.
 _LOG2_E = 1.4426950408889634
 # ln 2 in two parts, the first of few digits: for an exact remainder.
 _LN2_HIGH, _LN2_LOW = 0.693147180369123816490, 1.90821492927058770002e-10
@@ -74,7 +74,7 @@ def cumulant_sums(
     )  # fmt: skip
 
   if classes:
-    _each(add, len(blocks))
+    each(add, len(blocks))
   return sums.sum(axis=0).T
 
 
@@ -117,7 +117,7 @@ def losses(
       nll[:, rows] = np.log(sums) - (chosen - highest) * inverse[:, rows]
     confidence[:, rows] = 1 / sums
 
-  _each(fill, len(blocks))
+  each(fill, len(blocks))
   return nll, confidence
 
 
@@ -126,24 +126,26 @@ def _row_blocks(total: int, classes: int) -> list[slice]:
   return [slice(start, start + step) for start in range(0, total, step)]
 
 
-def _each(function: Callable[[int], None], count: int) -> None:
+def each(function: Callable[[int], None], count: int) -> None:
   if count > 1:
-    list(_pool().map(function, range(count)))
+    list(pool().map(function, range(count)))
   elif count:
     function(0)
 
 
 @functools.cache
-def _pool() -> futures.ThreadPoolExecutor:
+def pool() -> futures.ThreadPoolExecutor:
   allowed = hasattr(os, 'sched_getaffinity')  # Linux.
   cores = len(os.sched_getaffinity(0)) if allowed else os.cpu_count() or 1
   return futures.ThreadPoolExecutor(cores, thread_name_prefix='softmax')
 
 
 @numba.njit(inline='always')
-def _ordered(bits):
+def ordered(bits):
   """Integers in the order of the float32s that have these bits."""
-  return bits ^ ((bits >> np.int32(31)) & np.int32(0x7FFFFFFF))
+  # Numba makes int64 of what two int32 give, and twice as many registers.
+  below = np.int32(np.int32(bits >> np.int32(31)) & np.int32(0x7FFFFFFF))
+  return np.int32(bits ^ below)
 
 
 @numba.njit(inline='always')
@@ -164,7 +166,7 @@ def _exp32(u):
 
 
 @numba.njit(inline='always')
-def _exp64(u):
+def exp64(u):
   """exp(u) for u <= 0 to 1e-15 of it; exactly 0 from -709 down."""
   u = max(u, -720.0)
   whole = max(np.floor(u * _LOG2_E + 0.5), -1023.0)
@@ -194,7 +196,7 @@ def _add_exponentials(logits, highest, inverse, sums):
     for k in range(inverse.shape[0]):
       b, top, total = inverse[k, row], highest[row], 0.0
       for c in range(logits.shape[1]):
-        total += _exp64((np.float64(logits[row, c]) - top) * b)
+        total += exp64((np.float64(logits[row, c]) - top) * b)
       sums[k, row] = total
 
 
@@ -207,16 +209,16 @@ def _add_cumulants(logits, bits, labels, weights, inverse, sums):
     if label < 0 or label >= classes:
       continue
     # Compared as integers: NaN is then beyond infinity, on either side.
-    highest = _ordered(bits[row, 0])
+    highest = ordered(bits[row, 0])
     lowest = highest
     for c in range(classes):
-      value = _ordered(bits[row, c])
+      value = ordered(bits[row, c])
       highest = max(highest, value)
       lowest = min(lowest, value)
-    chosen = _ordered(bits[row, label])
+    chosen = ordered(bits[row, label])
     if highest >= _PLUS_INF or lowest < _MINUS_INF or chosen <= _MINUS_INF:
       continue
-    top = np.int32(_ordered(np.int32(highest))).view(np.float32)
+    top = np.int32(ordered(np.int32(highest))).view(np.float32)
     s0 = s1 = s2 = s3 = s4 = np.float32(0)
     for c in range(classes):
       # The exponential of -1000 is 0, and 0 times infinity is avoided.

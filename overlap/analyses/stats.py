@@ -35,6 +35,36 @@ def wilson(
   )
 
 
+def clopper_pearson(
+  successes: np.ndarray, total: np.ndarray, *, confidence: float = 0.95
+) -> tuple[np.ndarray, np.ndarray]:
+  """The exact interval of a proportion (Clopper and Pearson 1934).
+
+  It covers at least as often as it says for every share and every number of
+  trials, and mostly more often; Wilson's covers as often as it says on average.
+
+  Args:
+    successes: counts, of any shape.
+    total: the number of trials, of the same shape or one number.
+    confidence: the interval's level.
+
+  Returns:
+    Lower and upper bounds, float64 in [0, 1]; NaN without trials.
+  """
+  successes = np.asarray(successes, np.float64)
+  total = np.where(np.equal(total, 0), np.nan, np.asarray(total, np.float64))
+  failures, tail = total - successes, (1 - confidence) / 2
+  lower = special.betaincinv(np.maximum(successes, 1), failures + 1, tail)
+  upper = special.betaincinv(successes + 1, np.maximum(failures, 1), 1 - tail)
+  return (
+    np.where(successes == 0, 0 * total, lower),
+    np.where(failures == 0, 1 + 0 * total, upper),
+  )
+
+
+PROPORTION_INTERVALS = {'wilson': wilson, 'exact': clopper_pearson}
+
+
 def mcnemar(only_1: np.ndarray, only_2: np.ndarray) -> np.ndarray:
   """The exact paired test that two models are equally accurate.
 
@@ -81,6 +111,16 @@ def pearson(x: np.ndarray, y: np.ndarray) -> float:
   x, y = _centred(x), _centred(y)
   scale = np.sqrt((x @ x) * (y @ y))
   return float(np.clip(x @ y / scale, -1, 1)) if scale > 0 else float('nan')
+
+
+def spearman(x: np.ndarray, y: np.ndarray) -> float:
+  """Spearman's rank correlation, of equal ones the mean rank; as `pearson`.
+
+  Args:
+    x: `[points]`.
+    y: `[points]`.
+  """
+  return pearson(scipy_stats.rankdata(x), scipy_stats.rankdata(y))
 
 
 def slope(x: np.ndarray, y: np.ndarray) -> float:
@@ -176,14 +216,38 @@ def jackknife_pearson(
     members: `[pairs, models of a pair]`.
     confidence: the interval's level.
   """
+  return _jackknife_fisher(pearson, x, y, members, confidence)
+
+
+def jackknife_spearman(
+  x: np.ndarray, y: np.ndarray, members: np.ndarray, *, confidence: float = 0.95
+) -> tuple[float, float, float]:
+  """Spearman's correlation over pairs and its bounds: `jackknife_pearson`.
+
+  Args:
+    x: `[pairs]`, without NaN, as `y`.
+    y: `[pairs]`.
+    members: `[pairs, models of a pair]`.
+    confidence: the interval's level.
+  """
+  return _jackknife_fisher(spearman, x, y, members, confidence)
+
+
+def _jackknife_fisher(
+  correlation: Callable[[np.ndarray, np.ndarray], float],
+  x: np.ndarray,
+  y: np.ndarray,
+  members: np.ndarray,
+  confidence: float,
+) -> tuple[float, float, float]:
   x, y = np.asarray(x), np.asarray(y)
 
   def fisher(keep: np.ndarray) -> float:
     with np.errstate(divide='ignore'):
-      return float(np.arctanh(pearson(x[keep], y[keep])))
+      return float(np.arctanh(correlation(x[keep], y[keep])))
 
   _, lower, upper = jackknife(fisher, members, confidence=confidence)
-  return pearson(x, y), float(np.tanh(lower)), float(np.tanh(upper))
+  return correlation(x, y), float(np.tanh(lower)), float(np.tanh(upper))
 
 
 def jackknife_slope(

@@ -6,16 +6,22 @@ import numpy as np
 import pandas as pd
 
 from overlap import tables
-from overlap.analyses import stats
+from overlap.analyses import clusters
+from overlap.analyses.clusters import Summaries
 from overlap.analyses.pairs import Columns, take
 from overlap.catalog.categories import CATEGORIES
 
+JACKKNIFE = clusters.summaries('jackknife', resamples=0, seed=0)
 # Each against error inconsistency.
 _AGAINST = ('gain', 'ensemble_accuracy', 'conversion_rate')
 
 
 def category_table(
-  columns: Columns, others: np.ndarray, *, confidence: float
+  columns: Columns,
+  others: np.ndarray,
+  *,
+  confidence: float,
+  intervals: Summaries = JACKKNIFE,
 ) -> pd.DataFrame:
   """Means over the pairs with the base, by category.
 
@@ -23,7 +29,8 @@ def category_table(
     columns: of the pairs with the base, each `[pairs]`, the base first in
       each pair.
     others: int `[pairs]`, the other model's index.
-    confidence: level of the intervals, which are jackknifed over models.
+    confidence: level of the intervals.
+    intervals: how they vary the models.
 
   Returns:
     The table 'categories', one row for each category that has pairs. Shares
@@ -44,7 +51,7 @@ def category_table(
     rows['models'].append(len(np.unique(others[chosen])))
     rows['pairs'].append(int(chosen.sum()))
     for name in tables.CATEGORY_MEANS:
-      found = stats.jackknife_mean(
+      found = intervals.mean(
         values[name][chosen], others[chosen, np.newaxis], confidence=confidence
       )
       for end, value in zip(('', '_lower', '_upper'), found):
@@ -53,14 +60,18 @@ def category_table(
 
 
 def correlation_table(
-  scopes: Sequence[tuple[str, Columns, np.ndarray]], *, confidence: float
+  scopes: Sequence[tuple[str, Columns, np.ndarray]],
+  *,
+  confidence: float,
+  intervals: Summaries = JACKKNIFE,
 ) -> pd.DataFrame:
   """Correlations of error inconsistency with what ensembles make of it.
 
   Args:
     scopes: a name, the columns of its pairs, each `[pairs]`, and the models
       that vary among them, int `[pairs, 1 or 2]`.
-    confidence: level of the intervals, which are jackknifed over models.
+    confidence: level of the intervals.
+    intervals: how they vary the models.
 
   Returns:
     The table 'correlations'; `n` is the number of pairs.
@@ -71,8 +82,8 @@ def correlation_table(
       known = np.isfinite(columns['error_inconsistency'] + columns[other])
       chosen = take(columns, known)
       sides = chosen['error_inconsistency'], chosen[other], members[known]
-      pearson = stats.jackknife_pearson(*sides, confidence=confidence)
-      slope = stats.jackknife_slope(*sides, confidence=confidence)
+      pearson = intervals.pearson(*sides, confidence=confidence)
+      slope = intervals.slope(*sides, confidence=confidence)
       row = {
         'name': f'error_inconsistency_vs_{other}',
         'scope': scope,

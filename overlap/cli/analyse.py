@@ -11,6 +11,11 @@ from absl import flags
 from overlap import errors
 from overlap.cli import common
 
+# What a config says where there is one.
+_OF_STORE = (
+  'dataset', 'split', 'base', 'window', 'models', 'tables', 'resamples',
+)  # fmt: skip
+
 
 def define(values: flags.FlagValues, argv: list[str]) -> None:
   """Defines the command's flags."""
@@ -36,14 +41,21 @@ def define(values: flags.FlagValues, argv: list[str]) -> None:
 def run(values: flags.FlagValues) -> None:
   """Computes and writes the tables."""
   if values['config'].value is not None:
+    _check_unset(values)
     study = common.open_study(values)
     from overlap.study import run as study_run
 
     study_run.run(study, ['analyse'])
     return
+  from overlap import parallel
   from overlap.study import results
 
   path = common.workdir(values)
+  parallel.initialize(
+    values['coordinator'].value,
+    values['num_processes'].value,
+    values['process_id'].value,
+  )
   request = results.store_request(
     path,
     values['dataset'].value,
@@ -53,6 +65,15 @@ def run(values: flags.FlagValues) -> None:
     options=_options(values),
   )
   results.analyse(path, request)
+
+
+def _check_unset(values: flags.FlagValues) -> None:
+  given = [name for name in _OF_STORE if values[name].present]
+  if given:
+    raise errors.UsageError(
+      'With --config, what to analyse must stand in the config, '
+      f'config.analyses, got --{given[0]}.'
+    )
 
 
 def _options(values: flags.FlagValues) -> dict[str, Any]:

@@ -12,7 +12,8 @@ from overlap.cli import common
 _TEXTS = {
   'dataset': 'the data set in the store; made from ids and labels if it is new',
   'split': 'its split',
-  'model': "the model's name; each file's own, without extension, if empty",
+  'model': "the model's name; if empty, that of each file without extension, "
+  'or of its folder where the files have one name',
   'predictions': 'a file; or a folder or a pattern: a model a file',
   'labels': 'where the data set is new, labels in the order of the predictions '
   '(.npy, .json, .txt) or by id (.csv, .parquet: id, label)',
@@ -36,7 +37,8 @@ def define(values: flags.FlagValues, argv: list[str]) -> None:
   for name, text in _TEXTS.items():
     flags.DEFINE_string(name, '', text, flag_values=values)
   flags.DEFINE_bool(
-    'replace', False, 'take these where the model has predictions',
+    'replace', False,
+    'take these where the model has others, which are refused without',
     flag_values=values,
   )  # fmt: skip
   flags.DEFINE_bool(
@@ -49,7 +51,7 @@ def run(values: flags.FlagValues) -> None:
   """Stores the predictions and prints what is there."""
   from overlap import ingest
 
-  records = ingest.ingest(
+  made = ingest.ingest(
     ingest.Request(
       workdir=common.workdir(values),
       replace=values['replace'].value,
@@ -57,8 +59,10 @@ def run(values: flags.FlagValues) -> None:
       **{name: values[name].value or '' for name in _TEXTS},
     )
   )
-  for record in records:
+  for record, new in made:
     print(
       f'{record["model"]}: {record["kind"]} of {record["num_examples"]} '
       f'examples, aligned by {record["aligned_by"]}'
+      if new
+      else f'{record["model"]}: there already, unchanged'
     )

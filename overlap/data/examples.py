@@ -27,9 +27,11 @@ class Examples(abc.ABC):
     channels: 1 or 3.
     image_size: S; images come out as [S, S, channels].
     in_memory: reading is no more than indexing.
+    multi_label: whether `targets` tells more than `labels`.
   """
 
   in_memory = False
+  multi_label = False
 
   def __init__(
     self,
@@ -92,6 +94,28 @@ class Examples(abc.ABC):
       DataError: a label lies outside the classes.
     """
     return self._labels
+
+  def read_targets(self, indices: np.ndarray) -> np.ndarray:
+    """Returns targets int8 [B, C] of a source with several labels an image."""
+    raise NotImplementedError
+
+  def targets(self) -> np.ndarray | None:
+    """Which classes each image shows, where a source has several an image.
+
+    Returns:
+      int8 [M, C]: 1 shown, 0 not shown, -1 shown only by objects that are
+      marked as difficult, which are left out of the class's ranking; None for
+      sources with one label an image.
+    """
+    if not self.multi_label:
+      return None
+    empty = np.zeros((0, len(self.class_names)), np.int8)
+    starts = range(0, len(self), _LABEL_CHUNK)
+    everything = np.arange(len(self))
+    return np.concatenate(
+      [empty]
+      + [self.read_targets(everything[i : i + _LABEL_CHUNK]) for i in starts]
+    )
 
   @functools.cached_property
   def _labels(self) -> np.ndarray:

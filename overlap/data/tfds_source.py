@@ -11,13 +11,14 @@ import numpy as np
 
 from overlap import errors, lookup
 from overlap.data import images as images_lib
-from overlap.data import source
+from overlap.data import source, tfds_labels
 from overlap.data.examples import Examples
 
 
 class TfdsExamples(Examples):
-  """A split of a prepared data set with the features 'image' and 'label'.
+  """A split of a prepared data set with images and one label each, or several.
 
+  The features are 'image' and either 'label' or 'labels': see `tfds_labels`.
   Ids are '{split}/{index:08d}', the index counting in the prepared order.
   """
 
@@ -33,13 +34,17 @@ class TfdsExamples(Examples):
     """Opens a split of `builder`, which reads from files.
 
     Raises:
-      DataError: not array_record, no image or label, or a faulty file.
+      DataError: not array_record, no image or labels, or a faulty file.
       UsageError: no such split.
     """
     import tensorflow_datasets as tfds
 
     lookup.check('split', split, builder.info.splits)
     features = _checked_features(dataset, builder.info.features)
+    kind = tfds_labels.kind(dict(features.items()))
+    assert kind is not None
+    self._kind = kind
+    self.multi_label = self._kind.multi_label
     # Bytes come out, and are decoded as those of every other source.
     self._records = _open(
       dataset, builder, split, {'image': tfds.decode.SkipDecoding()}
@@ -51,7 +56,7 @@ class TfdsExamples(Examples):
     super().__init__(
       dataset=dataset, split=split,
       ids=[f'{split}/{i:08d}' for i in range(count)],
-      class_names=features['label'].names,
+      class_names=self._kind.class_names,
       channels=channels or features['image'].shape[-1],
       image_size=image_size or self._native_size(features['image'].shape),
     )  # fmt: skip
@@ -70,16 +75,29 @@ class TfdsExamples(Examples):
     images = images_lib.stack(
       make, len(indices), self.image_size, self.channels
     )
-    return images, np.array([record['label'] for record in records], np.int64)
+    return images, self._label_array(records)
 
   def read_labels(self, indices: np.ndarray) -> np.ndarray:
-    return np.array([r['label'] for r in self._get(indices)], np.int64)
+    return self._label_array(self._get(indices))
+
+  def read_targets(self, indices: np.ndarray) -> np.ndarray:
+    return np.stack([self._kind.targets(r) for r in self._get(indices)])
+
+  def _label_array(self, records: list[dict[str, Any]]) -> np.ndarray:
+    try:
+      labels = [self._kind.label(record) for record in records]
+    except ValueError as e:
+      raise errors.DataError(
+        f'{self._what}: every image must show a class, got {e}.'
+      ) from e
+    return np.array(labels, np.int64)
 
   def _get(self, indices: np.ndarray) -> list[dict[str, Any]]:
     try:
       records = list(self._records.__getitems__(indices.tolist()))
       # A truncated file gives records without a value.
-      if any(None in (record['image'], record['label']) for record in records):
+      fields = ('image', *self._kind.fields)
+      if any(record[field] is None for record in records for field in fields):
         raise ValueError('an empty record')
       return records
     # array_record raises what its C++ side gives: no one class covers it.
@@ -116,16 +134,16 @@ def _checked_features(dataset: str, features: Any) -> Any:
 
   is_dict = isinstance(features, tfds.features.FeaturesDict)
   fields = dict(features.items()) if is_dict else {}
-  image, label = fields.get('image'), fields.get('label')
+  image = fields.get('image')
   if (
     not isinstance(image, tfds.features.Image)
-    or not isinstance(label, tfds.features.ClassLabel)
+    or tfds_labels.kind(fields) is None
     or image.np_dtype != np.uint8
     or image.shape[-1] not in (1, 3)
   ):
     raise errors.DataError(
       f"{dataset} must have the features 'image' (uint8, 1 or 3 channels) and "
-      f"'label' (classes), got {fields or features}."
+      f"'label' (a class) or 'labels' (several), got {fields or features}."
     )
   return features
 

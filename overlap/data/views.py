@@ -19,9 +19,13 @@ class _View(Examples):
       image_size=image_size,
     )  # fmt: skip
     self._parent = parent
+    self.multi_label = parent.multi_label
 
   def read_labels(self, indices: np.ndarray) -> np.ndarray:
     return self._parent.read_labels(indices)
+
+  def read_targets(self, indices: np.ndarray) -> np.ndarray:
+    return self._parent.read_targets(indices)
 
 
 class Selected(_View):
@@ -40,6 +44,9 @@ class Selected(_View):
 
   def read_labels(self, indices: np.ndarray) -> np.ndarray:
     return self._parent.read_labels(self._positions[indices])
+
+  def read_targets(self, indices: np.ndarray) -> np.ndarray:
+    return self._parent.read_targets(self._positions[indices])
 
 
 def sample(examples: Examples, count: int) -> Examples:

@@ -27,8 +27,10 @@ FIGURES = {
   'fig05': 'overlap.figures.fig05:plot',
   'fig08': 'overlap.figures.fig08:plot',
   'fig09': 'overlap.figures.fig09:plot',
+  'fig10': 'overlap.figures.fig10:plot',
   'fig11': 'overlap.figures.fig11:plot',
   'fig12': 'overlap.figures.fig12:plot',
+  'fig13': 'overlap.figures.fig13:plot',
   'table1': 'overlap.figures.table1:plot',
   'table2': 'overlap.figures.table2:plot',
   'table3': 'overlap.figures.table3:plot',
@@ -39,6 +41,7 @@ NotDrawableError = frames.NotDrawableError
 
 _REQUIRED = ('models', 'pairs')
 _PNG_SCALE = 2.0
+_EXTENSIONS = ('svg', 'png', 'csv')
 
 
 def load(workdir: epath.PathLike) -> dict[str, pd.DataFrame]:
@@ -79,7 +82,8 @@ def save(
 ) -> list[epath.Path]:
   """Writes `figures/<name>.svg`, `.png` and `.csv`.
 
-  A figure for which the tables hold nothing is left out, with a warning.
+  A figure for which the tables hold nothing is left out, with a warning; an
+  older one of its name goes, for it would show other tables.
 
   Args:
     workdir: of the study.
@@ -98,13 +102,18 @@ def save(
   tables = load(workdir)
   folder = epath.Path(workdir) / 'figures'
   written = []
+  left_out: dict[str, list[str]] = {}
   for name in names:
     try:
       chart, drawn = plot(name, tables)
     except NotDrawableError as e:
-      logging.warning('No %s: %s', name, e)
+      left_out.setdefault(str(e), []).append(name)
+      for extension in _EXTENSIONS:
+        (folder / f'{name}.{extension}').unlink(missing_ok=True)
       continue
     written += _write(folder, name, chart, drawn)
+  for reason, figures in left_out.items():
+    logging.warning('No %s: %s', ', '.join(figures), reason)
   return written
 
 

@@ -69,6 +69,8 @@ def p_value(value: Any) -> str:
   """A p-value: three decimals, or powers of ten where it is smaller."""
   if absent(value):
     return MISSING
+  if not value:  # Smaller than any number there is.
+    return '<1e−300'
   return f'{value:.3f}' if value >= 0.001 else f'{value:.0e}'.replace('-', '−')
 
 

@@ -7,7 +7,7 @@ scores become float32 logits block by block. Nothing is ever unpickled.
 
 from overlap.ingest.formats import FORMATS
 from overlap.ingest.prepare import Request
-from overlap.ingest.run import ingest
+from overlap.ingest.run import Ingested, ingest
 from overlap.ingest.source import KINDS
 
-__all__ = ['FORMATS', 'KINDS', 'Request', 'ingest']
+__all__ = ['FORMATS', 'KINDS', 'Ingested', 'Request', 'ingest']

@@ -50,7 +50,7 @@ def open_csv(path: str) -> Table:
   with readable(path, 'CSV'):
     try:
       with open(path, encoding='utf-8-sig', newline='') as f:
-        names = next(csv.reader(f), [])
+        names = [name.strip() for name in next(csv.reader(f), [])]
     except csv.Error as e:
       raise ValueError(str(e)) from e
   return Table(path, _named(path, names), parquet=False)
@@ -68,7 +68,6 @@ def open_parquet(path: str) -> Table:
 
 
 def _named(path: str, names: Sequence[str]) -> Sequence[str]:
-  names = [name.strip() for name in names]
   twice = sorted({name for name in names if names.count(name) > 1})
   if not any(names) or twice:
     raise errors.DataError(
@@ -199,13 +198,18 @@ def _values(
       raise errors.DataError(
         f'{what} must be text or whole numbers, got {column.type}.'
       )
-    return source_lib.text(column.to_numpy(zero_copy_only=False), what)
+    return source_lib.text(_to_numpy(table, column), what)
   numeric = pa.types.is_integer(column.type) or pa.types.is_floating(
     column.type
   )
   if not numeric:
     raise errors.DataError(f'{what} must be numbers, got {column.type}.')
-  return column.to_numpy(zero_copy_only=False)
+  return _to_numpy(table, column)
+
+
+def _to_numpy(table: Table, column: pa.Array) -> np.ndarray:
+  with readable(table.path, table.kind):  # Text may turn out to be none.
+    return column.to_numpy(zero_copy_only=False)
 
 
 def cells(table: Table, name: str) -> list[Any]:

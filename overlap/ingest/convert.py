@@ -13,7 +13,7 @@ _SUM_TOLERANCE = 0.01
 
 def look_like_probabilities(scores: np.ndarray) -> bool:
   """Whether rows `[rows, classes]` are all in [0, 1] and sum to one."""
-  values = scores.astype(np.float64)
+  values = _float64(scores)
   if values.shape[1] < 2 or not len(values):
     return False
   inside = ((values >= 0) & (values <= 1)).all()
@@ -48,12 +48,12 @@ def logits(
   for start, block in blocks:
     scores = block
     if scores.dtype == ml_dtypes.bfloat16:
-      scores = scores.astype(np.float32)
+      scores = _float64(scores)
     if kind == source_lib.PROBABILITIES:
       scores = _log(scores, start, what)
     elif kind == source_lib.LOG_PROBABILITIES:
       with np.errstate(over='ignore', invalid='ignore'):
-        sums = np.exp(scores.astype(np.float64)).sum(axis=1)
+        sums = np.exp(_float64(scores)).sum(axis=1)
       _check_sums(sums, start, what)
     converted = _float32(scores, start, what)
     # Minus infinity is a probability of 0, but one class must have more.
@@ -75,8 +75,14 @@ def logits(
     )
 
 
+def _float64(scores: np.ndarray) -> np.ndarray:
+  # The bits of a damaged number may be a NaN that warns when it is converted.
+  with np.errstate(invalid='ignore'):
+    return scores.astype(np.float64)
+
+
 def _float32(scores: np.ndarray, start: int, what: str) -> np.ndarray:
-  with np.errstate(over='ignore'):
+  with np.errstate(over='ignore', invalid='ignore'):
     converted = scores.astype(np.float32)
   beyond = np.isinf(converted) & ~np.isinf(scores)
   if beyond.any():
@@ -89,7 +95,7 @@ def _float32(scores: np.ndarray, start: int, what: str) -> np.ndarray:
 
 
 def _log(probabilities: np.ndarray, start: int, what: str) -> np.ndarray:
-  values = probabilities.astype(np.float64)
+  values = _float64(probabilities)
   outside = values < 0
   if outside.any():
     row, column = np.argwhere(outside)[0]

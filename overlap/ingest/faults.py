@@ -1,10 +1,12 @@
 """What a damaged file makes its library raise, turned into one line."""
 
 import contextlib
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Iterator
 
+import pyarrow as pa
 import safetensors
 
 from overlap import errors
@@ -12,6 +14,7 @@ from overlap import errors
 _FAULTS = (
   OSError, EOFError, ValueError, KeyError, NotImplementedError, RuntimeError,
   SyntaxError, zipfile.BadZipFile, zlib.error, safetensors.SafetensorError,
+  pa.ArrowException, tokenize.TokenError,
 )  # fmt: skip
 
 
@@ -31,6 +34,8 @@ def readable(path: str, what: str) -> Iterator[None]:
       reason = e.strerror
     else:
       reason = str(e).partition('\n')[0] or type(e).__name__
+    # A library may quote the very bytes that are damaged.
+    reason = ''.join(c if c.isprintable() else '?' for c in reason)
     raise errors.DataError(
       f'{path} must be readable as {what}, got: {reason.rstrip(".")}.'
     ) from e

@@ -2,7 +2,7 @@
 
 import glob
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from overlap import errors, lookup
@@ -112,7 +112,17 @@ def files(path: str, name: str = '') -> list[str]:
   return found
 
 
-def model_name(path: str, name: str) -> str:
-  """A model's name after its file: the stem, without the format's suffix."""
-  stem = os.path.splitext(os.path.basename(path))[0]
-  return stem.removesuffix(FORMATS[choose(path, name)].suffix) or stem
+def model_names(paths: Sequence[str], name: str) -> list[str]:
+  """Models' names after their files: the stem without the format's suffix.
+
+  Where several files have one stem (`runs/a/test.npy`, `runs/b/test.npy`),
+  the names of their folders.
+  """
+  names = []
+  for path in paths:
+    stem = os.path.splitext(os.path.basename(path))[0]
+    suffix = FORMATS[choose(path, name)].suffix
+    names.append(stem.removesuffix(suffix) or stem)
+  if len(set(names)) < len(names):
+    return [os.path.basename(os.path.dirname(path)) for path in paths]
+  return names

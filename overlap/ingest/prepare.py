@@ -128,16 +128,8 @@ def prepare(
   places, aligned_by = examples.place(source, path, known, labels)
   classes = len(known.class_names)
   kind = _kind(request, source, path)
+  _check_class_names(source, path, known)
   if source.blocks is None:
-    own = source.class_names
-    indexed = (
-      source.predicted is not None and source.predicted.dtype.kind == 'i'
-    )
-    if own is not None and indexed and len(own) != classes:
-      raise errors.DataError(
-        f'{path} must have the {classes} classes of the data set, got '
-        f'{len(own)}.'
-      )
     predicted = examples.indices(
       np.asarray(source.predicted), known.class_names, f'classes of {path}'
     )
@@ -154,6 +146,29 @@ def prepare(
     _converted, source, kind, path, request.allow_nan
   )
   return Prepared(kind, places, aligned_by, {}, converted)
+
+
+def _check_class_names(source: Source, path: str, known: Examples) -> None:
+  """Raises DataError where an index would mean another class than stored."""
+  own, stored = source.class_names, known.class_names
+  by_name = source.predicted is not None and source.predicted.dtype.kind != 'i'
+  if own is None or by_name:
+    return
+  if len(own) != len(stored):
+    raise errors.DataError(
+      f'{path} must have the {len(stored)} classes of the data set, got '
+      f'{len(own)}.'
+    )
+  numbers = [str(index) for index in range(len(own))]
+  if numbers in (list(own), list(stored)):  # Classes without names.
+    return
+  other = [i for i, (a, b) in enumerate(zip(own, stored)) if a != b]
+  if other:
+    raise errors.DataError(
+      f'{path} must have the classes of the data set in their order, got '
+      f'{own[other[0]]!r} where {stored[other[0]]!r} is, class {other[0]}, and '
+      f'{len(other) - 1} more.'
+    )
 
 
 def _converted(

@@ -4,11 +4,10 @@ import collections
 import dataclasses
 import hashlib
 import os
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
-from absl import logging
 
 from overlap import errors, lookup, store
 from overlap.catalog import categories
@@ -19,26 +18,37 @@ from overlap.ingest.prepare import Request
 from overlap.store import schema
 
 
-def ingest(request: Request) -> list[dict[str, Any]]:
+class Ingested(NamedTuple):
+  """A model's record, and whether it was written now or there already."""
+
+  record: Mapping[str, Any]
+  new: bool
+
+
+def ingest(request: Request) -> list[Ingested]:
   """Stores predictions of one model or of many.
 
-  Everything is checked before anything is written where the split is new or
-  there are several files; where it isn't, a fault in the scores leaves the
-  store without the model.
+  Everything is checked before anything is written where the split is new,
+  there are several files, or a model is there already; where not, a fault in
+  the scores leaves the store without the model. A model that has the very
+  same predictions already stays as it is.
 
   Returns:
-    The records, in the order of the files.
+    What is stored now, in the order of the files.
 
   Raises:
     UsageError: a field of the request has no such value.
-    DataError: a file is at fault, or a model is there and not `replace`.
+    DataError: a file is at fault; a model has other predictions already, and
+      not `replace`.
   """
   _check(request)
   jobs = _jobs(request)
   beside_files = _read_beside(request)
   known = examples.find(request.workdir, request.dataset, request.split)
-  if known is None or len(jobs) > 1:
-    for path in jobs.values():
+  stored = _stored(request, jobs)
+  others = []
+  if known is None or len(jobs) > 1 or stored:
+    for model, path in jobs.items():
       source = prepare.read(request, path, beside_files.ids)
       if known is None:
         known = examples.make(
@@ -52,8 +62,18 @@ def ingest(request: Request) -> list[dict[str, Any]]:
       prepared = prepare.prepare(
         request, source, path, known, beside_files.labels
       )
-      for _ in prepared.logits() if prepared.logits else ():
-        pass
+      if model in stored:
+        others += _differences(request, model, prepared, stored[model])
+      else:
+        for _ in prepared.logits() if prepared.logits else ():
+          pass
+  if others:
+    raise errors.DataError(
+      f'A model that {request.dataset}/{request.split} holds already must come '
+      f'with what is stored of it, got other things for {len(others)}: '
+      f'{", ".join(others[:3])}{", ..." * (len(others) > 3)}. --replace takes '
+      'the new ones, --model another name.'
+    )
   assert known is not None
   names = beside_files.class_names
   if names is not None and tuple(names) != tuple(known.class_names):
@@ -71,7 +91,9 @@ def ingest(request: Request) -> list[dict[str, Any]]:
       class_names=known.class_names,
     )
   return [
-    _store(request, model, path, known, beside_files)
+    Ingested(stored[model], new=False)
+    if model in stored
+    else Ingested(_store(request, model, path, known, beside_files), new=True)
     for model, path in jobs.items()
   ]
 
@@ -106,28 +128,61 @@ def _jobs(request: Request) -> dict[str, str]:
       )
     jobs = {request.model: paths[0]}
   else:
-    names = [formats.model_name(path, request.format) for path in paths]
+    names = formats.model_names(paths, request.format)
     twice = [n for n, count in collections.Counter(names).items() if count > 1]
     if twice:
       raise errors.UsageError(
-        f'--predictions must name each model once, got {len(twice)} names more '
-        f'often, among them {twice[0]!r}.'
+        'Files must have different names, or lie in folders that have, for '
+        f'these name the models; got {len(twice)} names more than once, among '
+        f'them {twice[0]!r}: give one file at a time, with --model.'
       )
     jobs = dict(zip(names, paths))
   for path in paths:
     formats.choose(path, request.format)
   for name in jobs:  # A name may be too long for a folder.
     schema.model_folder(request.workdir, request.dataset, request.split, name)
-  reader = store.Store(request.workdir)
-  stored = set(reader.models(request.dataset, request.split))
-  there = [name for name in jobs if name in stored]
-  if there and not request.replace:
-    raise errors.DataError(
-      f'{len(there)} of {len(jobs)} models must not be there yet, among them '
-      f'{there[0]!r}, which has predictions on {request.dataset}/'
-      f'{request.split}: --replace takes the new ones.'
-    )
   return jobs
+
+
+def _stored(
+  request: Request, jobs: Mapping[str, str]
+) -> dict[str, dict[str, Any]]:
+  """The records of the models that are there and shall not be replaced."""
+  if request.replace:
+    return {}
+  reader = store.Store(request.workdir)
+  there = set(reader.models(request.dataset, request.split))
+  found = {
+    name: reader.record(request.dataset, request.split, name)
+    for name in jobs
+    if name in there
+  }
+  return {name: record for name, record in found.items() if record}
+
+
+def _differences(
+  request: Request,
+  model: str,
+  prepared: prepare.Prepared,
+  record: Mapping[str, Any],
+) -> list[str]:
+  """The model, and what it has stored that the request has otherwise."""
+  for field in ('category', 'method', 'head'):
+    # What isn't given now was given before.
+    wanted, got = getattr(request, field), record.get(field, '')
+    if wanted and wanted != got:
+      return [f'{model!r} ({field} {wanted!r}, and {got!r} is stored)']
+  same = write.stored_already(
+    request.workdir,
+    dataset=request.dataset,
+    split=request.split,
+    model=model,
+    record=record,
+    arrays=prepared.arrays,
+    logits=prepared.logits() if prepared.logits else None,
+    places=prepared.places,
+  )
+  return [] if same else [repr(model)]
 
 
 def _read_beside(request: Request) -> _Beside:
@@ -156,7 +211,7 @@ def _store(
     'method': request.method,
     'head': request.head,
   }
-  stored = write.write(
+  return write.write(
     request.workdir,
     dataset=request.dataset,
     split=request.split,
@@ -167,11 +222,6 @@ def _store(
     places=prepared.places,
     record=record,
   )
-  logging.info(
-    'ingested %s: %s of %d examples, aligned by %s',
-    model, prepared.kind, source.rows, prepared.aligned_by,
-  )  # fmt: skip
-  return stored
 
 
 def _sha256(path: str) -> str:

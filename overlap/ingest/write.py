@@ -2,7 +2,7 @@
 
 import contextlib
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -47,10 +47,8 @@ def write(
     workdir, dataset=dataset, split=split, model=model, replace=replace
   ) as writer:
     for name, values in arrays.items():
-      ordered = np.empty_like(values)
-      ordered[places] = values
       writer.create(name, shape=values.shape, dtype=values.dtype)
-      writer.write(name, 0, ordered)
+      writer.write(name, 0, _placed(values, places))
     if logits is not None:
       shape = (writer.num_examples, writer.num_classes)
       writer.create('logits', shape=shape, dtype=np.float32)
@@ -58,6 +56,53 @@ def write(
         for start, block in _tracked(blocks, shape[0], model):
           writer.write('logits', start, block)
     return writer.finish(record)
+
+
+def stored_already(
+  workdir: epath.PathLike,
+  *,
+  dataset: str,
+  split: str,
+  model: str,
+  record: Mapping[str, Any],
+  arrays: dict[str, np.ndarray],
+  logits: Blocks | None,
+  places: np.ndarray,
+) -> bool:
+  """Whether a record holds just these arrays, bit by bit.
+
+  Args:
+    record: the model's, as it is stored.
+    others: as `write` takes them.
+
+  Raises:
+    DataError: what `logits` raises; what is stored is damaged.
+  """
+  reader = store.Store(workdir)
+
+  def differs(name: str, start: int, values: np.ndarray) -> bool:
+    stop = start + len(values)
+    old = reader.read(dataset, split, model, name, start, stop)
+    return old.shape != values.shape or old.tobytes() != values.tobytes()
+
+  same = set(record['arrays']) == set(arrays) | (
+    {'logits'} if logits else set()
+  )
+  for name, values in arrays.items():
+    same = same and not differs(name, 0, _placed(values, places))
+  if logits is not None:
+    shape = (len(places), record['num_classes'])
+    with _ordered(logits, places, shape) as blocks:
+      # To the end in any case: a fault in the file comes first.
+      for start, block in blocks:
+        same = same and not differs('logits', start, block)
+  return same
+
+
+def _placed(values: np.ndarray, places: np.ndarray) -> np.ndarray:
+  ordered = np.empty_like(values)
+  ordered[places] = values
+  return ordered
 
 
 @contextlib.contextmanager

@@ -52,7 +52,8 @@ def charts(
     try:
       chart, rows = figures.plot(name, tables)
     except figures.NotDrawableError as e:
-      logging.warning('No %s: %s', name, e)
+      # Whoever draws the files beside the page has been warned.
+      logging.debug('No %s on the page: %s', name, e)
       continue
     drawn.append(_bare(name, chart.to_dict(), rows))
   return drawn

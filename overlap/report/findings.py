@@ -11,10 +11,11 @@ from typing import Any
 import pandas as pd
 
 from overlap.catalog.paper import published
-from overlap.figures import frames, wording
+from overlap.figures import frames, style, wording
 from overlap.report import larger as larger_lib
 from overlap.report import order as order_lib
 from overlap.report import sentences as say
+from overlap.report import similarity as similarity_lib
 from overlap.report import specialisation
 
 Tables = frames.Tables
@@ -25,8 +26,9 @@ def findings(tables: Tables) -> list[say.Finding]:
   """All findings that the tables allow, the most asked for first."""
   functions = (
     differences, ensembles, larger_lib.larger, order_lib.order, correlation,
-    significance, specialisation.confident, specialisation.groups,
-    specialisation.weights, window, calibration,
+    similarity_lib.similarity, significance, specialisation.confident,
+    specialisation.groups, specialisation.weights, window, calibration,
+    uncategorised,
   )  # fmt: skip
   found = (function(tables) for function in functions)
   return [finding for finding in found if finding is not None]
@@ -119,7 +121,32 @@ def correlation(tables: Tables) -> say.Finding | None:
       f' ensemble gets right correlate with r = {_r(conversion)}; in the paper'
       ' that share rises with error inconsistency.'
     )
+  said += _neither(tables)
   return say.Finding('Does inconsistency pay?', tuple(said))
+
+
+def _neither(tables: Tables) -> list[str]:
+  """How much of what neither gets right the ensemble does, by category."""
+  means = frames.category_means(tables)
+  name = 'neither_conversion_rate'
+  if name not in means or means[name].nunique() < 2:
+    return []
+  known = means.dropna(subset=[name])
+  low, high = (known.loc[known[name].agg(end)] for end in ('idxmin', 'idxmax'))
+  papers = [
+    f'{wording.percent(converted / neither)} for {category}'
+    for category, (converted, neither) in published.NEITHER.items()
+  ]
+
+  def rate(row: Mapping[str, Any]) -> str:
+    ends = row.get(f'{name}_lower'), row.get(f'{name}_upper')
+    return f'{wording.percent(row[name], *ends)} for {row["category"]}'
+
+  return [
+    'Of the examples that neither the base nor the other model gets right,'
+    f' the ensemble gets {rate(low)} and {rate(high)} on average, the least'
+    f' and the most of the categories; the paper has {", ".join(papers)}.'
+  ]
 
 
 def significance(tables: Tables) -> say.Finding | None:
@@ -182,6 +209,23 @@ def calibration(tables: Tables) -> say.Finding | None:
     said.append(_temperatures(known))
   warning = bool(len(bound) or len(loose))
   return say.Finding('Calibration', tuple(said), warning)
+
+
+def uncategorised(tables: Tables) -> say.Finding | None:
+  """That no model but the base has a category, where that is so."""
+  models = tables['models']
+  named = set(models['category'].map(style.category_name))
+  if len(models) < 2 or named & set(style.CATEGORIES):
+    return None
+  return say.Finding(
+    'No categories',
+    (
+      'No model has a category, so there are no means by category. A category'
+      ' says how a model’s training differs from the base’s:'
+      f' {say.either(style.CATEGORIES)}; overlap ingest takes it as its option'
+      ' “category”.',
+    ),
+  )
 
 
 def _against_base(pairs: pd.DataFrame) -> list[str]:

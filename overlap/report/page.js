@@ -61,7 +61,7 @@ async function drawAll() {
 
 // Numbers first, by value; a missing one ('–') is last either way.
 function parsed(text) {
-  const number = parseFloat(text.replaceAll('−', '-').replaceAll(',', ''));
+  const number = parseFloat(text.replaceAll('−', '-').replaceAll(/[<,]/g, ''));
   return Number.isNaN(number) ? null : number;
 }
 

@@ -148,7 +148,7 @@ def _analyses(options: Mapping[str, Any], *, calibrated: bool) -> list[Fact]:
       Fact(
         'Intervals',
         f'{level}; of pairs: {resamples} resamples of the examples; of means'
-        ' and correlations: over models',
+        f' and correlations: {_over_models(options)}',
       )
     )
   if calibrated and options.get('calibration'):
@@ -159,6 +159,12 @@ def _analyses(options: Mapping[str, Any], *, calibrated: bool) -> list[Fact]:
   if 'window' in options:
     facts.append(Fact('Accuracy window', _window(options['window'])))
   return facts
+
+
+def _over_models(options: Mapping[str, Any]) -> str:
+  if options.get('summary_interval') == 'bootstrap':
+    return f'{wording.count(options.get("resamples"))} resamples of the models'
+  return 'jackknife over models'
 
 
 def _window(window: Any) -> str:

@@ -10,6 +10,7 @@ from overlap.figures import frames, style, wording
 
 # More rows would make the page too heavy; the CSV file has them all.
 MAX_ROWS = 4000
+_NOTHING = (wording.MISSING, style.UNKNOWN)
 
 
 class Column(NamedTuple):
@@ -29,6 +30,13 @@ class Table(NamedTuple):
   columns: Sequence[Column]
   rows: list[list[str]]
   total: int
+
+  @property
+  def first_number(self) -> int:
+    """Which column is the first of numbers, counted from one."""
+    return 1 + next(
+      i for i, column in enumerate(self.columns) if column.numeric
+    )
 
 
 def models_table(tables: frames.Tables) -> Table:
@@ -132,11 +140,12 @@ def _table(
   total: int,
 ) -> Table:
   texts = [[column.cell(row) for column in columns] for row in rows]
-  # What no row has (temperatures of models without logits) only takes room.
+  # What no row has (temperatures of models without logits, categories of
+  # models that nobody put into any) only takes room.
   shown = [
     i
     for i in range(len(columns))
-    if not texts or any(text[i] != wording.MISSING for text in texts)
+    if not texts or any(text[i] not in _NOTHING for text in texts)
   ]
   columns = [columns[i] for i in shown]
   texts = [[text[i] for i in shown] for text in texts]

@@ -66,8 +66,12 @@ def _check_examples(
     yield str(e)
     return
   yield from _check_folder(folder, record, what)
-  expected = {name: kind.dtype for name, kind in schema.EXAMPLE_ARRAYS.items()}
   entries = record['arrays']
+  expected = {
+    name: kind.dtype
+    for name, kind in schema.EXAMPLE_ARRAYS.items()
+    if name in entries or name not in schema.OPTIONAL_EXAMPLE_ARRAYS
+  }
   got = {name: entry['dtype'] for name, entry in entries.items()}
   if got != expected:
     yield f'The {what} must have {expected}, got {got}: {_AGAIN}.'
@@ -78,6 +82,17 @@ def _check_examples(
   except errors.DataError:
     return  # Said by _check_folder.
   yield from _outside(f'labels of the {what}', labels, record['num_classes'])
+  yield from _check_targets(record, what)
+
+
+def _check_targets(record: dict[str, Any], what: str) -> Iterator[str]:
+  entry = record['arrays'].get('targets')
+  shape = [record['num_examples'], record['num_classes']]
+  if entry and list(entry['shape']) != shape:
+    yield (
+      f'targets of the {what} must have shape {shape}, got '
+      f'{list(entry["shape"])}: {_AGAIN}.'
+    )
 
 
 def _check_ids(

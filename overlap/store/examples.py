@@ -21,12 +21,15 @@ class StoredExamples:
     labels: int32 [M], each in `[0, len(class_names))`.
     class_names: one a class.
     ids_hash: names the examples and their order, see `schema.ids_hash`.
+    targets: int8 [M, C], 1 for classes that an image shows, 0 for others, -1
+      for those that are left out; None where each has one label.
   """
 
   ids: np.ndarray
   labels: np.ndarray
   class_names: tuple[str, ...]
   ids_hash: str
+  targets: np.ndarray | None = None
 
   def __len__(self) -> int:
     return len(self.labels)
@@ -40,6 +43,7 @@ def write_examples(
   ids: Sequence[str] | np.ndarray,
   labels: Sequence[int] | np.ndarray,
   class_names: Sequence[str],
+  targets: np.ndarray | None = None,
 ) -> str:
   """Stores a split's ids and labels, which all models' rows then follow.
 
@@ -53,6 +57,7 @@ def write_examples(
     ids: text [M], unique and not empty.
     labels: integers [M], each in `[0, len(class_names))`.
     class_names: one a class.
+    targets: int8 [M, C] of 1, 0 and -1 where images show several classes.
 
   Returns:
     The hash of the ids in order.
@@ -72,15 +77,17 @@ def write_examples(
     'ids_hash': ids_hash,
   }
   final = schema.examples_folder(workdir, dataset, split)
+  values = {'ids': encoded, 'labels': labels}
+  if targets is not None:
+    values['targets'] = _targets(targets, len(encoded), len(class_names))
   if not records.complete(final):
-    values = {'ids': encoded, 'labels': labels}
     try:
       _write(final, record, values)
     except errors.DataError:
       # Another process was quicker; what it wrote is compared below.
       if not records.complete(final):
         raise
-  _agree(final, record, labels)
+  _agree(final, record, values)
   return ids_hash
 
 
@@ -103,6 +110,20 @@ def _labels(labels, *, num_examples: int, classes: int) -> np.ndarray:
   return labels.astype(np.int32)
 
 
+def _targets(targets, num_examples: int, classes: int) -> np.ndarray:
+  targets = np.asarray(targets)
+  if targets.shape != (num_examples, classes):
+    raise errors.DataError(
+      f'Targets must be [{num_examples}, {classes}], one an id and class, got '
+      f'shape {list(targets.shape)}.'
+    )
+  if not np.isin(targets, (-1, 0, 1)).all():
+    raise errors.DataError(
+      'Targets must be 1 (shown), 0 (not shown) or -1 (left out), got others.'
+    )
+  return targets.astype(np.int8)
+
+
 def _write(
   final: epath.Path, record: dict[str, Any], values: dict[str, np.ndarray]
 ) -> None:
@@ -122,13 +143,21 @@ def _write(
 
 
 def _agree(
-  final: epath.Path, record: dict[str, Any], labels: np.ndarray
+  final: epath.Path, record: dict[str, Any], values: dict[str, np.ndarray]
 ) -> None:
   stored = records.read(final)
-  sha256 = hashlib.sha256(arrays.little_endian(labels)).hexdigest()
+
+  def same_array(name: str) -> bool:
+    entry = stored['arrays'].get(name)
+    if entry is None or name not in values:
+      return entry is None and name not in values
+    content = arrays.little_endian(values[name])
+    return entry['sha256'] == hashlib.sha256(content).hexdigest()
+
   same = {
     'ids': stored['ids_hash'] == record['ids_hash'],
-    'labels': stored['arrays']['labels']['sha256'] == sha256,
+    'labels': same_array('labels'),
+    'targets': same_array('targets'),
     'class names': stored['class_names'] == record['class_names'],
   }
   other = [what for what, equal in same.items() if not equal]
@@ -167,7 +196,7 @@ def read_record(
 def read_array(
   workdir: epath.PathLike, record: dict[str, Any], name: str
 ) -> np.ndarray:
-  """Reads `ids` (as stored) or `labels` of the examples `record` is about.
+  """Reads `ids` (as stored), `labels` or `targets` of a split's examples.
 
   Raises:
     DataError: the array is damaged.
@@ -196,4 +225,9 @@ def read_examples(
     labels=read_array(workdir, record, 'labels'),
     class_names=tuple(record['class_names']),
     ids_hash=record['ids_hash'],
+    targets=(
+      read_array(workdir, record, 'targets')
+      if 'targets' in record['arrays']
+      else None
+    ),
   )

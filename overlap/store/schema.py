@@ -1,7 +1,7 @@
 """What the store holds and where: arrays, chunks, names on disk, ids.
 
 ```
-predictions/<dataset>/<split>/examples/  ids, labels, record.json
+predictions/<dataset>/<split>/examples/  ids, labels, targets, record.json
 predictions/<dataset>/<split>/<model>/   logits, features, ..., record.json
 ```
 """
@@ -47,7 +47,9 @@ MODEL_ARRAYS = {
 EXAMPLE_ARRAYS = {
   'ids': Kind('uint8', 2),  # [M, L]: UTF-8, zero padded
   'labels': Kind('int32', 1),  # [M]
+  'targets': Kind('int8', 2),  # [M, C], where an image shows several classes
 }
+OPTIONAL_EXAMPLE_ARRAYS = ('targets',)
 
 
 def chunk_rows(row_bytes: int) -> int:

@@ -1,6 +1,7 @@
 """The stage that fills the store."""
 
 import functools
+from collections.abc import Sequence
 
 from absl import logging
 
@@ -13,28 +14,50 @@ from overlap.study.training import load, make_task, read_model
 
 def predict_all(study: Study, model: str | None = None) -> None:
   """Predicts every split that config names with every model."""
-  for split in study.config['predict']['splits']:
-    examples = study.examples(split)
-    if examples is None:
-      raise errors.UsageError(
-        f'config.data.splits.{split} must name a split to predict, got "".'
-      )
-    predict.ensure_examples(study.path, examples)
-    for name in study.selected(model):
-      _predict(study, name, examples)
+  settings = study.config['predict']
+  for split in settings['splits']:
+    _predict_split(study, _needed(study, split), predict.ARRAYS, model)
+  for split in settings['feature_splits']:
+    if split not in settings['splits']:
+      _predict_split(study, _needed(study, split), ('features',), model)
+  for split in study.config['transfer']['splits']:
+    examples = study.transfer_examples(split)
+    if examples is not None:
+      _predict_split(study, examples, ('features',), model)
 
 
-def _predict(study: Study, name: str, examples: Examples) -> None:
+def _needed(study: Study, split: str) -> Examples:
+  examples = study.examples(split)
+  if examples is None:
+    raise errors.UsageError(
+      f'config.data.splits.{split} must name a split to predict, got "".'
+    )
+  return examples
+
+
+def _predict_split(
+  study: Study, examples: Examples, arrays: Sequence[str], model: str | None
+) -> None:
+  predict.ensure_examples(study.path, examples)
+  for name in study.selected(model):
+    _predict(study, name, examples, arrays)
+
+
+def _predict(
+  study: Study, name: str, examples: Examples, arrays: Sequence[str]
+) -> None:
   wanted = specs.prediction_hash(
     study.config, name, study.dataset, examples.split
   )
   record = store.Store(study.path).record(
     examples.dataset, examples.split, name
   )
-  if record and record.get('config_hash') == wanted:
+  made = record is not None and record.get('config_hash') == wanted
+  if record and made and set(arrays) <= set(record['arrays']):
     logging.info('%s: predicted %s already', name, examples.split)
     return
-  if record and not study.replace:
+  # Features alone that are now wanted with logits are the same config's.
+  if record and not (study.replace or made):
     raise errors.UsageError(
       f'The predictions of {name} in {study.path} must have been made by this '
       'config, and were made by another: use --resume=update to make them '
@@ -63,6 +86,7 @@ def _predict(study: Study, name: str, examples: Examples) -> None:
         'axes': specs.axes(settings, study.dataset),
         **specs.labels(settings, study.dataset_label),
       },
-      replace=study.replace,
+      arrays=arrays,
+      replace=study.replace or made,
     )
   logging.info('%s: predicted %s', name, examples.split)

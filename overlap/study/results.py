@@ -41,14 +41,28 @@ def analyse(path: epath.Path, request: Request) -> None:
       # The request goes first: tables half written under another request
       # are then found by `overlap verify`.
       files.write_json(path / 'tables' / 'analysis.json', request)
-      for name, frame in compute(path, request).items():
+    # On every process: they share what takes longest.
+    made = compute(path, request, scratch=path / 'cache')
+    if parallel.is_primary():
+      for name, frame in made.items():
         tables.write(path, name, frame)
+      # Those of an earlier request would stand beside these in the report.
+      for name in tables.SCHEMAS.keys() - made.keys():
+        tables.remove(path, name)
   parallel.barrier('analyse')
   logging.info('analysed: tables in %s', path / 'tables')
 
 
-def compute(path: epath.Path, request: Request) -> dict[str, pd.DataFrame]:
-  """The tables of a request, from what the store holds, written nowhere."""
+def compute(
+  path: epath.Path, request: Request, *, scratch: epath.Path | None = None
+) -> dict[str, pd.DataFrame]:
+  """The tables of a request, from what the store holds, written nowhere.
+
+  Args:
+    path: the workdir.
+    request: as in `tables/analysis.json`.
+    scratch: see `analyses.run.analyse`.
+  """
   pairs = request['pairs']
   return analyses_run.analyse(
     workdir=path,
@@ -58,6 +72,7 @@ def compute(path: epath.Path, request: Request) -> dict[str, pd.DataFrame]:
     models=request['models'],
     pairs=pairs if isinstance(pairs, str) else [tuple(p) for p in pairs],
     options=request['options'],
+    scratch=scratch,
   )
 
 
@@ -112,13 +127,33 @@ def store_request(
       such option or value.
   """
   reader = store.Store(path)
-  held = {'/'.join(pair): pair for pair in reader.splits()}
+  held = {
+    '/'.join(pair): pair
+    for pair in reader.splits()
+    if _has_predictions(reader, *pair)
+  }
   wanted = f'{dataset}/{split}' if dataset and split else ''
   if not wanted and len(held) == 1:
     wanted = next(iter(held))
+  if not held:
+    raise errors.UsageError(
+      f'--workdir must hold predictions, got {path}, which has none: '
+      '`overlap ingest` or `overlap predict` brings them there.'
+    )
+  if not wanted:
+    raise errors.UsageError(
+      'Both --dataset and --split must be given where the store holds several,'
+      f' got {dataset or "none"} and {split or "none"}. Choices: '
+      f'{", ".join(held)}.'
+    )
   lookup.check('data set and split (--dataset, --split)', wanted, held)
   stored = reader.models(*held[wanted])
-  lookup.check('base (--base)', base or '', stored)
+  if not base:
+    raise errors.UsageError(
+      '--base must name the model that the others are compared with, got '
+      f'nothing. Choices: {", ".join(stored) or "none"}.'
+    )
+  lookup.check('base (--base)', base, stored)
   for name in models:
     lookup.check('model (--models)', name, stored)
   settings = config.resolve_defaults()['analyses'] | dict(options or {})
@@ -131,6 +166,15 @@ def store_request(
     'pairs': 'all',
     'options': _options(settings),
   }
+
+
+def _has_predictions(reader: store.Store, dataset: str, split: str) -> bool:
+  """Whether any model has more than features there."""
+  for model in reader.models(dataset, split):
+    record = reader.record(dataset, split, model)
+    if record and {'logits', 'predicted'} & set(record['arrays']):
+      return True
+  return False
 
 
 def check(study: Mapping[str, Any]) -> None:
@@ -153,10 +197,10 @@ def check(study: Mapping[str, Any]) -> None:
     study['analyses']['split'],
     study['predict']['splits'],
   )
-  for split in study['predict']['splits']:
-    lookup.check(
-      'split for config.predict.splits', split, study['data']['splits']
-    )
+  for field in ('splits', 'feature_splits'):
+    for split in study['predict'][field]:
+      where = f'split for config.predict.{field}'
+      lookup.check(where, split, study['data']['splits'])
 
 
 def _check_views(study: Mapping[str, Any]) -> None:

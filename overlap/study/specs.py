@@ -6,13 +6,16 @@ from typing import Any
 import flax.linen as nn
 import jax.numpy as jnp
 
-from overlap import errors, files, lookup, models, train
+from overlap import data, errors, files, lookup, models, train
 from overlap.data.examples import Examples
 from overlap.inference import Input
 
 SOURCES = ('train', 'store')
 _DTYPES = {'float32': jnp.float32, 'bfloat16': jnp.bfloat16}
 _HEADS = ('trained', 'lbfgs')
+# Before the names of the splits of the data set that features are probed on:
+# it may be the study's own, which has splits of these names.
+TRANSFER = 'transfer_'
 
 Settings = Mapping[str, Any]
 
@@ -38,6 +41,9 @@ def check(study: Settings) -> None:
         f'teacher {at}', settings['distill']['teacher'], study['models']
       )
   training_order(study)
+  other = study['transfer']['dataset'].partition(':')[0]
+  if other:
+    lookup.check('dataset for config.transfer.dataset', other, data.SOURCES)
 
 
 def training_order(study: Settings) -> list[str]:
@@ -101,7 +107,7 @@ def training_hash(study: Settings, name: str, dataset: str) -> str:
   settings do.
   """
   settings = study['models'][name]
-  data = study['data']
+  source = study['data']
   schedule = {
     key: value
     for key, value in settings['train'].items()
@@ -113,8 +119,8 @@ def training_hash(study: Settings, name: str, dataset: str) -> str:
     | {
       'train': schedule,
       'dataset': dataset,
-      'image_size': data['image_size'],
-      'splits': [data['splits']['train'], data['splits']['heldout']],
+      'image_size': source['image_size'],
+      'splits': [source['splits']['train'], source['splits']['heldout']],
       'teacher': training_hash(study, teacher, dataset) if teacher else '',
     }
   )
@@ -124,9 +130,12 @@ def prediction_hash(
   study: Settings, name: str, dataset: str, split: str
 ) -> str:
   """Identifies all that a model's predictions depend on."""
-  return files.digest(
-    [training_hash(study, name, dataset), study['data']['splits'][split]]
-  )
+  trained = training_hash(study, name, dataset)
+  if split in study['data']['splits']:
+    return files.digest([trained, study['data']['splits'][split]])
+  transfer = study['transfer']
+  spec = transfer['splits'][split.removeprefix(TRANSFER)]
+  return files.digest([trained, transfer['dataset'], spec])
 
 
 def axes(settings: Settings, dataset: str) -> dict[str, str]:

@@ -30,16 +30,9 @@ class Study:
   def dataset(self) -> str:
     """The data set's name, the fallback's where the first can't be had."""
     settings = self.config['data']
-    if not parallel.is_primary():
-      parallel.barrier('data')  # The primary process fetches them.
-    name = data.obtain(
-      settings['dataset'],
-      data_dir=settings['data_dir'] or 'data',
-      fallback=settings['fallback'],
+    return _obtain(
+      settings['dataset'], settings['data_dir'], settings['fallback']
     )
-    if parallel.is_primary():
-      parallel.barrier('data')
-    return name
 
   @functools.cached_property
   def dataset_label(self) -> str:
@@ -64,6 +57,30 @@ class Study:
       image_size=settings['image_size'],
     )
 
+  @functools.cache  # noqa: B019 (a process has one study)
+  def transfer_examples(self, split: str) -> Examples | None:
+    """A split of the data set that features are probed on; None for none.
+
+    Args:
+      split: a key of `config.transfer.splits`.
+    """
+    settings = self.config['transfer']
+    spec = settings['splits'][split]
+    if not (settings['dataset'] and spec):
+      return None
+    folder = settings['data_dir'] or self.config['data']['data_dir']
+    _obtain(settings['dataset'], folder)
+    # As large as the study's own images, for which the models were made.
+    size = self.config['data']['image_size']
+    own = self.examples('train')
+    return data.load_examples(
+      dataset=settings['dataset'],
+      split=f'{specs.TRANSFER}{split}',
+      spec=spec,
+      data_dir=folder or 'data',
+      image_size=size or (own.image_size if own else 0),
+    )
+
   def selected(self, model: str | None) -> list[str]:
     """All models that are made here, teachers first, or the one asked for."""
     order = specs.training_order(self.config)
@@ -72,3 +89,16 @@ class Study:
     return [
       name for name in order if self.config['models'][name]['source'] == 'train'
     ]
+
+
+def _obtain(dataset: str, data_dir: str, fallback: str = '') -> str:
+  """Makes sure that a data set is there; returns its or the fallback's name.
+
+  The primary process fetches it, the others wait.
+  """
+  if not parallel.is_primary():
+    parallel.barrier(f'data {dataset}')
+  name = data.obtain(dataset, data_dir=data_dir or 'data', fallback=fallback)
+  if parallel.is_primary():
+    parallel.barrier(f'data {dataset}')
+  return name

@@ -18,7 +18,7 @@ from overlap.tables.schemas import CATEGORY_MEANS, SCHEMAS
 
 __all__ = [
   'CATEGORY_MEANS', 'MODELS_COLUMNS', 'PAIRS_COLUMNS', 'SCHEMAS',
-  'read', 'to_csv', 'to_parquet', 'typed', 'write',
+  'read', 'remove', 'to_csv', 'to_parquet', 'typed', 'write',
 ]  # fmt: skip
 
 MODELS_COLUMNS = tuple(SCHEMAS['models'])
@@ -73,6 +73,12 @@ def write(workdir: epath.PathLike, name: str, frame: pd.DataFrame) -> None:
     raise ValueError(f'{name} must begin with the columns {wanted}')
   files.write_bytes(_path(workdir, name, 'parquet'), to_parquet(frame))
   files.write_bytes(_path(workdir, name, 'csv'), to_csv(frame))
+
+
+def remove(workdir: epath.PathLike, name: str) -> None:
+  """Removes `tables/<name>.csv` and `.parquet` where they are."""
+  for extension in ('csv', 'parquet'):
+    _path(workdir, name, extension).unlink(missing_ok=True)
 
 
 def read(workdir: epath.PathLike, name: str) -> pd.DataFrame:

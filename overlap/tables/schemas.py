@@ -42,6 +42,11 @@ _PAIRS = {
   **_columns(NUMBER, 'dominance_1 dominance_2'),
   **_columns(MAYBE_COUNT, 'ensemble_correct converted_only_1'),
   **_columns(MAYBE_COUNT, 'converted_only_2 converted_neither lost'),
+  **_columns(NUMBER, 'kappa_min kappa_max q_statistic double_fault'),
+  **_columns(NUMBER, 'disagreement'),
+  **_columns(COUNT, 'same_wrong'),
+  **_columns(NUMBER, 'agreement_when_wrong'),
+  **_bounds('neither_conversion_rate loss_rate'),
 }
 # Means over the pairs of each category with the base.
 CATEGORY_MEANS = (
@@ -52,6 +57,8 @@ CATEGORY_MEANS = (
   'neither',
   'ensemble_accuracy',
   'gain_over_base',
+  'neither_conversion_rate',
+  'loss_rate',
 )
 _CATEGORIES = {
   'category': TEXT,
@@ -201,6 +208,24 @@ _SUBSETS = {
   **_bounds('greedy_accuracy'),
   **_columns(NUMBER, 'greedy_selection_accuracy'),
 }
+# One row a pair whose models have features, in the order of the models' table.
+# `n` is the number of examples whose features are compared; error
+# inconsistency is over all.
+_SIMILARITY = {
+  **_columns(TEXT, 'model_1 model_2 category'),
+  'n': COUNT,
+  **_columns(NUMBER, 'cka cka_debiased cca mutual_knn error_inconsistency'),
+  **_columns(COUNT, 'directions_1 directions_2 neighbours neighbour_examples'),
+}
+_SIMILARITY_CORRELATIONS = {
+  **_columns(TEXT, 'name scope'),
+  'n': COUNT,
+  **{
+    column: NUMBER
+    for name in ('pearson', 'spearman', 'stronger')
+    for column in (name, *_bounds(name))
+  },
+}
 SCHEMAS: Mapping[str, Mapping[str, str]] = {
   'models': _MODELS,
   'pairs': _PAIRS,
@@ -218,4 +243,6 @@ SCHEMAS: Mapping[str, Mapping[str, str]] = {
   'greedy_best': _GREEDY_BEST,
   'first_additions': _FIRST_ADDITIONS,
   'subsets': _SUBSETS,
+  'similarity': _SIMILARITY,
+  'similarity_correlations': _SIMILARITY_CORRELATIONS,
 }

@@ -44,7 +44,9 @@ def naive(one, two, labels, method):
   for a, b, label in zip(one, two, labels):
     right_1, right_2 = argmax(a) == label, argmax(b) == label
     if method == 'probs':
-      a, b = special.softmax(a), special.softmax(b)
+      a, b = (
+        special.softmax(z.astype(np.float64)).astype(np.float32) for z in (a, b)
+      )
     wins = argmax(a + b) == label
     counts['correct'] += wins
     counts['converted_only_1'] += wins and right_1 and not right_2
@@ -59,8 +61,7 @@ def naive(one, two, labels, method):
 def test_counts_equal_a_loop(shape, ties):
   logits, labels = draw(shape, ties=ties)
   pairs = all_pairs(shape[0])
-  # Ties of probabilities hang on rounding: their loop is not this one.
-  methods = ('logits',) if ties else ('logits', 'probs')
+  methods = ('logits', 'probs')
   found = ensembles.pair_ensembles(logits, labels, pairs, methods=methods)
   assert list(found) == list(methods)
   for method, counts in found.items():
@@ -68,19 +69,6 @@ def test_counts_equal_a_loop(shape, ties):
     for p, (i, j) in enumerate(pairs):
       got = {k: int(v[p]) for k, v in counts._asdict().items()}
       assert got == naive(logits[i], logits[j], labels, method)
-
-
-@pytest.mark.parametrize('held', [1, 64, 500, 5000])
-def test_blocks_of_any_size_give_the_same(held, monkeypatch):
-  logits, labels = draw((4, 53, 6))
-  pairs = [(0, 1), (3, 1), (2, 2)]
-  whole = ensembles.pair_ensembles(logits, labels, pairs)
-  monkeypatch.setattr(ensembles, '_HELD', held)
-  monkeypatch.setattr(ensembles, '_SUM', held // 2 + 1)
-  parts = ensembles.pair_ensembles(logits, labels, pairs)
-  for method in whole:
-    for one, two in zip(whole[method], parts[method]):
-      np.testing.assert_array_equal(one, two)
 
 
 @pytest.mark.parametrize('seed', range(4))
@@ -127,28 +115,6 @@ def test_given_correctness_is_taken():
   )['logits']
   assert made.converted_only_1 == made.correct
   assert made.lost == made.converted_neither == made.converted_only_2 == 0
-
-
-def test_members_are_read_in_slices_and_only_those_of_a_pair(monkeypatch):
-  monkeypatch.setattr(ensembles, '_HELD', 2 * 16 * 3)
-  logits, labels = draw((3, 50, 3))
-
-  class Lazy:
-    def __init__(self, values):
-      self.values, self.shape, self.reads = values, values.shape, []
-
-    def __getitem__(self, rows):
-      self.reads.append((rows.start, rows.stop))
-      return self.values[rows]
-
-  lazy = [Lazy(z) for z in logits]
-  got = ensembles.pair_ensembles(lazy, labels, [(2, 0)])
-  expected = ensembles.pair_ensembles(logits, labels, [(2, 0)])
-  for method in expected:
-    for one, two in zip(got[method], expected[method]):
-      np.testing.assert_array_equal(one, two)
-  slices = [(0, 16), (16, 32), (32, 48), (48, 50)]
-  assert [m.reads for m in lazy] == [slices, [], slices]
 
 
 def test_a_model_with_itself_changes_nothing():

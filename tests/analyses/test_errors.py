@@ -180,3 +180,99 @@ def test_kappa_of_perfect_models_is_not_one():
     assert errors.kappa(counts_of(9, 0, 0, 1)) == 1
     # They never agree.
     assert errors.kappa(counts_of(0, 5, 5, 0)) == -1
+
+
+@pytest.mark.parametrize(('examples', 'classes'), [(0, 3), (1, 1), (500, 7)])
+def test_counts_by_class_equal_a_loop(examples, classes):
+  rng = np.random.default_rng(classes)
+  correct = rng.random((4, examples)) < 0.6
+  labels = rng.integers(0, classes, examples)
+  labels[labels == 4] = 5  # A class without examples.
+  found = list(errors.pair_counts_by_class(correct, labels, classes))
+  assert len(found) == classes
+  for label, counts in enumerate(found):
+    rows = labels == label
+    for i in range(4):
+      for j in range(4):
+        got = [int(field[i, j]) for field in counts]
+        assert got == naive_counts(correct[i, rows], correct[j, rows])
+  whole = errors.pair_counts(correct)
+  for name in whole._fields:
+    total = sum(getattr(counts, name) for counts in found)
+    np.testing.assert_array_equal(total, getattr(whole, name))
+
+
+def test_examples_of_no_class_are_left_out():
+  correct = np.ones((2, 4), bool)
+  found = list(errors.pair_counts_by_class(correct, [-1, 0, 1, 7], 2))
+  assert [int(counts.total[0, 1]) for counts in found] == [1, 1]
+
+
+def test_predicted_is_the_class_that_correct_goes_by():
+  nan = np.nan
+  logits = np.array([[0, 2, 2], [nan, 1, 0], [3, 1, nan], [-1, -1, -1]])
+  assert errors.predicted(logits).tolist() == [1, -1, -1, 0]
+  assert errors.predicted(np.zeros((2, 0))).tolist() == [-1, -1]
+  assert errors.predicted(logits).dtype == np.int32
+  # No class is no label's, not even a label that looks like it.
+  assert not errors.right(np.array([-1]), np.array([-1])).any()
+
+
+@pytest.mark.parametrize('examples', [1, 64, 1000])
+def test_same_wrong_and_what_follows_equal_a_loop(examples):
+  rng = np.random.default_rng(examples)
+  labels = rng.integers(0, 4, examples)
+  predicted = np.where(
+    rng.random((4, examples)) < 0.5, labels, rng.integers(-1, 4, (4, examples))
+  )
+  predicted[3] = labels  # One is always right.
+  correct = errors.right(predicted, labels)
+  same = errors.same_wrong(predicted, correct)
+  counts = errors.pair_counts(correct)
+  disagreement = errors.disagreement(counts, same)
+  agreement = errors.agreement_when_wrong(counts, same)
+  for i in range(4):
+    for j in range(4):
+      wrong_alike = both_wrong = differ = 0
+      for label, one, two in zip(labels, predicted[i], predicted[j]):
+        alike = one == two and one != -1
+        differ += not alike
+        both_wrong += one != label and two != label
+        wrong_alike += one != label and two != label and alike
+      assert same[i, j] == wrong_alike
+      assert disagreement[i, j] == differ / examples
+      if both_wrong:
+        assert agreement[i, j] == wrong_alike / both_wrong
+      else:
+        assert np.isnan(agreement[i, j])
+
+
+@pytest.mark.parametrize('total', [1, 2, 7])
+def test_kappas_range_is_that_of_all_tables(total):
+  for right_1 in range(total + 1):
+    for right_2 in range(total + 1):
+      found = []
+      for both in range(total + 1):
+        cells = (
+          both, right_1 - both, right_2 - both, total - right_1 - right_2 + both
+        )  # fmt: skip
+        if min(cells) >= 0:
+          found.append(counts_of(*cells))
+      kappas = [float(errors.kappa(counts)) for counts in found]
+      for counts in found:
+        least, most = errors.kappa_range(counts)
+        np.testing.assert_allclose(
+          [least, most], [min(kappas), max(kappas)], atol=1e-15
+        )
+
+
+def test_yules_q_and_double_faults():
+  counts = counts_of(
+    [700, 5, 0, 0], [120, 0, 3, 0], [80, 0, 4, 2], [100, 5, 0, 0]
+  )
+  got = errors.q_statistic(counts)
+  assert got[0] == pytest.approx((70_000 - 9600) / (70_000 + 9600))
+  assert got[1:3].tolist() == [1, -1]
+  assert np.isnan(got[3])
+  np.testing.assert_array_equal(errors.double_fault(counts), [0.1, 0.5, 0, 0])
+  assert np.isnan(errors.double_fault(counts_of(0, 0, 0, 0)))

@@ -231,13 +231,21 @@ def test_pairs_equal_a_loop(made, workdir, temperatures):
     cells = [one & two, one & ~two, ~one & two, ~one & ~two]
     drawn = bootstrap.intervals(
       bootstrap.Table(
-        np.array(counts), np.array([(wins & cell).sum() for cell in cells])
+        np.array([counts]), np.array([[(wins & cell).sum() for cell in cells]])
       ),
-      name_1=names[0],
-      name_2=names[1],
+      names=[names],
       **FAST,
     )
-    for name, (lower, upper) in drawn.items():
+    for name, part, whole in (
+      ('neither_conversion_rate', wins, ~one & ~two),
+      ('loss_rate', ~wins, one & two),
+    ):
+      expected = scipy_stats.binomtest(
+        int((part & whole).sum()), int(whole.sum())
+      ).proportion_ci(method='wilson')
+      bounds = row[[f'{name}_lower', f'{name}_upper']].tolist()
+      assert bounds == pytest.approx(tuple(expected), abs=1e-12)
+    for name, ((lower,), (upper,)) in drawn.items():
       assert lower <= row[name] <= upper
       assert (row[f'{name}_lower'], row[f'{name}_upper']) == (lower, upper)
 
@@ -248,6 +256,41 @@ def test_categories_of_pairs(made):
   assert pairs['arch A', 'arch B'] == 'ARCH'
   assert pairs['zz/reinit', 'brought'] == 'DATASET'
   assert pairs['base', 'hard'] == ''
+
+
+def test_other_intervals_by_option(workdir, made):
+  options = {'accuracy_interval': 'exact', 'summary_interval': 'bootstrap'}
+  other = analyse(workdir, options=FAST | options)
+  models = other['models']
+  for _, row in models.iterrows():
+    expected = scipy_stats.binomtest(
+      round(row['accuracy'] * EXAMPLES), EXAMPLES
+    ).proportion_ci(method='exact')
+    assert row['accuracy_lower'] == pytest.approx(expected.low)
+    assert row['accuracy_upper'] == pytest.approx(expected.high)
+  for name, column in (('categories', 'gain'), ('correlations', 'slope')):
+    one, two = made[name], other[name]
+    pd.testing.assert_series_equal(one[column], two[column])
+    known = one[f'{column}_lower'].notna()
+    assert known.any()
+    assert (one[f'{column}_lower'] != two[f'{column}_lower'])[known].all()
+    assert two[f'{column}_lower'].notna().tolist() == known.tolist()
+  pd.testing.assert_frame_equal(other['pairs'], made['pairs'])
+
+
+def test_what_the_predicted_classes_have_in_common(made, workdir):
+  labels = labels_of()
+  chosen = {name: logits_of(name).argmax(axis=1) for name in SOFT}
+  chosen[HARD] = store.Store(workdir).read(DATASET, SPLIT, HARD, 'predicted')
+  for _, row in made['pairs'].iterrows():
+    one, two = chosen[row['model_1']], chosen[row['model_2']]
+    wrong = (one != labels) & (two != labels)
+    assert row['disagreement'] == (one != two).mean()
+    assert row['same_wrong'] == (wrong & (one == two)).sum()
+    assert row['agreement_when_wrong'] == (one == two)[wrong].mean()
+    assert row['double_fault'] == wrong.mean() == row['neither'] / EXAMPLES
+    assert row['kappa_min'] <= row['kappa'] <= row['kappa_max']
+    assert -1 <= row['q_statistic'] <= 1
 
 
 def test_models_have_what_their_pair_with_the_base_has(made):

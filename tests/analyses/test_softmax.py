@@ -109,7 +109,7 @@ def test_blocks_and_threads_change_nothing(monkeypatch, examples):
   parts = softmax.cumulant_sums(*inputs, 0.8)
   np.testing.assert_allclose(parts, whole, rtol=1e-12)
   with futures.ThreadPoolExecutor(1) as alone:
-    monkeypatch.setattr(softmax, '_pool', lambda: alone)
+    monkeypatch.setattr(softmax, 'pool', lambda: alone)
     np.testing.assert_array_equal(softmax.cumulant_sums(*inputs, 0.8), parts)
 
 

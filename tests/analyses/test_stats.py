@@ -190,6 +190,26 @@ def test_wilson_covers():
   assert 0.93 <= ((lower <= 0.9) & (upper >= 0.9)).mean() <= 0.98
 
 
+@pytest.mark.parametrize('total', [0, 1, 10, 5000])
+@pytest.mark.parametrize('confidence', [0.5, 0.95])
+def test_exact_intervals_equal_scipys(total, confidence):
+  successes = np.unique(np.linspace(0, total, 11).astype(int))
+  lower, upper = stats.clopper_pearson(successes, total, confidence=confidence)
+  for i, count in enumerate(successes):
+    if not total:
+      assert np.isnan([lower[i], upper[i]]).all()
+      continue
+    expected = scipy_stats.binomtest(int(count), total).proportion_ci(
+      confidence, method='exact'
+    )
+    np.testing.assert_allclose([lower[i], upper[i]], expected, rtol=1e-7)
+
+
+def test_exact_intervals_of_missing_counts_are_missing():
+  bounds = stats.clopper_pearson(np.array([np.nan, 3.0]), np.array([9, 9]))
+  assert np.isnan(bounds).any(axis=0).tolist() == [True, False]
+
+
 needs_paper = pytest.mark.skipif(
   importlib.util.find_spec('overlap.catalog.paper') is None,
   reason="the paper's tables are not in the package",

@@ -13,6 +13,9 @@ from scipy import stats
 
 from overlap import tables as tables_lib
 from overlap.analyses.interpolation import curves, winning
+from overlap.analyses.similarity import correlations as similarity_correlations
+from overlap.analyses.similarity import pairwise
+from overlap.analyses.similarity.options import Similarity
 from overlap.analyses.specialisation import classes, separation, views
 
 CATEGORIES = ('REINIT', 'HPARAM', 'ARCH', 'FRAMEWORK', 'DATASET')
@@ -80,6 +83,7 @@ def study(models=MODELS, examples=EXAMPLES, seed=0, window=True):
     tables['correlations'] = correlations_table(with_base, pairs)
     tables |= specialised(models, values)
     tables |= larger_tables(models, values)
+    tables |= similarity_tables(models, values, tables['models']['in_window'])
   return tables
 
 
@@ -164,8 +168,17 @@ def pair(first, second, models, values):
   statistic = (abs(only_1 - only_2) - 1) ** 2 / max(one, 1)
   p = float(np.exp(-statistic / 2))
 
+  # Of four classes, the right one 0.
+  class_1, class_2 = (
+    np.where(m > 0, 0, 1 + np.floor(-4 * m).astype(int) % 3) for m in (a, b)
+  )
+  same_wrong = np.sum(~right_1 & ~right_2 & (class_1 == class_2))
+
   def rate(part):
     return np.mean(ensemble[part]) if soft and part.any() else np.nan
+
+  def count(part):
+    return np.sum(part) if soft else None
 
   return {
     'model_1': first, 'model_2': second,
@@ -179,12 +192,23 @@ def pair(first, second, models, values):
     'ensemble_accuracy': ensemble.mean() if soft else np.nan,
     **bounds('gain', ensemble.mean() - mean if soft else np.nan, n, 0.5),
     **bounds('conversion_rate', rate(right_1 != right_2), max(one, 1)),
-    'neither_conversion_rate': rate(~right_1 & ~right_2),
-    'loss_rate': 1 - rate(right_1 & right_2),
+    **bounds(
+      'neither_conversion_rate', rate(~right_1 & ~right_2), max(neither, 1)
+    ),
+    **bounds('loss_rate', 1 - rate(right_1 & right_2), max(both, 1)),
     'ensemble_accuracy_probs': ensemble.mean() if soft else np.nan,
     'dominance_1': only_2 / max(only_2 + neither, 1),
     'dominance_2': only_1 / max(only_1 + neither, 1),
     'mcnemar_p': p, 'mcnemar_p_holm': min(1.0, 14 * p),
+    'ensemble_correct': count(ensemble),
+    'converted_only_1': count(ensemble & right_1 & ~right_2),
+    'converted_only_2': count(ensemble & ~right_1 & right_2),
+    'converted_neither': count(ensemble & ~right_1 & ~right_2),
+    'lost': count(~ensemble & right_1 & right_2),
+    'double_fault': neither / n,
+    'disagreement': np.mean(class_1 != class_2),
+    'same_wrong': same_wrong,
+    'agreement_when_wrong': same_wrong / max(neither, 1),
   }  # fmt: skip
 
 
@@ -208,6 +232,8 @@ def categories_table(pairs):
       'neither': mine['neither'] / n,
       'ensemble_accuracy': mine['ensemble_accuracy'],
       'gain_over_base': over_base,
+      'neither_conversion_rate': mine['neither_conversion_rate'],
+      'loss_rate': mine['loss_rate'],
     }
     row = {'category': category, 'models': len(mine), 'pairs': len(mine)}
     for name, values in means.items():
@@ -401,6 +427,45 @@ def larger_tables(models, values, starts=3, steps=4):
     for size in (1, 2)
   ])  # fmt: skip
   return made
+
+
+def similarity_tables(models, values, inside):
+  """Both tables of similarity, from features that go with the margins."""
+  rng = np.random.default_rng(7)
+  names = [name for name in models if name != HARD_LABEL]
+  features = []
+  for name in names:
+    seen = np.tanh(np.outer(values[name], rng.normal(size=6)))
+    noise = 0.3 * (1 + _rank(models[name])) * rng.normal(size=(len(seen), 6))
+    features.append((seen + noise).astype(np.float32))
+  index = np.array(list(itertools.combinations(range(len(names)), 2)))
+  if not len(index):
+    return {}
+  near = np.arange(min(400, len(values[names[0]])))
+  found = pairwise.measure(
+    features, [tuple(pair) for pair in index.tolist()], near, Similarity()
+  )
+  columns = {name: getattr(found, name) for name in pairwise.MEASURES}
+  pairs = [pair(names[i], names[j], models, values) for i, j in index]
+  for name in ('model_1', 'model_2', 'category', 'n', 'error_inconsistency'):
+    columns[name] = np.array([row[name] for row in pairs])
+  for side in (0, 1):
+    columns[f'directions_{side + 1}'] = found.directions[:, side]
+  columns['neighbours'] = np.full(len(index), 10)
+  columns['neighbour_examples'] = np.full(len(index), len(near))
+  kept = np.asarray(inside)[index]
+  base = (index[:, 0] == 0) & kept[:, 1]
+  scopes = [
+    ('base', {k: v[base] for k, v in columns.items()}, index[base, 1:]),
+    ('all', {k: v[kept.all(1)] for k, v in columns.items()},
+     index[kept.all(axis=1)]),
+  ]  # fmt: skip
+  return {
+    'similarity': tables_lib.typed('similarity', columns),
+    'similarity_correlations': similarity_correlations.table(
+      scopes, confidence=0.95
+    ),
+  }
 
 
 def _together(values, members):

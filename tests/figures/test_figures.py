@@ -14,7 +14,7 @@ from overlap import errors, figures
 from overlap.figures import frames
 
 # Figures of tables that a study may be without.
-OWN = {'fig03', 'fig04', 'fig05', 'fig09', 'fig11', 'fig12'}
+OWN = {'fig03', 'fig04', 'fig05', 'fig09', 'fig11', 'fig12', 'fig13'}
 # Which need models outside the accuracy window.
 WINDOWED = {'table2', 'table3', 'table4'}
 SVG = '{http://www.w3.org/2000/svg}'
@@ -82,6 +82,17 @@ def test_save_of_all(workdir):
   assert names == set(figures.FIGURES)
 
 
+def test_what_can_no_longer_be_drawn_goes(workdir, synthetic):
+  names = ['fig02', 'heatmap']
+  figures.save(workdir, names)
+  models = {'base': 'BASE', synthetic.HARD_LABEL: 'DATASET'}
+  synthetic.write(workdir, synthetic.study(models))
+  written = figures.save(workdir, names)
+  left = sorted(path.name for path in (workdir / 'figures').iterdir())
+  assert left == ['heatmap.csv', 'heatmap.png', 'heatmap.svg']
+  assert sorted(path.name for path in written) == left
+
+
 def test_hostile_names_are_text(workdir, synthetic):
   figures.save(workdir, ['table1'])
   svg = (workdir / 'figures' / 'table1.svg').read_text()
@@ -91,7 +102,7 @@ def test_hostile_names_are_text(workdir, synthetic):
 
 def test_unknown_figure(workdir):
   with pytest.raises(errors.UsageError, match=r"Did you mean .*'fig01'"):
-    figures.save(workdir, ['fig02', 'fig1'])
+    figures.save(workdir, ['fig02', 'fgi01'])
   assert not (workdir / 'figures').exists()
 
 
@@ -127,7 +138,7 @@ def test_only_hard_labels(synthetic):
   for name in OWN:
     with pytest.raises(figures.NotDrawableError):
       figures.plot(name, tables)
-  for name in figures.FIGURES.keys() - WINDOWED - OWN - {'fig02'}:
+  for name in figures.FIGURES.keys() - WINDOWED - OWN - {'fig02', 'fig10'}:
     figures.plot(name, tables)
   with pytest.raises(figures.NotDrawableError, match='logits'):
     figures.plot('fig02', tables)

@@ -115,6 +115,29 @@ def test_correlation(study):
   )
 
 
+def test_what_neither_gets_right(study):
+  study['correlations'] = correlations(
+    ['error_inconsistency_vs_gain', 'base', 0.97, 0.93, 0.99, 0.37, 14]
+  )
+  before = findings.correlation(study).sentences
+  name = 'neither_conversion_rate'
+  study['categories'] = pd.DataFrame({
+    'category': ['DATASET', 'REINIT', 'ARCH'],
+    name: [0.07, 0.01, float('nan')],
+    f'{name}_lower': [0.06, float('nan'), float('nan')],
+    f'{name}_upper': [0.08, float('nan'), float('nan')],
+  })  # fmt: skip
+  assert findings.correlation(study).sentences == (
+    *before,
+    'Of the examples that neither the base nor the other model gets right, the'
+    ' ensemble gets 1.0 % for REINIT and 7.0 % (6.0–8.0) for DATASET on'
+    ' average, the least and the most of the categories; the paper has 1.3 %'
+    ' for REINIT, 3.0 % for ARCH, 6.8 % for DATASET.',
+  )
+  study['categories'][name] = 0.01
+  assert findings.correlation(study).sentences == before
+
+
 def test_correlation_that_cannot_be_had(study):
   assert findings.correlation(study) is None
   nan = float('nan')
@@ -171,7 +194,7 @@ def test_calibration_of_hard_labels(study):
 
 def test_all_findings(synthetic):
   titles = [finding.title for finding in findings.findings(synthetic.study())]
-  assert len(titles) == len(set(titles)) == 11
+  assert len(titles) == len(set(titles)) == 12
 
 
 def test_findings_of_one_model(synthetic):
@@ -194,3 +217,14 @@ def test_every_sentence_is_one(synthetic):
       assert one[-1] in '.:'
       assert 'nan' not in one.lower().replace('dominance', '')
       assert not any(a == b == ' ' for a, b in itertools.pairwise(one))
+
+
+def test_models_without_categories(synthetic):
+  study = synthetic.study()
+  assert findings.uncategorised(study) is None
+  study['models'] = study['models'].assign(category=['BASE'] + [''] * 14)
+  found = findings.uncategorised(study)
+  assert found.title == 'No categories'
+  assert 'REINIT, HPARAM, ARCH, FRAMEWORK or DATASET' in found.sentences[0]
+  study['models'] = study['models'].iloc[:1]
+  assert findings.uncategorised(study) is None

@@ -194,7 +194,7 @@ def test_pairs_without_the_base(tables):
   pairs = tables['pairs']
   tables['pairs'] = pairs[pairs['model_1'] != 'base']
   page = Page(report.render(tables))
-  of_base = {'fig01', 'fig02', 'fig08'}
+  of_base = {'fig01', 'fig02', 'fig08', 'fig10'}
   assert list(page.data['specs']) == [n for n in CHARTS if n not in of_base]
 
 

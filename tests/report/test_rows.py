@@ -64,3 +64,31 @@ def test_headings_are_unique(tables):
   for make in (rows.models_table, rows.pairs_table, rows.categories_table):
     headings = [column.heading for column in make(tables).columns]
     assert len(set(headings)) == len(headings)
+
+
+def uncategorised(tables):
+  for name in ('models', 'pairs'):
+    table = tables[name]
+    tables[name] = table.assign(
+      category=table['category'].where(table['category'] == 'BASE', '')
+    )
+  return tables
+
+
+def test_a_column_of_unknown_categories_takes_no_room(tables):
+  made = rows.pairs_table(uncategorised(tables))
+  headings = [column.heading for column in made.columns]
+  assert headings[:3] == ['Model 1', 'Model 2', 'Error inconsistency']
+  assert {len(row) for row in made.rows} == {len(headings)}
+
+
+@pytest.mark.parametrize(
+  'make', [rows.models_table, rows.pairs_table, rows.categories_table]
+)
+@pytest.mark.parametrize('known', [True, False])
+def test_all_from_the_first_number_on_are_numbers(tables, make, known):
+  made = make(tables if known else uncategorised(tables))
+  numeric = [column.numeric for column in made.columns]
+  assert numeric == [
+    place >= made.first_number for place in range(1, len(numeric) + 1)
+  ]

@@ -62,6 +62,7 @@ def test_writing_the_same_again_changes_nothing(tmp_path):
     ({'ids': ['a', 'é'], 'labels': [0, 1]}, 'other ids and labels'),
     ({'labels': [0, 0, 1]}, 'other labels'),
     ({'class_names': ('cat', 'hen')}, 'other class names'),
+    ({'targets': np.eye(3, 2)}, 'other targets'),
   ],
 )
 def test_others_are_refused(tmp_path, changes, text):
@@ -81,12 +82,26 @@ def test_others_are_refused(tmp_path, changes, text):
     ({'labels': [[0], [1], [1]]}, r'\[3, 1\]'),
     ({'labels': [0.0, 1.0, 1.0]}, 'integers, got float64'),
     ({'ids': ['a', 'a', 'b']}, 'unique'),
+    ({'targets': np.zeros((3, 3))}, r'\[3, 2\], one an id and class'),
+    ({'targets': np.full((3, 2), 2)}, 'must be 1'),
   ],
 )
 def test_faulty_ones_are_refused(tmp_path, changes, text):
   with pytest.raises(errors.DataError, match=text):
     _write(tmp_path, **changes)
   assert store.Store(tmp_path).splits() == []
+
+
+def test_targets(tmp_path):
+  targets = np.array([[1, 0], [-1, 1], [0, 1]])
+  _write(tmp_path, targets=targets)
+  examples = store.Store(tmp_path).examples('pets', 'test')
+  np.testing.assert_array_equal(examples.targets, targets)
+  assert list(store.check(tmp_path)) == []
+  with pytest.raises(errors.DataError, match='other targets'):
+    _write(tmp_path)
+  with pytest.raises(errors.DataError, match='other targets'):
+    _write(tmp_path, targets=-targets)
 
 
 def test_absent_ones_say_what_to_do(tmp_path):

@@ -1,0 +1,154 @@
+"""Examples of all models, block by block, within a bound on memory.
+
+A block is read, divided by temperatures and laid out example by example, all
+models beside each other, while the one before it is counted.
+"""
+
+import concurrent.futures
+import contextlib
+import os
+from collections.abc import Generator, Iterator, Sequence
+from typing import NamedTuple, Protocol
+
+import numpy as np
+
+from overlap.analyses import ahead
+from overlap.analyses.compiled import compiled
+
+_MIB = 2**20
+
+
+class Logits(Protocol):
+  """`[examples, classes]`, of which only slices of rows are read."""
+
+  @property
+  def shape(self) -> tuple[int, ...]: ...
+
+  def __getitem__(self, rows: slice) -> np.ndarray: ...
+
+
+class Block(NamedTuple):
+  """Some examples' calibrated logits.
+
+  Attributes:
+    rows: which examples.
+    scores: float32, flat; model m has row r of the block at
+      `starts[m] + r * stride`.
+    starts: int64 `[models]`.
+    stride: from one row to the next.
+    classes: how many there are.
+  """
+
+  rows: slice
+  scores: np.ndarray
+  starts: np.ndarray
+  stride: int
+  classes: int
+
+  def tile(self) -> np.ndarray:
+    """`[rows, models, classes]`, a copy where it lies in another order."""
+    shape = (self.rows.stop - self.rows.start, len(self.starts), self.classes)
+    if (
+      self.scores.size == np.prod(shape) and self.stride == shape[1] * shape[2]
+    ):
+      return self.scores.reshape(shape)
+    lines = [self.scores[start:] for start in self.starts]
+    steps = self.stride * self.scores.itemsize, self.scores.itemsize
+    as_strided = np.lib.stride_tricks.as_strided
+    return np.stack(
+      [as_strided(line, shape[::2], steps) for line in lines], axis=1
+    )
+
+
+class Source:
+  """What blocks are read from."""
+
+  def __init__(
+    self,
+    models: Sequence[Logits] | np.ndarray,
+    used: np.ndarray,
+    *,
+    examples: int,
+    temperatures: Sequence[np.ndarray | None] | None,
+    memory_mb: int,
+  ):
+    """Reads nothing yet.
+
+    Args:
+      models: each one's logits, or all of them `[models, examples, classes]`.
+      used: int, indices of those to read.
+      examples: how many there are.
+      temperatures: of each model `[examples]`, or None: already divided by.
+      memory_mb: how much memory blocks may take, in MiB.
+    """
+    self._models, self._used = models, used
+    self._temperatures = temperatures
+    self.classes = int(models[used[0]].shape[1]) if len(used) else 0
+    row = 4 * max(1, self.classes)
+    self._readers = min(os.cpu_count() or 1, max(1, len(used)))
+    # Two blocks, and what each reader has just read.
+    fitting = memory_mb * _MIB // (row * (2 * len(used) + self._readers))
+    # A power of two, so that blocks tend to end where the store's chunks do.
+    step = 1 << (max(1, fitting).bit_length() - 1)
+    self.steps = [
+      slice(start, min(start + step, examples))
+      for start in range(0, examples if len(used) else 0, step)
+    ]
+    self._size = min(step, examples)
+
+  def blocks(self, steps: Sequence[slice]) -> Iterator[Block]:
+    """Yields the blocks of some of `steps`; each is gone with the next."""
+    if self._in_memory():
+      yield from map(self._view, steps)
+      return
+    with contextlib.closing(self._arranged(steps)) as arranged:
+      yield from ahead.ahead(arranged)
+
+  def _in_memory(self) -> bool:
+    return (
+      isinstance(self._models, np.ndarray)
+      and self._models.dtype == np.float32
+      and self._models.flags.c_contiguous
+      and self._models.size > 0
+      and self._temperatures is None
+    )
+
+  def _view(self, rows: slice) -> Block:
+    """Rows of an array, which need not be copied."""
+    whole = np.asarray(self._models)
+    starts = (self._used * whole.shape[1] + rows.start) * self.classes
+    return Block(rows, whole.reshape(-1), starts, self.classes, self.classes)
+
+  def _arranged(self, steps: Sequence[slice]) -> Generator[Block, None, None]:
+    shape = (self._size, len(self._used), self.classes)
+    # One is filled while the other is used.
+    tiles = [np.empty(shape, np.float32) for _ in range(min(2, len(steps)))]
+    with concurrent.futures.ThreadPoolExecutor(self._readers) as pool:
+      for number, rows in enumerate(steps):
+        tile = tiles[number % 2][: rows.stop - rows.start]
+        jobs = [
+          pool.submit(self._arrange, rows, model, tile[:, place])
+          for place, model in enumerate(self._used)
+        ]
+        for job in jobs:
+          job.result()
+        starts = np.arange(shape[1], dtype=np.int64) * self.classes
+        yield Block(
+          rows, tile.reshape(-1), starts, shape[1] * self.classes, self.classes
+        )
+
+  def _arrange(self, rows: slice, model: int, out: np.ndarray) -> None:
+    """Puts a model's rows where they belong, `[rows, classes]`."""
+    values = np.ascontiguousarray(self._models[model][rows], np.float32)
+    by = self._temperatures[model] if self._temperatures is not None else None
+    if by is None:
+      out[:] = values
+    elif values.size:
+      _divide(values, np.asarray(by[rows], np.float32), out)
+
+
+@compiled
+def _divide(values, by, out):
+  for row in range(len(values)):
+    for c in range(values.shape[1]):
+      out[row, c] = values[row, c] / by[row]

@@ -1,0 +1,97 @@
+"""Probabilities that every back end computes alike.
+
+They are computed in float64 and rounded to float32 once. What differs from one
+implementation to another, the last digits of an exponential and the order of
+a sum, is then lost in rounding, and probabilities that are equal stay so.
+"""
+
+import functools
+
+import numpy as np
+
+from overlap.analyses.compiled import compiled
+from overlap.analyses.softmax import each, exp64, ordered
+
+# Values of a block: what a thread takes at a time.
+_BLOCK = 2**20
+
+_NOTHING = np.int32(-2139095041)  # -inf, as `ordered` has it.
+INFINITE = np.int32(0x7F800000)
+
+
+def softmax(logits: np.ndarray) -> np.ndarray:
+  """Probabilities over the last axis, to the last digit of float32.
+
+  Args:
+    logits: `[..., classes]`, taken as float32.
+
+  Returns:
+    float32 of the same shape; NaN where a row holds NaN or +inf, or only
+    -inf.
+  """
+  shape = np.shape(logits)
+  result = np.empty(shape, np.float32)
+  if not result.size:
+    return result
+  lines = np.ascontiguousarray(logits, np.float32).reshape(-1, shape[-1])
+  out = result.reshape(lines.shape)
+  step = max(1, _BLOCK // shape[-1])
+
+  def fill(index: int) -> None:
+    rows = slice(index * step, (index + 1) * step)
+    _softmax_lines(lines[rows], out[rows])
+
+  each(fill, -(-len(lines) // step))
+  return result
+
+
+@compiled
+def _softmax_lines(lines, out):
+  room = np.empty(lines.shape[1])
+  for row in range(len(lines)):
+    softmax_line(lines[row], room, out[row])
+
+
+@compiled
+def softmax_line(line, room, out):
+  """Fills `out` with probabilities; `room` is float64 to compute in."""
+  highest, size = extremes(line.view(np.int32))
+  top = np.float64(as_float(highest))
+  if size > INFINITE or abs(top) == np.inf:
+    out[:] = np.nan
+    return
+  for c in range(len(line)):
+    room[c] = exp64(np.float64(line[c]) - top)
+  total = _sum(room)
+  for c in range(len(line)):
+    out[c] = np.float32(room[c] / total)
+
+
+@functools.partial(compiled, fastmath={'reassoc'})
+def _sum(values):
+  total = 0.0
+  for c in range(len(values)):
+    total += values[c]
+  return total
+
+
+@compiled
+def extremes(bits):
+  """The highest float32, as `ordered` has it, and the highest without signs.
+
+  The second is beyond `INFINITE` where there is NaN. Of nothing, the first is
+  -inf.
+  """
+  highest, size = _NOTHING, np.int32(0)
+  # By index: loops over values themselves are not vectorised.
+  for c in range(len(bits)):
+    value = bits[c]
+    size = np.int32(max(size, np.int32(value & np.int32(0x7FFFFFFF))))
+    highest = np.int32(max(highest, ordered(value)))
+  return highest, size
+
+
+@compiled
+def as_float(value):
+  """The float32 that `ordered` has made this of."""
+  return ordered(np.int32(value)).view(np.float32)

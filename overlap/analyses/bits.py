@@ -1,0 +1,145 @@
+"""Counts over examples for every pair of models, on packed bits.
+
+What each model gets right is 64 examples to a word, so that the joint table
+of two models takes one AND and one count of ones a word. Classes are compared
+plane by plane: the i-th plane holds the i-th bit of every class, and two
+classes are the same where no plane differs.
+"""
+
+import numpy as np
+
+from overlap.analyses.compiled import compiled
+
+# Words of a strip: all planes of two strips stay in a processor's first cache.
+_STRIP = 128
+
+
+def packed(flags: np.ndarray) -> np.ndarray:
+  """Bits `[rows, examples]` as uint64 `[rows, words]`, the rest filled with 0.
+
+  Example e is bit e % 64 of word e // 64, counted from the lowest.
+  """
+  eights = np.packbits(np.asarray(flags, bool), axis=1, bitorder='little')
+  whole = np.pad(eights, ((0, 0), (0, -eights.shape[1] % 8)))
+  words = np.ascontiguousarray(whole).view('<u8')
+  return words.astype(np.uint64, copy=False)
+
+
+def planes(classes: np.ndarray) -> np.ndarray:
+  """Classes `[rows, examples]` as bits, uint64 `[rows, planes, words]`.
+
+  Args:
+    classes: non-negative integers.
+  """
+  classes = np.ascontiguousarray(classes)
+  number = max(1, int(np.max(classes, initial=0)).bit_length())
+  rows, examples = classes.shape
+  result = np.zeros((rows, number, -(-examples // 64)), np.uint64)
+  _fill_planes(classes, result)
+  return result
+
+
+def joint(words: np.ndarray) -> np.ndarray:
+  """How many bits two rows have in common, for every two.
+
+  Args:
+    words: uint64 `[rows, words]`.
+
+  Returns:
+    int64 `[rows, rows]`, symmetric.
+  """
+  result = np.zeros((len(words), len(words)), np.int64)
+  _joint(np.ascontiguousarray(words), result)
+  return result
+
+
+def joint_alike(words: np.ndarray, classes: np.ndarray) -> np.ndarray:
+  """As `joint`, of the examples on which both rows have the same class.
+
+  Args:
+    words: uint64 `[rows, words]`.
+    classes: uint64 `[rows, planes, words]`, from `planes`.
+
+  Returns:
+    int64 `[rows, rows]`, symmetric.
+  """
+  result = np.zeros((len(words), len(words)), np.int64)
+  _joint_alike(
+    np.ascontiguousarray(words), np.ascontiguousarray(classes), result
+  )
+  return result
+
+
+@compiled
+def _ones(word):
+  """How many bits are 1: compilers know this text as one instruction."""
+  word = word - ((word >> np.uint64(1)) & np.uint64(0x5555555555555555))
+  word = (word & np.uint64(0x3333333333333333)) + (
+    (word >> np.uint64(2)) & np.uint64(0x3333333333333333)
+  )
+  word = (word + (word >> np.uint64(4))) & np.uint64(0x0F0F0F0F0F0F0F0F)
+  return (word * np.uint64(0x0101010101010101)) >> np.uint64(56)
+
+
+@compiled
+def _joint(words, result):
+  rows, number = words.shape
+  for i in range(rows):
+    for j in range(i + 1):
+      total = np.uint64(0)
+      for k in range(number):
+        total += _ones(words[i, k] & words[j, k])
+      result[i, j] = total
+      result[j, i] = total
+
+
+@compiled
+def _fill_planes(classes, result):
+  one = np.uint64(1)
+  rows, number, words = result.shape
+  for i in range(rows):
+    for k in range(words):
+      for place in range(min(64, classes.shape[1] - 64 * k)):
+        value = np.uint64(classes[i, 64 * k + place])
+        for plane in range(number):
+          bit = (value >> np.uint64(plane)) & one
+          result[i, plane, k] |= bit << np.uint64(place)
+
+
+@compiled
+def _joint_alike(words, classes, result):
+  rows, number = words.shape
+  buffer = np.empty(_STRIP, np.uint64)
+  for start in range(0, number, _STRIP):
+    stop = min(start + _STRIP, number)
+    differs = buffer[: stop - start]
+    for i in range(rows):
+      for j in range(i + 1):
+        differs[:] = 0
+        for plane in range(classes.shape[1]):
+          _add_differences(
+            classes[i, plane, start:stop],
+            classes[j, plane, start:stop],
+            differs,
+          )
+        total = _count_alike(
+          words[i, start:stop], words[j, start:stop], differs
+        )
+        result[i, j] += total
+        if i != j:
+          result[j, i] += total
+
+
+# Loops of their own: within the others they are not vectorised.
+@compiled
+def _add_differences(one, two, differs):
+  for k in range(differs.size):
+    differs[k] |= one[k] ^ two[k]
+
+
+@compiled
+def _count_alike(one, two, differs):
+  total = np.uint64(0)
+  for k in range(differs.size):
+    total += _ones(one[k] & two[k] & ~differs[k])
+  return np.int64(total)

@@ -1,0 +1,136 @@
+"""The tables of similar representations: each pair, and what predicts errors.
+
+Models without features are left out. A model with NaN or infinite features
+among the examples, or with the same features for all of them, has pairs
+without similarities.
+"""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from absl import logging
+
+from overlap import tables
+from overlap.analyses import errors as errors_lib
+from overlap.analyses import overview
+from overlap.analyses.context import Context
+from overlap.analyses.pairs import take
+from overlap.analyses.similarity import chosen as chosen_lib
+from overlap.analyses.similarity import correlations, pairwise
+from overlap.catalog import categories
+
+TABLES = ('similarity', 'similarity_correlations')
+# Another machine, or another number of threads, adds up float32 products in
+# another order: that moves CKA by 2e-8 and CCA by 3e-7, as was measured. The
+# tables shall be the same there. Which examples were drawn moves them by more.
+_DECIMALS = 4
+
+
+def measure(context: Context) -> dict[str, pd.DataFrame]:
+  """Compares the features of all pairs asked for, and those with the base.
+
+  Returns:
+    'similarity' has the pairs asked for, the models in the order of the
+    table of models; 'similarity_correlations' keeps to the accuracy window,
+    as 'correlations' does. Both are empty for fewer than two models with
+    features.
+  """
+  widths = _widths(context)
+  index, listed = overview.measured_pairs(context)
+  both = np.isin(index, list(widths)).all(axis=1)
+  index, listed = index[both], listed[both]
+  if not len(index):
+    return {name: tables.typed(name, _empty(name)) for name in TABLES}
+  columns = _columns(context, widths, index)
+  return {
+    'similarity': tables.typed('similarity', take(columns, listed)),
+    'similarity_correlations': correlations.table(
+      overview.scopes(context, columns, index, listed),
+      confidence=context.options.confidence,
+    ),
+  }
+
+
+def _empty(name: str) -> dict[str, list]:
+  return {column: [] for column in tables.SCHEMAS[name]}
+
+
+def _widths(context: Context) -> dict[int, int]:
+  """How many dimensions models' features have; says which have none."""
+  split = context.split
+  widths: dict[int, int] = {}
+  for i, name in enumerate(context.names):
+    record = split.reader.record(split.dataset, split.split, name)
+    entry = (record or {'arrays': {}})['arrays'].get('features')
+    if entry and entry['shape'][1]:
+      widths[i] = int(entry['shape'][1])
+  without = [n for i, n in enumerate(context.names) if i not in widths]
+  if without:
+    logging.info(
+      'without features, in no similarity: %s%s', ', '.join(without),
+      '' if len(widths) > 1 else '; two models with features are needed',
+    )  # fmt: skip
+  return widths
+
+
+def _columns(
+  context: Context, widths: dict[int, int], index: np.ndarray
+) -> dict[str, Any]:
+  """The columns of pairs of models, all of which have features."""
+  asked = context.options.similarity
+  chosen = chosen_lib.choose(context.ids, asked, context.options.seed)
+  place = {model: i for i, model in enumerate(np.unique(index).tolist())}
+  measured = pairwise.measure(
+    [
+      chosen_lib.StoredFeatures(
+        context.split, context.names[i], widths[i], chosen.rows
+      )
+      for i in place
+    ],
+    [(place[one], place[two]) for one, two in index.tolist()],
+    chosen.near,
+    asked,
+  )
+  _warn(context, index, measured.cka)
+  counts = errors_lib.pair_counts(context.correct).at(*index.T)
+  many = np.full(len(index), len(chosen.rows))
+  return {
+    **_identity(context, index),
+    'n': many,
+    **{
+      name: getattr(measured, name).round(_DECIMALS)
+      for name in pairwise.MEASURES
+    },
+    'error_inconsistency': errors_lib.error_inconsistency(counts),
+    'directions_1': measured.directions[:, 0],
+    'directions_2': measured.directions[:, 1],
+    'neighbours': np.full(len(index), asked.neighbours),
+    'neighbour_examples': np.full(len(index), len(chosen.near)),
+  }
+
+
+def _identity(context: Context, index: np.ndarray) -> dict[str, list[str]]:
+  pairs = [(context.members[i], context.members[j]) for i, j in index]
+  return {
+    'model_1': [one.name for one, _ in pairs],
+    'model_2': [two.name for _, two in pairs],
+    'category': [
+      categories.pair_category(one.axes, two.axes, one.category, two.category)
+      for one, two in pairs
+    ],
+  }
+
+
+def _warn(context: Context, index: np.ndarray, values: np.ndarray) -> None:
+  """Names the models that have features but no similarity with any other."""
+  lost = [
+    context.names[i]
+    for i in np.unique(index)
+    if np.isnan(values[(index == i).any(axis=1)]).all()
+  ]
+  if lost:
+    logging.warning(
+      'no similarities with %s: features must be finite and not the same for '
+      'all examples', ', '.join(lost),
+    )  # fmt: skip

@@ -1,0 +1,85 @@
+"""Whether similar representations mean similar mistakes, in plain words."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from overlap.figures import fig13, frames, wording
+from overlap.report import sentences as say
+
+_NAMES = {
+  'cka': 'linear CKA',
+  'cka_debiased': 'debiased CKA',
+  'cca': 'mean canonical correlation',
+  'mutual_knn': 'the share of nearest neighbours in common',
+}
+_SCOPES = {'all': 'pairs of models', 'base': 'pairs with the base'}
+Row = Mapping[str, Any]
+
+
+def similarity(tables: frames.Tables) -> say.Finding | None:
+  """Which similarity goes best with error inconsistency, and how surely."""
+  found = {
+    measure: row
+    for measure in _NAMES
+    if (row := fig13.correlation(tables, measure)) is not None
+  }
+  if 'cka' not in found:
+    return None
+  cka = found['cka']
+  said = [
+    f'Over the {wording.count(cka["n"])} {_SCOPES[cka["scope"]]} whose features'
+    f' are stored, error inconsistency and linear CKA correlate with'
+    f' r = {_r(cka)}{_doubt(cka)}; the paper, on ImageNet, finds the two not'
+    ' well correlated.'
+  ]
+  others = [m for m in found if m != 'cka']
+  if others:
+    said.append(f'{_listed(found, others)}.')
+    said.append(_best(found))
+  return say.Finding('Do similar representations err alike?', tuple(said))
+
+
+def _listed(found: Mapping[str, Row], others: list[str]) -> str:
+  texts = [f'{_NAMES[m]} r = {_r(found[m])}' for m in others]
+  return f'Other similarities: {"; ".join(texts)}'
+
+
+def _best(found: Mapping[str, Row]) -> str:
+  """The strongest correlation, and whether it is so beyond doubt."""
+  best = max(found, key=lambda m: abs(found[m]['pearson']))
+  row, name = found[best], _NAMES[best]
+  text = f'{name[0].upper()}{name[1:]} goes best with error inconsistency'
+  if best == 'cka':
+    # Against each of the others, whose rows hold the differences.
+    behind = [m for m in found if _below(found[m]['stronger_upper'], 0)]
+    if len(behind) == len(found) - 1:
+      return f'{text}, by more than the uncertainty of each difference.'
+    return f'{text}, by no more than the uncertainty of the differences.'
+  by = wording.decimal(
+    row['stronger'], row['stronger_lower'], row['stronger_upper'], digits=3
+  )
+  if _below(0, row['stronger_lower']):
+    return f'{text}: its |r| is above that of CKA by {by}.'
+  return (
+    f'{text}, but whether better than CKA is open: the difference of their'
+    f' |r| is {by}.'
+  )
+
+
+def _below(one: Any, two: Any) -> bool:
+  """Whether both are numbers and the first is the smaller."""
+  return not wording.absent(one) and not wording.absent(two) and one < two
+
+
+def _doubt(row: Row) -> str:
+  """What is said where the interval has 0 in it, or there is none."""
+  lower, upper = row['pearson_lower'], row['pearson_upper']
+  if wording.absent(lower) or wording.absent(upper):
+    return ' (too few models for an interval)'
+  return ', which may be chance' if lower <= 0 <= upper else ''
+
+
+def _r(row: Row) -> str:
+  return wording.decimal(
+    row['pearson'], row['pearson_lower'], row['pearson_upper']
+  )

@@ -1,0 +1,94 @@
+"""Labels, ids and names of classes beside the predictions."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from overlap import errors
+from overlap.ingest import beside
+
+
+def written(folder, kind, values, column):
+  path = folder / f'x.{kind}'
+  if kind == 'npy':
+    np.save(path, values)
+  elif kind == 'json':
+    pd.Series(values).to_json(path, orient='values')
+  elif kind == 'txt':
+    path.write_text(''.join(f'{value}\n' for value in values))
+  elif kind == 'csv':
+    pd.DataFrame({column: values}).to_csv(path, index=False)
+  else:
+    pd.DataFrame({column: values}).to_parquet(path)
+  return str(path)
+
+
+KINDS = ['npy', 'json', 'txt', 'csv', 'parquet']
+
+
+@pytest.mark.parametrize('kind', KINDS)
+@pytest.mark.parametrize('values', [[3, 1, 2], ['cat', 'dog', 'cat']])
+def test_labels(tmp_path, kind, values):
+  found = beside.read_labels(written(tmp_path, kind, values, 'label'))
+  assert found.labels.tolist() == values
+  assert found.ids is None
+
+
+@pytest.mark.parametrize('kind', KINDS)
+@pytest.mark.parametrize('values', [['a', 'b'], ['007', 'x,y']])
+def test_ids(tmp_path, kind, values):
+  assert beside.read_ids(written(tmp_path, kind, values, 'id')).tolist() == (
+    values
+  )
+
+
+def test_labels_by_id(tmp_path):
+  (tmp_path / 'x.csv').write_text('label,other,id\n1,x,007\n0,y,8\n')
+  found = beside.read_labels(str(tmp_path / 'x.csv'))
+  assert found.labels.tolist() == [1, 0]
+  assert found.ids.tolist() == ['007', '8']
+
+
+@pytest.mark.parametrize('kind', ['txt', 'json'])
+def test_names_of_classes(tmp_path, kind):
+  path = written(tmp_path, kind, ['cat', 'dog'], '')
+  assert beside.read_class_names(path) == ('cat', 'dog')
+
+
+@pytest.mark.parametrize('kind', ['txt', 'json'])
+@pytest.mark.parametrize('values', [[], ['cat', 'cat']])
+def test_names_that_are_none_or_twice(tmp_path, kind, values):
+  path = written(tmp_path, kind, values, '')
+  with pytest.raises(errors.DataError, match='must name every class, each onc'):
+    beside.read_class_names(path)
+
+
+@pytest.mark.parametrize(
+  ('name', 'content', 'got'),
+  [
+    ('x.json', '{}', 'got other JSON'),
+    ('x.json', '[1.5]', 'got other JSON'),
+    ('x.json', '[true]', 'got other JSON'),
+    ('x.csv', 'id\n1\n', 'lacks label'),
+    ('x.npy', 'no array', 'must be readable as .npy'),
+    ('x.txt', b'\xff', "can't decode"),
+  ],
+)
+def test_what_is_refused(tmp_path, name, content, got):
+  path = tmp_path / name
+  path.write_bytes(content if isinstance(content, bytes) else content.encode())
+  with pytest.raises(errors.DataError, match=got):
+    beside.read_labels(str(path))
+
+
+@pytest.mark.parametrize(
+  ('read', 'flag'),
+  [
+    (beside.read_labels, '--labels'),
+    (beside.read_ids, '--ids'),
+    (beside.read_class_names, '--class_names'),
+  ],
+)
+def test_other_extensions(read, flag):
+  with pytest.raises(errors.UsageError, match=f'^{flag} must be a file of one'):
+    read('x.pkl')

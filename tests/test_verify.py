@@ -1,0 +1,59 @@
+"""Which cell of a table `verify` names, missing values beside it."""
+
+import json
+
+import pandas as pd
+import pytest
+
+from overlap import tables, verify
+from overlap.study import results
+
+
+@pytest.fixture
+def wanted():
+  columns = {key: [0.5, None, 0.25] for key in tables.SCHEMAS['correlations']}
+  columns |= {'name': ['a', '', 'c'], 'scope': ['s', 's', 's'], 'n': [3, 4, 5]}
+  return tables.typed('correlations', columns)
+
+
+def faults(workdir, monkeypatch, stored, wanted, name='correlations'):
+  tables.write(workdir, name, stored)
+  (workdir / 'tables' / 'analysis.json').write_text(json.dumps({}))
+  monkeypatch.setattr(results, 'compute', lambda path, asked: {name: wanted})
+  return list(verify.faults(workdir))
+
+
+def test_a_sound_table_has_no_faults(tmp_path, monkeypatch, wanted):
+  assert faults(tmp_path, monkeypatch, wanted, wanted) == []
+
+
+@pytest.mark.parametrize(
+  ('row', 'column', 'value'),
+  [(0, 'pearson', 0.75), (1, 'slope', 1.0), (2, 'lower', None), (1, 'n', 7),
+   (2, 'scope', 't')],
+)  # fmt: skip
+def test_the_cell_that_differs_is_named(
+  tmp_path, monkeypatch, wanted, row, column, value
+):
+  stored = wanted.copy()
+  stored.loc[row, column] = value
+  (fault,) = faults(tmp_path, monkeypatch, stored, wanted)
+  assert f'row {row + 1} has {column} ' in fault
+
+
+def test_missing_counts_and_flags_are_no_faults(tmp_path, monkeypatch):
+  rows = {key: [None, None] for key in tables.SCHEMAS['pairs']}
+  for key, kind in tables.SCHEMAS['pairs'].items():
+    if kind == 'str':
+      rows[key] = ['', '']
+    if kind == 'int64':
+      rows[key] = [1, 2]
+  wanted = tables.typed('pairs', rows)
+  stored = wanted.copy()
+  stored.loc[1, 'same_wrong'] = 9
+  (fault,) = faults(tmp_path, monkeypatch, stored, wanted, 'pairs')
+  assert 'row 2 has same_wrong 9, the arrays give 2' in fault
+  stored = wanted.copy()
+  stored['lost'] = pd.Series([None, 4], dtype='Int64')
+  (fault,) = faults(tmp_path, monkeypatch, stored, wanted, 'pairs')
+  assert 'row 2 has lost 4' in fault
