@@ -409,3 +409,23 @@ def test_other_features_are_refused_by_a_probe():
     probe.fit(
       features, labels, num_classes=3, l2=1.0, normalisation='standardize'
     )
+
+
+@pytest.mark.parametrize('l2', [1e-5, 1e-3, 1e-1])
+@pytest.mark.parametrize('weights', [None, [0.9, 0.06, 0.02, 0.02]])
+def test_is_as_accurate_as_scikit_learn(l2, weights):
+  features, labels = make_data(10_400, 12, 4, noise=3.0, weights=weights)
+  train, test = slice(0, 400), slice(400, None)
+  found = probe.fit(
+    features[train], labels[train], num_classes=4, l2=l2, tolerance=1e-8
+  )
+  normal = found.normalisation
+  theirs = LogisticRegression(
+    C=1 / (400 * l2), solver='newton-cholesky', tol=1e-10, max_iter=1000
+  ).fit(normal(features[train]).astype(np.float64), labels[train])
+  ours = found.logits(features[test]).argmax(axis=1) == labels[test]
+  expected = theirs.score(
+    normal(features[test]).astype(np.float64), labels[test]
+  )
+  # To a hundredth of a point.
+  assert ours.mean() == pytest.approx(expected, abs=1.01e-4)
