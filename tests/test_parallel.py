@@ -55,3 +55,17 @@ def test_shard_and_replicate_use_every_device():
 def test_a_batch_that_does_not_divide_is_refused():
   with pytest.raises(errors.UsageError, match='batch_size=6'):
     parallel.check_batch_size(6)
+
+
+@pytest.mark.parametrize('count', [1, 4, 7])
+def test_columns_are_padded_to_the_devices_and_summed_over_them(count):
+  columns = parallel.padded_columns(count)
+  assert columns in (4, 8)
+  assert columns - count < 4
+  values = np.zeros((2, columns), np.float32)
+  values[:, :count] = np.arange(2 * count).reshape(2, count)
+  spread = parallel.shard_columns({'x': values})['x']
+  assert len(spread.sharding.device_set) == 4
+  total = parallel.jit_summed(lambda tree: jnp.sum(tree, axis=1))(spread)
+  assert total.sharding.is_fully_replicated
+  np.testing.assert_array_equal(total, values.sum(axis=1))

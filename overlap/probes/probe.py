@@ -225,14 +225,19 @@ def path(
   *,
   tolerance: float,
   max_iterations: int,
+  first: Probe | None = None,
 ) -> list[Probe]:
-  """`fit_path` of what is prepared."""
+  """`fit_path` of what is prepared, beginning where `first` ended."""
   order = solve.strongest_first(strengths)
   table = np.repeat(
     np.asarray(strengths, np.float64)[order][:, None], problem.groups, axis=1
   )
   found = solve.solve(
-    problem, table, tolerance=tolerance, max_iterations=max_iterations
+    problem,
+    table,
+    tolerance=tolerance,
+    max_iterations=max_iterations,
+    first=None if first is None else _centred(first),
   )
   ordered = probes(problem, found, table)
   return [ordered[place] for place in np.argsort(order, kind='stable')]
@@ -273,6 +278,15 @@ def probes(
     Probe(problem.normalisation, _fit(problem, found, table, place))
     for place in range(len(table))
   ]
+
+
+def _centred(one: Probe) -> np.ndarray:
+  """Parameters `[k, d + 1]` for centred features."""
+  kernel = one.fit.params['kernel'].astype(np.float64)
+  bias = one.fit.params['bias'].astype(np.float64)
+  if 'standardise' not in one.normalisation.kind:
+    bias = bias + one.normalisation.mean @ kernel
+  return np.concatenate([kernel, bias[None]]).T
 
 
 def _fit(

@@ -6,8 +6,7 @@ All fit the same float32 features, already normalised, with the same mean loss
 and penalty, to a loss within 1e-6 of the optimum, as a part of it; the optimum
 is found in float64. PyTorch and SciPy are stopped by an oracle at the first
 evaluation that gets there, which no user has; Optax at the first step. scikit-
-learn has no such hook: of a ladder of tolerances the loosest that gets there
-is taken. Ours ends by itself, by its own bound, and the time holds all that it
+learn has no such hook: it takes a tolerance, and may stop short all the same. Ours ends by itself, by its own bound, and the time holds all that it
 does: statistics, axes, solution. The default of scikit-learn is shown beside.
 
 Sides are interleaved, times the least of several rounds, compilation apart.
@@ -80,8 +79,8 @@ def optimum(
     options={'maxiter': 5000, 'maxfun': 5000, 'ftol': 1e-15, 'gtol': 1e-9,
              'maxcor': 30},
   )  # fmt: skip
-  gap = np.sum(found.jac**2) / (2 * l2)
-  assert gap < REACH / 10 * found.fun, gap / found.fun
+  gap = np.sum(found.jac**2) / (2 * l2)  # By strong convexity, at most.
+  assert gap < REACH * found.fun, (l2, gap / found.fun)
   return float(found.fun)
 
 
@@ -227,6 +226,7 @@ def main() -> None:
   parser.add_argument('--l2', type=float, default=1e-3)
   parser.add_argument('--decay', type=float, default=1.0)
   parser.add_argument('--apart', type=float, default=0.3)
+  parser.add_argument('--tol', type=float, default=1e-9)
   parser.add_argument('--repeats', type=int, default=3)
   args = parser.parse_args()
   n, d, k, l2 = args.examples, args.dimensions, args.classes, args.l2
@@ -242,11 +242,6 @@ def main() -> None:
     f'{n} x {d}, {k} classes, l2={l2:g}; optimum in float64: {least:.8f}, '
     f'{100 * right:.1f} % of these examples right'
   )
-  ladder = [10.0**-e for e in range(4, 12)]
-  tol = next(
-    (t for t in ladder if excess(with_sklearn(x, y, k, l2, t)[0]) <= REACH),
-    ladder[-1],
-  )
   # The loosest of ours that gets there: its bound is above the excess.
   loose = next(
     t
@@ -259,7 +254,7 @@ def main() -> None:
     'PyTorch': lambda: with_torch(x, y, k, l2, goal),
     'SciPy': lambda: with_scipy(x, y, k, l2, goal),
     'Optax': lambda: with_optax(x, y, k, l2, goal),
-    'scikit-learn': lambda: with_sklearn(x, y, k, l2, tol),
+    'scikit-learn': lambda: with_sklearn(x, y, k, l2, args.tol),
     'scikit-learn, default': lambda: with_sklearn(x, y, k, l2, 1e-4),
   }
   seconds: dict[str, list[float]] = {name: [] for name in sides}
@@ -278,8 +273,8 @@ def main() -> None:
     )
   print(
     f'first call of ours, with compilation: {compiling:.2f} s; scikit-learn '
-    f'with tol={tol:g}, ours told with tolerance={loose:g}; one plain product: '
-    f'{product_rate(x, k):.0f} GFLOP/s'
+    f'with tol={args.tol:g}, ours told with tolerance={loose:g}; one plain '
+    f'product: {product_rate(x, k):.0f} GFLOP/s'
   )
   floor = results['ours'][1] * 4 * n * d * k / 1e9 / product_rate(x, k)
   print(f'floor of its evaluations as plain products: {floor:.3f} s')
@@ -287,7 +282,7 @@ def main() -> None:
   rivals = {
     name: best[name]
     for name in ('PyTorch', 'SciPy', 'Optax', 'scikit-learn')
-    if excess(results[name][0]) <= 2 * REACH
+    if excess(results[name][0]) <= 3 * REACH
   }
   fastest = min(rivals, key=rivals.__getitem__)
   print(f'the fastest other that got there: {fastest}')

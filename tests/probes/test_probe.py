@@ -7,7 +7,7 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 
 from overlap import errors
-from overlap.probes import descent, probe, solve
+from overlap.probes import descent, prepare, probe, solve
 
 
 def fit(features, labels, **options):
@@ -256,3 +256,176 @@ def test_faulty_data(features, labels, match):
 def test_faulty_settings(changes, match):
   with pytest.raises(errors.UsageError, match=match):
     fit(*GOOD, **({'num_classes': 3, 'l2': 1.0} | changes))
+
+
+def sklearn_binary(features, labels, l2):
+  """Weights of one class's problem on features as given."""
+  return LogisticRegression(
+    C=1 / (len(labels) * l2), solver='newton-cholesky', tol=1e-10, max_iter=1000
+  ).fit(features.astype(np.float64), labels)
+
+
+def test_several_labels_are_a_problem_a_class():
+  features, _ = make_data(200, 6, 3)
+  rng = np.random.default_rng(1)
+  labels = (rng.normal(size=(200, 4)) > [0, 1, -1, 2]).astype(int)
+  labels[:, 1] |= features[:, 0] > np.median(features[:, 0])
+  l2 = (1e-3, 1e-2, 1e-1, 1.0)
+  found = probe.fit(features, labels, num_classes=4, l2=l2, tolerance=1e-7)
+  assert found.fit.converged
+  assert found.fit.l2 == l2
+  total = 0.0
+  x = found.normalisation(features)
+  for c in range(4):
+    theirs = sklearn_binary(x, labels[:, c], l2[c])
+    np.testing.assert_allclose(
+      found.logits(features)[:, c], theirs.decision_function(x), atol=2e-3
+    )
+    z = np.where(labels[:, c] == 1, -1, 1) * theirs.decision_function(x)
+    total += np.log1p(np.exp(z)).mean() + l2[c] / 2 * np.sum(theirs.coef_**2)
+  assert found.fit.loss == pytest.approx(total, rel=1e-6)
+
+
+def test_several_labels_of_one_class_and_of_none():
+  features, _ = make_data(50, 3, 3)
+  labels = np.zeros((50, 2), int)
+  labels[:, 1] = 1
+  found = probe.fit(features, labels, num_classes=2, l2=1e-2)
+  logits = found.logits(features)
+  assert found.fit.converged
+  assert (logits[:, 0] < -3).all()
+  assert (logits[:, 1] > 3).all()
+  alone = probe.fit(features, labels[:, :1], num_classes=1, l2=1e-2)
+  assert (alone.logits(features) < -3).all()
+
+
+@pytest.mark.parametrize(
+  'kind', ['l2_standardise', 'standardise', 'l2', 'none']
+)
+def test_each_normalisation_has_the_optimum_of_scikit_learn(kind):
+  features, labels = make_data(150, 6, 3)
+  features /= features.std()
+  found = probe.fit(
+    features, labels, num_classes=3, l2=1e-3, normalisation=kind
+  )
+  x = found.normalisation(features)
+  theirs = LogisticRegression(
+    C=1 / (150 * 1e-3), solver='newton-cholesky', tol=1e-10, max_iter=1000
+  ).fit(x.astype(np.float64), labels)
+  z = theirs.decision_function(x)
+  own = z[np.arange(150), labels]
+  expected = np.mean(np.log(np.exp(z).sum(axis=1)) - own)
+  expected += 1e-3 / 2 * np.sum(theirs.coef_**2)
+  assert found.fit.loss == pytest.approx(expected, rel=1e-5)
+  ours = found.logits(features)
+  assert np.mean(ours.argmax(axis=1) != z.argmax(axis=1)) <= 0.01
+  if kind.startswith('l2'):
+    with pytest.raises(errors.UsageError, match='standardise'):
+      found.raw_params()
+  else:
+    raw = found.raw_params()
+    np.testing.assert_allclose(
+      features @ raw['kernel'] + raw['bias'], ours, atol=2e-3
+    )
+
+
+def test_twice_the_same_dimensions_share_their_weight():
+  features, labels = make_data(60, 5, 3)
+  plain = fit(features, labels, num_classes=3, l2=2e-3, tolerance=1e-7)
+  twice = fit(
+    np.hstack([features, features]), labels, num_classes=3, l2=4e-3,
+    tolerance=1e-7,
+  )  # fmt: skip
+  # Half the weight in each: the same logits at half the penalty.
+  assert twice.converged
+  assert twice.loss == pytest.approx(plain.loss, rel=1e-5)
+  np.testing.assert_allclose(
+    twice.params['kernel'][:5], twice.params['kernel'][5:],
+    atol=1e-3 * np.abs(twice.params['kernel']).max(),
+  )  # fmt: skip
+
+
+def test_each_example_twice_changes_nothing():
+  features, labels = make_data(60, 5, 3)
+  one = fit(features, labels, num_classes=3, l2=1e-2)
+  two = fit(
+    np.repeat(features, 2, axis=0), np.repeat(labels, 2), num_classes=3, l2=1e-2
+  )
+  assert two.loss == pytest.approx(one.loss, rel=2e-6)
+
+
+@pytest.mark.parametrize('several', [False, True])
+def test_blocks_in_memory_and_streamed_sum_to_the_whole(monkeypatch, several):
+  features, labels = make_data(101, 6, 3)
+  labels = np.eye(3, dtype=int)[labels] if several else labels
+  options = dict(num_classes=3, l2=1e-2, tolerance=1e-7)
+  whole = probe.fit(features, labels, **options)
+  monkeypatch.setattr(prepare, '_BLOCK_NUMBERS', 150)
+  monkeypatch.setattr(solve, '_BLOCK_NUMBERS', 150)
+  parts = probe.fit(features, labels, **options)
+  problem = probe.prepared(
+    features, labels, num_classes=3, normalisation='none', stream=False
+  )
+  assert len(problem.data.features) > 2
+  streamed = probe.fit(features, labels, **options, stream=True)
+  for other in (parts, streamed):
+    assert other.fit.converged
+    assert other.fit.loss == pytest.approx(whole.fit.loss, rel=1e-6)
+
+
+def test_a_path_is_its_strengths_one_by_one():
+  features, labels = make_data(120, 8, 4, noise=2.0)
+  strengths = (1e-2, 1e5, 1e-4, 1.0, 1e-3, 1e-1, 10.0)
+  path = probe.fit_path(features, labels, num_classes=4, strengths=strengths)
+  assert [one.fit.l2 for one in path] == list(strengths)
+  for one in path:
+    alone = probe.fit(features, labels, num_classes=4, l2=one.fit.l2)
+    assert one.fit.converged
+    assert one.fit.loss == pytest.approx(alone.fit.loss, rel=2e-6)
+
+
+def test_the_bound_is_above_the_excess():
+  features, labels = make_data(200, 16, 10, noise=2.0)
+  for l2 in (1e-4, 1e-2):
+    expected = sklearn_objective(features, labels, l2)
+    for steps in (3, 8, 15):
+      found = fit(features, labels, num_classes=10, l2=l2, max_iterations=steps)
+      above = objective(found.params, features, labels, l2) - expected
+      assert above <= found.excess * (1 + 1e-3) + 1e-6 * expected
+
+
+def test_other_features_are_refused_by_a_probe():
+  features, labels = make_data(60, 5, 3)
+  found = probe.fit(features, labels, num_classes=3, l2=1e-2)
+  with pytest.raises(errors.DataError, match=r'\[n, 5\]'):
+    found.logits(features[:, 1:])
+  with pytest.raises(errors.DataError, match=r'given.*row 2'):
+    found.logits(np.where(np.arange(60)[:, None] == 2, np.nan, features))
+  with pytest.raises(errors.UsageError, match='one for each of 3'):
+    probe.fit(
+      features, np.eye(3, dtype=int)[labels], num_classes=3, l2=(1.0, 2.0)
+    )
+  with pytest.raises(errors.UsageError, match='standardize'):
+    probe.fit(
+      features, labels, num_classes=3, l2=1.0, normalisation='standardize'
+    )
+
+
+@pytest.mark.parametrize('l2', [1e-5, 1e-3, 1e-1])
+@pytest.mark.parametrize('weights', [None, [0.9, 0.06, 0.02, 0.02]])
+def test_is_as_accurate_as_scikit_learn(l2, weights):
+  features, labels = make_data(10_400, 12, 4, noise=3.0, weights=weights)
+  train, test = slice(0, 400), slice(400, None)
+  found = probe.fit(
+    features[train], labels[train], num_classes=4, l2=l2, tolerance=1e-8
+  )
+  normal = found.normalisation
+  theirs = LogisticRegression(
+    C=1 / (400 * l2), solver='newton-cholesky', tol=1e-10, max_iter=1000
+  ).fit(normal(features[train]).astype(np.float64), labels[train])
+  ours = found.logits(features[test]).argmax(axis=1) == labels[test]
+  expected = theirs.score(
+    normal(features[test]).astype(np.float64), labels[test]
+  )
+  # To a hundredth of a point.
+  assert ours.mean() == pytest.approx(expected, abs=1.01e-4)

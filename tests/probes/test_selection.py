@@ -36,7 +36,7 @@ def nlls_of(logits, labels):
 def test_selection_equals_a_loop(stream):
   train_x, train_y, heldout_x, heldout_y = split_data()
   choice = selection.select(
-    *split_data(), num_classes=4, strengths=STRENGTHS, stream=stream
+    *split_data(), num_classes=4, strengths=STRENGTHS, stream=stream, slack=1.0
   )
   accuracies = []
   for i, l2 in enumerate(STRENGTHS):
@@ -145,3 +145,22 @@ def test_what_cannot_be_used_is_refused():
   ):
     with pytest.raises(errors.DataError, match=match):
       selection.select(*changed, num_classes=4, strengths=(1.0,))
+
+
+@pytest.mark.parametrize('seed', range(3))
+@pytest.mark.parametrize('kind', ['l2_standardise', 'none'])
+def test_what_is_given_up_early_would_not_have_been_chosen(seed, kind):
+  data, strengths = split_data(seed=seed), selection.STRENGTHS[::3]
+  options = dict(num_classes=4, strengths=strengths, normalisation=kind)
+  all_of_them = selection.select(*data, slack=1.0, **options)
+  choice = selection.select(*data, **options)
+  assert choice.l2 == all_of_them.l2
+  assert not any(all_of_them.ended_early)
+  assert any(choice.ended_early)
+  best = max(choice.accuracies)
+  for accuracy, ended, converged in zip(
+    choice.accuracies, choice.ended_early, choice.converged
+  ):
+    assert ended == (not converged)
+    assert accuracy < best or not ended
+  assert choice.probe.fit.converged
