@@ -4,8 +4,4 @@
 examples. Below them: `rows` and `normalise` read and normalise features,
 `prepare` turns them to axes along which the loss is well conditioned, `solve`
 drives `slots` of `lbfgs` over them, in memory (`descent`) or in blocks.
-
-Beside the probe, for what is done with representations before and after it:
-`joined` takes parts of two, `compression` ranks their dimensions, and
-`average_precision` scores several labels as Pascal VOC does.
 """
