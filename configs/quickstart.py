@@ -187,6 +187,11 @@ def _shrink(config: ml_collections.ConfigDict) -> None:
   config.data.splits.probe_train = 'train[1000:1300]'
   config.data.splits.probe_heldout = 'train[:200]'
   config.analyses.resamples = 100
+  config.analyses.probing.pairs = 'views'
+  config.analyses.probing.strengths = 3
+  config.analyses.probing.seeds = 1
+  config.analyses.probing.rankings = ('correlation', 'random')
+  config.analyses.probing.kept = (8,)
   config.predict.batch_size = 100
   config.models.densenet.architecture.options.block_config = (1, 1)
   config.models.vit.architecture.options.depth = 1

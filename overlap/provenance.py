@@ -1,6 +1,7 @@
 """What a run ran on: versions, devices, revision, memory."""
 
 import contextlib
+import hashlib
 import importlib.metadata
 import os
 import pathlib
@@ -13,7 +14,8 @@ from typing import Any
 
 _PACKAGES = (
   'overlap', 'jax', 'jaxlib', 'flax', 'optax', 'orbax-checkpoint', 'numpy',
-  'tensorstore', 'grain', 'tensorflow-datasets', 'altair',
+  'scipy', 'pandas', 'numba', 'tensorstore', 'grain', 'tensorflow-datasets',
+  'altair',
 )  # fmt: skip
 
 
@@ -68,6 +70,16 @@ def git_revision() -> str | None:
   except (OSError, ValueError, subprocess.SubprocessError):
     return None
   return revision + ('+' if changed else '')
+
+
+def code_digest() -> str:
+  """Identifies the program's own source."""
+  root = pathlib.Path(__file__).resolve().parent
+  sums = hashlib.sha256()
+  for file in sorted(root.rglob('*.py')):
+    sums.update(f'{file.relative_to(root)}:'.encode())
+    sums.update(hashlib.sha256(file.read_bytes()).digest())
+  return sums.hexdigest()[:16]
 
 
 def peak_memory_bytes() -> int:

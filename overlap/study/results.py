@@ -8,6 +8,7 @@ import functools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from absl import logging
 from etils import epath
@@ -27,17 +28,23 @@ from overlap import (
 from overlap.analyses import options as options_lib
 from overlap.analyses import run as analyses_run
 from overlap.analyses.specialisation import options as specialisation_options
-from overlap.study import workdir
+from overlap.study import unchanged, workdir
 
 Request = Mapping[str, Any]
 
 
 def analyse(path: epath.Path, request: Request) -> None:
-  """Computes and writes the tables of a request."""
+  """Computes and writes the tables of a request, unless they are there."""
+  made_of = unchanged.stamp(path, request)
+  # One process decides for all.
+  if parallel.broadcast(np.array(unchanged.is_done(path, made_of))):
+    logging.info('analysed already: tables in %s', path / 'tables')
+    return
   with provenance.timed(
     functools.partial(workdir.add_timing, path, 'analyse', None)
   ):
     if parallel.is_primary():
+      unchanged.forget(path)
       # The request goes first: tables half written under another request
       # are then found by `overlap verify`.
       files.write_json(path / 'tables' / 'analysis.json', request)
@@ -49,6 +56,7 @@ def analyse(path: epath.Path, request: Request) -> None:
       # Those of an earlier request would stand beside these in the report.
       for name in tables.SCHEMAS.keys() - made.keys():
         tables.remove(path, name)
+      unchanged.note(path, made_of)
   parallel.barrier('analyse')
   logging.info('analysed: tables in %s', path / 'tables')
 

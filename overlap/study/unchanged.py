@@ -1,0 +1,75 @@
+"""Whether the tables are those that the analyses would make again.
+
+`tables/done.json` holds what they were made of (the request, the program's
+own code, the records of the store) and the checksums of what was written.
+"""
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from etils import epath
+
+from overlap import files, provenance, store
+
+_FILE = 'done.json'
+
+
+def stamp(path: epath.Path, request: Mapping[str, Any]) -> dict[str, str]:
+  """Identifies all that the tables of a request depend on.
+
+  Args:
+    path: the workdir.
+    request: as in `tables/analysis.json`.
+  """
+  return {
+    'request': files.digest(request),
+    'program': provenance.code_digest(),
+    'versions': files.digest(provenance.versions()),
+    'store': files.digest(list(_records(path))),
+  }
+
+
+def is_done(path: epath.Path, wanted: Mapping[str, str]) -> bool:
+  """Whether the tables bear a stamp, and nobody has changed them since."""
+  file = path / 'tables' / _FILE
+  if not file.exists():
+    return False
+  done = files.read_json(file)
+  if done.get('stamp') != wanted:
+    return False
+  return done.get('tables') == _checksums(path)
+
+
+def note(path: epath.Path, made_of: Mapping[str, str]) -> None:
+  """Writes the stamp of the tables that are there."""
+  files.write_json(
+    path / 'tables' / _FILE, {'stamp': made_of, 'tables': _checksums(path)}
+  )
+
+
+def forget(path: epath.Path) -> None:
+  """Removes the stamp, before tables are written."""
+  (path / 'tables' / _FILE).unlink(missing_ok=True)
+
+
+def _checksums(path: epath.Path) -> dict[str, str]:
+  return {
+    file.name: hashlib.sha256(file.read_bytes()).hexdigest()
+    for file in sorted((path / 'tables').iterdir())
+    if file.suffix in ('.csv', '.parquet')
+  }
+
+
+def _records(path: epath.Path) -> Iterator[Any]:
+  """The names and checksums of all that the store holds."""
+  reader = store.Store(path)
+  for dataset, split in reader.splits():
+    examples = reader.examples(dataset, split)
+    yield [dataset, split, examples.ids_hash, list(examples.class_names)]
+    yield files.array_digest(examples.labels)
+    if examples.targets is not None:
+      yield files.array_digest(examples.targets)
+    for model in reader.models(dataset, split):
+      record = reader.record(dataset, split, model)
+      yield [model, record and files.digest(record)]

@@ -1,0 +1,116 @@
+"""Tables are made again exactly when something they depend on has changed."""
+
+import numpy as np
+import pytest
+
+from overlap import provenance, store
+from overlap.study import results
+
+IDS = [f'i{i}' for i in range(40)]
+
+
+def add_model(workdir, name, seed=0, **more):
+  rng = np.random.default_rng(seed)
+  with store.RecordWriter(
+    workdir, dataset='toy', split='test', model=name, **more
+  ) as writer:
+    writer.create('logits', shape=(40, 3), dtype=np.float32)
+    writer.write('logits', 0, rng.normal(size=(40, 3)).astype(np.float32))
+    writer.finish({'source': 'test'})
+
+
+@pytest.fixture
+def workdir(tmp_path):
+  store.write_examples(
+    tmp_path, dataset='toy', split='test', ids=IDS,
+    labels=np.arange(40) % 3, class_names=['a', 'b', 'c'],
+  )  # fmt: skip
+  for seed, name in enumerate(('base', 'other')):
+    add_model(tmp_path, name, seed)
+  return tmp_path
+
+
+@pytest.fixture
+def analyse(workdir, monkeypatch):
+  """Analyses; returns whether anything was computed."""
+  calls = []
+  compute = results.compute
+
+  def counted(*arguments, **options):
+    calls.append(arguments)
+    return compute(*arguments, **options)
+
+  monkeypatch.setattr(results, 'compute', counted)
+
+  def run(**options):
+    before = len(calls)
+    request = results.store_request(
+      store.Store(workdir).workdir, None, None, 'base',
+      options={'tables': ('models', 'pairs'), 'resamples': 10} | options,
+    )  # fmt: skip
+    results.analyse(store.Store(workdir).workdir, request)
+    return len(calls) > before
+
+  return run
+
+
+def test_once(workdir, analyse):
+  assert analyse()
+  first = (workdir / 'tables' / 'pairs.csv').read_bytes()
+  assert not analyse()
+  assert (workdir / 'tables' / 'pairs.csv').read_bytes() == first
+
+
+def test_other_options(analyse):
+  assert analyse()
+  assert analyse(resamples=20)
+  assert analyse()
+
+
+def test_another_model_and_other_predictions(workdir, analyse):
+  assert analyse()
+  add_model(workdir, 'third', 5)
+  assert analyse()
+  add_model(workdir, 'third', 6, replace=True)
+  assert analyse()
+  assert not analyse()
+
+
+@pytest.mark.parametrize('name', ['pairs.csv', 'models.parquet'])
+def test_a_table_that_was_touched(workdir, analyse, name):
+  assert analyse()
+  file = workdir / 'tables' / name
+  content = file.read_bytes()
+  file.write_bytes(content[:-3])
+  assert analyse()
+  assert file.read_bytes() == content
+  file.unlink()
+  assert analyse()
+  assert file.read_bytes() == content
+
+
+def test_another_program(analyse, monkeypatch):
+  assert analyse()
+  monkeypatch.setattr(provenance, 'code_digest', lambda: 'other')
+  assert analyse()
+
+
+def test_tables_of_a_run_that_was_cut_short(workdir, analyse, monkeypatch):
+  assert analyse()
+  write = results.tables.write
+
+  def fail(path, name, frame):
+    if name == 'pairs':
+      raise KeyboardInterrupt
+    write(path, name, frame)
+
+  monkeypatch.setattr(results.tables, 'write', fail)
+  with pytest.raises(KeyboardInterrupt):
+    analyse(resamples=20)
+  monkeypatch.setattr(results.tables, 'write', write)
+  assert analyse(resamples=20)
+
+
+def test_the_programs_digest_is_that_of_its_files():
+  assert provenance.code_digest() == provenance.code_digest()
+  assert len(provenance.code_digest()) == 16
