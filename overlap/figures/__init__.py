@@ -25,6 +25,7 @@ FIGURES = {
   'fig03': 'overlap.figures.fig03:plot',
   'fig04': 'overlap.figures.fig04:plot',
   'fig05': 'overlap.figures.fig05:plot',
+  'fig07': 'overlap.figures.fig07:plot',
   'fig08': 'overlap.figures.fig08:plot',
   'fig09': 'overlap.figures.fig09:plot',
   'fig10': 'overlap.figures.fig10:plot',

@@ -99,7 +99,7 @@ def study_request(path: epath.Path, study: Mapping[str, Any]) -> Request:
     'base': study['base'],
     'models': list(study['models']),
     'pairs': _pairs(settings['pairs'], study['models']),
-    'options': _options(settings),
+    'options': _study_options(study),
   }
 
 
@@ -183,7 +183,7 @@ def check(study: Mapping[str, Any]) -> None:
   Raises:
     UsageError: an unknown table, figure, option or value.
   """
-  options_lib.parse(_options(study['analyses']))
+  options_lib.parse(_study_options(study))
   for name in study['report']['figures']:
     lookup.check('figure', name, figures.FIGURES)
   _pairs(study['analyses']['pairs'], study['models'])
@@ -192,6 +192,9 @@ def check(study: Mapping[str, Any]) -> None:
     for name in study['analyses']['greedy'][field]:
       where = f'model for config.analyses.greedy.{field}'
       lookup.check(where, name, study['models'])
+  for name in study['analyses']['transfer']['models']:
+    where = 'model for config.analyses.transfer.models'
+    lookup.check(where, name, study['models'])
   lookup.check(
     'split for config.analyses.split',
     study['analyses']['split'],
@@ -222,6 +225,14 @@ def _options(settings: Mapping[str, Any]) -> dict[str, Any]:
     for key, value in settings.items()
     if key not in ('split', 'pairs')
   }
+
+
+def _study_options(study: Mapping[str, Any]) -> dict[str, Any]:
+  """`_options` of a study, whose data set to transfer to stands elsewhere."""
+  options = _options(study['analyses'])
+  transfer = dict(options['transfer'])
+  transfer['dataset'] = transfer['dataset'] or study['transfer']['dataset']
+  return options | {'transfer': transfer}
 
 
 def draw(path: epath.Path, names: Sequence[str] | None = None) -> list[str]:
