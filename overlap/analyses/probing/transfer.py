@@ -8,6 +8,16 @@ systems and classes share, so that the interval of a gain is paired. The
 probes themselves are not fitted again: what other training examples would
 have given is not in the intervals.
 
+Average precision depends on how many examples there are, above all at recall
+1, where the last positive decides: intervals are of what other test sets of
+this size would give. Resamples, some of whose examples are the same, score
+higher by a little, so scores' intervals are moved by the mean of that; those
+of gains, of which most of it is gone, are not. In simulations of 1,000
+examples and four classes with 100 positives each, 95 % intervals of a mean
+average precision of 0.66, 0.88 and 0.96 cover in 94, 95 and 82 % of cases
+(unmoved: in 93, 91 and 65 %), those of gains in 94, 94 and 88 %: close to 1,
+where only the last few positives count, they are too short.
+
 That a gain is 0 is tested by permutation. If two systems are equally good,
 it is of no account which of the two gave which of the two answers to an
 example; so examples change sides at random, with all of their classes. As the
@@ -123,7 +133,23 @@ def _mean(values: np.ndarray) -> np.ndarray:
   return np.where(count > 0, summed / np.maximum(count, 1), np.nan)
 
 
-def interval(
+def score_interval(
+  draws: np.ndarray, estimate: float, confidence: float
+) -> tuple[float, float]:
+  """The interval of a score, within [0, 1]; NaN where it has none.
+
+  Args:
+    draws: `[resamples]`.
+    estimate: of the examples themselves, which the draws are moved to.
+    confidence: the interval's level.
+  """
+  known = draws[np.isfinite(draws)]
+  moved = known - known.mean() + estimate if len(known) else known
+  lower, upper = gain_interval(moved, estimate, confidence)
+  return float(np.clip(lower, 0, 1)), float(np.clip(upper, 0, 1))
+
+
+def gain_interval(
   draws: np.ndarray, estimate: float, confidence: float
 ) -> tuple[float, float]:
   """Percentiles of `[resamples]`; NaN without an estimate or resamples."""

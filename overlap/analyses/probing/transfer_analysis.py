@@ -24,10 +24,13 @@ from overlap.analyses.probing.multi_label import Labels
 from overlap.analyses.specialisation import groups as groups_lib
 from overlap.catalog import categories
 from overlap.probes import selection
+from overlap.probes.rows import Rows
 
 TABLES = ('transfer', 'transfer_classes')
 # Of which the most accurate model is taken, beside the base.
 _CATEGORIES = ('ARCH', 'FRAMEWORK', 'DATASET')
+# Features are as wide as a multiple of this.
+_WIDTHS = 128
 _NAMES = {
   transfer.MEAN_AVERAGE_PRECISION: 'average precision',
   transfer.ACCURACY: 'recall',
@@ -206,7 +209,7 @@ def probe(context: Context, task: Task, parts: Sequence[Dimensions]) -> Result:
   """Probes the features of a model, or of several side by side."""
   splits, options = task.splits, context.options.probing
   train, heldout, test = (
-    splits.rows(parts, where)
+    _padded(splits.rows(parts, where))
     for where in (splits.train, splits.heldout, splits.test)
   )
   labels = len(task.test.names)
@@ -224,10 +227,24 @@ def probe(context: Context, task: Task, parts: Sequence[Dimensions]) -> Result:
   logits = [chosen.probe.logits(block) for _, block in test.blocks()]
   return Result(
     logits=np.concatenate(logits),
-    width=test.shape[1],
+    width=sum(len(part.chosen) for part in parts),
     l2=np.broadcast_to(np.array(chosen.l2, np.float64), (labels,)).copy(),
     converged=chosen.probe.fit.converged,
   )
+
+
+def _padded(rows: Rows) -> Rows:
+  """Zeros beside the features, which probes give no weight.
+
+  A program is compiled for each width that there is: so there are fewer.
+  """
+  count, width = rows.shape
+  more = -width % _WIDTHS
+
+  def read(start: int, stop: int) -> np.ndarray:
+    return np.pad(rows.read(start, stop), ((0, 0), (0, more)))
+
+  return Rows(read, (count, width + more), rows.what)
 
 
 def _identity(context: Context, system: tuple[int, ...]) -> dict[str, Any]:
@@ -265,7 +282,7 @@ def _systems(
   level, rows = context.options.confidence, []
   for i, (system, result) in enumerate(zip(systems, results)):
     estimate = float(scores.total[i])
-    lower, upper = transfer.interval(scores.draws[i], estimate, level)
+    lower, upper = transfer.score_interval(scores.draws[i], estimate, level)
     row = _identity(context, system) | {
       'metric': scores.metric, 'width': result.width,
       'n': len(task.test.targets), 'labels': len(task.test.names),
@@ -291,7 +308,7 @@ def _gain(
   alone = [systems.index((member,)) for member in systems[pair]]
   best = max(alone, key=lambda i: (scores.total[i], -i))
   gain = float(scores.total[pair] - scores.total[best])
-  lower, upper = transfer.interval(
+  lower, upper = transfer.gain_interval(
     scores.draws[pair] - scores.draws[best], gain, context.options.confidence
   )
   return {
@@ -320,7 +337,7 @@ def _classes(
     identity = _identity(context, system)
     for k, name in enumerate(test.names):
       estimate = float(scores.by_class[i, k])
-      lower, upper = transfer.interval(
+      lower, upper = transfer.score_interval(
         scores.class_draws[i, k], estimate, level
       )
       rows.append({

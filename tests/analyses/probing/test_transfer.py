@@ -72,7 +72,7 @@ def test_an_independent_average_precision():
     ])  # fmt: skip
     np.testing.assert_allclose(got.by_class[1, k], expected)
   assert got.draws.shape == (3, 0)
-  assert np.isnan(transfer.interval(got.draws[0], 0.5, 0.95)).all()
+  assert np.isnan(transfer.score_interval(got.draws[0], 0.5, 0.95)).all()
 
 
 def test_one_label_is_accuracy_and_recall():
@@ -180,7 +180,9 @@ def test_better_systems_are_told():
   assert np.isnan(transfer.p_value(z, -z, nothing, permutations=9, seed=[0]))
   got = transfer.measure([z], nothing, resamples=3, seed=0)
   assert np.isnan(got.total).all()
-  assert np.isnan(transfer.interval(got.draws[0], got.total[0], 0.95)).all()
+  assert np.isnan(
+    transfer.score_interval(got.draws[0], got.total[0], 0.95)
+  ).all()
 
 
 def test_labels_of_groups():
@@ -199,3 +201,33 @@ def test_labels_of_groups():
   np.testing.assert_array_equal(plain.fitted, [2, 0, 1])
   with pytest.raises(errors.UsageError, match="got 'b'"):
     multi_label.labels('abc', np.zeros(4, int), targets, {'b': np.array([0])})
+
+
+def test_intervals_hold_what_other_test_sets_give():
+  def draw(rng):
+    targets = (rng.random((400, 3)) < 0.2).astype(np.int8)
+    shared_noise = 0.7 * rng.normal(size=targets.shape)
+    logits = [
+      strength * targets + shared_noise + 0.7 * rng.normal(size=targets.shape)
+      for strength in (2.0, 2.3)
+    ]
+    return logits, Labels(('a', 'b', 'c'), targets)
+
+  rng = np.random.default_rng(0)
+  totals = [
+    transfer.measure(*draw(rng), resamples=0, seed=0).total for _ in range(1500)
+  ]
+  truth = np.mean(totals, axis=0)
+  held = []
+  for seed in range(200):
+    got = transfer.measure(*draw(rng), resamples=300, seed=seed)
+    low, high = transfer.score_interval(got.draws[0], got.total[0], 0.9)
+    gains = got.draws[1] - got.draws[0]
+    least, most = transfer.gain_interval(gains, got.total[1], 0.9)
+    held.append([
+      low <= truth[0] <= high, least <= truth[1] - truth[0] <= most
+    ])  # fmt: skip
+  shares = np.mean(held, axis=0)
+  # Three standard errors of 90 % in 200 are 6 points.
+  assert (shares > 0.83).all(), shares
+  assert (shares < 0.97).all(), shares
