@@ -33,6 +33,11 @@ def get_config(arg: str = '') -> ml_collections.ConfigDict:
   config.data.splits.probe_train = 'train[8%:22%]'
   config.data.splits.probe_heldout = 'train[:4%]'
   config.predict.feature_splits = ('probe_train', 'probe_heldout')
+  # Digits, of which models of clothes have seen none.
+  config.transfer.dataset = 'mnist_5k'
+  config.transfer.optional = True
+  config.transfer.splits.train = 'train[10%:]'
+  config.transfer.splits.heldout = 'train[:10%]'
   config.analyses.window = 0.04
   config.analyses.specialisation.groups = {
     'tops': ('T-shirt/top', 'Pullover', 'Coat', 'Shirt'),
@@ -44,6 +49,15 @@ def get_config(arg: str = '') -> ml_collections.ConfigDict:
   config.analyses.probing.strongest = 1.0
   config.analyses.probing.seeds = 2
   config.analyses.probing.kept = (8, 16, 32, 64)
+  # Several labels an image: its digit, and what the digit is one of.
+  config.analyses.transfer.groups = {
+    'even': ('0', '2', '4', '6', '8'),
+    'loop': ('0', '6', '8', '9'),
+  }
+  # Of the 45, nearly all choices lie here, and weaker ones take longest.
+  config.analyses.transfer.strengths = 5
+  config.analyses.transfer.weakest = 1e-4
+  config.analyses.transfer.strongest = 1.0
   config.models.update(_models())
   if arg == 'smoke':
     _shrink(config)
@@ -186,12 +200,17 @@ def _shrink(config: ml_collections.ConfigDict) -> None:
   config.data.splits.test = 'test[:500]'
   config.data.splits.probe_train = 'train[1000:1300]'
   config.data.splits.probe_heldout = 'train[:200]'
+  config.transfer.splits.train = 'train[100:400]'
+  config.transfer.splits.heldout = 'train[:100]'
+  config.transfer.splits.test = 'test[:200]'
   config.analyses.resamples = 100
   config.analyses.probing.pairs = 'views'
   config.analyses.probing.strengths = 3
   config.analyses.probing.seeds = 1
   config.analyses.probing.rankings = ('correlation', 'random')
   config.analyses.probing.kept = (8,)
+  config.analyses.transfer.permutations = 100
+  config.analyses.transfer.strengths = 3
   config.predict.batch_size = 100
   config.models.densenet.architecture.options.block_config = (1, 1)
   config.models.vit.architecture.options.depth = 1

@@ -15,7 +15,11 @@ import ml_collections
 from overlap import errors, lookup
 
 # Where `models` and each model's `architecture.options` are free-form.
-_FREE_FORM = ('architecture.options', 'specialisation.groups')
+_FREE_FORM = (
+  'architecture.options',
+  'specialisation.groups',
+  'transfer.groups',
+)
 _IMMATERIAL = (
   'data.data_dir',
   'data.num_threads',
@@ -60,6 +64,7 @@ def study() -> ml_collections.ConfigDict:
     dict(
       dataset='',  # Another one, to probe the features on; '': none.
       data_dir='',  # Where its files are; that of `data` if empty.
+      optional=False,  # Whether the study goes on where it can't be had.
       splits=dict(train='train', heldout='', test='test'),
     )
   )
@@ -92,6 +97,8 @@ def study() -> ml_collections.ConfigDict:
         'compression',
         'compression_targets',
         'compression_categories',
+        'transfer',
+        'transfer_classes',
       ),
       pairs='all',  # 'all', 'base', or 'model:model,model:model'.
       calibration='nll',  # 'nll', 'all', 'grid' or 'ece_sweep'.
@@ -143,6 +150,15 @@ def study() -> ml_collections.ConfigDict:
         kept=(),  # Dimensions; '()': by eighths of the base's width.
         target=0.0,  # Accuracy; 0: that of the base's probe.
       ),
+      transfer=dict(
+        dataset='',  # In the store; '': that of `transfer` above.
+        models=(),  # '()': the base and the best of three categories.
+        groups=dict(),  # Name -> classes: further labels, as above.
+        strengths=45,
+        weakest=1e-6,
+        strongest=1e5,
+        permutations=1000,  # Of the test of a gain; 0: none.
+      ),
       similarity=dict(
         normalise='l2',  # 'l2', 'standardise', 'both' or 'none'.
         max_examples=10_000,  # Drawn by a hash of their ids; 0: all.
@@ -161,6 +177,7 @@ def study() -> ml_collections.ConfigDict:
         'fig04',
         'fig05',
         'fig06',
+        'fig07',
         'fig08',
         'fig09',
         'fig10',
@@ -178,6 +195,7 @@ def study() -> ml_collections.ConfigDict:
   config.lock()
   config.models.unlock()
   config.analyses.specialisation.groups.unlock()
+  config.analyses.transfer.groups.unlock()
   return config
 
 

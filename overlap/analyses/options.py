@@ -11,7 +11,9 @@ from overlap.analyses.greedy import options as greedy_options
 from overlap.analyses.interpolation import options as interpolation_options
 from overlap.analyses.interpolation.options import Interpolation
 from overlap.analyses.probing import options as probing_options
+from overlap.analyses.probing import transfer_options
 from overlap.analyses.probing.options import Probing
+from overlap.analyses.probing.transfer_options import Transfer
 from overlap.analyses.similarity import options as similarity_options
 from overlap.analyses.similarity.options import Similarity
 from overlap.analyses.specialisation import options as specialisation_options
@@ -44,6 +46,7 @@ class Options:
     specialisation: which pairs and groups of classes to look into.
     interpolation: which pairs to weigh unequally, and how.
     probing: how probes are fitted on features that the store holds.
+    transfer: to which other data set features are taken, and how.
     similarity: how representations are compared.
   """
 
@@ -62,6 +65,7 @@ class Options:
   specialisation: Specialisation = dataclasses.field(default=Specialisation())
   interpolation: Interpolation = dataclasses.field(default=Interpolation())
   probing: Probing = dataclasses.field(default=Probing())
+  transfer: Transfer = dataclasses.field(default=Transfer())
   similarity: Similarity = dataclasses.field(default=Similarity())
 
   def bounds(self, base_accuracy: float) -> tuple[float, float]:
@@ -107,6 +111,7 @@ def parse(given: Mapping[str, Any] | None) -> Options:
   greedy_options.check(options.greedy)
   similarity_options.check(options.similarity)
   probing_options.check(options.probing)
+  transfer_options.check(options.transfer)
   return options
 
 

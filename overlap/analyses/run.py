@@ -22,6 +22,7 @@ from overlap.analyses.interpolation import analysis as interpolation
 from overlap.analyses.members import Member, Split
 from overlap.analyses.options import Options
 from overlap.analyses.probing import joined_analysis as joined
+from overlap.analyses.probing import transfer_analysis as transfer
 from overlap.analyses.similarity import analysis as similarity
 from overlap.analyses.specialisation import analysis as specialisation
 from overlap.catalog import categories
@@ -29,7 +30,7 @@ from overlap.catalog import categories
 # Each has `TABLES`, the names of the tables that it makes, and
 # `measure(context) -> {name: table}`.
 ANALYSES = (
-  overview, specialisation, interpolation, greedy, similarity, joined,
+  overview, specialisation, interpolation, greedy, similarity, joined, transfer,
 )  # fmt: skip
 _PAIRS = ('all', 'base')
 

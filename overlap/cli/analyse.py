@@ -64,7 +64,7 @@ def run(values: flags.FlagValues) -> None:
     models=values['models'].value,
     options=_options(values),
   )
-  results.analyse(path, request)
+  results.analyse(path, request, again=True)
 
 
 def _check_unset(values: flags.FlagValues) -> None:

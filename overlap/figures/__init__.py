@@ -26,6 +26,7 @@ FIGURES = {
   'fig04': 'overlap.figures.fig04:plot',
   'fig05': 'overlap.figures.fig05:plot',
   'fig06': 'overlap.figures.fig06:plot',
+  'fig07': 'overlap.figures.fig07:plot',
   'fig08': 'overlap.figures.fig08:plot',
   'fig09': 'overlap.figures.fig09:plot',
   'fig10': 'overlap.figures.fig10:plot',

@@ -18,6 +18,7 @@ from overlap.report import order as order_lib
 from overlap.report import sentences as say
 from overlap.report import similarity as similarity_lib
 from overlap.report import specialisation
+from overlap.report import transfer as transfer_lib
 
 Tables = frames.Tables
 ALPHA = 0.05
@@ -27,9 +28,9 @@ def findings(tables: Tables) -> list[say.Finding]:
   """All findings that the tables allow, the most asked for first."""
   functions = (
     differences, ensembles, larger_lib.larger, order_lib.order, correlation,
-    similarity_lib.similarity, significance, specialisation.confident,
-    specialisation.groups, specialisation.weights, joined_lib.joined, window,
-    calibration, uncategorised,
+    similarity_lib.similarity, joined_lib.joined, transfer_lib.transfer,
+    significance, specialisation.confident, specialisation.groups,
+    specialisation.weights, window, calibration, uncategorised,
   )  # fmt: skip
   found = (function(tables) for function in functions)
   return [finding for finding in found if finding is not None]

@@ -33,11 +33,18 @@ from overlap.study import unchanged, workdir
 Request = Mapping[str, Any]
 
 
-def analyse(path: epath.Path, request: Request) -> None:
-  """Computes and writes the tables of a request, unless they are there."""
+def analyse(path: epath.Path, request: Request, *, again: bool = False) -> None:
+  """Computes and writes the tables of a request, unless they are there.
+
+  Args:
+    path: the workdir.
+    request: as in `tables/analysis.json`.
+    again: whether to compute them in any case, reading every array.
+  """
   made_of = unchanged.stamp(path, request)
   # One process decides for all.
-  if parallel.broadcast(np.array(unchanged.is_done(path, made_of))):
+  done = not again and unchanged.is_done(path, made_of)
+  if parallel.broadcast(np.array(done)):
     logging.info('analysed already: tables in %s', path / 'tables')
     return
   with provenance.timed(
@@ -107,7 +114,7 @@ def study_request(path: epath.Path, study: Mapping[str, Any]) -> Request:
     'base': study['base'],
     'models': list(study['models']),
     'pairs': _pairs(settings['pairs'], study['models']),
-    'options': _options(settings),
+    'options': _study_options(study),
   }
 
 
@@ -191,7 +198,7 @@ def check(study: Mapping[str, Any]) -> None:
   Raises:
     UsageError: an unknown table, figure, option or value.
   """
-  options_lib.parse(_options(study['analyses']))
+  options_lib.parse(_study_options(study))
   for name in study['report']['figures']:
     lookup.check('figure', name, figures.FIGURES)
   _pairs(study['analyses']['pairs'], study['models'])
@@ -200,6 +207,9 @@ def check(study: Mapping[str, Any]) -> None:
     for name in study['analyses']['greedy'][field]:
       where = f'model for config.analyses.greedy.{field}'
       lookup.check(where, name, study['models'])
+  for name in study['analyses']['transfer']['models']:
+    where = 'model for config.analyses.transfer.models'
+    lookup.check(where, name, study['models'])
   lookup.check(
     'split for config.analyses.split',
     study['analyses']['split'],
@@ -230,6 +240,14 @@ def _options(settings: Mapping[str, Any]) -> dict[str, Any]:
     for key, value in settings.items()
     if key not in ('split', 'pairs')
   }
+
+
+def _study_options(study: Mapping[str, Any]) -> dict[str, Any]:
+  """`_options` of a study, whose data set to transfer to stands elsewhere."""
+  options = _options(study['analyses'])
+  transfer = dict(options['transfer'])
+  transfer['dataset'] = transfer['dataset'] or study['transfer']['dataset']
+  return options | {'transfer': transfer}
 
 
 def draw(path: epath.Path, names: Sequence[str] | None = None) -> list[str]:

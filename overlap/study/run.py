@@ -15,7 +15,8 @@ def run(
 
   Args:
     study: checked and bound to its folder.
-    stages: of 'train', 'predict', 'analyse' and 'report'.
+    stages: of 'train', 'predict', 'analyse' and 'report'; 'analyse' alone is
+      done even where nothing has changed.
     model: train and predict this one alone.
   """
   page = None
@@ -25,7 +26,7 @@ def run(
     prediction.predict_all(study, model)
   if 'analyse' in stages:
     request = results.study_request(study.path, study.config)
-    results.analyse(study.path, request)
+    results.analyse(study.path, request, again=len(stages) == 1)
   if 'report' in stages:
     page = results.write_report(study.path)
   return page

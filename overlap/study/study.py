@@ -5,9 +5,10 @@ import functools
 from collections.abc import Mapping
 from typing import Any
 
+from absl import logging
 from etils import epath
 
-from overlap import data, lookup, parallel
+from overlap import data, errors, lookup, parallel
 from overlap.data.examples import Examples
 from overlap.study import specs
 
@@ -57,6 +58,23 @@ class Study:
       image_size=settings['image_size'],
     )
 
+  @functools.cached_property
+  def transfer_dataset(self) -> str:
+    """The data set that features are probed on; '' for none.
+
+    There is none, and a line, where it can't be had and need not be, and where
+    the study itself had to fall back on it.
+    """
+    settings = self.config['transfer']
+    name = settings['dataset']
+    if not name:
+      return ''
+    if name == self.dataset != self.config['data']['dataset']:
+      logging.warning('no transfer to %s: it is what models learn', name)
+      return ''
+    folder = settings['data_dir'] or self.config['data']['data_dir']
+    return _obtain(name, folder, optional=settings['optional'])
+
   @functools.cache  # noqa: B019 (a process has one study)
   def transfer_examples(self, split: str) -> Examples | None:
     """A split of the data set that features are probed on; None for none.
@@ -66,15 +84,14 @@ class Study:
     """
     settings = self.config['transfer']
     spec = settings['splits'][split]
-    if not (settings['dataset'] and spec):
+    if not (spec and self.transfer_dataset):
       return None
     folder = settings['data_dir'] or self.config['data']['data_dir']
-    _obtain(settings['dataset'], folder)
     # As large as the study's own images, for which the models were made.
     size = self.config['data']['image_size']
     own = self.examples('train')
     return data.load_examples(
-      dataset=settings['dataset'],
+      dataset=self.transfer_dataset,
       split=f'{specs.TRANSFER}{split}',
       spec=spec,
       data_dir=folder or 'data',
@@ -91,14 +108,23 @@ class Study:
     ]
 
 
-def _obtain(dataset: str, data_dir: str, fallback: str = '') -> str:
+def _obtain(
+  dataset: str, data_dir: str, fallback: str = '', *, optional: bool = False
+) -> str:
   """Makes sure that a data set is there; returns its or the fallback's name.
 
-  The primary process fetches it, the others wait.
+  The primary process fetches it, the others wait. One that can't be had gives
+  '' and a line where it is optional.
   """
   if not parallel.is_primary():
     parallel.barrier(f'data {dataset}')
-  name = data.obtain(dataset, data_dir=data_dir or 'data', fallback=fallback)
+  try:
+    name = data.obtain(dataset, data_dir=data_dir or 'data', fallback=fallback)
+  except errors.DataError as e:
+    if not optional:
+      raise
+    logging.warning('no transfer to %s: %s', dataset, e)
+    name = ''
   if parallel.is_primary():
     parallel.barrier(f'data {dataset}')
   return name

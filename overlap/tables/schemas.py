@@ -277,6 +277,30 @@ _COMPRESSION_CATEGORIES = {
   'kept': NUMBER,
   **_bounds('kept'),
 }
+# One row a model alone, then one a pair, `model_2` and what follows from it
+# empty for the former. The score is on another data set than the accuracies
+# and the error inconsistency; the gain is over `best_single`.
+_TRANSFER = {
+  **_columns(TEXT, 'dataset model_1 model_2 category metric'),
+  **_columns(COUNT, 'width n labels'),
+  'score': NUMBER,
+  **_bounds('score'),
+  **_columns(NUMBER, 'source_accuracy_1 source_accuracy_2'),
+  'error_inconsistency': NUMBER,
+  'best_single': TEXT,
+  'gain': NUMBER,
+  **_bounds('gain'),
+  **_columns(NUMBER, 'p_value p_value_holm'),
+  'converged': 'bool',
+}
+# Each label of these: a class, or a group of classes.
+_TRANSFER_CLASSES = {
+  **_columns(TEXT, 'dataset model_1 model_2 kind class_name metric'),
+  **_columns(COUNT, 'positives left_out'),
+  'score': NUMBER,
+  **_bounds('score'),
+  'l2': NUMBER,
+}
 SCHEMAS: Mapping[str, Mapping[str, str]] = {
   'models': _MODELS,
   'pairs': _PAIRS,
@@ -303,4 +327,6 @@ SCHEMAS: Mapping[str, Mapping[str, str]] = {
   'compression': _COMPRESSION,
   'compression_targets': _COMPRESSION_TARGETS,
   'compression_categories': _COMPRESSION_CATEGORIES,
+  'transfer': _TRANSFER,
+  'transfer_classes': _TRANSFER_CLASSES,
 }

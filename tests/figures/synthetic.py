@@ -13,6 +13,8 @@ from scipy import stats
 
 from overlap import tables as tables_lib
 from overlap.analyses.interpolation import curves, winning
+from overlap.analyses.probing import transfer
+from overlap.analyses.probing.multi_label import Labels
 from overlap.analyses.similarity import correlations as similarity_correlations
 from overlap.analyses.similarity import pairwise
 from overlap.analyses.similarity.options import Similarity
@@ -85,6 +87,7 @@ def study(models=MODELS, examples=EXAMPLES, seed=0, window=True):
     tables |= larger_tables(models, values)
     tables |= joined_tables(models, tables['pairs'])
     tables |= similarity_tables(models, values, tables['models']['in_window'])
+    tables |= transfer_tables(models, values)
   return tables
 
 
@@ -521,6 +524,66 @@ def joined_tables(models, pairs):
     'slope_lower': 0.2, 'slope_upper': 0.4, 'n': len(soft),
   }])  # fmt: skip
   return made
+
+
+def transfer_tables(models, values, examples=300):
+  """Both tables of transfer: of the base and one model of each far category."""
+  rng = np.random.default_rng(11)
+  soft = [name for name in models if name != HARD_LABEL]
+  chosen = list(dict.fromkeys(
+    next((m for m in soft if models[m] == category), soft[-1])
+    for category in ('BASE', 'ARCH', 'FRAMEWORK', 'DATASET')
+  ))  # fmt: skip
+  if len(chosen) < 2:
+    return {}
+  targets = (rng.random((examples, 5)) < 0.3).astype(np.int8)
+  targets[rng.random(targets.shape) < 0.02] = -1
+  labels = Labels((*'abcd', 'a or b'), targets)
+  alone = {
+    name: 2 * targets + (1 + 0.1 * i) * rng.normal(size=targets.shape)
+    for i, name in enumerate(chosen)
+  }
+  both = list(itertools.combinations(chosen, 2))
+  logits = [*alone.values(), *(alone[one] + alone[two] for one, two in both)]
+  scores = transfer.measure(logits, labels, resamples=100, seed=0)
+  systems = [(name, '') for name in chosen] + both
+  rows, classes = [], []
+  for i, (one, two) in enumerate(systems):
+    low, high = transfer.score_interval(scores.draws[i], scores.total[i], 0.95)
+    row = {
+      'dataset': 'digits', 'model_1': one, 'model_2': two, 'metric': 'mAP',
+      'category': models[one], 'width': 64 if not two else 128, 'n': examples,
+      'labels': 5, 'score': scores.total[i], 'score_lower': low,
+      'score_upper': high, 'best_single': '', 'converged': True,
+      'source_accuracy_1': np.mean(values[one] > 0),
+    }  # fmt: skip
+    if two:
+      of_two = pair(one, two, models, values)
+      best = max((chosen.index(m) for m in (one, two)), key=scores.total.item)
+      gains = scores.draws[i] - scores.draws[best]
+      least, most = transfer.gain_interval(gains, 1.0, 0.95)
+      row |= {
+        'category': of_two['category'], 'best_single': chosen[best],
+        'error_inconsistency': of_two['error_inconsistency'],
+        'source_accuracy_2': np.mean(values[two] > 0),
+        'gain': scores.total[i] - scores.total[best], 'gain_lower': least,
+        'gain_upper': most, 'p_value': 0.001, 'p_value_holm': 0.006,
+      }  # fmt: skip
+    rows.append(row)
+    classes += [
+      {
+        'dataset': 'digits', 'model_1': one, 'model_2': two,
+        'kind': 'class' if k < 4 else 'group', 'class_name': name,
+        'metric': 'average precision', 'l2': 0.01,
+        'positives': (targets[:, k] == 1).sum(),
+        'left_out': (targets[:, k] < 0).sum(), 'score': scores.by_class[i, k],
+      }
+      for k, name in enumerate(labels.names)
+    ]  # fmt: skip
+  return {
+    'transfer': _table('transfer', rows),
+    'transfer_classes': _table('transfer_classes', classes),
+  }
 
 
 def _together(values, members):

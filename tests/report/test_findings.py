@@ -194,7 +194,7 @@ def test_calibration_of_hard_labels(study):
 
 def test_all_findings(synthetic):
   titles = [finding.title for finding in findings.findings(synthetic.study())]
-  assert len(titles) == len(set(titles)) == 13
+  assert len(titles) == len(set(titles)) == 14
 
 
 def test_findings_of_one_model(synthetic):

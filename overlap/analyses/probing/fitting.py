@@ -13,6 +13,7 @@ import numpy as np
 from overlap.analyses import errors as errors_lib
 from overlap.analyses.probing.features import Dimensions, Splits
 from overlap.analyses.probing.options import Probing
+from overlap.analyses.probing.transfer_options import Transfer
 from overlap.probes import selection
 
 
@@ -34,7 +35,7 @@ class Result(NamedTuple):
   converged: bool
 
 
-def strengths(options: Probing) -> tuple[float, ...]:
+def strengths(options: Probing | Transfer) -> tuple[float, ...]:
   """The values of L2, evenly spaced in the logarithm."""
   grid = np.geomspace(options.weakest, options.strongest, options.strengths)
   return tuple(float(l2) for l2 in grid)

@@ -120,6 +120,7 @@ class _Probes:
     self.memo = memo.Memo(
       context.scratch,
       [splits.checksums(models), dataclasses.asdict(options)],
+      fitting.Result,
     )
 
   def __call__(self, parts: tuple[Dimensions, ...]) -> fitting.Result:

@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Sequence
+from typing import Any
 
 from overlap import errors, lookup
 from overlap.analyses import checks
@@ -72,14 +73,19 @@ def check(given: Probing) -> None:
         'Option probing.percents must be numbers within [0, 100], got '
         f'{percent!r}.'
       )
-  ends = given.weakest, given.strongest
-  if not all(map(checks.is_number, ends)) or not 0 < ends[0] <= ends[1]:
-    raise errors.UsageError(
-      'Options probing.weakest and probing.strongest must be strengths above '
-      f'0, the first at most the second, got {ends[0]!r} and {ends[1]!r}.'
-    )
+  check_ends('probing', given.weakest, given.strongest)
   if not checks.is_number(given.target) or not 0 <= given.target <= 1:
     raise errors.UsageError(
       'Option probing.target must be an accuracy within [0, 1], got '
       f'{given.target!r}.'
+    )
+
+
+def check_ends(group: str, weakest: Any, strongest: Any) -> None:
+  """Checks the ends of a grid of strengths."""
+  ends = weakest, strongest
+  if not all(map(checks.is_number, ends)) or not 0 < ends[0] <= ends[1]:
+    raise errors.UsageError(
+      f'Options {group}.weakest and {group}.strongest must be strengths above '
+      f'0, the first at most the second, got {ends[0]!r} and {ends[1]!r}.'
     )

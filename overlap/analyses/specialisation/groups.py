@@ -42,7 +42,36 @@ def resolve(options: Specialisation, class_names: Sequence[str]) -> Groups:
   elif grouping == 'imagenet':
     found = _imagenet(class_names)
   else:
-    found = _configured(options.groups, class_names)
+    return configured(options.groups, class_names)
+  return _in_order(found)
+
+
+def configured(
+  groups: Mapping[str, Any],
+  class_names: Sequence[str],
+  option: str = 'specialisation.groups',
+) -> Groups:
+  """The groups that an option gives; as `resolve`.
+
+  Args:
+    groups: name -> classes: names, indices and ranges.
+    class_names: `[classes]`.
+    option: what it is called.
+  """
+  found = {}
+  for name, items in groups.items():
+    if isinstance(items, str):
+      items = [item.strip() for item in items.split(',')]
+    if _is_of_other_data(items, class_names):
+      logging.warning(
+        'No group %s: none of its classes is one of this data set.', name
+      )
+      continue
+    found[name] = _indices(f'{option}.{name}', items, class_names)
+  return _in_order(found)
+
+
+def _in_order(found: Groups) -> Groups:
   return dict(sorted(found.items(), key=lambda item: (item[1][0], item[0])))
 
 
@@ -68,7 +97,8 @@ def _imagenet(class_names: Sequence[str]) -> Groups:
       f'1,000 classes, got {len(class_names):,}.'
     )
   return {
-    name: _indices(name, items, class_names) for name, items in IMAGENET.items()
+    name: _indices(f'specialisation.groups.{name}', items, class_names)
+    for name, items in IMAGENET.items()
   }
 
 
@@ -87,22 +117,6 @@ def _wordnet(class_names: Sequence[str]) -> Groups:
   }
 
 
-def _configured(
-  groups: Mapping[str, Any], class_names: Sequence[str]
-) -> Groups:
-  found = {}
-  for name, items in groups.items():
-    if isinstance(items, str):
-      items = [item.strip() for item in items.split(',')]
-    if _is_of_other_data(items, class_names):
-      logging.warning(
-        'No group %s: none of its classes is one of this data set.', name
-      )
-      continue
-    found[name] = _indices(name, items, class_names)
-  return found
-
-
 def _is_of_other_data(items: Sequence[Any], class_names: Sequence[str]) -> bool:
   """Whether all are names, and none of this data set: it is the fallback."""
   return not any(
@@ -112,7 +126,7 @@ def _is_of_other_data(items: Sequence[Any], class_names: Sequence[str]) -> bool:
 
 
 def _indices(
-  group: str, items: Sequence[Any], class_names: Sequence[str]
+  option: str, items: Sequence[Any], class_names: Sequence[str]
 ) -> np.ndarray:
   """The classes of one group, ascending, int64.
 
@@ -127,11 +141,11 @@ def _indices(
       continue
     ends = (item, item) if isinstance(item, int) else _range(item)
     if ends is None:
-      lookup.check(f'class for specialisation.groups.{group}', item, names)
+      lookup.check(f'class for {option}', item, names)
     elif not 0 <= ends[0] <= ends[1] < len(names):
       raise errors.UsageError(
-        f'Option specialisation.groups.{group} must have classes within 0-'
-        f'{len(names) - 1}, got {item!r}.'
+        f'Option {option} must have classes within 0-{len(names) - 1}, got '
+        f'{item!r}.'
       )
     else:
       chosen.update(range(ends[0], ends[1] + 1))

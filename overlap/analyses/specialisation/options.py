@@ -57,7 +57,7 @@ def check(options: Specialisation) -> None:
     )
   if options.grouping != '':
     lookup.check('specialisation.grouping', options.grouping, ('', *GROUPINGS))
-  _check_groups(options.groups)
+  check_groups('specialisation.groups', options.groups)
 
 
 def parse_pairs(name: str, text: Any) -> list[tuple[str, str]]:
@@ -80,18 +80,26 @@ def parse_pairs(name: str, text: Any) -> list[tuple[str, str]]:
   return pairs
 
 
-def _check_groups(groups: Any) -> None:
+def check_groups(option: str, groups: Any) -> None:
+  """Checks groups of classes, as far as can be without the classes.
+
+  Args:
+    option: what they were given as.
+    groups: name -> classes.
+
+  Raises:
+    UsageError: they are no such mapping.
+  """
   if not isinstance(groups, Mapping):
     raise errors.UsageError(
-      'Option specialisation.groups must map names of groups to classes, got '
-      f'{groups!r}.'
+      f'Option {option} must map names of groups to classes, got {groups!r}.'
     )
   for name, classes in groups.items():
     listed = isinstance(classes, Sequence) and len(classes)
     if not listed or not all(_is_item(item) for item in classes):
       raise errors.UsageError(
-        f'Option specialisation.groups.{name} must be a list of classes, such '
-        f"as [3, '5-7', 'cat'], got {classes!r}."
+        f'Option {option}.{name} must be a list of classes, such as '
+        f"[3, '5-7', 'cat'], got {classes!r}."
       )
 
 
