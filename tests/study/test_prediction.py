@@ -8,6 +8,7 @@ import pytest
 from overlap import config as overlap_config
 from overlap import errors, store
 from overlap.study import prediction, results, specs, training
+from overlap.study import study as study_lib
 from overlap.study.study import Study
 
 pytestmark = pytest.mark.skipif(
@@ -97,3 +98,48 @@ def test_other_transfer_data_are_other_predictions(tmp_path):
   assert [a == b for a, b in zip(hashes(one), hashes(two))] == [
     True, True, False,
   ]  # fmt: skip
+
+
+def broken(*, dataset, **_):
+  raise errors.DataError(f'{dataset} is not to be had')
+
+
+def test_data_to_transfer_to_that_cannot_be_had(tmp_path, monkeypatch, caplog):
+  study = bound(tmp_path, **{'transfer.dataset': 'cifar10'})
+  optional = bound(
+    tmp_path, **{'transfer.dataset': 'cifar10', 'transfer.optional': True}
+  )
+  monkeypatch.setattr(study_lib.data, 'obtain', lambda name, **_: (
+    broken(dataset=name) if name == 'cifar10' else name
+  ))  # fmt: skip
+  with pytest.raises(errors.DataError, match='cifar10 is not to be had'):
+    study.transfer_examples('train')
+  for split in ('train', 'test'):
+    assert optional.transfer_examples(split) is None
+  said = [r.getMessage() for r in caplog.records if 'transfer' in r.message]
+  assert said == ['no transfer to cifar10: cifar10 is not to be had']
+
+
+def test_no_transfer_to_what_the_study_fell_back_on(
+  tmp_path, monkeypatch, caplog
+):
+  study = bound(
+    tmp_path,
+    **{'data.dataset': 'fashion_mnist', 'data.fallback': 'mnist_5k'},
+  )
+  monkeypatch.setattr(study_lib.data, 'obtain', lambda name, **_: 'mnist_5k')
+  assert study.transfer_examples('train') is None
+  assert 'it is what models learn' in caplog.text
+
+
+def test_the_request_names_the_data_to_transfer_to(tmp_path):
+  study = bound(tmp_path)
+  training.train(study)
+  prediction.predict_all(study)
+  request = results.study_request(tmp_path, study.config)
+  assert request['options']['transfer']['dataset'] == 'mnist_5k'
+  own = bound(tmp_path, **{'analyses.transfer.dataset': 'voc'})
+  request = results.study_request(tmp_path, own.config)
+  assert request['options']['transfer']['dataset'] == 'voc'
+  with pytest.raises(errors.UsageError, match=r'transfer\.models'):
+    bound(tmp_path, **{'analyses.transfer.models': ('vit',)})
