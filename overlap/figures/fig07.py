@@ -149,10 +149,10 @@ def _notes(tables: frames.Tables, drawn: pd.DataFrame) -> list[str]:
 
 
 def _axis(channel: type, column: str, title: str, drawn: pd.DataFrame) -> Any:
-  known = drawn[drawn[column].notna()]
-  limits = frames.domain(
-    known[column], known[f'{column}_lower'], known[f'{column}_upper']
-  )
+  ends = drawn[[column, f'{column}_lower', f'{column}_upper']]
+  low, high = float(ends.min().min()), float(ends.max().max())
+  margin = 0.05 * max(high - low, 0.002)
+  limits = [low - margin, high + margin]
   return channel(
     f'{column}:Q',
     title=title,

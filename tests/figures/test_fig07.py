@@ -74,3 +74,11 @@ def test_without_transfer(tables):
   tables['transfer'] = tables['transfer'][:0]
   with pytest.raises(figures.NotDrawableError, match='another data set'):
     figures.plot('fig07', tables)
+
+
+def test_whole_intervals_are_on_the_axes(tables):
+  drawn = fig07.rows(tables)
+  spec = figures.plot('fig07', tables)[0].to_dict()
+  right = spec['hconcat'][2]['layer'][0]['encoding']['x']['scale']['domain']
+  assert right[0] < drawn['score_lower'].min()
+  assert right[1] > drawn['score_upper'].max()
