@@ -16,7 +16,7 @@ CODE = sorted(
 
 # Lowest first: a module imports from its own layer and from lower ones.
 LAYERS = (
-  'errors lookup files progress',
+  'errors lookup files progress fields',
   'config provenance',
   'parallel',
   'catalog',
@@ -50,11 +50,11 @@ NEVER = (
   (('figures',), ('jax', 'overlap.store'), ()),
   (
     ('models', 'inference', 'probes', 'train', 'analyses'),
-    ('ml_collections', 'overlap.config'),
+    ('ml_collections', 'overlap.config', 'overlap.fields'),
     ('overlap.analyses.run',),
   ),
   (
-    tuple(RANK.keys() - {'config', 'study', 'cli'}),
+    tuple(RANK.keys() - {'config', 'fields', 'study', 'cli'}),
     ('ml_collections',),
     ('overlap.analyses.run',),
   ),
