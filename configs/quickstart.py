@@ -48,7 +48,8 @@ def get_config(arg: str = '') -> ml_collections.ConfigDict:
   config.analyses.probing.weakest = 1e-4
   config.analyses.probing.strongest = 1.0
   config.analyses.probing.seeds = 2
-  config.analyses.probing.kept = (8, 16, 32, 64)
+  config.analyses.probing.kept = (16, 32, 64)
+  config.analyses.probing.rankings = ('correlation', 'cholesky', 'random')
   # Several labels an image: its digit, and what the digit is one of.
   config.analyses.transfer.groups = {
     'even': ('0', '2', '4', '6', '8'),

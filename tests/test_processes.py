@@ -66,7 +66,7 @@ def run_together(workdir, command, model, count):
 
 def logits(workdir):
   reader = store.Store(workdir)
-  ((dataset, split),) = reader.splits()
+  ((dataset, split),) = [pair for pair in reader.splits() if pair[1] == 'test']
   assert reader.models(dataset, split) == sorted(MODELS)
   return {name: reader.read(dataset, split, name) for name in MODELS}
 
