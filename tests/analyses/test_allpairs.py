@@ -7,7 +7,7 @@ import pytest
 from scipy import special
 
 from overlap import errors as errors_lib
-from overlap.analyses import ensembles, errors
+from overlap.analyses import ensembles, errors, scratch
 from overlap.analyses.allpairs import blocks, engine, resume
 
 BACKENDS = tuple(engine.BACKENDS)
@@ -344,7 +344,7 @@ def stop_after(counter, blocks_counted, monkeypatch):
 @pytest.mark.parametrize('stopped', [0, 1, 5])
 def test_what_was_stopped_goes_on(stopped, backend, tmp_path, monkeypatch):
   monkeypatch.setattr(blocks, '_MIB', 1)
-  monkeypatch.setattr(resume, '_EVERY', 0.0)
+  monkeypatch.setattr(scratch, '_EVERY', 0.0)
   logits, labels = normal(4, 50, 6)
   pairs = all_pairs(4)
   given = dict(memory_mb=2000, backend=backend)
@@ -371,7 +371,7 @@ def test_what_was_stopped_goes_on(stopped, backend, tmp_path, monkeypatch):
 def kept(folder, monkeypatch, depends_on=('abc',)):
   """What a pass over other inputs takes up from one that was stopped."""
   monkeypatch.setattr(blocks, '_MIB', 1)
-  monkeypatch.setattr(resume, '_EVERY', 0.0)
+  monkeypatch.setattr(scratch, '_EVERY', 0.0)
   logits, labels = normal(4, 50, 6)
   correct = np.stack([errors.correct(z, labels) for z in logits])
   given = dict(
@@ -411,7 +411,7 @@ def change_memory(labels, pairs, given):
 
 
 def change_sources(labels, pairs, given):
-  folder = given['checkpoint']._folder
+  folder = given['checkpoint']._scratch.file.parent
   return labels, pairs, given | {'checkpoint': resume.Checkpoint(folder, [])}
 
 

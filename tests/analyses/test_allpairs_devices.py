@@ -16,6 +16,7 @@ import json, os, signal, sys
 import numpy as np
 from overlap import parallel
 from overlap.analyses import ensembles
+from overlap.analyses import scratch
 from overlap.analyses.allpairs import blocks, resume
 
 coordinator, count, index, backend, folder, killed_at = sys.argv[1:]
@@ -33,11 +34,17 @@ class Model:
 
   def __getitem__(self, rows):
     read.append(rows.start)
-    if rows.start >= int(killed_at):
-      os.kill(os.getpid(), signal.SIGKILL)
     return self.values[rows]
 
-resume._EVERY = 0
+class Killed(scratch.Scratch):
+  def save(self, *arguments):
+    super().save(*arguments)
+    # Not while it writes, which another thread than the reader's does.
+    if max(read) >= int(killed_at):
+      os.kill(os.getpid(), signal.SIGKILL)
+
+scratch._EVERY = 0
+resume.Scratch = Killed
 kept = resume.Checkpoint(folder, ['random']) if folder else None
 pairs = [(i, j) for i in range(6) for j in range(i)]
 found = ensembles.pair_ensembles(

@@ -1,20 +1,14 @@
 """Counts of a pass that was cut short, kept until it is through."""
 
-import contextlib
-import io
-import time
-import zipfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from absl import logging
 from etils import epath
 
-from overlap import files, parallel
-
-# How often counts are written, in seconds.
-_EVERY = 15.0
+from overlap import files
+from overlap.analyses.scratch import Scratch
 
 
 class Checkpoint:
@@ -32,9 +26,9 @@ class Checkpoint:
       depends_on: JSON, what stands for the models' logits: the checksums of
         what is stored, for instance.
     """
-    self._folder, self._depends_on = epath.Path(folder), depends_on
-    self._file = self._folder / f'pairs-{parallel.process_index()}.npz'
-    self._digest, self._last = '', 0.0
+    self._depends_on = depends_on
+    self._scratch = Scratch(folder, 'pairs')
+    self._digest = ''
 
   def load(
     self, plan: Any, arrays: Sequence[np.ndarray], counts: np.ndarray
@@ -56,19 +50,18 @@ class Checkpoint:
         'arrays': [files.array_digest(array) for array in arrays],
       }
     )
-    self._last = time.monotonic()
-    if not self._file.exists():
-      return 0
-    try:
-      with np.load(io.BytesIO(self._file.read_bytes())) as saved:
-        same = str(saved['digest']) == self._digest
-        if not same or saved['counts'].shape != counts.shape:
-          return 0
-        counts[:] = saved['counts']
-        done = int(saved['done'])
-    except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile):
-      return 0  # It can't be read: it is as if there were none.
-    logging.info('pairs: going on after block %d of %s', done, self._file)
+
+    def read(saved: Mapping[str, np.ndarray]) -> int:
+      if saved['counts'].shape != counts.shape:
+        return 0
+      counts[:] = saved['counts']
+      return int(saved['done'])
+
+    done = self._scratch.load(self._digest, read) or 0
+    if done:
+      logging.info(
+        'pairs: going on after block %d of %s', done, self._scratch.file
+      )
     return done
 
   def save(self, done: int, counts: np.ndarray) -> None:
@@ -78,16 +71,8 @@ class Checkpoint:
       done: how many blocks they are of.
       counts: so far.
     """
-    if time.monotonic() - self._last < _EVERY:
-      return
-    content = io.BytesIO()
-    np.savez(content, digest=self._digest, done=done, counts=counts)
-    files.write_bytes(self._file, content.getvalue())
-    self._last = time.monotonic()
+    self._scratch.save(self._digest, lambda: {'done': done, 'counts': counts})
 
   def remove(self) -> None:
-    """Removes what was written, and the folder where it holds no more."""
-    # What stays is taken up by no other pass: that it stays does no harm.
-    with contextlib.suppress(OSError):
-      self._file.unlink(missing_ok=True)
-      self._folder.rmdir()
+    """Removes what was written."""
+    self._scratch.remove()

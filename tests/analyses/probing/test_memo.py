@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from etils import epath
 
+from overlap.analyses import scratch
 from overlap.analyses.probing import fitting, memo, transfer_analysis
 
 
@@ -20,7 +21,7 @@ def of_transfer(i):
 
 @pytest.fixture(autouse=True)
 def at_once(monkeypatch):
-  monkeypatch.setattr(memo, '_EVERY', 0.0)
+  monkeypatch.setattr(scratch, '_EVERY', 0.0)
 
 
 @pytest.mark.parametrize('make', [of_labels, of_transfer])
