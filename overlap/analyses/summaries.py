@@ -1,6 +1,7 @@
 """Means by category and correlations, over pairs of models."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -81,16 +82,43 @@ def correlation_table(
     for other in _AGAINST:
       known = np.isfinite(columns['error_inconsistency'] + columns[other])
       chosen = take(columns, known)
-      sides = chosen['error_inconsistency'], chosen[other], members[known]
-      pearson = intervals.pearson(*sides, confidence=confidence)
-      slope = intervals.slope(*sides, confidence=confidence)
-      row = {
-        'name': f'error_inconsistency_vs_{other}',
-        'scope': scope,
-        **dict(zip(('pearson', 'lower', 'upper'), pearson)),
-        **dict(zip(('slope', 'slope_lower', 'slope_upper'), slope)),
-        'n': int(known.sum()),
-      }
+      row = correlation_row(
+        other, scope, chosen['error_inconsistency'], chosen[other],
+        members[known], confidence=confidence, intervals=intervals,
+      )  # fmt: skip
       for name, value in row.items():
         rows[name].append(value)
   return tables.typed('correlations', rows)
+
+
+def correlation_row(
+  against: str,
+  scope: str,
+  inconsistency: np.ndarray,
+  values: np.ndarray,
+  members: np.ndarray,
+  *,
+  confidence: float,
+  intervals: Summaries = JACKKNIFE,
+) -> dict[str, Any]:
+  """A row of a table such as 'correlations'.
+
+  Args:
+    against: what error inconsistency is set against.
+    scope: over which pairs.
+    inconsistency: `[pairs]`, without NaN, as `values`.
+    values: `[pairs]`.
+    members: int `[pairs, 1 or 2]`, the models that vary.
+    confidence: level of the intervals.
+    intervals: how they vary the models.
+  """
+  sides = inconsistency, values, members
+  pearson = intervals.pearson(*sides, confidence=confidence)
+  slope = intervals.slope(*sides, confidence=confidence)
+  return {
+    'name': f'error_inconsistency_vs_{against}',
+    'scope': scope,
+    **dict(zip(('pearson', 'lower', 'upper'), pearson)),
+    **dict(zip(('slope', 'slope_lower', 'slope_upper'), slope)),
+    'n': len(members),
+  }

@@ -9,7 +9,7 @@ import pandas as pd
 from absl import logging
 
 from overlap import files, progress, tables
-from overlap.analyses import clusters, stats
+from overlap.analyses import clusters, stats, summaries
 from overlap.analyses import errors as errors_lib
 from overlap.analyses.context import Context
 from overlap.analyses.probing import compression, fitting, joined, memo
@@ -224,15 +224,14 @@ def _summed_up(
     _add(rows['joined_categories'], row | dict(zip(names, mean)))
   apart = np.array(rows['joined_pairs']['error_inconsistency'], np.float64)
   known = inside & np.isfinite(gains)
-  sides = apart[known], gains[known], others[known, np.newaxis]
-  pearson = over_models.pearson(*sides, confidence=options.confidence)
-  slope = over_models.slope(*sides, confidence=options.confidence)
-  _add(rows['joined_correlations'], {
-    'name': 'error_inconsistency_vs_half_gain', 'scope': 'base',
-    **dict(zip(('pearson', 'lower', 'upper'), pearson)),
-    **dict(zip(('slope', 'slope_lower', 'slope_upper'), slope)),
-    'n': int(known.sum()),
-  })  # fmt: skip
+  _add(
+    rows['joined_correlations'],
+    summaries.correlation_row(
+      'half_gain', 'base', apart[known], gains[known],
+      others[known, np.newaxis], confidence=options.confidence,
+      intervals=over_models,
+    ),
+  )  # fmt: skip
 
 
 def by_category(

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from overlap import tables
-from overlap.analyses import stats
+from overlap.analyses import stats, summaries
 from overlap.analyses.specialisation import angle, paired
 from overlap.analyses.specialisation.views import PairOfModels
 
@@ -97,14 +97,9 @@ def correlations_table(
     known = table.dropna(subset=['error_inconsistency', name])
     x, y = known['error_inconsistency'].to_numpy(), known[name].to_numpy()
     others = np.arange(len(known))[:, np.newaxis]
-    pearson = stats.jackknife_pearson(x, y, others, confidence=confidence)
-    slope = stats.jackknife_slope(x, y, others, confidence=confidence)
-    row = {
-      'name': f'error_inconsistency_vs_{name}', 'scope': 'base',
-      'n': len(known),
-      **dict(zip(('pearson', 'lower', 'upper'), pearson)),
-      **dict(zip(('slope', 'slope_lower', 'slope_upper'), slope)),
-    }  # fmt: skip
+    row = summaries.correlation_row(
+      name, 'base', x, y, others, confidence=confidence
+    )
     for column, value in row.items():
       rows[column].append(value)
   return tables.typed('specialisation_correlations', rows)
