@@ -478,12 +478,8 @@ def joined_tables(models, pairs):
   rows = {name: [] for name in (
     'joined', 'joined_pairs', 'compression', 'compression_targets',
   )}  # fmt: skip
-  apart = {
-    (set(row[:2]) - {'base'}).pop(): row[2]
-    for row in pairs[['model_1', 'model_2', 'error_inconsistency']].itertuples(
-      index=False
-    )
-  }
+  of_base = pairs[pairs['model_1'] == 'base']
+  apart = dict(zip(of_base['model_2'], of_base['error_inconsistency']))
   for i, name in enumerate(soft):
     pair = {'model_1': 'base', 'model_2': name, 'category': models[name]}
     fit = {'l2': 0.01, 'heldout_accuracy': 0.7, 'converged': True}
