@@ -189,12 +189,7 @@ def _axis(channel: type, column: str, title: str, drawn: pd.DataFrame) -> Any:
   limits = frames.domain(
     drawn[column], means[f'{column}_lower'], means[f'{column}_upper']
   )
-  return channel(
-    f'{column}:Q',
-    title=title,
-    axis=alt.Axis(labelExpr="format(datum.value*100,'~f')", tickCount=5),
-    scale=alt.Scale(domain=limits, nice=False),
-  )
+  return style.axis(channel, column, title, limits)
 
 
 def _tooltip() -> list[alt.Tooltip]:

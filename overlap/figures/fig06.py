@@ -133,14 +133,9 @@ def _notes(tables: frames.Tables) -> list[str]:
 def _accuracy(drawn: pd.DataFrame, kind: str) -> alt.Y:
   nothing = pd.Series(dtype=float)
   own = drawn.loc[drawn['kind'] == kind, 'accuracy']
-  return alt.Y(
-    'accuracy:Q',
-    title='Accuracy of the probe (%)',
-    scale=alt.Scale(
-      domain=frames.domain(own, nothing, nothing), nice=False, zero=False
-    ),
-    axis=alt.Axis(labelExpr="format(datum.value*100,'~f')", tickCount=6),
-  )
+  limits = frames.domain(own, nothing, nothing)
+  title = 'Accuracy of the probe (%)'
+  return style.axis(alt.Y, 'accuracy', title, limits, ticks=6, zero=False)
 
 
 def _shares(drawn: pd.DataFrame, shown: list[str]) -> alt.LayerChart:
@@ -181,24 +176,16 @@ def _gains(
 ) -> alt.LayerChart:
   own = drawn[drawn['kind'] == 'gain']
   nothing = pd.Series(dtype=float)
-  x = alt.X(
-    'error_inconsistency:Q',
-    title='Error inconsistency (%)',
-    axis=alt.Axis(labelExpr="format(datum.value*100,'~f')", tickCount=5),
-    scale=alt.Scale(
-      domain=frames.domain(own['error_inconsistency'], nothing, nothing),
-      nice=False,
-    ),
-  )
+  column = 'error_inconsistency'
+  x = style.axis(
+    alt.X, column, 'Error inconsistency (%)',
+    frames.domain(own[column], nothing, nothing),
+  )  # fmt: skip
   limits = frames.domain(
     own['half_gain'], own['half_gain_lower'], own['half_gain_upper']
   )
-  y = alt.Y(
-    'half_gain:Q',
-    title='Gain of half of each (points)',
-    axis=alt.Axis(labelExpr="format(datum.value*100,'~f')", tickCount=6),
-    scale=alt.Scale(domain=limits, nice=False),
-  )
+  title = 'Gain of half of each (points)'
+  y = style.axis(alt.Y, 'half_gain', title, limits, ticks=6)
   base = alt.Chart().transform_filter("datum.kind=='gain'")
   zero = (
     alt.Chart(alt.InlineData(values=[{'y': 0}]))

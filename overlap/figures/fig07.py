@@ -153,12 +153,7 @@ def _axis(channel: type, column: str, title: str, drawn: pd.DataFrame) -> Any:
   low, high = float(ends.min().min()), float(ends.max().max())
   margin = 0.05 * max(high - low, 0.002)
   limits = [low - margin, high + margin]
-  return channel(
-    f'{column}:Q',
-    title=title,
-    axis=alt.Axis(labelExpr="format(datum.value*100,'~f')", tickCount=5),
-    scale=alt.Scale(domain=limits, nice=False),
-  )
+  return style.axis(channel, column, title, limits)
 
 
 def _tooltip() -> list[alt.Tooltip]:

@@ -230,12 +230,7 @@ def _axis(channel: type, column: str, title: str, drawn: pd.DataFrame) -> Any:
   limits = frames.domain(
     drawn[column], drawn[f'{prefix}lower'], drawn[f'{prefix}upper']
   )
-  return channel(
-    f'{column}:Q',
-    title=title,
-    axis=alt.Axis(labelExpr="format(datum.value*100,'~f')", tickCount=6),
-    scale=alt.Scale(domain=limits, nice=False),
-  )
+  return style.axis(channel, column, title, limits, ticks=6)
 
 
 def _bars(

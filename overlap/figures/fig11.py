@@ -123,11 +123,8 @@ def _panel(
     scale=alt.Scale(domain=[0, 1], nice=False),
     axis=alt.Axis(tickCount=5),
   )
-  y = alt.Y(
-    'accuracy:Q',
-    title='Ensemble accuracy (%)',
-    scale=alt.Scale(domain=limits, nice=False, zero=False),
-    axis=alt.Axis(labelExpr="format(datum.value*100,'~f')", tickCount=6),
+  y = style.axis(
+    alt.Y, 'accuracy', 'Ensemble accuracy (%)', limits, ticks=6, zero=False
   )
   stroke = style.colour(alt.Stroke, shown)
   curve = (

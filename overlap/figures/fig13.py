@@ -201,12 +201,7 @@ def _axis(
 ) -> Any:
   nothing = pd.Series(dtype=float)
   limits = frames.domain(known[column], nothing, nothing)
-  return channel(
-    f'{column}:Q',
-    title=title,
-    axis=alt.Axis(labelExpr=f"format(datum.value*{scale},'~f')", tickCount=5),
-    scale=alt.Scale(domain=limits, nice=False),
-  )
+  return style.axis(channel, column, title, limits, scale=scale)
 
 
 def _tooltip(drawn: pd.DataFrame) -> list[alt.Tooltip]:

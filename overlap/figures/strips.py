@@ -59,12 +59,7 @@ def strips(
   """
   ours = drawn[(drawn['kind'] == MEAN) & (drawn['source'] == style.STUDY)]
   limits = frames.domain(drawn[value], ours['lower'], ours['upper'])
-  y = alt.Y(
-    f'{value}:Q',
-    title=title,
-    scale=alt.Scale(domain=limits, nice=False),
-    axis=alt.Axis(labelExpr="format(datum.value*100,'~f')", tickCount=6),
-  )
+  y = style.axis(alt.Y, value, title, limits, ticks=6)
   places = _places(style.present(drawn['category']))
   # A layer without rows would leave its scales without a domain.
   layers = [_points(places, y, tooltip)]

@@ -135,6 +135,37 @@ def category_scale() -> alt.Scale:
   return alt.Scale(domain=list(ORDER))
 
 
+def axis(
+  channel: type,
+  column: str,
+  title: str,
+  limits: Sequence[float],
+  *,
+  ticks: int = 5,
+  scale: int = 100,
+  **more: Any,
+) -> Any:
+  """`channel` (alt.X or alt.Y) of numbers, labelled `scale` times as large.
+
+  Args:
+    channel: alt.X or alt.Y.
+    column: of the numbers.
+    title: with the unit.
+    limits: the ends of the axis, as the numbers are.
+    ticks: how many, about.
+    scale: 100 for fractions in per cent.
+    **more: of the Vega-Lite scale.
+  """
+  return channel(
+    f'{column}:Q',
+    title=title,
+    axis=alt.Axis(
+      labelExpr=f"format(datum.value*{scale},'~f')", tickCount=ticks
+    ),
+    scale=alt.Scale(domain=limits, nice=False, **more),
+  )
+
+
 def colour(channel: type, shown: Sequence[str], **legend: Any) -> Any:
   """`channel` (alt.Fill, alt.Color …) of the category of a row."""
   return channel(
