@@ -1,11 +1,11 @@
 """Which examples representations are compared on, and their features."""
 
-import hashlib
 from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
 
+from overlap.analyses import hashed
 from overlap.analyses.members import Split
 from overlap.analyses.similarity.options import Similarity
 
@@ -31,10 +31,7 @@ def choose(ids: Iterable[str], asked: Similarity, seed: int) -> Chosen:
   Whether one example comes before another depends on nothing but their ids
   and the seed.
   """
-  digests = [
-    hashlib.sha256(f'similarity:{seed}:{i}'.encode()).digest() for i in ids
-  ]
-  order = np.argsort(np.array(digests, 'S32'), kind='stable')
+  order = hashed.order(ids, 'similarity', seed)
   rows = np.sort(order[: asked.max_examples or len(order)])
   near = np.sort(order[: min(asked.neighbour_examples, len(rows))])
   return Chosen(rows, np.searchsorted(rows, near))

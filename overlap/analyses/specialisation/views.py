@@ -4,7 +4,6 @@ A view is a number of pairs over the examples on which at least one of them is
 inconsistent (Fig. 3): the panels together are one view, the contrast another.
 """
 
-import hashlib
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -12,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from overlap import tables
+from overlap.analyses import hashed
 from overlap.analyses.specialisation import angle
 from overlap.analyses.specialisation.groups import Groups
 
@@ -218,9 +218,5 @@ def sample(
   """
   if len(examples) <= most:
     return examples
-  keys = [
-    hashlib.sha256(f'points:{seed}:{ids[i]}'.encode()).digest()
-    for i in examples
-  ]
-  kept = sorted(range(len(examples)), key=keys.__getitem__)[:most]
-  return examples[np.sort(np.array(kept, np.int64))]
+  kept = hashed.order((ids[i] for i in examples), 'points', seed)[:most]
+  return examples[np.sort(kept)]
