@@ -47,8 +47,11 @@ check mypy
 # A file's tests stay together, for some share a study that takes a minute.
 # All is run before anything is judged: one call shows everything there is.
 status=0
-say "\$ pytest -n 2 --dist=loadfile $*"
-python -m pytest -n 2 --dist=loadfile "$@" || status=$?
+# A worker that dies is not replaced: with --dist=loadfile pytest-xdist then
+# 3.8 may wait for ever, for results that no one works on.
+pytest=(pytest -n 2 --dist=loadfile --max-worker-restart=0)
+say "\$ ${pytest[*]} $*"
+python -m "${pytest[@]}" "$@" || status=$?
 if ((${#failed[@]})); then
   say "error: failed before the tests: $(printf '%s; ' "${failed[@]}")"
   ((status)) || status=1

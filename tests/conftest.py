@@ -1,11 +1,17 @@
 """Test set-up: fake devices, strict ranks, the folder of real data."""
 
+import gc
 import os
 import pathlib
 
 # Before JAX is imported: its CPU becomes four devices, so that everything
-# that is spread over devices is spread in the tests too.
-os.environ.setdefault('XLA_FLAGS', '--xla_force_host_platform_device_count=4')
+# that is spread over devices is spread in the tests too. XLA ends the process
+# when one device waits 40 s for another, and these four share two cores.
+os.environ.setdefault(
+  'XLA_FLAGS',
+  '--xla_force_host_platform_device_count=4 '
+  '--xla_cpu_collective_call_terminate_timeout_seconds=600',
+)
 os.environ.setdefault('JAX_PLATFORMS', 'cpu')
 os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '3')
 
@@ -15,6 +21,14 @@ import pytest
 jax.config.update('jax_numpy_rank_promotion', 'raise')
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(autouse=True, scope='module')
+def _forget_compiled_programs():
+  """Gives back what a file's programs take: all files' together are 5 GB."""
+  yield
+  jax.clear_caches()
+  gc.collect()
 
 
 @pytest.fixture(scope='session')
