@@ -6,9 +6,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from flax import traverse_util
 
-_STATISTICS = {'running_mean': 'mean', 'running_var': 'var'}
+from overlap.models import checkpoints
 
 
 @pytest.fixture
@@ -26,44 +25,57 @@ def count_parameters():
 def assert_equals_timm():
   """Checks logits and features against timm's model of the same weights.
 
-  The weights are random, and so are the scales and statistics of norms.
-  `rename` takes the name of a layer in timm to ours; `join` may take tensors
-  that are no layer's out of timm's state, and returns our leaves for them.
+  The weights are random, and so are the scales and statistics of norms; the
+  package's converter brings them over. With `gradient`, that of a sum of
+  weighted logits by the images is compared too.
   """
   torch = pytest.importorskip('torch')
   with warnings.catch_warnings():
     warnings.simplefilter('ignore')
     timm = pytest.importorskip('timm')
 
-  def check(model, timm_name, rename, image, *, join=None, **timm_options):
+  def check(model, family, timm_name, image, *, gradient=False, options=None):
     torch.manual_seed(0)
     theirs = timm.create_model(
-      timm_name, num_classes=model.num_classes, **timm_options
+      timm_name, num_classes=model.num_classes, **options or {}
     ).eval()
     _randomise(theirs, torch)
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=image).astype('f')
     state = {name: v.numpy() for name, v in theirs.state_dict().items()}
-    x = np.random.default_rng(0).normal(size=image).astype('f')
     template = jax.eval_shape(model.init, jax.random.key(0), x)
-    leaves = join(state) if join else {}
-    leaves |= _leaves(state, rename)
-    wanted = traverse_util.flatten_dict(template, sep='/')
-    assert leaves.keys() == wanted.keys()
-    variables = traverse_util.unflatten_dict(
-      {k: leaves[k].reshape(wanted[k].shape) for k in wanted}, sep='/'
-    )
-    got, got_features = jax.jit(model.apply)(variables, x)
-    with torch.no_grad():
-      images = torch.from_numpy(x.transpose(0, 3, 1, 2).copy())
+    variables = checkpoints.fill(family, state, template=template)
+    weights = rng.normal(size=model.num_classes).astype('f')
+
+    def scalar(x):
+      logits, features = model.apply(variables, x)
+      return (logits @ weights).sum(), (logits, features)
+
+    if gradient:
+      slopes, got = jax.jit(jax.grad(scalar, has_aux=True))(x)
+    else:
+      got = jax.jit(scalar)(x)[1]
+    images = torch.from_numpy(x.transpose(0, 3, 1, 2).copy())
+    images.requires_grad_(gradient)
+    with torch.set_grad_enabled(gradient):
       inner = theirs.forward_features(images)
       features = theirs.forward_head(inner, pre_logits=True)
       logits = theirs.forward_head(inner)
-    for ours, want in [(got, logits.numpy()), (got_features, features.numpy())]:
+    for ours, want in zip(got, (logits, features), strict=True):
+      want = want.detach().numpy()
       # Examples differ, so that equality says something.
       assert np.std(want, axis=0).mean() > 0.01
-      atol = 1e-4 * np.abs(want).max()
-      np.testing.assert_allclose(ours, want, rtol=1e-4, atol=atol)
+      _assert_close(ours, want, 1e-4)
+    if gradient:
+      (logits @ torch.from_numpy(weights)).sum().backward()
+      _assert_close(slopes, images.grad.numpy().transpose(0, 2, 3, 1), 1e-3)
 
   return check
+
+
+def _assert_close(ours, want, part):
+  atol = part * np.abs(want).max()
+  np.testing.assert_allclose(ours, want, rtol=part, atol=atol)
 
 
 def _randomise(theirs, torch):
@@ -80,23 +92,3 @@ def _randomise(theirs, torch):
         buffer.normal_(0, 0.3)
       elif name.endswith('running_var'):
         buffer.uniform_(0.5, 1.5)
-
-
-def _leaves(state, rename):
-  leaves = {}
-  for name, value in state.items():
-    layer, _, kind = name.rpartition('.')
-    if kind == 'num_batches_tracked':
-      continue
-    path = rename(layer)
-    if kind in _STATISTICS:
-      leaves[f'batch_stats/{path}/{_STATISTICS[kind]}'] = value
-    elif kind == 'bias':
-      leaves[f'params/{path}/bias'] = value
-    elif value.ndim == 1:
-      leaves[f'params/{path}/scale'] = value
-    else:
-      # Outputs and inputs come first there and last here.
-      axes = (2, 3, 1, 0) if value.ndim == 4 else (1, 0)
-      leaves[f'params/{path}/kernel'] = value.transpose(axes)
-  return leaves

@@ -1,7 +1,5 @@
 """DenseNet: sizes, parity with timm, growth."""
 
-import re
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -25,39 +23,20 @@ def test_number_of_parameters(count_parameters, options, parameters):
   assert count_parameters(model) == parameters
 
 
-_LAYERS = {
-  'features.conv0': 'stem/conv',
-  'features.norm0': 'stem/norm',
-  'features.norm5': 'norm',
-  'classifier': 'head',
-}
-
-
-def rename(layer):
-  """A layer's name in timm as its path here."""
-  layer = re.sub(
-    r'^features\.denseblock(\d)\.denselayer(\d+)\.',
-    r'block\1_layer\2/',
-    layer,
-  )
-  layer = re.sub(r'^features\.transition(\d)\.', r'transition\1/', layer)
-  return _LAYERS.get(layer, layer)
-
-
 def test_maps_of_odd_sizes_equal_timm(assert_equals_timm):
   model = densenet.DenseNet(num_classes=7, block_config=(2, 3, 2, 1))
   assert_equals_timm(
     model,
+    'densenet',
     'densenet121',
-    rename,
     (2, 77, 77, 3),
-    block_config=(2, 3, 2, 1),
+    options={'block_config': (2, 3, 2, 1)},
   )
 
 
 def test_it_equals_timm(assert_equals_timm):
   model = densenet.DenseNet(num_classes=7)
-  assert_equals_timm(model, 'densenet121', rename, (2, 64, 64, 3))
+  assert_equals_timm(model, 'densenet', 'densenet121', (2, 64, 64, 3))
 
 
 @pytest.mark.parametrize(

@@ -46,6 +46,46 @@ def test_convolution(image, kernel, stride):
   np.testing.assert_allclose(y, expected, rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.parametrize(
+  'options',
+  [
+    {'kernel': (1, 7)},
+    {'kernel': 3, 'groups': 2, 'stride': 2},
+    {'kernel': 1, 'groups': 4},
+    {'kernel': 1, 'use_bias': True, 'stride': 2},
+    {'kernel': 3, 'use_bias': True, 'padding': 0},
+    {'kernel': (3, 1), 'padding': (2, 1)},
+    {'kernel': 3, 'dilation': 2},
+  ],
+)
+def test_options_of_a_convolution_are_pytorch_s(options):
+  torch = pytest.importorskip('torch')
+  rng = np.random.default_rng(0)
+  x = rng.normal(size=(2, 9, 8, 4)).astype('f')
+  conv = layers.Conv(filters=8, **options)
+  params = conv.init(jax.random.key(0), x)['params']
+  params = {k: rng.normal(size=v.shape).astype('f') for k, v in params.items()}
+  kernel = options['kernel']
+  size = (kernel, kernel) if isinstance(kernel, int) else kernel
+  groups, dilation = options.get('groups', 1), options.get('dilation', 1)
+  weights = params['kernel'].reshape(*size, 4 // groups, 8)
+  want = torch.nn.functional.conv2d(
+    torch.from_numpy(x.transpose(0, 3, 1, 2).copy()),
+    torch.from_numpy(weights.transpose(3, 2, 0, 1).copy()),
+    torch.from_numpy(params['bias']) if 'bias' in params else None,
+    stride=options.get('stride', 1),
+    padding=options.get('padding', tuple(dilation * (k // 2) for k in size)),
+    dilation=dilation,
+    groups=groups,
+  )
+  np.testing.assert_allclose(
+    conv.apply({'params': params}, x),
+    want.numpy().transpose(0, 2, 3, 1),
+    rtol=1e-4,
+    atol=1e-4,
+  )
+
+
 def test_a_convolution_starts_with_he_s_variance():
   """2 / (kernel area · filters), within 5 %."""
   variables = layers.Conv(64, 3).init(

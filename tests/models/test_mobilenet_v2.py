@@ -1,7 +1,5 @@
 """MobileNetV2: sizes, parity with timm, strides."""
 
-import re
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -20,43 +18,12 @@ def test_number_of_parameters(count_parameters, width_multiplier, parameters):
   assert count_parameters(model) == parameters
 
 
-_FIRST = {
-  'conv_dw': 'depthwise/conv',
-  'bn1': 'depthwise/norm',
-  'conv_pw': 'project/conv',
-  'bn2': 'project/norm',
-}
-_OTHERS = {
-  'conv_pw': 'expand/conv',
-  'bn1': 'expand/norm',
-  'conv_dw': 'depthwise/conv',
-  'bn2': 'depthwise/norm',
-  'conv_pwl': 'project/conv',
-  'bn3': 'project/norm',
-}
-_LAYERS = {
-  'conv_stem': 'stem/conv',
-  'bn1': 'stem/norm',
-  'conv_head': 'top/conv',
-  'bn2': 'top/norm',
-  'classifier': 'head',
-}
-
-
-def rename(layer):
-  """A layer's name in timm as its path here."""
-  match = re.fullmatch(r'blocks\.(\d)\.(\d)\.(\w+)', layer)
-  if not match:
-    return _LAYERS[layer]
-  stage, block, inner = match.groups()
-  inner = (_FIRST if stage == '0' else _OTHERS)[inner]
-  return f'stage{int(stage) + 1}_block{int(block) + 1}/{inner}'
-
-
 @pytest.mark.parametrize('size', [64, 45])
 def test_it_equals_timm(assert_equals_timm, size):
   model = mobilenet_v2.MobileNetV2(num_classes=7)
-  assert_equals_timm(model, 'mobilenetv2_100', rename, (2, size, size, 3))
+  assert_equals_timm(
+    model, 'mobilenet_v2', 'mobilenetv2_100', (2, size, size, 3)
+  )
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,6 @@
 """ViT and DeiT: sizes, parity with timm, tokens, heads, dropping."""
 
 import functools
-import re
 
 import flax.linen as nn
 import jax
@@ -34,35 +33,6 @@ def test_number_of_parameters(count_parameters, options, parameters):
   assert count_parameters(model) == parameters
 
 
-_LAYERS = {
-  'patch_embed.proj': 'embed',
-  'attn.qkv': 'attention/qkv',
-  'attn.proj': 'attention/out',
-  'mlp.fc1': 'mlp1',
-  'mlp.fc2': 'mlp2',
-}
-
-
-def rename(layer):
-  """A layer's name in timm as its path here."""
-  match = re.fullmatch(r'blocks\.(\d+)\.(.+)', layer)
-  if not match:
-    return _LAYERS.get(layer, layer)
-  number, inner = match.groups()
-  return f'block{int(number) + 1}/{_LAYERS.get(inner, inner)}'
-
-
-def join(state):
-  """The parameters that belong to no layer, taken out of timm's state."""
-  tokens = [
-    state.pop(name) for name in ('cls_token', 'dist_token') if name in state
-  ]
-  return {
-    'params/tokens': np.concatenate(tokens, axis=1),
-    'params/positions': state.pop('pos_embed'),
-  }
-
-
 @pytest.mark.parametrize(
   ('timm_name', 'options', 'shape'),
   [
@@ -79,12 +49,11 @@ def test_it_equals_timm(assert_equals_timm, timm_name, options, shape):
   model = vit.ViT(num_classes=7, depth=3, **options)
   assert_equals_timm(
     model,
+    'vit',
     timm_name,
-    rename,
     (2, *shape, 3),
-    join=join,
-    depth=3,
-    img_size=shape,
+    gradient=True,
+    options={'depth': 3, 'img_size': shape},
   )
 
 

