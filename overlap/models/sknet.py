@@ -52,8 +52,8 @@ class SelectiveKernel(nn.Module):
       )(half)
       y = layers.batch_norm(train, self.dtype, f'path{i}_norm')(y)
       paths.append(nn.relu(y))
-    paths = jnp.stack(paths, axis=3)
-    return jnp.sum(paths * self._shares(paths, train), axis=3)
+    stacked = jnp.stack(paths, axis=3)
+    return jnp.sum(stacked * self._shares(stacked, train), axis=3)
 
   def _shares(self, paths: jax.Array, train: bool) -> jax.Array:
     """Of each path: [examples, 1, 1, paths, filters], with a sum of 1."""

@@ -27,7 +27,7 @@ def assert_equals_timm():
 
   The weights are random, and so are the scales and statistics of norms; the
   package's converter brings them over. With `gradient`, that of a sum of
-  weighted logits by the images is compared too.
+  weighted logits by the images is compared too, as a whole.
   """
   torch = pytest.importorskip('torch')
   with warnings.catch_warnings():
@@ -69,7 +69,10 @@ def assert_equals_timm():
       _assert_close(ours, want, 1e-4)
     if gradient:
       (logits @ torch.from_numpy(weights)).sum().backward()
-      _assert_close(slopes, images.grad.numpy().transpose(0, 2, 3, 1), 1e-3)
+      want = images.grad.numpy().transpose(0, 2, 3, 1)
+      # As a whole: a rounding error that takes one activation past zero
+      # changes the gradient of the pixels that it sees.
+      assert np.linalg.norm(slopes - want) < 0.01 * np.linalg.norm(want)
 
   return check
 

@@ -36,8 +36,6 @@ def test_one_block_a_stage_and_another_width_equal_timm(assert_equals_timm):
     'bit',
     'resnetv2_50',
     (2, 77, 77, 3),
-    # In deeper ones a rounding error that moves one activation past zero
-    # changes the gradient by per cents.
     gradient=True,
     options={
       'layers': sizes,
@@ -61,14 +59,17 @@ def test_it_equals_timm_on_whole_images(assert_equals_timm):
 def test_standardised_kernels_have_mean_0_and_variance_1(shape):
   kernel = np.random.default_rng(0).normal(3, 0.02, shape).astype('f')
   got = np.asarray(bit.standardise(jnp.asarray(kernel))).reshape(-1, shape[-1])
-  np.testing.assert_allclose(got.mean(0), 0, atol=1e-5)
+  # Means of 3 are rounded at 1e-7, which is divided by 0.02.
+  np.testing.assert_allclose(got.mean(0), 0, atol=1e-4)
   # 1e-8 is added to variances of 4e-4.
   np.testing.assert_allclose(got.var(0), 1, rtol=1e-3)
 
 
 def test_an_output_that_ignores_its_inputs_stays_finite():
   kernel = jnp.full((3, 3, 2, 4), 0.1)
-  value, slope = jax.value_and_grad(lambda k: bit.standardise(k).sum())(kernel)
+  value, slope = jax.jit(
+    jax.value_and_grad(lambda k: bit.standardise(k).sum())
+  )(kernel)
   assert np.isfinite(value)
   assert np.isfinite(slope).all()
 
@@ -81,7 +82,9 @@ def small(**options):
 
 def test_the_head_starts_at_zero():
   x = np.random.default_rng(0).normal(size=(2, 33, 33, 3)).astype('f')
-  (logits, features), _ = small().init_with_output(jax.random.key(0), x)
+  (logits, features), _ = jax.jit(small().init_with_output)(
+    jax.random.key(0), x
+  )
   np.testing.assert_array_equal(logits, 0)
   assert features.shape == (2, 64)
   assert np.std(features, axis=0).mean() > 0.01
@@ -108,7 +111,7 @@ def test_the_width_factor_scales_every_layer():
 def test_weights_that_differ_in_scale_and_shift_are_the_same_model():
   x = np.random.default_rng(0).normal(size=(1, 32, 32, 3)).astype('f')
   model = small()
-  variables = model.init(jax.random.key(0), x)
+  variables = jax.jit(model.init)(jax.random.key(0), x)
 
   def changed(path, leaf):
     inside = path[-1].key == 'kernel' and path[1].key != 'head'

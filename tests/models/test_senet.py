@@ -1,5 +1,7 @@
 """SE-ResNet and SE-ResNeXt: sizes, parity with timm, what a form is."""
 
+import functools
+
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
@@ -114,7 +116,9 @@ def test_a_form_says_where_a_block_strides():
 def test_blocks_start_as_the_identity_if_told_so(zero_init):
   x = np.random.default_rng(0).normal(size=(2, 6, 6, 16)).astype('f')
   block = senet.Block(4, 16, 'd', zero_init=zero_init)
-  y, _ = block.init_with_output(jax.random.key(0), x, train=False)
+  y, _ = jax.jit(functools.partial(block.init_with_output, train=False))(
+    jax.random.key(0), x
+  )
   assert np.allclose(y, nn.relu(x)) == zero_init
 
 

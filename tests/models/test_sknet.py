@@ -1,5 +1,7 @@
 """SK-ResNet: sizes, parity with timm, what the choice does."""
 
+import functools
+
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
@@ -40,7 +42,9 @@ def test_it_equals_timm_on_whole_images(assert_equals_timm):
 def test_each_half_of_the_channels_has_its_path_and_the_shares_sum_to_one():
   x = np.random.default_rng(0).normal(size=(2, 6, 6, 8)).astype('f')
   module = sknet.SelectiveKernel(4)
-  y, variables = module.init_with_output(jax.random.key(0), x, train=False)
+  y, variables = jax.jit(
+    functools.partial(module.init_with_output, train=False)
+  )(jax.random.key(0), x)
   params = variables['params']
   # Without a norm that changes anything: means 0, variances 1.
   paths = [
@@ -92,5 +96,7 @@ def test_the_choice_is_made_from_few_channels(filters, options, squeezed):
 def test_blocks_start_as_the_identity_if_told_so(zero_init):
   x = np.random.default_rng(0).normal(size=(2, 6, 6, 4)).astype('f')
   block = sknet.Block(4, zero_init=zero_init)
-  y, _ = block.init_with_output(jax.random.key(0), x, train=False)
+  y, _ = jax.jit(functools.partial(block.init_with_output, train=False))(
+    jax.random.key(0), x
+  )
   assert np.allclose(y, nn.relu(x)) == zero_init

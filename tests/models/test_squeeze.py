@@ -17,7 +17,7 @@ def test_channels_are_scaled_by_what_their_means_say(size):
   rng = np.random.default_rng(0)
   x = rng.normal(size=(2, *size, 4)).astype('f')
   module = squeeze.SqueezeExcite(3)
-  y, variables = module.init_with_output(jax.random.key(0), x)
+  variables = jax.jit(module.init)(jax.random.key(0), x)
   assert {
     '/'.join(key.key for key in path): leaf.shape
     for path, leaf in jax.tree.flatten_with_path(variables['params'])[0]
@@ -40,9 +40,9 @@ def test_channels_are_scaled_by_what_their_means_say(size):
 
 def test_activation_and_gate_are_the_ones_given():
   x = np.random.default_rng(0).normal(size=(1, 2, 2, 4)).astype('f')
-  variables = squeeze.SqueezeExcite(2).init(jax.random.key(0), x)
+  variables = jax.jit(squeeze.SqueezeExcite(2).init)(jax.random.key(0), x)
   outputs = [
-    squeeze.SqueezeExcite(2, **options).apply(variables, x)
+    jax.jit(squeeze.SqueezeExcite(2, **options).apply)(variables, x)
     for options in ({}, {'activation': nn.silu}, {'gate': nn.hard_sigmoid})
   ]
   assert np.abs(outputs[0] - outputs[1]).max() > 1e-4

@@ -83,7 +83,7 @@ def test_the_classifier_sees_windows_or_the_mean():
 def test_dropout_follows_both_hidden_layers():
   x = np.random.default_rng(0).normal(size=(4, 28, 28, 1)).astype('f')
   model = small(dropout_rate=0.5)
-  variables = model.init(jax.random.key(0), x)
+  variables = jax.jit(model.init)(jax.random.key(0), x)
 
   @jax.jit
   def outputs(key):
@@ -91,10 +91,11 @@ def test_dropout_follows_both_hidden_layers():
       variables, x, train=True, rngs={'dropout': key}, mutable='batch_stats'
     )[0]
 
-  first, second = map(outputs, jax.random.split(jax.random.key(1)))
+  keys = jax.random.split(jax.random.key(1))
+  first, second = jax.tree.map(np.asarray, [outputs(key) for key in keys])
   # Features are after the first dropout and before the second.
   assert (first[1] != second[1]).any()
-  head = variables['params']['head']
+  head = jax.tree.map(np.asarray, variables['params']['head'])
   dense = first[1] @ head['kernel'] + head['bias']
   assert np.abs(first[0] - dense).max() > 1e-3
 
@@ -105,9 +106,8 @@ def test_torchvision_s_names_are_known_too():
   state = {}
   # Convolution, norm and ReLU; a pooling after the first stage.
   for number, inputs, outputs in ((0, 1, 4), (4, 4, 8), (7, 8, 8)):
-    state[f'features.{number}.weight'] = rng.normal(
-      size=(outputs, inputs, 3, 3)
-    )
+    shape = (outputs, inputs, 3, 3)
+    state[f'features.{number}.weight'] = rng.normal(size=shape)
     names = ('weight', 'bias', 'running_mean', 'running_var')
     for name in (f'{number}.bias', *(f'{number + 1}.{n}' for n in names)):
       state[f'features.{name}'] = rng.normal(size=outputs)

@@ -57,9 +57,8 @@ def _rename(layer: str, *, inner_layers: Mapping[str, str]) -> str | None:
   if not match:
     return _LAYERS.get(layer)
   stage, block, inner = match.groups()
+  found = inner_layers.get(inner)
   if convolution := _CONVOLUTION.fullmatch(inner):
     kind, number = convolution.groups()
     found = f'conv{number}/{_KINDS[kind]}'
-  else:
-    found = inner_layers.get(inner)
   return found and f'stage{stage}_block{int(block) + 1}/{found}'
