@@ -196,10 +196,9 @@ class SENet(nn.Module):
     layers.check_stem(self)
     sizes = ('stage_sizes', 'groups', 'width_per_group', 'width', 'reduction')
     check_ranges(self, positive=sizes, rates=('dropout_rate',))
-    plain = self.groups == 1 and self.width_per_group == _BASE_WIDTH
-    for field in ('groups', 'width_per_group'):
-      rule = "left as it is where block='basic'"
-      require(plain or self.block == 'bottleneck', self, field, rule)
+    for field, plain in (('groups', 1), ('width_per_group', _BASE_WIDTH)):
+      holds = self.block == 'bottleneck' or getattr(self, field) == plain
+      require(holds, self, field, f"{plain} where block='basic'")
     super().__post_init__()
 
   @nn.compact

@@ -69,7 +69,9 @@ def test_one_block_a_stage_equals_timm(
 )
 def test_it_equals_timm_on_whole_images(assert_equals_timm, timm_name):
   model = senet.SENet(num_classes=7, **OPTIONS[timm_name])
-  assert_equals_timm(model, 'senet', timm_name, (2, 224, 224, 3))
+  # At 2, timm's own logits in float32 are up to 4 % from those in float64.
+  gain = 1.0 if timm_name.startswith('legacy') else 2.0
+  assert_equals_timm(model, 'senet', timm_name, (2, 224, 224, 3), gain=gain)
 
 
 @pytest.mark.parametrize('height', range(1, 9))
