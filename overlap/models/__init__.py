@@ -20,6 +20,7 @@ MODELS = {
   'vit': 'overlap.models.vit:ViT',
   'mobilenet_v2': 'overlap.models.mobilenet_v2:MobileNetV2',
   'densenet': 'overlap.models.densenet:DenseNet',
+  'efficientnet': 'overlap.models.efficientnet:EfficientNet',
   'efficientnet_lite': 'overlap.models.efficientnet_lite:EfficientNetLite',
 }
 

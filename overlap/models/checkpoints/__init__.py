@@ -20,6 +20,7 @@ from overlap.models.checkpoints import leaves, safetensors_file, torch_file
 _HERE = 'overlap.models.checkpoints'
 CONVERTERS = {
   'densenet': f'{_HERE}.densenet:convert',
+  'efficientnet': f'{_HERE}.efficientnet:convert',
   'efficientnet_lite': f'{_HERE}.efficientnet_lite:convert',
   'mobilenet_v2': f'{_HERE}.mobilenet_v2:convert',
   'resnet': f'{_HERE}.resnet:convert',
