@@ -22,6 +22,7 @@ MODELS = {
   'densenet': 'overlap.models.densenet:DenseNet',
   'efficientnet': 'overlap.models.efficientnet:EfficientNet',
   'efficientnet_lite': 'overlap.models.efficientnet_lite:EfficientNetLite',
+  'inception_v3': 'overlap.models.inception_v3:InceptionV3',
 }
 
 

@@ -28,8 +28,9 @@ def assert_equals_timm():
   The weights are random, and so are the scales and statistics of norms; the
   package's converter brings them over. With `gradient`, that of a sum of
   weighted logits by the images is compared too. `gain` is the variance of the
-  kernels times their inputs: 2 but where a deep model then amplifies rounding
-  so much that timm in float32 differs from timm in float64.
+  kernels times their inputs: 2 but where examples would hardly differ, or where
+  a deep model would amplify rounding until timm in float32 differs from timm in
+  float64.
   """
   torch = pytest.importorskip('torch')
   with warnings.catch_warnings():

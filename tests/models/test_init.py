@@ -39,6 +39,11 @@ SMALL = {
     'densenet',
     {'block_config': (2, 1), 'growth_rate': 4, 'stem': 'small'},
   ),
+  'blur': (
+    'densenet',
+    {'block_config': (1,), 'growth_rate': 4, 'stem': 'deep'}
+    | {'blur_pool': True},
+  ),
 }
 
 
@@ -77,7 +82,7 @@ def forward(name, dtype=jnp.float32):
 
 
 # Families without small instances, whose own tests see to modes and outputs.
-ELSEWHERE = {'efficientnet', 'efficientnet_lite'}
+ELSEWHERE = {'efficientnet', 'efficientnet_lite', 'inception_v3'}
 
 
 def test_every_family_has_a_small_instance_or_is_tested_elsewhere():
@@ -307,7 +312,9 @@ def test_integers_stand_for_floats_but_for_nothing_else():
     ('mobilenet_v2', {'stage_strides': (1, 2, 3, 1, 1, 1, 1)}, '1 or 2'),
     ('densenet', {'block_config': (3, -1)}, 'block_config must be positive'),
     ('densenet', {'compression': 1.1}, 'at most 1, got 1.1'),
-    ('densenet', {'stem': 'cifar'}, 'imagenet, small'),
+    ('densenet', {'stem': 'cifar'}, 'imagenet, small, deep'),
+    ('densenet', {'stem': 'deep', 'stem_stride': 2}, "unless stem='small'"),
+    ('densenet', {'blur_pool': True}, "False unless stem='deep', got True"),
   ],
 )
 def test_a_wrong_option_is_one_line(name, options, text):

@@ -22,6 +22,7 @@ CONVERTERS = {
   'densenet': f'{_HERE}.densenet:convert',
   'efficientnet': f'{_HERE}.efficientnet:convert',
   'efficientnet_lite': f'{_HERE}.efficientnet_lite:convert',
+  'inception_v3': f'{_HERE}.inception_v3:convert',
   'mobilenet_v2': f'{_HERE}.mobilenet_v2:convert',
   'resnet': f'{_HERE}.resnet:convert',
   'vit': f'{_HERE}.vit:convert',
