@@ -20,11 +20,13 @@ MODELS = {
   'vit': 'overlap.models.vit:ViT',
   'mobilenet_v2': 'overlap.models.mobilenet_v2:MobileNetV2',
   'densenet': 'overlap.models.densenet:DenseNet',
+  'efficientnet': 'overlap.models.efficientnet:EfficientNet',
   'efficientnet_lite': 'overlap.models.efficientnet_lite:EfficientNetLite',
   'vgg': 'overlap.models.vgg:VGG',
   'senet': 'overlap.models.senet:SENet',
   'sknet': 'overlap.models.sknet:SKNet',
   'bit': 'overlap.models.bit:BiT',
+  'inception_v3': 'overlap.models.inception_v3:InceptionV3',
 }
 
 

@@ -1,39 +1,25 @@
 """MobileNetV2: inverted residuals with linear bottlenecks.
 
 Sandler, Howard, Zhu, Zhmoginov and Chen, 'MobileNetV2: Inverted Residuals and
-Linear Bottlenecks' (CVPR 2018).
+Linear Bottlenecks' (CVPR 2018). The deeper 'mobilenetv2_120d' of timm has
+`width_multiplier` 1.2, `depth_multiplier` 1.4 and not `scale_ends`.
 """
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from overlap.models import depthwise, layers
-from overlap.models.efficientnet_lite import scale_filters
+from overlap.models import layers
+from overlap.models.inverted_residuals import (
+  DepthwiseNorm,
+  scale_depth,
+  scale_filters,
+)
 from overlap.models.options import check_ranges, require
 
 _STEM_FILTERS = 32
 # Table 2: the filters of each stage, before the width multiplier.
 _STAGE_FILTERS = (16, 24, 32, 64, 96, 160, 320)
-
-
-class DepthwiseNorm(nn.Module):
-  """3×3 convolution of every channel by itself, and batch norm.
-
-  Attributes:
-    stride: in both directions.
-    dtype: of the computation.
-  """
-
-  stride: int = 1
-  dtype: jnp.dtype = jnp.float32
-
-  @nn.compact
-  def __call__(self, x: jax.Array, *, train: bool) -> jax.Array:
-    x = depthwise.DepthwiseConv(
-      3, self.stride, self.dtype, padding=1, name='conv'
-    )(x)
-    return layers.batch_norm(train, self.dtype)(x)
 
 
 class Block(nn.Module):
@@ -59,7 +45,9 @@ class Block(nn.Module):
         x.shape[-1] * self.expansion, dtype=self.dtype, name='expand'
       )(x, train=train)
       x = nn.relu6(x)
-    x = DepthwiseNorm(self.stride, self.dtype, name='depthwise')(x, train=train)
+    x = DepthwiseNorm(3, self.stride, self.dtype, padding=1, name='depthwise')(
+      x, train=train
+    )
     x = nn.relu6(x)
     x = layers.ConvNorm(self.filters, dtype=self.dtype, name='project')(
       x, train=train
@@ -75,6 +63,10 @@ class MobileNetV2(nn.Module):
     num_classes: outputs of the head.
     width_multiplier: factor of all filters, which are then rounded to
       multiples of 8; of the last convolution's only where it is above 1.
+    depth_multiplier: factor of `stage_sizes`, which are then rounded up, but
+      for the first and the last.
+    scale_ends: let `width_multiplier` act on the first and the last
+      convolution too.
     stem_stride: of the first convolution; 1 for small images.
     stage_sizes: number of blocks in each of at most seven stages.
     stage_strides: of each stage's first block; for small images, the first
@@ -87,6 +79,8 @@ class MobileNetV2(nn.Module):
 
   num_classes: int
   width_multiplier: float = 1.0
+  depth_multiplier: float = 1.0
+  scale_ends: bool = True
   stem_stride: int = 2
   stage_sizes: tuple[int, ...] = (1, 2, 3, 4, 3, 3, 1)
   stage_strides: tuple[int, ...] = (1, 2, 2, 2, 1, 2, 1)
@@ -98,7 +92,8 @@ class MobileNetV2(nn.Module):
   def __post_init__(self):
     check_ranges(
       self,
-      positive=('width_multiplier', 'stage_sizes', 'expansion', 'top_filters'),
+      positive=('width_multiplier', 'depth_multiplier', 'stage_sizes')
+      + ('expansion', 'top_filters'),
       rates=('dropout_rate',),
     )
     most = len(_STAGE_FILTERS)
@@ -133,13 +128,17 @@ class MobileNetV2(nn.Module):
       Logits [examples, classes] and features [examples, D], the pooled last
       convolution before dropout, both float32.
     """
-    filters = scale_filters(_STEM_FILTERS, self.width_multiplier)
+    ends = self.width_multiplier if self.scale_ends else 1.0
+    filters = scale_filters(_STEM_FILTERS, ends)
     x = layers.ConvNorm(
       filters, 3, self.stem_stride, dtype=self.dtype, name='stem'
     )(x, train=train)
     x = nn.relu6(x)
+    sizes = scale_depth(
+      self.stage_sizes, self.depth_multiplier, fixed_ends=True
+    )
     for stage, (size, stride) in enumerate(
-      zip(self.stage_sizes, self.stage_strides, strict=True)
+      zip(sizes, self.stage_strides, strict=True)
     ):
       for block in range(size):
         x = Block(
@@ -149,7 +148,7 @@ class MobileNetV2(nn.Module):
           dtype=self.dtype,
           name=f'stage{stage + 1}_block{block + 1}',
         )(x, train=train)
-    filters = scale_filters(self.top_filters, max(1.0, self.width_multiplier))
+    filters = scale_filters(self.top_filters, max(1.0, ends))
     x = layers.ConvNorm(filters, dtype=self.dtype, name='top')(x, train=train)
     features = jnp.mean(nn.relu6(x), axis=(1, 2), dtype=jnp.float32)
     x = nn.Dropout(self.dropout_rate)(features, deterministic=not train)

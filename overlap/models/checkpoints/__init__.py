@@ -21,7 +21,9 @@ _HERE = 'overlap.models.checkpoints'
 CONVERTERS = {
   'bit': f'{_HERE}.bit:convert',
   'densenet': f'{_HERE}.densenet:convert',
+  'efficientnet': f'{_HERE}.efficientnet:convert',
   'efficientnet_lite': f'{_HERE}.efficientnet_lite:convert',
+  'inception_v3': f'{_HERE}.inception_v3:convert',
   'mobilenet_v2': f'{_HERE}.mobilenet_v2:convert',
   'resnet': f'{_HERE}.resnet:convert',
   'senet': f'{_HERE}.senet:convert',
