@@ -197,10 +197,9 @@ class HRNet(nn.Module):
 
   def _joined(self, branches: list[jax.Array], train: bool) -> jax.Array:
     """All branches at the size of the smallest: the classification head."""
-    total = None
     for i, x in enumerate(branches):
       x = self._bottleneck(_HEAD_FILTERS[i], f'head_branch{i + 1}', x, train)
-      if total is not None:
+      if i > 0:
         name = f'head_down{i}'
         x += self._conv(x.shape[-1], 2, name, total, train, use_bias=True)
       total = x

@@ -78,7 +78,7 @@ def _predict(
       name=name,
       forward=inference.forward_function(task.model, task.model_input),
       variables=load(study, task),
-      examples=examples,
+      examples=specs.prepare_examples(settings, examples),
       batch_size=task.batch_size,
       num_threads=task.num_threads,
       record={

@@ -7,7 +7,9 @@ import flax.linen as nn
 import jax.numpy as jnp
 
 from overlap import data, errors, files, lookup, models, train
+from overlap.data import preparation
 from overlap.data.examples import Examples
+from overlap.data.preparation import Preparation
 from overlap.inference import Input
 
 SOURCES = ('train', 'store')
@@ -36,14 +38,43 @@ def check(study: Settings) -> None:
     lookup.check(f'dtype {at}', settings['dtype'], _DTYPES)
     lookup.check(f'way to fit a head {at}', settings['head']['fit'], _HEADS)
     build_model(settings, num_classes=1)
+    _check_preparation(name, settings)
     if settings['method'] == 'distill':
       lookup.check(
         f'teacher {at}', settings['distill']['teacher'], study['models']
       )
+      _check_taught(study, name)
   training_order(study)
   other = study['transfer']['dataset'].partition(':')[0]
   if other:
     lookup.check('dataset for config.transfer.dataset', other, data.SOURCES)
+
+
+def _check_preparation(name: str, settings: Settings) -> None:
+  given = settings['input']
+  if given.get('resize'):
+    preparation.check(_preparation(given), f'(in config.models.{name}.input)')
+    return
+  for field, default in Preparation._field_defaults.items():
+    if field != 'resize' and given.get(field, default) != default:
+      raise errors.UsageError(
+        f'config.models.{name}.input.{field} acts only where input.resize is '
+        f'one of {", ".join(preparation.RESIZES)}, got {given[field]!r} and '
+        "resize ''."
+      )
+
+
+def _check_taught(study: Settings, name: str) -> None:
+  """A teacher sees the images that its student is trained on."""
+  own = study['models'][name]
+  teacher = study['models'][teacher_of(own)]
+  for field in preparation.FIELDS:
+    got, wanted = own['input'].get(field), teacher['input'].get(field)
+    if got != wanted:
+      raise errors.UsageError(
+        f"config.models.{name}.input.{field} must be its teacher's, {wanted!r},"
+        f' who is shown the same images, got {got!r}.'
+      )
 
 
 def training_order(study: Settings) -> list[str]:
@@ -100,6 +131,34 @@ def model_input(settings: Settings, examples: Examples) -> Input:
   )
 
 
+def prepare_examples(settings: Settings, examples: Examples) -> Examples:
+  """The examples with images as the model's settings want them made."""
+  given = settings['input']
+  if not given.get('resize'):
+    return examples
+  size = given['size'] or examples.image_size
+  return data.prepare_examples(examples, _preparation(given, size))
+
+
+def _preparation(given: Settings, size: int = 0) -> Preparation:
+  return Preparation(size, *(given[field] for field in preparation.FIELDS))
+
+
+def _without_idle_fields(settings: Settings) -> dict[str, Any]:
+  """Settings as their hashes take them: without what does nothing.
+
+  What was made before these fields existed stays valid.
+  """
+  given = settings['input']
+  if not given.get('resize'):
+    given = {
+      field: value
+      for field, value in given.items()
+      if field not in preparation.FIELDS
+    }
+  return dict(settings) | {'input': given}
+
+
 def training_hash(study: Settings, name: str, dataset: str) -> str:
   """Identifies all that a model's variables depend on.
 
@@ -115,7 +174,7 @@ def training_hash(study: Settings, name: str, dataset: str) -> str:
   }
   teacher = teacher_of(settings)
   return files.digest(
-    dict(settings)
+    _without_idle_fields(settings)
     | {
       'train': schedule,
       'dataset': dataset,
@@ -145,8 +204,9 @@ def axes(settings: Settings, dataset: str) -> dict[str, str]:
   Depth and width are hyper-parameters, as ResNet-101 at half width is in the
   paper's table 1.
   """
+  active = _without_idle_fields(settings)
   hparams = {
-    key: settings[key]
+    key: active[key]
     for key in ('architecture', 'input', 'train', 'simclr', 'distill', 'head')
   }
   hparams['checkpoint'] = settings['init']['checkpoint']
