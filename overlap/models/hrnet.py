@@ -197,12 +197,14 @@ class HRNet(nn.Module):
 
   def _joined(self, branches: list[jax.Array], train: bool) -> jax.Array:
     """All branches at the size of the smallest: the classification head."""
-    for i, x in enumerate(branches):
-      x = self._bottleneck(_HEAD_FILTERS[i], f'head_branch{i + 1}', x, train)
-      if i > 0:
-        name = f'head_down{i}'
-        x += self._conv(x.shape[-1], 2, name, total, train, use_bias=True)
-      total = x
+    widened = [
+      self._bottleneck(_HEAD_FILTERS[i], f'head_branch{i + 1}', x, train)
+      for i, x in enumerate(branches)
+    ]
+    total = widened[0]
+    for i, x in enumerate(widened[1:], 1):
+      name = f'head_down{i}'
+      total = x + self._conv(x.shape[-1], 2, name, total, train, use_bias=True)
     return self._conv(
       self.top_filters, 1, 'top', total, train, kernel=1, use_bias=True
     )
