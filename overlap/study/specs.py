@@ -1,5 +1,6 @@
 """From a model's settings to objects, hashes and names in tables."""
 
+import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
@@ -7,12 +8,13 @@ import flax.linen as nn
 import jax.numpy as jnp
 
 from overlap import data, errors, files, lookup, models, train
-from overlap.data import preparation
+from overlap.analyses.probing import options as probing_options
+from overlap.analyses.probing.options import Probing
 from overlap.data.examples import Examples
-from overlap.data.preparation import Preparation
 from overlap.inference import Input
+from overlap.study import model_images
 
-SOURCES = ('train', 'store')
+SOURCES = ('train', 'probe', 'store')
 _DTYPES = {'float32': jnp.float32, 'bfloat16': jnp.bfloat16}
 _HEADS = ('trained', 'lbfgs')
 # Before the names of the splits of the data set that features are probed on:
@@ -32,49 +34,26 @@ def check(study: Settings) -> None:
   for name, settings in study['models'].items():
     at = f'(in config.models.{name})'
     lookup.check(f'source {at}', settings['source'], SOURCES)
-    if settings['source'] == 'store':
+    if settings['source'] == 'probe':
+      probing(study, name)
+    if settings['source'] != 'train':
       continue
     lookup.check(f'training method {at}', settings['method'], train.METHODS)
     lookup.check(f'dtype {at}', settings['dtype'], _DTYPES)
     lookup.check(f'way to fit a head {at}', settings['head']['fit'], _HEADS)
     build_model(settings, num_classes=1)
-    _check_preparation(name, settings)
     if settings['method'] == 'distill':
       lookup.check(
-        f'teacher {at}', settings['distill']['teacher'], study['models']
+        f'teacher {at}',
+        settings['distill']['teacher'],
+        _names(study, 'train'),
       )
-      _check_taught(study, name)
+    teacher = study['models'].get(teacher_of(settings))
+    model_images.check(name, settings, teacher)
   training_order(study)
   other = study['transfer']['dataset'].partition(':')[0]
   if other:
     lookup.check('dataset for config.transfer.dataset', other, data.SOURCES)
-
-
-def _check_preparation(name: str, settings: Settings) -> None:
-  given = settings['input']
-  if given.get('resize'):
-    preparation.check(_preparation(given), f'(in config.models.{name}.input)')
-    return
-  for field, default in Preparation._field_defaults.items():
-    if field != 'resize' and given.get(field, default) != default:
-      raise errors.UsageError(
-        f'config.models.{name}.input.{field} acts only where input.resize is '
-        f'one of {", ".join(preparation.RESIZES)}, got {given[field]!r} and '
-        "resize ''."
-      )
-
-
-def _check_taught(study: Settings, name: str) -> None:
-  """A teacher sees the images that its student is trained on."""
-  own = study['models'][name]
-  teacher = study['models'][teacher_of(own)]
-  for field in preparation.FIELDS:
-    got, wanted = own['input'].get(field), teacher['input'].get(field)
-    if got != wanted:
-      raise errors.UsageError(
-        f"config.models.{name}.input.{field} must be its teacher's, {wanted!r},"
-        f' who is shown the same images, got {got!r}.'
-      )
 
 
 def training_order(study: Settings) -> list[str]:
@@ -105,9 +84,50 @@ def training_order(study: Settings) -> list[str]:
 
 def teacher_of(settings: Settings) -> str:
   """The teacher's name, '' where the method has none."""
-  return (
-    settings['distill']['teacher'] if settings['method'] == 'distill' else ''
-  )
+  distilled = settings['source'] == 'train' and settings['method'] == 'distill'
+  return settings['distill']['teacher'] if distilled else ''
+
+
+def _names(study: Settings, *sources: str) -> list[str]:
+  models = study['models'].items()
+  return [name for name, settings in models if settings['source'] in sources]
+
+
+def probing(study: Settings, name: str) -> Probing:
+  """How the model `name`, a probe, is fitted.
+
+  Raises:
+    UsageError: no models to probe, or one that has no features; no such
+      split; or a value that can't be.
+  """
+  settings, at = study['models'][name], f'config.models.{name}'
+  with_features = _names(study, 'train', 'store')
+  if not settings['models']:
+    raise errors.UsageError(
+      f'{at}.models must name the models whose features are probed, got none. '
+      f'Choices: {", ".join(with_features)}.'
+    )
+  for one in settings['models']:
+    lookup.check(f'model for {at}.models', one, with_features)
+  if len(set(settings['models'])) < len(settings['models']):
+    raise errors.UsageError(
+      f'{at}.models must name each model once, got '
+      f'{", ".join(settings["models"])}.'
+    )
+  for field in ('train', 'heldout'):
+    lookup.check(
+      f'split for {at}.{field}', settings[field], study['data']['splits']
+    )
+  chosen = {
+    field.name: settings[field.name]
+    for field in dataclasses.fields(Probing)
+    if field.name in settings
+  }
+  try:
+    probing_options.check(Probing(**chosen))
+  except errors.UsageError as e:
+    raise errors.UsageError(f'{e} (In {at}.)') from e
+  return Probing(**chosen)
 
 
 def build_model(settings: Settings, *, num_classes: int) -> nn.Module:
@@ -131,34 +151,6 @@ def model_input(settings: Settings, examples: Examples) -> Input:
   )
 
 
-def prepare_examples(settings: Settings, examples: Examples) -> Examples:
-  """The examples with images as the model's settings want them made."""
-  given = settings['input']
-  if not given.get('resize'):
-    return examples
-  size = given['size'] or examples.image_size
-  return data.prepare_examples(examples, _preparation(given, size))
-
-
-def _preparation(given: Settings, size: int = 0) -> Preparation:
-  return Preparation(size, *(given[field] for field in preparation.FIELDS))
-
-
-def _without_idle_fields(settings: Settings) -> dict[str, Any]:
-  """Settings as their hashes take them: without what does nothing.
-
-  What was made before these fields existed stays valid.
-  """
-  given = settings['input']
-  if not given.get('resize'):
-    given = {
-      field: value
-      for field, value in given.items()
-      if field not in preparation.FIELDS
-    }
-  return dict(settings) | {'input': given}
-
-
 def training_hash(study: Settings, name: str, dataset: str) -> str:
   """Identifies all that a model's variables depend on.
 
@@ -174,7 +166,7 @@ def training_hash(study: Settings, name: str, dataset: str) -> str:
   }
   teacher = teacher_of(settings)
   return files.digest(
-    _without_idle_fields(settings)
+    model_images.active(settings)
     | {
       'train': schedule,
       'dataset': dataset,
@@ -204,7 +196,7 @@ def axes(settings: Settings, dataset: str) -> dict[str, str]:
   Depth and width are hyper-parameters, as ResNet-101 at half width is in the
   paper's table 1.
   """
-  active = _without_idle_fields(settings)
+  active = model_images.active(settings)
   hparams = {
     key: active[key]
     for key in ('architecture', 'input', 'train', 'simclr', 'distill', 'head')
