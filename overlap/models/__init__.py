@@ -18,6 +18,7 @@ from overlap.models import options as _options
 MODELS = {
   'resnet': 'overlap.models.resnet:ResNet',
   'vit': 'overlap.models.vit:ViT',
+  'clip': 'overlap.models.clip:CLIP',
   'mobilenet_v2': 'overlap.models.mobilenet_v2:MobileNetV2',
   'densenet': 'overlap.models.densenet:DenseNet',
   'efficientnet_lite': 'overlap.models.efficientnet_lite:EfficientNetLite',

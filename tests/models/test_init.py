@@ -39,6 +39,11 @@ SMALL = {
     'densenet',
     {'block_config': (2, 1), 'growth_rate': 4, 'stem': 'small'},
   ),
+  'clip': (
+    'clip',
+    {'patch_size': 7, 'hidden_size': 16, 'depth': 2, 'num_heads': 2}
+    | {'projection_size': 12},
+  ),
 }
 
 

@@ -19,6 +19,8 @@ from overlap.models.checkpoints import leaves, safetensors_file, torch_file
 
 _HERE = 'overlap.models.checkpoints'
 CONVERTERS = {
+  'clip': f'{_HERE}.clip:convert',
+  'clip_text': f'{_HERE}.clip:convert_text',
   'densenet': f'{_HERE}.densenet:convert',
   'efficientnet_lite': f'{_HERE}.efficientnet_lite:convert',
   'mobilenet_v2': f'{_HERE}.mobilenet_v2:convert',

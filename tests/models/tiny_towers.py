@@ -1,0 +1,102 @@
+"""Small image-text models of transformers with random weights, and parity."""
+
+import functools
+
+import jax
+import numpy as np
+
+TEXTS = ('a photo of a cat', 'a dog', 'a photo of the small bird of a cat')
+
+
+def randomise(theirs):
+  """Draws weights of a trained scale, statistics of norms included."""
+  import torch
+
+  torch.manual_seed(0)
+  with torch.no_grad():
+    for name, parameter in theirs.named_parameters():
+      if parameter.ndim == 1 and name.endswith('weight'):
+        parameter.uniform_(0.5, 1.5)
+      elif parameter.ndim == 1:
+        parameter.normal_(0, 0.3)
+      elif parameter.ndim > 1 and 'embedding' in name and parameter.ndim == 2:
+        parameter.normal_(0, 1)
+      elif parameter.ndim > 1:
+        parameter.normal_(0, (parameter.numel() / len(parameter)) ** -0.5)
+    for name, buffer in theirs.named_buffers():
+      if name.endswith('running_mean'):
+        buffer.normal_(0, 0.3)
+      elif name.endswith('running_var'):
+        buffer.uniform_(0.5, 1.5)
+  return theirs.eval()
+
+
+def state_of(theirs):
+  """Its tensors by name."""
+  return {name: v.numpy() for name, v in theirs.state_dict().items()}
+
+
+@functools.cache
+def clip(**changes):
+  """A `CLIPModel` on images of 32×32 pixels and 40 tokens."""
+  import transformers
+
+  text = dict(
+    vocab_size=40,
+    hidden_size=16,
+    intermediate_size=48,
+    num_hidden_layers=2,
+    num_attention_heads=2,
+    max_position_embeddings=20,
+    projection_dim=12,
+    hidden_act=changes.get('hidden_act', 'quick_gelu'),
+    bos_token_id=38,
+    eos_token_id=changes.get('eos_token_id', 39),
+    pad_token_id=39,
+  )
+  vision = dict(
+    hidden_size=24,
+    intermediate_size=48,
+    num_hidden_layers=2,
+    num_attention_heads=3,
+    image_size=32,
+    patch_size=8,
+    projection_dim=12,
+    hidden_act=changes.get('hidden_act', 'quick_gelu'),
+  )
+  config = transformers.CLIPConfig(
+    text_config=text, vision_config=vision, projection_dim=12
+  )
+  return randomise(transformers.CLIPModel(config))
+
+
+def assert_same_images(ours, theirs, images):
+  """Compares functions of images, and a scalar's gradient by the images.
+
+  Args:
+    ours: images [n, height, width, 3] to features [n, D].
+    theirs: torch images [n, 3, height, width] to the same.
+    images: NumPy, as ours takes them.
+  """
+  import torch
+
+  x = torch.from_numpy(images.transpose(0, 3, 1, 2).copy()).requires_grad_()
+  want = theirs(x)
+  weights = np.random.default_rng(1).normal(size=want.shape[1]).astype('f')
+  (want @ torch.from_numpy(weights)).sum().backward()
+
+  def scalar(x):
+    features = ours(x)
+    return (features @ weights).sum(), features
+
+  slopes, got = jax.jit(jax.grad(scalar, has_aux=True))(images)
+  assert_close(got, want.detach().numpy(), 1e-4)
+  assert_close(slopes, x.grad.numpy().transpose(0, 2, 3, 1), 1e-3)
+
+
+def assert_close(ours, want, part):
+  """Within a part of the largest; and examples differ, so that it says so."""
+  assert np.std(want, axis=0).mean() > 0.01 * np.abs(want).mean()
+  np.testing.assert_allclose(
+    ours, want, rtol=part, atol=part * np.abs(want).max()
+  )
