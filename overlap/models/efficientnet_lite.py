@@ -6,14 +6,17 @@ Width and depth scale the blocks only: the stem, the last convolution and the
 number of blocks in the first and last stage stay as they are in Lite0.
 """
 
-import dataclasses
-import math
-
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
 from overlap.models import depthwise
+from overlap.models.inverted_residuals import (
+  BlockSpec,
+  Variant,
+  block_specs,
+)
+from overlap.models.inverted_residuals import scale_filters as scale_filters
 from overlap.models.options import require
 
 # What the released weights expect: (pixel in [0, 255] - IMAGE_MEAN) / IMAGE_STD
@@ -28,23 +31,6 @@ _conv_init = nn.initializers.variance_scaling(2.0, 'fan_out', 'normal')
 _head_init = nn.initializers.variance_scaling(1 / 3, 'fan_out', 'uniform')
 
 
-@dataclasses.dataclass(frozen=True)
-class Variant:
-  """Compound scaling of one member of the family.
-
-  Attributes:
-    width: factor of the blocks' filters.
-    depth: factor of the blocks' number.
-    image_size: side of the images it was released for, in pixels.
-    dropout_rate: dropout before the head.
-  """
-
-  width: float
-  depth: float
-  image_size: int
-  dropout_rate: float
-
-
 VARIANTS = {
   0: Variant(width=1.0, depth=1.0, image_size=224, dropout_rate=0.2),
   1: Variant(width=1.0, depth=1.1, image_size=240, dropout_rate=0.2),
@@ -52,53 +38,6 @@ VARIANTS = {
   3: Variant(width=1.2, depth=1.4, image_size=280, dropout_rate=0.3),
   4: Variant(width=1.4, depth=1.8, image_size=300, dropout_rate=0.3),
 }
-
-
-@dataclasses.dataclass(frozen=True)
-class BlockSpec:
-  """One inverted residual block: `expansion` is 1 for no expansion."""
-
-  kernel: int
-  stride: int
-  expansion: int
-  filters: int
-
-
-# Stages of Lite0: number of blocks, kernel, first stride, expansion, filters.
-_STAGES = (
-  (1, 3, 1, 1, 16),
-  (2, 3, 2, 6, 24),
-  (2, 5, 2, 6, 40),
-  (3, 3, 2, 6, 80),
-  (3, 5, 1, 6, 112),
-  (4, 5, 2, 6, 192),
-  (1, 3, 1, 6, 320),
-)
-
-
-def scale_filters(filters: int, width: float) -> int:
-  """Scales a number of filters to a multiple of 8, at most 10 % below."""
-  scaled = filters * width
-  rounded = max(8, int(scaled + 4) // 8 * 8)
-  return rounded + 8 if rounded < 0.9 * scaled else rounded
-
-
-def block_specs(width: float, depth: float) -> list[BlockSpec]:
-  """The blocks of the whole network, first to last."""
-  specs = []
-  for stage, (number, kernel, stride, expansion, filters) in enumerate(_STAGES):
-    if 0 < stage < len(_STAGES) - 1:
-      number = math.ceil(number * depth)
-    for block in range(number):
-      specs.append(
-        BlockSpec(
-          kernel=kernel,
-          stride=stride if block == 0 else 1,
-          expansion=expansion,
-          filters=scale_filters(filters, width),
-        )
-      )
-  return specs
 
 
 class ConvNorm(nn.Module):

@@ -8,32 +8,13 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from overlap.models import depthwise, layers
-from overlap.models.efficientnet_lite import scale_filters
+from overlap.models import layers
+from overlap.models.inverted_residuals import DepthwiseNorm, scale_filters
 from overlap.models.options import check_ranges, require
 
 _STEM_FILTERS = 32
 # Table 2: the filters of each stage, before the width multiplier.
 _STAGE_FILTERS = (16, 24, 32, 64, 96, 160, 320)
-
-
-class DepthwiseNorm(nn.Module):
-  """3×3 convolution of every channel by itself, and batch norm.
-
-  Attributes:
-    stride: in both directions.
-    dtype: of the computation.
-  """
-
-  stride: int = 1
-  dtype: jnp.dtype = jnp.float32
-
-  @nn.compact
-  def __call__(self, x: jax.Array, *, train: bool) -> jax.Array:
-    x = depthwise.DepthwiseConv(
-      3, self.stride, self.dtype, padding=1, name='conv'
-    )(x)
-    return layers.batch_norm(train, self.dtype)(x)
 
 
 class Block(nn.Module):
@@ -59,7 +40,9 @@ class Block(nn.Module):
         x.shape[-1] * self.expansion, dtype=self.dtype, name='expand'
       )(x, train=train)
       x = nn.relu6(x)
-    x = DepthwiseNorm(self.stride, self.dtype, name='depthwise')(x, train=train)
+    x = DepthwiseNorm(3, self.stride, self.dtype, padding=1, name='depthwise')(
+      x, train=train
+    )
     x = nn.relu6(x)
     x = layers.ConvNorm(self.filters, dtype=self.dtype, name='project')(
       x, train=train

@@ -1,0 +1,130 @@
+"""What MobileNetV2 and the EfficientNets share: scaling and block sizes.
+
+Tan and Le, 'EfficientNet: Rethinking Model Scaling for Convolutional Neural
+Networks' (ICML 2019): all members of the family come from the stages of
+EfficientNet-B0 (table 1) by a factor of the filters and one of the depth.
+"""
+
+import dataclasses
+import math
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from overlap.models import depthwise, layers
+
+
+@dataclasses.dataclass(frozen=True)
+class Variant:
+  """Compound scaling of one member of the family.
+
+  Attributes:
+    width: factor of the blocks' filters.
+    depth: factor of the blocks' number.
+    image_size: side of the images it was released for, in pixels.
+    dropout_rate: dropout before the head.
+  """
+
+  width: float
+  depth: float
+  image_size: int
+  dropout_rate: float
+
+
+@dataclasses.dataclass(frozen=True)
+class BlockSpec:
+  """One inverted residual block: `expansion` is 1 for no expansion."""
+
+  kernel: int
+  stride: int
+  expansion: int
+  filters: int
+
+
+# Stages of B0: number of blocks, kernel, first stride, expansion, filters.
+_STAGES = (
+  (1, 3, 1, 1, 16),
+  (2, 3, 2, 6, 24),
+  (2, 5, 2, 6, 40),
+  (3, 3, 2, 6, 80),
+  (3, 5, 1, 6, 112),
+  (4, 5, 2, 6, 192),
+  (1, 3, 1, 6, 320),
+)
+
+
+def scale_filters(filters: int, width: float) -> int:
+  """Scales a number of filters to a multiple of 8, at most 10 % below."""
+  scaled = filters * width
+  rounded = max(8, int(scaled + 4) // 8 * 8)
+  return rounded + 8 if rounded < 0.9 * scaled else rounded
+
+
+def scale_depth(
+  sizes: tuple[int, ...], depth: float, *, fixed_ends: bool
+) -> tuple[int, ...]:
+  """Scales the stages' numbers of blocks, rounded up.
+
+  Args:
+    sizes: number of blocks in each stage.
+    depth: factor.
+    fixed_ends: leave the first and the last stage as they are.
+  """
+  last = len(sizes) - 1
+  return tuple(
+    size if fixed_ends and stage in (0, last) else math.ceil(size * depth)
+    for stage, size in enumerate(sizes)
+  )
+
+
+def block_specs(
+  width: float, depth: float, *, fixed_ends: bool = True
+) -> list[BlockSpec]:
+  """The blocks of a whole EfficientNet, first to last.
+
+  Args:
+    width: factor of the filters.
+    depth: factor of the number of blocks in each stage.
+    fixed_ends: not in the first and the last stage.
+  """
+  numbers = tuple(stage[0] for stage in _STAGES)
+  numbers = scale_depth(numbers, depth, fixed_ends=fixed_ends)
+  specs = []
+  for number, stage in zip(numbers, _STAGES, strict=True):
+    _, kernel, stride, expansion, filters = stage
+    for block in range(number):
+      specs.append(
+        BlockSpec(
+          kernel=kernel,
+          stride=stride if block == 0 else 1,
+          expansion=expansion,
+          filters=scale_filters(filters, width),
+        )
+      )
+  return specs
+
+
+class DepthwiseNorm(nn.Module):
+  """Convolution of every channel by itself, and batch norm.
+
+  Attributes:
+    size: side of the kernel.
+    stride: in both directions.
+    dtype: of the computation.
+    padding: see `depthwise.depthwise_conv`.
+    epsilon: of the norm.
+  """
+
+  size: int
+  stride: int = 1
+  dtype: jnp.dtype = jnp.float32
+  padding: int | None = None
+  epsilon: float = 1e-5
+
+  @nn.compact
+  def __call__(self, x: jax.Array, *, train: bool) -> jax.Array:
+    x = depthwise.DepthwiseConv(
+      self.size, self.stride, self.dtype, padding=self.padding, name='conv'
+    )(x)
+    return layers.batch_norm(train, self.dtype, epsilon=self.epsilon)(x)
