@@ -19,6 +19,7 @@ MODELS = {
   'resnet': 'overlap.models.resnet:ResNet',
   'vit': 'overlap.models.vit:ViT',
   'clip': 'overlap.models.clip:CLIP',
+  'align': 'overlap.models.align:ALIGN',
   'mobilenet_v2': 'overlap.models.mobilenet_v2:MobileNetV2',
   'densenet': 'overlap.models.densenet:DenseNet',
   'efficientnet_lite': 'overlap.models.efficientnet_lite:EfficientNetLite',

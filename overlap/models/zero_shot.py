@@ -87,6 +87,4 @@ def encode_classes(
     )
   texts = [t.replace('{}', name) for name in class_names for t in templates]
   features = encode(texts)
-  return class_features(
-    features.reshape(len(class_names), len(templates), -1)
-  )
+  return class_features(features.reshape(len(class_names), len(templates), -1))

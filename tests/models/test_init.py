@@ -44,6 +44,10 @@ SMALL = {
     {'patch_size': 7, 'hidden_size': 16, 'depth': 2, 'num_heads': 2}
     | {'projection_size': 12},
   ),
+  'align': (
+    'align',
+    {'width': 0.25, 'depth': 0.25, 'drop_path_rate': 0.0},
+  ),
 }
 
 

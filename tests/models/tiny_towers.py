@@ -19,10 +19,14 @@ def randomise(theirs):
         parameter.uniform_(0.5, 1.5)
       elif parameter.ndim == 1:
         parameter.normal_(0, 0.3)
-      elif parameter.ndim > 1 and 'embedding' in name and parameter.ndim == 2:
+      elif parameter.ndim == 2 and 'embedding' in name:
         parameter.normal_(0, 1)
       elif parameter.ndim > 1:
-        parameter.normal_(0, (parameter.numel() / len(parameter)) ** -0.5)
+        # Convolutions are scaled up, so that squeeze-and-excite, which halves
+        # on average, leaves something of the images.
+        gain = 1.5 if parameter.ndim == 4 else 1
+        fan_in = parameter.numel() / len(parameter)
+        parameter.normal_(0, gain * fan_in**-0.5)
     for name, buffer in theirs.named_buffers():
       if name.endswith('running_mean'):
         buffer.normal_(0, 0.3)
@@ -100,3 +104,27 @@ def assert_close(ours, want, part):
   np.testing.assert_allclose(
     ours, want, rtol=part, atol=part * np.abs(want).max()
   )
+
+
+@functools.cache
+def align(**vision):
+  """An `AlignModel` of half the width of EfficientNet-B0 and 40 tokens."""
+  import transformers
+
+  text = dict(
+    vocab_size=40,
+    hidden_size=16,
+    intermediate_size=32,
+    num_hidden_layers=2,
+    num_attention_heads=2,
+    max_position_embeddings=20,
+  )
+  vision = {
+    'width_coefficient': 0.5,
+    'depth_coefficient': 0.5,
+    'hidden_dim': 160,
+  } | vision
+  config = transformers.AlignConfig(
+    text_config=text, vision_config=vision, projection_dim=160
+  )
+  return randomise(transformers.AlignModel(config))

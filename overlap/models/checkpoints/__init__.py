@@ -19,6 +19,8 @@ from overlap.models.checkpoints import leaves, safetensors_file, torch_file
 
 _HERE = 'overlap.models.checkpoints'
 CONVERTERS = {
+  'align': f'{_HERE}.align:convert',
+  'align_text': f'{_HERE}.align:convert_text',
   'clip': f'{_HERE}.clip:convert',
   'clip_text': f'{_HERE}.clip:convert_text',
   'densenet': f'{_HERE}.densenet:convert',
