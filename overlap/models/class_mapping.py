@@ -9,6 +9,7 @@ its logit is the log-sum-exp of theirs.
 import csv
 from collections.abc import Mapping, Sequence
 
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -46,6 +47,34 @@ def map_logits(
   if not sources.shape[1]:
     return jnp.full(given.shape[:2], -jnp.inf, given.dtype)
   return jax.nn.logsumexp(given, axis=-1)
+
+
+class Mapped(nn.Module):
+  """A classifier of source classes, as one of target classes.
+
+  Its variables are those of the model, and its features are the model's.
+
+  Attributes:
+    model: gives logits of source classes.
+    sources: of each target class, all of one length; see `table`.
+    reduction: see `map_logits`.
+  """
+
+  model: nn.Module
+  sources: tuple[tuple[int, ...], ...]
+  reduction: str = 'logsumexp'
+
+  def setup(self):
+    nn.share_scope(self, self.model)
+
+  def __call__(
+    self, x: jax.Array, *, train: bool = False
+  ) -> tuple[jax.Array, jax.Array]:
+    """Logits [examples, target classes] and the model's features."""
+    logits, features = self.model(x, train=train)
+    sources = np.array(self.sources, np.int32)
+    mapped = map_logits(logits, sources, reduction=self.reduction)
+    return mapped, features
 
 
 def table(

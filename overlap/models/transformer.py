@@ -25,6 +25,7 @@ def exact_gelu(x: jax.Array) -> jax.Array:
 
 ACTIVATIONS: dict[str, Callable[[jax.Array], jax.Array]] = {
   'gelu': exact_gelu,
+  'gelu_tanh': nn.gelu,
   'quick_gelu': quick_gelu,
 }
 

@@ -30,6 +30,9 @@ class ViT(nn.Module):
     mlp_ratio: hidden units of the perceptrons, as a factor of `hidden_size`.
     pool: 'token': classify by a class token; 'gap': there is none, classify
       by the mean over all patches.
+    activation: of the perceptrons, key of `transformer.ACTIVATIONS`. ViT's own
+      authors train with 'gelu_tanh'; with 'gelu', which is close and is what
+      others give their weights, nothing is approximated.
     distilled: add DeiT's distillation token and its head `head_dist`.
     dropout_rate: of the embedded patches and in the blocks.
     drop_path_rate: probability of leaving out a part of the last block for an
@@ -44,6 +47,7 @@ class ViT(nn.Module):
   num_heads: int = 12
   mlp_ratio: float = 4.0
   pool: str = 'token'
+  activation: str = 'gelu'
   distilled: bool = False
   dropout_rate: float = 0.0
   drop_path_rate: float = 0.0
@@ -51,6 +55,7 @@ class ViT(nn.Module):
 
   def __post_init__(self):
     lookup.check('way to pool of ViT', self.pool, POOLS)
+    lookup.check('activation of ViT', self.activation, transformer.ACTIVATIONS)
     require(
       self.pool == 'token' or not self.distilled,
       self,
@@ -100,6 +105,7 @@ class ViT(nn.Module):
         round(self.hidden_size * self.mlp_ratio),
         self.dropout_rate,
         self.drop_path_rate * i / max(self.depth - 1, 1),
+        activation=self.activation,
         dtype=self.dtype,
         name=f'block{i + 1}',
       )(x, train=train)

@@ -1,6 +1,6 @@
 """From a model's settings to objects, hashes and names in tables."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import flax.linen as nn
@@ -9,10 +9,13 @@ import jax.numpy as jnp
 from overlap import data, errors, files, lookup, models, train
 from overlap.data.examples import Examples
 from overlap.inference import Input
+from overlap.models import text_encoder
+from overlap.train import mapped, zero_shot
 
 SOURCES = ('train', 'store')
+_MAPPING = 'class_mapping'
 _DTYPES = {'float32': jnp.float32, 'bfloat16': jnp.bfloat16}
-_HEADS = ('trained', 'lbfgs')
+_HEADS = ('trained', 'lbfgs', 'zero_shot', _MAPPING)
 # Before the names of the splits of the data set that features are probed on:
 # it may be the study's own, which has splits of these names.
 TRANSFER = 'transfer_'
@@ -25,7 +28,7 @@ def check(study: Settings) -> None:
 
   Raises:
     UsageError: an unknown source, method, dtype, head, architecture or
-      teacher; or teachers in a circle.
+      teacher; teachers in a circle; or a head without what it needs.
   """
   for name, settings in study['models'].items():
     at = f'(in config.models.{name})'
@@ -36,6 +39,10 @@ def check(study: Settings) -> None:
     lookup.check(f'dtype {at}', settings['dtype'], _DTYPES)
     lookup.check(f'way to fit a head {at}', settings['head']['fit'], _HEADS)
     build_model(settings, num_classes=1)
+    if settings['head']['fit'] == 'zero_shot':
+      zero_shot.check(name, settings)
+    if settings['head']['fit'] == _MAPPING:
+      mapped.check(name, settings)
     if settings['method'] == 'distill':
       lookup.check(
         f'teacher {at}', settings['distill']['teacher'], study['models']
@@ -86,6 +93,21 @@ def build_model(settings: Settings, *, num_classes: int) -> nn.Module:
     num_classes=num_classes,
     dtype=_DTYPES[settings['dtype']],
     **settings['architecture']['options'],
+  )
+
+
+def build_for(settings: Settings, class_names: Sequence[str]) -> nn.Module:
+  """The module for a data set with these classes.
+
+  Raises:
+    UsageError, DataError: the head maps classes, and can't; see `mapped`.
+  """
+  head = settings['head']
+  if head['fit'] != _MAPPING:
+    return build_model(settings, num_classes=len(class_names))
+  sources = mapped.source_classes(head)
+  return mapped.wrap(
+    build_model(settings, num_classes=len(sources)), head, sources, class_names
   )
 
 
@@ -152,7 +174,7 @@ def axes(settings: Settings, dataset: str) -> dict[str, str]:
   hparams['checkpoint'] = settings['init']['checkpoint']
   return {
     'dataset': settings['init']['pretrained_on'] or dataset,
-    'framework': settings['method'],
+    'framework': 'image_text' if _reads(settings) else settings['method'],
     'architecture': settings['architecture']['name'],
     'hparams': files.digest(hparams),
     'seed': str(settings['seed']),
@@ -161,10 +183,14 @@ def axes(settings: Settings, dataset: str) -> dict[str, str]:
 
 def labels(settings: Settings, dataset_label: str) -> dict[str, str]:
   """The columns `method` and `head` of the tables, as the paper words them."""
-  contrastive = settings['method'] == 'simclr'
+  contrastive = settings['method'] == 'simclr' or _reads(settings)
   pretrained_on = settings['init']['pretrained_on'] or dataset_label
   if settings['head']['fit'] == 'lbfgs':
     head = 'L-BFGS'
+  elif _is_zero_shot(settings):
+    head = 'Zero Shot'
+  elif settings['head']['fit'] == _MAPPING:
+    head = 'Class Mapping'
   elif settings['method'] == 'distill':
     head = 'Distilled'
   elif contrastive or settings['init']['checkpoint']:
@@ -175,3 +201,15 @@ def labels(settings: Settings, dataset_label: str) -> dict[str, str]:
     'method': f'{"Cont." if contrastive else "Sup."} / {pretrained_on}',
     'head': head,
   }
+
+
+def _reads(settings: Settings) -> bool:
+  """Whether the model learned from images and texts before."""
+  family = settings['architecture']['name']
+  return family in text_encoder.TOWERS and bool(settings['init']['checkpoint'])
+
+
+def _is_zero_shot(settings: Settings) -> bool:
+  """Whether the head is made of texts, and left as it is."""
+  steps = settings['train']['total_steps']
+  return settings['head']['fit'] == 'zero_shot' and not steps

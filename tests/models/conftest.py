@@ -1,7 +1,5 @@
 """Small instances of every family, and timm's models as independent ones."""
 
-import importlib.util
-import pathlib
 import warnings
 
 import jax
@@ -73,20 +71,6 @@ def assert_equals_timm():
       _assert_close(slopes, images.grad.numpy().transpose(0, 2, 3, 1), 1e-3)
 
   return check
-
-
-@pytest.fixture(scope='session')
-def towers():
-  """The module `tiny_towers`: transformers' image-text models, and parity."""
-  pytest.importorskip('torch')
-  with warnings.catch_warnings():
-    warnings.simplefilter('ignore')
-    pytest.importorskip('transformers.models.clip.modeling_clip')
-  path = pathlib.Path(__file__).with_name('tiny_towers.py')
-  spec = importlib.util.spec_from_file_location('tiny_towers', path)
-  module = importlib.util.module_from_spec(spec)
-  spec.loader.exec_module(module)
-  return module
 
 
 def _assert_close(ours, want, part):

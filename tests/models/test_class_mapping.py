@@ -4,7 +4,7 @@ import jax
 import numpy as np
 import pytest
 
-from overlap import errors
+from overlap import errors, models
 from overlap.models import class_mapping
 
 SOURCES = ('tabby', 'persian', 'poodle', 'oak', 'beagle')
@@ -97,6 +97,29 @@ def test_a_wrong_mapping_is_one_line(pairs, targets, text):
   with pytest.raises(errors.DataError, match=text) as caught:
     table(pairs, targets)
   assert '\n' not in str(caught.value)
+
+
+@pytest.mark.parametrize('reduction', class_mapping.REDUCTIONS)
+def test_a_mapped_model_has_the_model_s_variables_and_features(reduction):
+  model = models.build(
+    'resnet', num_classes=5, stage_sizes=(1,), width=8, stem='small'
+  )
+  rows = tuple(map(tuple, table().tolist()))
+  mapped = class_mapping.Mapped(model, rows, reduction)
+  x = np.random.default_rng(0).normal(size=(3, 8, 8, 1)).astype('f')
+  variables = jax.jit(model.init)(jax.random.key(0), x)
+  same = jax.jit(mapped.init)(jax.random.key(0), x)
+  jax.tree.map(np.testing.assert_array_equal, same, variables)
+  logits, features = jax.jit(model.apply)(variables, x)
+  got = jax.jit(mapped.apply)(variables, x)
+  want = naive(np.asarray(logits), PAIRS, TARGETS, reduction)
+  np.testing.assert_allclose(got[0], want, rtol=1e-5, atol=1e-5)
+  np.testing.assert_allclose(got[1], features, rtol=1e-5, atol=1e-5)
+  _, updates = mapped.apply(variables, x, train=True, mutable=['batch_stats'])
+  assert jax.tree.structure(updates['batch_stats']) == jax.tree.structure(
+    variables['batch_stats']
+  )
+  assert hash(mapped) == hash(class_mapping.Mapped(model, rows, reduction))
 
 
 def test_an_unknown_reduction_is_one_line():

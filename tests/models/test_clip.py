@@ -18,7 +18,7 @@ SMALL_IMAGE = {
 }
 SMALL_TEXT = {
   'vocab_size': 40,
-  'context_length': 20,
+  'context_length': 32,
   'hidden_size': 16,
   'depth': 2,
   'num_heads': 2,
@@ -161,10 +161,10 @@ def test_what_follows_the_end_of_a_text_makes_no_difference():
   assert np.abs(first - apply(variables, ids)).max() > 1e-4
 
 
-@pytest.mark.parametrize('length', [21, 40])
+@pytest.mark.parametrize('length', [33, 40])
 def test_a_text_that_is_too_long_is_one_line(length):
   ids = jnp.zeros((1, length), jnp.int32)
-  with pytest.raises(errors.UsageError, match=f'at most 20.*got {length}'):
+  with pytest.raises(errors.UsageError, match=f'at most 32.*got {length}'):
     clip_text.CLIPText(**SMALL_TEXT).init(jax.random.key(0), ids)
 
 

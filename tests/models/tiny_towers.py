@@ -1,11 +1,18 @@
 """Small image-text models of transformers with random weights, and parity."""
 
 import functools
+import json
+import warnings
 
 import jax
 import numpy as np
 
-TEXTS = ('a photo of a cat', 'a dog', 'a photo of the small bird of a cat')
+LETTERS = 'abcdefghilmoprst'
+MERGES = ('a t</w>', 'c at</w>', 'o f</w>', 'd o', 'do g</w>')
+# Of the BERT tokenizer, which splits 'photos' to 'photo' and '##s'.
+WORDS = ('[PAD]', '[UNK]', '[CLS]', '[SEP]', 'a', 'photo', 'of', 'the') + (
+  'cat', 'dog', 'bird', 'small', '##s', '.', 'an',
+)  # fmt: skip
 
 
 def randomise(theirs):
@@ -51,7 +58,7 @@ def clip(**changes):
     intermediate_size=48,
     num_hidden_layers=2,
     num_attention_heads=2,
-    max_position_embeddings=20,
+    max_position_embeddings=32,
     projection_dim=12,
     hidden_act=changes.get('hidden_act', 'quick_gelu'),
     bos_token_id=38,
@@ -128,3 +135,63 @@ def align(**vision):
     text_config=text, vision_config=vision, projection_dim=160
   )
   return randomise(transformers.AlignModel(config))
+
+
+def write_clip_tokenizer(folder):
+  """The files of a tokenizer of 40 tokens, the last of which ends a text."""
+  merged = [''.join(pair.split()) for pair in MERGES]
+  tokens = [*LETTERS, *(f'{letter}</w>' for letter in LETTERS), *merged]
+  tokens += ['.</w>', '<|startoftext|>', '<|endoftext|>']
+  assert len(tokens) == 40
+  vocab = {token: i for i, token in enumerate(tokens)}
+  (folder / 'vocab.json').write_text(json.dumps(vocab))
+  merges = '\n'.join(['#version: 0.2', *MERGES])
+  (folder / 'merges.txt').write_text(f'{merges}\n')
+
+
+def write_align_tokenizer(folder):
+  """The file of a tokenizer of the words above."""
+  (folder / 'vocab.txt').write_text('\n'.join(WORDS) + '\n')
+
+
+def write(theirs, folder):
+  """Their weights and config.json, and a tokenizer's files."""
+  with warnings.catch_warnings():
+    warnings.simplefilter('ignore')
+    theirs.save_pretrained(folder)
+  is_clip = type(theirs).__name__ == 'CLIPModel'
+  (write_clip_tokenizer if is_clip else write_align_tokenizer)(folder)
+
+
+def tokenizer_of(theirs, folder):
+  """Transformers' own, which is not the fast one that we load."""
+  import transformers
+
+  is_clip = type(theirs).__name__ == 'CLIPModel'
+  name = 'CLIPTokenizer' if is_clip else 'BertTokenizer'
+  with warnings.catch_warnings():
+    warnings.simplefilter('ignore')
+    return getattr(transformers, name).from_pretrained(folder)
+
+
+def text_features(theirs, folder, texts):
+  """By transformers alone."""
+  import torch
+
+  inputs = tokenizer_of(theirs, folder)(
+    list(texts), padding=True, return_tensors='pt'
+  )
+  with torch.no_grad():
+    return theirs.get_text_features(**inputs).numpy()
+
+
+def zero_shot_logits(theirs, folder, texts, images):
+  """By transformers alone, one text a class; images [n, h, w, 3]."""
+  import torch
+
+  inputs = tokenizer_of(theirs, folder)(
+    list(texts), padding=True, return_tensors='pt'
+  )
+  pixels = torch.from_numpy(images.transpose(0, 3, 1, 2).copy())
+  with torch.no_grad():
+    return theirs(pixel_values=pixels, **inputs).logits_per_image.numpy()

@@ -38,55 +38,65 @@ def templates() -> dict[str, tuple[str, ...]]:
   return found
 
 
-def read_templates(name: str) -> tuple[str, ...]:
-  """A list of sentences by its name, or a file of one sentence a line.
+def sentences(given: Sequence[str]) -> tuple[str, ...]:
+  """Templates, gathered.
+
+  Args:
+    given: sentences with one '{}' each, names of lists, or files of one
+      sentence a line.
 
   Raises:
-    UsageError: there is no such list or file, or a sentence has not one '{}'.
+    UsageError: there is no such list or file, a sentence has not one '{}', or
+      there are none.
   """
-  if name in templates():
-    return templates()[name]
-  if not epath.Path(name).is_file():
-    lookup.check('list or file of templates', name, templates())
-  return check_templates(_lines(name))
-
-
-def check_templates(sentences: Sequence[str]) -> tuple[str, ...]:
-  """Checks that each sentence has one place for a class.
-
-  Raises:
-    UsageError: one has not, or there is none.
-  """
-  if not sentences:
-    raise errors.UsageError('There must be at least one template, got none.')
-  for sentence in sentences:
+  found: list[str] = []
+  for item in given:
+    if item in templates():
+      found += templates()[item]
+    elif '{' in item or '}' in item:
+      found.append(item)
+    elif epath.Path(item).expanduser().is_file():
+      found += _lines(item)
+    else:
+      lookup.check('list or file of templates', item, templates())
+  for sentence in found:
     if _fields(sentence) != ['']:
       raise errors.UsageError(
         "A template must have '{}' once, where the class goes, got "
         f'{sentence[:_LONGEST]!r}.'
       )
-  return tuple(sentences)
+  if not found:
+    raise errors.UsageError(
+      f'There must be at least one template, got {tuple(given)!r}.'
+    )
+  return tuple(found)
 
 
-def class_names(classes: Sequence[str], file: str = '') -> tuple[str, ...]:
+def class_names(
+  classes: Sequence[str], given: Sequence[str] = ()
+) -> tuple[str, ...]:
   """What texts call the classes of a data set.
 
   Args:
     classes: the data set's names, in the order of its labels.
-    file: of one name a line in the same order; '' for the data set's own, with
-      ImageNet's ids replaced by names and underscores by spaces.
+    given: names in the same order, or a single file of one name a line; none
+      for the data set's own, with ImageNet's ids replaced by names and
+      underscores by spaces.
 
   Raises:
-    UsageError: there is no such file, or it has not one name for each class.
+    UsageError: the file can't be read, or there is not one name a class.
   """
-  if not file:
+  if not given:
     known = imagenet_names()
     return tuple(known.get(c, c.replace('_', ' ')) for c in classes)
-  names = _lines(file)
+  names, what = list(given), 'Names of classes'
+  if len(given) == 1 != len(classes):
+    what = given[0]
+    names = _lines(what)
   if len(names) != len(classes):
     raise errors.UsageError(
-      f'{file} must name the {len(classes)} classes of the data set, one a '
-      f'line, got {len(names)}.'
+      f'{what} must be one for each of the {len(classes)} classes of the data '
+      f'set, got {len(names)}.'
     )
   return tuple(names)
 
@@ -106,7 +116,7 @@ def _fields(sentence: str) -> list[str] | None:
 def _lines(path: str) -> list[str]:
   """The lines of a text file that are not empty."""
   try:
-    text = epath.Path(path).read_text(encoding='utf-8')
+    text = epath.Path(path).expanduser().read_text(encoding='utf-8')
   except (OSError, UnicodeDecodeError) as e:
     raise errors.UsageError(
       f'{path} must be a readable text file, got: {e}.'

@@ -31,6 +31,7 @@ def load(path: epath.PathLike) -> dict[str, np.ndarray]:
     ValueError,
     EOFError,
     KeyError,
+    MemoryError,
     AttributeError,
     NotImplementedError,
     RuntimeError,
