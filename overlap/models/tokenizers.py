@@ -11,7 +11,6 @@ from overlap import errors, lookup
 
 _LONGEST = 60  # of what error texts repeat
 _STEP = 16  # Lengths are multiples of it.
-_STEP = 16  # Lengths are multiples of it.
 
 
 class Kind(NamedTuple):
