@@ -22,6 +22,7 @@ MODELS = {
   'align': 'overlap.models.align:ALIGN',
   'mobilenet_v2': 'overlap.models.mobilenet_v2:MobileNetV2',
   'densenet': 'overlap.models.densenet:DenseNet',
+  'efficientnet': 'overlap.models.efficientnet:EfficientNet',
   'efficientnet_lite': 'overlap.models.efficientnet_lite:EfficientNetLite',
 }
 

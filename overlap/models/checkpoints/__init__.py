@@ -30,6 +30,7 @@ CONVERTERS = {
   'clip': f'{_HERE}.clip:convert',
   'clip_text': f'{_HERE}.clip:convert_text',
   'densenet': f'{_HERE}.densenet:convert',
+  'efficientnet': f'{_HERE}.efficientnet:convert',
   'efficientnet_lite': f'{_HERE}.efficientnet_lite:convert',
   'mobilenet_v2': f'{_HERE}.mobilenet_v2:convert',
   'resnet': f'{_HERE}.resnet:convert',
