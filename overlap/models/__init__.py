@@ -24,6 +24,10 @@ MODELS = {
   'densenet': 'overlap.models.densenet:DenseNet',
   'efficientnet': 'overlap.models.efficientnet:EfficientNet',
   'efficientnet_lite': 'overlap.models.efficientnet_lite:EfficientNetLite',
+  'vgg': 'overlap.models.vgg:VGG',
+  'senet': 'overlap.models.senet:SENet',
+  'sknet': 'overlap.models.sknet:SKNet',
+  'bit': 'overlap.models.bit:BiT',
 }
 
 

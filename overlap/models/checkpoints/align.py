@@ -91,9 +91,7 @@ def _rename_text(layer: str) -> str | None:
   return found or _in_block(layer, r'encoder\.layer', _TEXT_BLOCK)
 
 
-def _in_block(
-  layer: str, blocks: str, table: Mapping[str, str]
-) -> str | None:
+def _in_block(layer: str, blocks: str, table: Mapping[str, str]) -> str | None:
   """A layer's path within its block; ours are counted from 1."""
   match = re.fullmatch(rf'{blocks}\.(\d+)\.(.+)', layer)
   found = match and table.get(match.group(2))
