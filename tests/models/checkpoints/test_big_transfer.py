@@ -66,16 +66,18 @@ def test_timm_reads_the_same_from_the_file(tmp_path):
   pytest.importorskip('torch')
   with warnings.catch_warnings():
     warnings.simplefilter('ignore')
-    timm = pytest.importorskip('timm')
-    from timm.models import resnetv2
-  model = bit.BiT(num_classes=5, stage_sizes=(1, 2))
+    resnetv2 = pytest.importorskip('timm.models.resnetv2')
+  model = bit.BiT(num_classes=5, stage_sizes=(1, 2), width=32)
   template, variables = random_variables(model)
   path = tmp_path / 'a.npz'
   np.savez(path, **written(variables['params']))
-  theirs = timm.create_model(
-    'resnetv2_50x1_bit', num_classes=5, layers=(1, 2), channels=(256, 512)
+  theirs = resnetv2.ResNetV2(
+    layers=(1, 2),
+    channels=(128, 256),
+    num_classes=5,
+    stem_chs=32,
+    stem_type='fixed',
   )
-  assert isinstance(theirs, resnetv2.ResNetV2)
   theirs.load_pretrained(str(path))
   state = {name: v.numpy() for name, v in theirs.state_dict().items()}
   want = checkpoints.fill('bit', state, template=template)
