@@ -283,8 +283,19 @@ def _distill() -> dict[str, Any]:
 def _head() -> dict[str, Any]:
   """How its classifier is made."""
   return dict(
-    fit='trained',  # 'trained' with the network, or 'lbfgs' on features.
+    # 'trained' with the network; 'lbfgs' on features; 'zero_shot' from texts,
+    # and trained from there where there are steps; or 'class_mapping': that
+    # of a checkpoint with other classes.
+    fit='trained',
     max_examples=0,  # Of the training split; 0: all.
     strengths=(1e-4, 1e-3, 1e-2, 1e-1, 1.0),  # Of L2, chosen held-out.
     max_iterations=1000,
+    # Of 'zero_shot'. See overlap/catalog/prompts for what may be given.
+    text_folder='',  # Tokenizer and config.json; '': beside the checkpoint.
+    templates=('openai_7',),  # Sentences, names of lists of them, files.
+    class_names=(),  # Names, or one file; '()': the data set's.
+    # Of 'class_mapping'. See overlap/models/class_mapping.
+    mapping='',  # CSV file: source_class, target_class.
+    source_classes='',  # File of one name a line, in the checkpoint's order.
+    reduction='logsumexp',  # Of a class's sources; or 'max'.
   )

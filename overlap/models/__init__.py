@@ -18,6 +18,8 @@ from overlap.models import options as _options
 MODELS = {
   'resnet': 'overlap.models.resnet:ResNet',
   'vit': 'overlap.models.vit:ViT',
+  'clip': 'overlap.models.clip:CLIP',
+  'align': 'overlap.models.align:ALIGN',
   'mobilenet_v2': 'overlap.models.mobilenet_v2:MobileNetV2',
   'densenet': 'overlap.models.densenet:DenseNet',
   'efficientnet': 'overlap.models.efficientnet:EfficientNet',

@@ -1,7 +1,7 @@
 """From a model's settings to objects, hashes and names in tables."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import flax.linen as nn
@@ -12,11 +12,11 @@ from overlap.analyses.probing import options as probing_options
 from overlap.analyses.probing.options import Probing
 from overlap.data.examples import Examples
 from overlap.inference import Input
-from overlap.study import model_images
+from overlap.study import heads, model_images
+from overlap.train import mapped
 
 SOURCES = ('train', 'probe', 'store')
 _DTYPES = {'float32': jnp.float32, 'bfloat16': jnp.bfloat16}
-_HEADS = ('trained', 'lbfgs')
 # Before the names of the splits of the data set that features are probed on:
 # it may be the study's own, which has splits of these names.
 TRANSFER = 'transfer_'
@@ -29,7 +29,7 @@ def check(study: Settings) -> None:
 
   Raises:
     UsageError: an unknown source, method, dtype, head, architecture or
-      teacher; or teachers in a circle.
+      teacher; teachers in a circle; or a head without what it needs.
   """
   for name, settings in study['models'].items():
     at = f'(in config.models.{name})'
@@ -40,8 +40,8 @@ def check(study: Settings) -> None:
       continue
     lookup.check(f'training method {at}', settings['method'], train.METHODS)
     lookup.check(f'dtype {at}', settings['dtype'], _DTYPES)
-    lookup.check(f'way to fit a head {at}', settings['head']['fit'], _HEADS)
     build_model(settings, num_classes=1)
+    heads.check(name, settings)
     if settings['method'] == 'distill':
       lookup.check(
         f'teacher {at}',
@@ -140,6 +140,21 @@ def build_model(settings: Settings, *, num_classes: int) -> nn.Module:
   )
 
 
+def build_for(settings: Settings, class_names: Sequence[str]) -> nn.Module:
+  """The module for a data set with these classes.
+
+  Raises:
+    UsageError, DataError: the head maps classes, and can't; see `mapped`.
+  """
+  head = settings['head']
+  if head['fit'] != heads.MAPPING:
+    return build_model(settings, num_classes=len(class_names))
+  sources = mapped.source_classes(head)
+  return mapped.wrap(
+    build_model(settings, num_classes=len(sources)), head, sources, class_names
+  )
+
+
 def model_input(settings: Settings, examples: Examples) -> Input:
   """How images of a data set reach the model."""
   given = settings['input']
@@ -204,7 +219,9 @@ def axes(settings: Settings, dataset: str) -> dict[str, str]:
   hparams['checkpoint'] = settings['init']['checkpoint']
   return {
     'dataset': settings['init']['pretrained_on'] or dataset,
-    'framework': settings['method'],
+    'framework': (
+      'image_text' if heads.knows_texts(settings) else settings['method']
+    ),
     'architecture': settings['architecture']['name'],
     'hparams': files.digest(hparams),
     'seed': str(settings['seed']),
@@ -213,17 +230,9 @@ def axes(settings: Settings, dataset: str) -> dict[str, str]:
 
 def labels(settings: Settings, dataset_label: str) -> dict[str, str]:
   """The columns `method` and `head` of the tables, as the paper words them."""
-  contrastive = settings['method'] == 'simclr'
+  contrastive = settings['method'] == 'simclr' or heads.knows_texts(settings)
   pretrained_on = settings['init']['pretrained_on'] or dataset_label
-  if settings['head']['fit'] == 'lbfgs':
-    head = 'L-BFGS'
-  elif settings['method'] == 'distill':
-    head = 'Distilled'
-  elif contrastive or settings['init']['checkpoint']:
-    head = 'Fine Tuned'
-  else:
-    head = 'Trained'
   return {
     'method': f'{"Cont." if contrastive else "Sup."} / {pretrained_on}',
-    'head': head,
+    'head': heads.word(settings),
   }

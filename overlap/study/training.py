@@ -58,7 +58,7 @@ def make_task(study: Study, name: str) -> Task:
   run = specs.training_hash(study.config, name, study.dataset)
   return Task(
     name=name,
-    model=specs.build_model(settings, num_classes=len(examples.class_names)),
+    model=specs.build_for(settings, examples.class_names),
     model_input=specs.model_input(settings, examples),
     settings=settings,
     train=examples,

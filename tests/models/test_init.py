@@ -39,6 +39,15 @@ SMALL = {
     'densenet',
     {'block_config': (2, 1), 'growth_rate': 4, 'stem': 'small'},
   ),
+  'clip': (
+    'clip',
+    {'patch_size': 7, 'hidden_size': 16, 'depth': 2, 'num_heads': 2}
+    | {'projection_size': 12},
+  ),
+  'align': (
+    'align',
+    {'width': 0.25, 'depth': 0.25, 'drop_path_rate': 0.0},
+  ),
   'vgg': (
     'vgg',
     {'stage_sizes': (1, 1), 'width': 8, 'hidden_size': 16}

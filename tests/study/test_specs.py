@@ -200,6 +200,20 @@ def test_a_category_is_the_furthest_axis_that_differs(changes, category):
       'Sup. / IN',
       'Fine Tuned',
     ),
+    (
+      {'method': 'supervised', 'init.pretrained_on': 'WIT'}
+      | {'init.checkpoint': 'x', 'architecture.name': 'clip'}
+      | {'head.fit': 'zero_shot'},
+      'Cont. / WIT',
+      'Zero Shot',
+    ),
+    (
+      {'method': 'supervised', 'init.pretrained_on': 'WIT'}
+      | {'init.checkpoint': 'x', 'architecture.name': 'clip'}
+      | {'head.fit': 'zero_shot', 'train.total_steps': 5},
+      'Cont. / WIT',
+      'Fine Tuned',
+    ),
   ],
 )
 def test_labels_are_the_papers_words(changes, method, head):
