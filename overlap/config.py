@@ -17,8 +17,8 @@ from overlap import errors, lookup
 from overlap.fields import model, probe, study
 
 __all__ = [
-  'differences', 'flatten', 'model', 'one_line', 'probe', 'require', 'resolve',
-  'resolve_defaults', 'study',
+  'differences', 'flatten', 'model', 'one_line', 'paper_model', 'probe',
+  'require', 'resolve', 'resolve_defaults', 'study',
 ]  # fmt: skip
 
 # Where `models` and each model's `architecture.options` are free-form.
@@ -41,6 +41,38 @@ _ADDED = tuple(
   f'input.{field}'
   for field in ('resize', 'crop', 'interpolation', 'antialias', 'channel_order')
 )
+
+
+def paper_model(name: str) -> ml_collections.ConfigDict:
+  """The fields of a model of the paper, as `overlap models` lists it.
+
+  One that is loaded names its checkpoint; one that is trained has no schedule
+  yet; one whose predictions are brought has the source 'store'.
+
+  Args:
+    name: as in the paper's tables, such as 'EfficientNet-B0'.
+
+  Raises:
+    UsageError: the paper has no such model; the text names the nearest.
+  """
+  # Not at the top: the tables are read by pandas, which takes its time.
+  from overlap.catalog import models
+
+  found = models.get(name)
+  if found.way == 'bring':
+    config = model('')
+    config.source = 'store'
+    return config
+  options, fields = {}, {'init.checkpoint': found.checkpoint}
+  for field, value in found.settings:
+    path, _, last = field.rpartition('.')
+    if path == 'architecture.options':
+      options[last] = value
+    else:
+      fields[field] = value
+  config = model(found.architecture, **options)
+  config.update_from_flattened_dict(fields)
+  return config
 
 
 def resolve(config: ml_collections.ConfigDict) -> dict[str, Any]:

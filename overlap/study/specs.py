@@ -41,6 +41,7 @@ def check(study: Settings) -> None:
     lookup.check(f'training method {at}', settings['method'], train.METHODS)
     lookup.check(f'dtype {at}', settings['dtype'], _DTYPES)
     build_model(settings, num_classes=1)
+    _check_weights(name, settings)
     heads.check(name, settings)
     if settings['method'] == 'distill':
       lookup.check(
@@ -54,6 +55,15 @@ def check(study: Settings) -> None:
   other = study['transfer']['dataset'].partition(':')[0]
   if other:
     lookup.check('dataset for config.transfer.dataset', other, data.SOURCES)
+
+
+def _check_weights(name: str, settings: Settings) -> None:
+  init = settings['init']
+  if init['pretrained_on'] and not init['checkpoint']:
+    raise errors.UsageError(
+      f'config.models.{name}.init.checkpoint must name a file of weights where '
+      f"init.pretrained_on is given ({init['pretrained_on']!r}), got ''."
+    )
 
 
 def training_order(study: Settings) -> list[str]:
