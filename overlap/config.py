@@ -18,7 +18,7 @@ from overlap.fields import model, probe, study
 
 __all__ = [
   'differences', 'flatten', 'model', 'one_line', 'paper_model', 'probe',
-  'require', 'resolve', 'resolve_defaults', 'study',
+  'require', 'resolve', 'resolve_defaults', 'study', 'without_added',
 ]  # fmt: skip
 
 # Where `models` and each model's `architecture.options` are free-form.
@@ -35,12 +35,23 @@ _IMMATERIAL = (
   'train.log_every_steps',
   'train.checkpoint_every_steps',
 )
-# Configs of before these fields existed are without them, and were made by
-# what their defaults say.
-_ADDED = tuple(
-  f'input.{field}'
-  for field in ('resize', 'crop', 'interpolation', 'antialias', 'channel_order')
-)
+# Fields of a model that configs of an earlier version are without: those were
+# made by what the defaults say.
+_ADDED = (
+  *(
+    f'input.{field}'
+    for field in (
+      'resize', 'crop', 'interpolation', 'antialias', 'channel_order',
+    )
+  ),
+  *(
+    f'head.{field}'
+    for field in (
+      'text_folder', 'templates', 'class_names', 'mapping', 'source_classes',
+      'reduction',
+    )
+  ),
+)  # fmt: skip
 
 
 def paper_model(name: str) -> ml_collections.ConfigDict:
@@ -140,21 +151,40 @@ def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
   Fields that no result depends on, such as where data lie, are left out.
   """
   old, new = flatten(old), flatten(new)
-  defaults = flatten(_plain(model('').to_dict()))
+  defaults = _added_defaults()
   return [
     f'{path}: {old.get(path, "absent")!r} -> {new.get(path, "absent")!r}'
     for path in sorted(old.keys() | new.keys())
     if old.get(path, ...) != new.get(path, ...)
     and not path.endswith(_IMMATERIAL)
-    and not (path not in old and _is_default(path, new[path], defaults))
+    and not (
+      path not in old
+      and any(
+        path.endswith(f'.{field}') and new[path] == value
+        for field, value in defaults.items()
+      )
+    )
   ]
 
 
-def _is_default(path: str, value: Any, defaults: Mapping[str, Any]) -> bool:
-  """Whether an added field of a model does nothing."""
-  return any(
-    path.endswith(f'.{field}') and value == defaults[field] for field in _ADDED
-  )
+def without_added(settings: Mapping[str, Any]) -> dict[str, Any]:
+  """A model's fields but for later ones at their defaults.
+
+  Hashes are made of these, so that what an earlier version made stays valid.
+  """
+  kept = dict(settings)
+  for field, value in _added_defaults().items():
+    group, _, name = field.partition('.')
+    part = dict(kept[group])
+    if part.get(name, value) == value:
+      part.pop(name, None)
+    kept[group] = part
+  return kept
+
+
+def _added_defaults() -> dict[str, Any]:
+  defaults = flatten(_plain(model('').to_dict()))
+  return {field: defaults[field] for field in _ADDED}
 
 
 def one_line(error: Exception) -> str:

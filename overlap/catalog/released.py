@@ -170,10 +170,10 @@ RELEASED = {
     'vit', 'vit_small_patch16_224.augreg_in21k_ft_in1k', 22_050_664, _VIT,
     data='IN-21k', hidden_size=384, num_heads=6,
   ),
-  'CLIP-S': _clip('clip-vit-base-patch32', 88_362_216, _CLIP_S, _LBFGS),
+  'CLIP-S': _clip('clip-vit-base-patch32', 88_618_216, _CLIP_S, _LBFGS),
   'CLIP-S-ZS': _clip('clip-vit-base-patch32', 88_362_216, _CLIP_S, _ZERO_SHOT),
   'CLIP-L': _clip(
-    'clip-vit-large-patch14-336', 305_062_888, _CLIP_L, _LBFGS, **_LARGE
+    'clip-vit-large-patch14-336', 305_318_888, _CLIP_L, _LBFGS, **_LARGE
   ),
   'CLIP-L-ZS': _clip(
     'clip-vit-large-patch14-336', 305_062_888, _CLIP_L, _ZERO_SHOT, **_LARGE

@@ -7,7 +7,7 @@ from typing import Any
 import flax.linen as nn
 import jax.numpy as jnp
 
-from overlap import data, errors, files, lookup, models, train
+from overlap import config, data, errors, files, lookup, models, train
 from overlap.analyses.probing import options as probing_options
 from overlap.analyses.probing.options import Probing
 from overlap.data.examples import Examples
@@ -191,7 +191,7 @@ def training_hash(study: Settings, name: str, dataset: str) -> str:
   }
   teacher = teacher_of(settings)
   return files.digest(
-    model_images.active(settings)
+    config.without_added(settings)
     | {
       'train': schedule,
       'dataset': dataset,
@@ -221,7 +221,7 @@ def axes(settings: Settings, dataset: str) -> dict[str, str]:
   Depth and width are hyper-parameters, as ResNet-101 at half width is in the
   paper's table 1.
   """
-  active = model_images.active(settings)
+  active = config.without_added(settings)
   hparams = {
     key: active[key]
     for key in ('architecture', 'input', 'train', 'simclr', 'distill', 'head')

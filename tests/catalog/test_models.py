@@ -104,16 +104,18 @@ def test_a_study_takes_any_of_them():
   study.base = models.BASE_NAME
   study.data.dataset = 'tfds:imagenet2012'
   for model in ALL:
-    study.models[model.name] = config.paper_model(model.name)
+    # A field of a config has no dot in its name.
+    settings = config.paper_model(model.name)
     if model.way == 'load' and not model.checkpoint:
-      study.models[model.name].init.checkpoint = 'weights.pth'
-    if study.models[model.name].method == 'distill':
-      study.models[model.name].distill.teacher = models.BASE_NAME
+      settings.init.checkpoint = 'weights.pth'
+    if settings.method == 'distill':
+      settings.distill.teacher = models.BASE_NAME
+    study.models[model.name.replace('.', '_')] = settings
   plain = config.resolve(study)
   specs.check(plain)
-  sources = {m.name: plain['models'][m.name]['source'] for m in ALL}
   for model in ALL:
-    assert sources[model.name] == ('store' if model.way == 'bring' else 'train')
+    source = plain['models'][model.name.replace('.', '_')]['source']
+    assert source == ('store' if model.way == 'bring' else 'train')
 
 
 def test_weights_that_must_be_fetched_by_hand_are_asked_for():
@@ -158,6 +160,7 @@ def test_a_resnet_s_name_says_its_settings(name, expected):
     field.rpartition('.')[2]: value
     for field, value in sweeps.resnet_settings(name)
   }
+  assert found.pop('size') == 224
   found.pop('augment')
   assert found == {'stage_sizes': (3, 4, 6, 3)} | expected
 
