@@ -114,11 +114,16 @@ setuptools.setup(
   long_description=read('README.md'),
   long_description_content_type='text/markdown',
   license='Apache-2.0',
-  license_files=['LICENSE', 'overlap/catalog/wordnet/LICENSE'],
+  license_files=[
+    'LICENSE',
+    'overlap/catalog/prompts/LICENSE',
+    'overlap/catalog/wordnet/LICENSE',
+  ],
   python_requires='>=3.11',
   packages=setuptools.find_packages(include=['overlap', 'overlap.*']),
   package_data={
     'overlap.catalog.paper': ['*.csv'],
+    'overlap.catalog.prompts': ['*.csv', 'LICENSE'],
     'overlap.catalog.wordnet': ['*.csv', 'LICENSE'],
     'overlap.report': ['*.j2', '*.html', '*.css', '*.js', 'templates/*'],
   },

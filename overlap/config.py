@@ -1,6 +1,6 @@
 """A study's config: its fields, how it is read, and its checks.
 
-A config file calls `study()` and `model()`, which return locked
+A config file calls `study()`, `model()` and `probe()`, which return locked
 `ConfigDict`s, so that a misspelt field is refused where it is written; see
 `fields` for what each field is.
 `resolve` turns the result into plain dictionaries: nothing below the edges
@@ -14,10 +14,10 @@ from typing import Any
 import ml_collections
 
 from overlap import errors, lookup
-from overlap.fields import model, study
+from overlap.fields import model, probe, study
 
 __all__ = [
-  'differences', 'flatten', 'model', 'one_line', 'require', 'resolve',
+  'differences', 'flatten', 'model', 'one_line', 'probe', 'require', 'resolve',
   'resolve_defaults', 'study',
 ]  # fmt: skip
 
@@ -34,6 +34,12 @@ _IMMATERIAL = (
   'analyses.memory_mb',
   'train.log_every_steps',
   'train.checkpoint_every_steps',
+)
+# Configs of before these fields existed are without them, and were made by
+# what their defaults say.
+_ADDED = tuple(
+  f'input.{field}'
+  for field in ('resize', 'crop', 'interpolation', 'antialias', 'channel_order')
 )
 
 
@@ -52,7 +58,8 @@ def resolve(config: ml_collections.ConfigDict) -> dict[str, Any]:
   models = plain.get('models', {})
   _check(plain | {'models': {}}, schema, 'config')
   for name, settings in models.items():
-    template = _plain(model('').to_dict())
+    fields = probe() if settings.get('source') == 'probe' else model('')
+    template = _plain(fields.to_dict())
     _check(settings, template, f'config.models.{name}')
   if not models:
     raise errors.UsageError('A study needs a model, got config.models = {}.')
@@ -101,12 +108,21 @@ def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
   Fields that no result depends on, such as where data lie, are left out.
   """
   old, new = flatten(old), flatten(new)
+  defaults = flatten(_plain(model('').to_dict()))
   return [
     f'{path}: {old.get(path, "absent")!r} -> {new.get(path, "absent")!r}'
     for path in sorted(old.keys() | new.keys())
     if old.get(path, ...) != new.get(path, ...)
     and not path.endswith(_IMMATERIAL)
+    and not (path not in old and _is_default(path, new[path], defaults))
   ]
+
+
+def _is_default(path: str, value: Any, defaults: Mapping[str, Any]) -> bool:
+  """Whether an added field of a model does nothing."""
+  return any(
+    path.endswith(f'.{field}') and value == defaults[field] for field in _ADDED
+  )
 
 
 def one_line(error: Exception) -> str:

@@ -68,6 +68,29 @@ def model(architecture: str, **options: Any) -> ml_collections.ConfigDict:
   return config
 
 
+def probe(*models: str) -> ml_collections.ConfigDict:
+  """The fields of a model that is a linear probe on others' features.
+
+  It stores no features of its own, and takes part in every comparison of
+  predictions, with the head 'L-BFGS', as the paper's CLIP-S does.
+
+  Args:
+    *models: of the study, whose stored features are put side by side.
+  """
+  config = ml_collections.ConfigDict()
+  config.source = 'probe'
+  config.models = models
+  config.train = 'probe_train'  # Of `data.splits`, as is the next.
+  config.heldout = 'probe_heldout'
+  config.normalisation = 'l2_standardise'  # Of each model's features.
+  config.strengths = 45  # Of L2, evenly spaced in the logarithm.
+  config.weakest = 1e-6
+  config.strongest = 1e5
+  config.max_iterations = 1000
+  config.stream = False  # Whether features are read anew in each pass.
+  return config.lock()
+
+
 def _data() -> dict[str, Any]:
   """Which examples, and where they are."""
   return dict(
@@ -75,7 +98,8 @@ def _data() -> dict[str, Any]:
     label='',  # What tables call it ('IN'); the data set's name if empty.
     data_dir='',  # Where its files are, or are put; `./data` if empty.
     fallback='',  # Data set to take where `dataset` can't be had.
-    image_size=0,  # Side of the square images; 0: as they are stored.
+    image_size=0,  # Side of the square images, 0: as they are stored; see
+    # also `input.resize` of a model.
     splits=dict(
       train='train',
       heldout='',
@@ -194,6 +218,14 @@ def _input() -> dict[str, Any]:
     channels=0,  # 1 or 3; 0: the data's.
     mean=(0.5,),  # Of images in [0, 1]; one for all channels or one each.
     std=(0.25,),
+    # How the original images are made square for this model alone, by one of
+    # the rules in overlap/data/preparation.py: 'shorter_side', 'squash' or
+    # 'crop_first'. '': the square images of `data.image_size` are resized.
+    resize='',
+    crop=0.875,  # The share of the resized side that is kept.
+    interpolation='bicubic',  # Or 'bilinear', 'lanczos' or 'nearest'.
+    antialias=True,  # As Pillow; False: as TensorFlow.
+    channel_order='rgb',  # Or 'bgr'.
   )
 
 
@@ -251,8 +283,19 @@ def _distill() -> dict[str, Any]:
 def _head() -> dict[str, Any]:
   """How its classifier is made."""
   return dict(
-    fit='trained',  # 'trained' with the network, or 'lbfgs' on features.
+    # 'trained' with the network; 'lbfgs' on features; 'zero_shot' from texts,
+    # and trained from there where there are steps; or 'class_mapping': that
+    # of a checkpoint with other classes.
+    fit='trained',
     max_examples=0,  # Of the training split; 0: all.
     strengths=(1e-4, 1e-3, 1e-2, 1e-1, 1.0),  # Of L2, chosen held-out.
     max_iterations=1000,
+    # Of 'zero_shot'. See overlap/catalog/prompts for what may be given.
+    text_folder='',  # Tokenizer and config.json; '': beside the checkpoint.
+    templates=('openai_7',),  # Sentences, names of lists of them, files.
+    class_names=(),  # Names, or one file; '()': the data set's.
+    # Of 'class_mapping'. See overlap/models/class_mapping.
+    mapping='',  # CSV file: source_class, target_class.
+    source_classes='',  # File of one name a line, in the checkpoint's order.
+    reduction='logsumexp',  # Of a class's sources; or 'max'.
   )

@@ -1,8 +1,10 @@
 """Test set-up: fake devices, strict ranks, the folder of real data."""
 
 import gc
+import importlib.util
 import os
 import pathlib
+import warnings
 
 # Before JAX is imported: its CPU becomes four devices, so that everything
 # that is spread over devices is spread in the tests too. XLA ends the process
@@ -40,3 +42,17 @@ def test_data() -> pathlib.Path:
   if not folder.is_dir():
     pytest.skip(f'no real data: set OVERLAP_TEST_DATA ({folder} is absent)')
   return folder
+
+
+@pytest.fixture(scope='session')
+def towers():
+  """The module of small image-text models; skips without transformers."""
+  pytest.importorskip('torch')
+  with warnings.catch_warnings():
+    warnings.simplefilter('ignore')
+    pytest.importorskip('transformers.models.clip.modeling_clip')
+  path = ROOT / 'tests' / 'models' / 'tiny_towers.py'
+  spec = importlib.util.spec_from_file_location('tiny_towers', path)
+  module = importlib.util.module_from_spec(spec)
+  spec.loader.exec_module(module)
+  return module

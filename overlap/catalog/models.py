@@ -179,6 +179,14 @@ def _way(name: str) -> dict[str, Any]:
   if name in _TRAINED:
     architecture, settings, more = _TRAINED[name]
     return _training(architecture, settings, more)
+  if name in _LOADED:
+    architecture, settings, weights = _LOADED[name]
+    return {
+      'way': 'load',
+      'needs': f'init.checkpoint: {weights}',
+      'architecture': architecture,
+      'settings': settings,
+    }
   return {'way': 'bring', 'needs': _BROUGHT[name]}
 
 
@@ -235,13 +243,44 @@ _TRAINED: dict[str, tuple[str, Settings, str]] = {
 }
 
 
+# Images are normalised as CLIP's authors do.
+_CLIP: Settings = (
+  ('init.pretrained_on', 'WIT'),
+  ('input.mean', (0.48145466, 0.4578275, 0.40821073)),
+  ('input.std', (0.26862954, 0.26130258, 0.27577711)),
+)
+_CLIP_S: Settings = (*_CLIP, ('input.size', 224))
+_CLIP_L: Settings = (
+  *_CLIP,
+  ('input.size', 336),
+  (f'{_OPTIONS}patch_size', 14),
+  (f'{_OPTIONS}hidden_size', 1024),
+  (f'{_OPTIONS}depth', 24),
+  (f'{_OPTIONS}num_heads', 16),
+  (f'{_OPTIONS}projection_size', 768),
+)
+_LBFGS: Settings = (
+  ('head.fit', 'lbfgs'),
+  (f'{_OPTIONS}representation', 'pooled'),
+)
+_ZERO_SHOT: Settings = (('head.fit', 'zero_shot'),)
+_SMALL = "openai/clip-vit-base-patch32's"
+_LARGE = "openai/clip-vit-large-patch14-336's"
+# Name: (architecture, settings, whose weights).
+_LOADED: dict[str, tuple[str, Settings, str]] = {
+  'CLIP-S': ('clip', _CLIP_S + _LBFGS, f'{_SMALL} weights'),
+  'CLIP-S-ZS': ('clip', _CLIP_S + _ZERO_SHOT, f'{_SMALL} weights, tokenizer'),
+  'CLIP-L': ('clip', _CLIP_L + _LBFGS, f'{_LARGE} weights'),
+  'CLIP-L-ZS': ('clip', _CLIP_L + _ZERO_SHOT, f'{_LARGE} weights, tokenizer'),
+}
+
+
 def _elsewhere(timm_name: str) -> str:
   return f'predictions: no such architecture here (timm: {timm_name})'
 
 
 _JFT = 'predictions: JFT is private'
 _ALIGN = "predictions: ALIGN's data and weights are private"
-_CLIP = 'predictions: no CLIP here; its image encoders are public'
 _BROUGHT = {
   'EfficientNet-B0': _elsewhere('efficientnet_b0'),
   'SK-ResNet-34': _elsewhere('skresnet34'),
@@ -259,15 +298,11 @@ _BROUGHT = {
   'ESE-VoVNet': _elsewhere('ese_vovnet19b_dw'),
   'ViT-S/16': 'predictions: pre-trained on ImageNet-21k',
   'ALIGN-ZS': _ALIGN,
-  'CLIP-S': f'{_CLIP}, its head is fitted by L-BFGS',
-  'CLIP-L-ZS': f'{_CLIP}, its head is the text encoder',
   'EfficientNet-B3': _elsewhere('efficientnet_b3'),
   'ALIGN': _ALIGN,
   'ViT-H/14': _JFT,
   'ViT-G/14': _JFT,
   'MPL': _JFT,
-  'CLIP-L': f'{_CLIP}, its head is fitted by L-BFGS',
   'BiT-1k': _JFT,
-  'CLIP-S-ZS': f'{_CLIP}, its head is the text encoder',
   'BiT-JFT': f'{_JFT}, and so is its mapping of classes',
 }

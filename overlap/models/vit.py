@@ -3,84 +3,22 @@
 Dosovitskiy et al., 'An Image is Worth 16x16 Words' (ICLR 2021); Touvron et
 al., 'Training data-efficient image transformers & distillation through
 attention' (ICML 2021). The default is ViT-B/16; DeiT-Ti has `hidden_size` 192
-and `num_heads` 3, and `distilled`.
+and `num_heads` 3, and `distilled`. ViT-H/14 has `patch_size` 14, `hidden_size`
+1280, `depth` 32 and `num_heads` 16; ViT-G/14 of Zhai et al., 'Scaling Vision
+Transformers' (CVPR 2022), `hidden_size` 1664, `depth` 48 and `mlp_ratio`
+8192 / 1664, with the same patches and heads.
 """
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from overlap import errors, lookup
-from overlap.models import layers
+from overlap import lookup
+from overlap.models import layers, transformer
 from overlap.models.options import check_ranges, require
+from overlap.models.transformer import Block
 
 POOLS = ('token', 'gap')
-
-_init = nn.initializers.truncated_normal(0.02)
-
-
-def _dense(features: int, dtype: jnp.dtype, name: str) -> nn.Dense:
-  return nn.Dense(features, kernel_init=_init, dtype=dtype, name=name)
-
-
-def _norm(dtype: jnp.dtype, name: str) -> nn.LayerNorm:
-  return nn.LayerNorm(epsilon=1e-6, dtype=dtype, name=name)
-
-
-class Attention(nn.Module):
-  """Self-attention.
-
-  Attributes:
-    num_heads: that share the hidden size.
-    dtype: of the computation; the softmax is float32.
-  """
-
-  num_heads: int
-  dtype: jnp.dtype = jnp.float32
-
-  @nn.compact
-  def __call__(self, x: jax.Array) -> jax.Array:
-    examples, tokens, size = x.shape
-    # One product for queries, keys and values, in this order.
-    qkv = _dense(3 * size, self.dtype, 'qkv')(x).reshape(
-      examples, tokens, 3, self.num_heads, size // self.num_heads
-    )
-    x = jax.nn.dot_product_attention(qkv[:, :, 0], qkv[:, :, 1], qkv[:, :, 2])
-    return _dense(size, self.dtype, 'out')(x.reshape(examples, tokens, size))
-
-
-class Block(nn.Module):
-  """Attention and a multilayer perceptron, each added to its input.
-
-  Attributes:
-    num_heads: of the attention.
-    mlp_size: units of the hidden layer.
-    dropout_rate: after each dense layer but the one before the attention.
-    drop_path_rate: probability of leaving out each of the two for an example
-      in training.
-    dtype: of the computation.
-  """
-
-  num_heads: int
-  mlp_size: int
-  dropout_rate: float = 0.0
-  drop_path_rate: float = 0.0
-  dtype: jnp.dtype = jnp.float32
-
-  @nn.compact
-  def __call__(self, x: jax.Array, *, train: bool) -> jax.Array:
-    drop = nn.Dropout(self.dropout_rate, deterministic=not train)
-    drop_path = nn.Dropout(
-      self.drop_path_rate, broadcast_dims=(1, 2), deterministic=not train
-    )
-    y = _norm(self.dtype, 'norm1')(x)
-    y = drop(Attention(self.num_heads, self.dtype, name='attention')(y))
-    x = x + drop_path(y)
-    y = _norm(self.dtype, 'norm2')(x)
-    y = _dense(self.mlp_size, self.dtype, 'mlp1')(y)
-    y = drop(nn.gelu(y, approximate=False))
-    y = drop(_dense(x.shape[-1], self.dtype, 'mlp2')(y))
-    return x + drop_path(y)
 
 
 class ViT(nn.Module):
@@ -95,6 +33,9 @@ class ViT(nn.Module):
     mlp_ratio: hidden units of the perceptrons, as a factor of `hidden_size`.
     pool: 'token': classify by a class token; 'gap': there is none, classify
       by the mean over all patches.
+    activation: of the perceptrons, key of `transformer.ACTIVATIONS`. ViT's own
+      authors train with 'gelu_tanh'; with 'gelu', which is close and is what
+      others give their weights, nothing is approximated.
     distilled: add DeiT's distillation token and its head `head_dist`.
     dropout_rate: of the embedded patches and in the blocks.
     drop_path_rate: probability of leaving out a part of the last block for an
@@ -109,6 +50,7 @@ class ViT(nn.Module):
   num_heads: int = 12
   mlp_ratio: float = 4.0
   pool: str = 'token'
+  activation: str = 'gelu'
   distilled: bool = False
   dropout_rate: float = 0.0
   drop_path_rate: float = 0.0
@@ -116,6 +58,7 @@ class ViT(nn.Module):
 
   def __post_init__(self):
     lookup.check('way to pool of ViT', self.pool, POOLS)
+    lookup.check('activation of ViT', self.activation, transformer.ACTIVATIONS)
     require(
       self.pool == 'token' or not self.distilled,
       self,
@@ -165,10 +108,11 @@ class ViT(nn.Module):
         round(self.hidden_size * self.mlp_ratio),
         self.dropout_rate,
         self.drop_path_rate * i / max(self.depth - 1, 1),
-        self.dtype,
+        activation=self.activation,
+        dtype=self.dtype,
         name=f'block{i + 1}',
       )(x, train=train)
-    x = _norm(self.dtype, 'norm')(x).astype(jnp.float32)
+    x = transformer.norm(self.dtype, 'norm')(x).astype(jnp.float32)
     head = layers.head(self.num_classes)
     if self.pool == 'gap':
       features = jnp.mean(x, axis=1)
@@ -184,25 +128,15 @@ class ViT(nn.Module):
 
   def _embed(self, x: jax.Array) -> jax.Array:
     """Images [examples, height, width, channels] as tokens with positions."""
-    examples, height, width, channels = x.shape
-    p = self.patch_size
-    if height % p or width % p or not height * width:
-      raise errors.UsageError(
-        f'ViT: images must be of whole patches of {p}×{p} pixels, got '
-        f'{height}×{width}. Set input.size or patch_size.'
-      )
-    patches = x.reshape(examples, height // p, p, width // p, p, channels)
-    patches = patches.transpose(0, 1, 3, 2, 4, 5)
-    # A convolution with the stride of its size, as one product.
-    x = _dense(self.hidden_size, self.dtype, 'embed')(
-      patches.reshape(examples, -1, p * p * channels)
-    )
+    patches = transformer.to_patches(x, self.patch_size, 'ViT')
+    x = transformer.dense(self.hidden_size, self.dtype, 'embed')(patches)
     extra = 0 if self.pool == 'gap' else 1 + self.distilled
     if extra:
-      tokens = self.param('tokens', _init, (1, extra, self.hidden_size))
+      shape = (1, extra, self.hidden_size)
+      tokens = self.param('tokens', transformer.init, shape)
       tokens = jnp.broadcast_to(
-        tokens.astype(x.dtype), (examples, extra, self.hidden_size)
+        tokens.astype(x.dtype), (len(x), extra, self.hidden_size)
       )
       x = jnp.concatenate([tokens, x], axis=1)
-    positions = self.param('positions', _init, (1, *x.shape[1:]))
+    positions = self.param('positions', transformer.init, (1, *x.shape[1:]))
     return x + positions.astype(x.dtype)

@@ -1,18 +1,22 @@
 """From a model's settings to objects, hashes and names in tables."""
 
-from collections.abc import Mapping
+import dataclasses
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import flax.linen as nn
 import jax.numpy as jnp
 
 from overlap import data, errors, files, lookup, models, train
+from overlap.analyses.probing import options as probing_options
+from overlap.analyses.probing.options import Probing
 from overlap.data.examples import Examples
 from overlap.inference import Input
+from overlap.study import heads, model_images
+from overlap.train import mapped
 
-SOURCES = ('train', 'store')
+SOURCES = ('train', 'probe', 'store')
 _DTYPES = {'float32': jnp.float32, 'bfloat16': jnp.bfloat16}
-_HEADS = ('trained', 'lbfgs')
 # Before the names of the splits of the data set that features are probed on:
 # it may be the study's own, which has splits of these names.
 TRANSFER = 'transfer_'
@@ -25,21 +29,27 @@ def check(study: Settings) -> None:
 
   Raises:
     UsageError: an unknown source, method, dtype, head, architecture or
-      teacher; or teachers in a circle.
+      teacher; teachers in a circle; or a head without what it needs.
   """
   for name, settings in study['models'].items():
     at = f'(in config.models.{name})'
     lookup.check(f'source {at}', settings['source'], SOURCES)
-    if settings['source'] == 'store':
+    if settings['source'] == 'probe':
+      probing(study, name)
+    if settings['source'] != 'train':
       continue
     lookup.check(f'training method {at}', settings['method'], train.METHODS)
     lookup.check(f'dtype {at}', settings['dtype'], _DTYPES)
-    lookup.check(f'way to fit a head {at}', settings['head']['fit'], _HEADS)
     build_model(settings, num_classes=1)
+    heads.check(name, settings)
     if settings['method'] == 'distill':
       lookup.check(
-        f'teacher {at}', settings['distill']['teacher'], study['models']
+        f'teacher {at}',
+        settings['distill']['teacher'],
+        _names(study, 'train'),
       )
+    teacher = study['models'].get(teacher_of(settings))
+    model_images.check(name, settings, teacher)
   training_order(study)
   other = study['transfer']['dataset'].partition(':')[0]
   if other:
@@ -74,9 +84,50 @@ def training_order(study: Settings) -> list[str]:
 
 def teacher_of(settings: Settings) -> str:
   """The teacher's name, '' where the method has none."""
-  return (
-    settings['distill']['teacher'] if settings['method'] == 'distill' else ''
-  )
+  distilled = settings['source'] == 'train' and settings['method'] == 'distill'
+  return settings['distill']['teacher'] if distilled else ''
+
+
+def _names(study: Settings, *sources: str) -> list[str]:
+  models = study['models'].items()
+  return [name for name, settings in models if settings['source'] in sources]
+
+
+def probing(study: Settings, name: str) -> Probing:
+  """How the model `name`, a probe, is fitted.
+
+  Raises:
+    UsageError: no models to probe, or one that has no features; no such
+      split; or a value that can't be.
+  """
+  settings, at = study['models'][name], f'config.models.{name}'
+  with_features = _names(study, 'train', 'store')
+  if not settings['models']:
+    raise errors.UsageError(
+      f'{at}.models must name the models whose features are probed, got none. '
+      f'Choices: {", ".join(with_features)}.'
+    )
+  for one in settings['models']:
+    lookup.check(f'model for {at}.models', one, with_features)
+  if len(set(settings['models'])) < len(settings['models']):
+    raise errors.UsageError(
+      f'{at}.models must name each model once, got '
+      f'{", ".join(settings["models"])}.'
+    )
+  for field in ('train', 'heldout'):
+    lookup.check(
+      f'split for {at}.{field}', settings[field], study['data']['splits']
+    )
+  chosen = {
+    field.name: settings[field.name]
+    for field in dataclasses.fields(Probing)
+    if field.name in settings
+  }
+  try:
+    probing_options.check(Probing(**chosen))
+  except errors.UsageError as e:
+    raise errors.UsageError(f'{e} (In {at}.)') from e
+  return Probing(**chosen)
 
 
 def build_model(settings: Settings, *, num_classes: int) -> nn.Module:
@@ -86,6 +137,21 @@ def build_model(settings: Settings, *, num_classes: int) -> nn.Module:
     num_classes=num_classes,
     dtype=_DTYPES[settings['dtype']],
     **settings['architecture']['options'],
+  )
+
+
+def build_for(settings: Settings, class_names: Sequence[str]) -> nn.Module:
+  """The module for a data set with these classes.
+
+  Raises:
+    UsageError, DataError: the head maps classes, and can't; see `mapped`.
+  """
+  head = settings['head']
+  if head['fit'] != heads.MAPPING:
+    return build_model(settings, num_classes=len(class_names))
+  sources = mapped.source_classes(head)
+  return mapped.wrap(
+    build_model(settings, num_classes=len(sources)), head, sources, class_names
   )
 
 
@@ -115,7 +181,7 @@ def training_hash(study: Settings, name: str, dataset: str) -> str:
   }
   teacher = teacher_of(settings)
   return files.digest(
-    dict(settings)
+    model_images.active(settings)
     | {
       'train': schedule,
       'dataset': dataset,
@@ -145,14 +211,17 @@ def axes(settings: Settings, dataset: str) -> dict[str, str]:
   Depth and width are hyper-parameters, as ResNet-101 at half width is in the
   paper's table 1.
   """
+  active = model_images.active(settings)
   hparams = {
-    key: settings[key]
+    key: active[key]
     for key in ('architecture', 'input', 'train', 'simclr', 'distill', 'head')
   }
   hparams['checkpoint'] = settings['init']['checkpoint']
   return {
     'dataset': settings['init']['pretrained_on'] or dataset,
-    'framework': settings['method'],
+    'framework': (
+      'image_text' if heads.knows_texts(settings) else settings['method']
+    ),
     'architecture': settings['architecture']['name'],
     'hparams': files.digest(hparams),
     'seed': str(settings['seed']),
@@ -161,17 +230,9 @@ def axes(settings: Settings, dataset: str) -> dict[str, str]:
 
 def labels(settings: Settings, dataset_label: str) -> dict[str, str]:
   """The columns `method` and `head` of the tables, as the paper words them."""
-  contrastive = settings['method'] == 'simclr'
+  contrastive = settings['method'] == 'simclr' or heads.knows_texts(settings)
   pretrained_on = settings['init']['pretrained_on'] or dataset_label
-  if settings['head']['fit'] == 'lbfgs':
-    head = 'L-BFGS'
-  elif settings['method'] == 'distill':
-    head = 'Distilled'
-  elif contrastive or settings['init']['checkpoint']:
-    head = 'Fine Tuned'
-  else:
-    head = 'Trained'
   return {
     'method': f'{"Cont." if contrastive else "Sup."} / {pretrained_on}',
-    'head': head,
+    'head': heads.word(settings),
   }

@@ -15,6 +15,7 @@ from overlap.data import views
 from overlap.data.examples import Examples
 from overlap.models import checkpoints
 from overlap.probes import selection
+from overlap.train import zero_shot
 from overlap.train.task import Task
 
 
@@ -59,15 +60,17 @@ def initial_variables(task: Task) -> Any:
   """Random variables from the seed, or those of a checkpoint.
 
   A checkpoint's classifier is kept where it is the one to be used, and left
-  out where the head is fitted or trained here.
+  out where the head is fitted or trained here, or made of texts.
   """
   settings = task.settings
   variables = jax.device_get(_init(task)(jax.random.key(settings['seed'])))
   path = settings['init']['checkpoint']
   if not path:
     return variables
-  fitted = settings['head']['fit'] == 'lbfgs'
-  new_head = fitted or settings['train']['total_steps'] > 0
+  fit = settings['head']['fit']
+  new_head = fit in ('lbfgs', 'zero_shot') or (
+    fit == 'trained' and settings['train']['total_steps'] > 0
+  )
   loaded = checkpoints.load_variables(
     settings['architecture']['name'],
     path,
@@ -75,8 +78,12 @@ def initial_variables(task: Task) -> Any:
     skip_head=new_head,
   )
   if new_head:
-    loaded['params']['head'] = variables['params']['head']
-  return loaded
+    of_texts = fit == 'zero_shot'
+    loaded['params']['head'] = (
+      zero_shot.head(task) if of_texts else variables['params']['head']
+    )
+  # An empty collection has no leaf, and so is in no file.
+  return {'batch_stats': {}, **loaded}
 
 
 def features(

@@ -36,10 +36,10 @@ def test_the_figures_stand_right_aligned():
   ('category', 'count', 'last'),
   [
     ('HPARAM', 51, '51 models: 51 to train'),
-    ('DATASET', 12, '12 models: 12 to bring'),
+    ('DATASET', 12, '12 models: 4 to load, 8 to bring'),
     ('ARCH', 18, '18 models: 3 to train, 15 to bring'),
     ('BASE', 1, '1 models: 1 to train'),
-    ('', 85, '85 models: 58 to train, 27 to bring'),
+    ('', 85, '85 models: 58 to train, 4 to load, 23 to bring'),
   ],
 )
 def test_a_category_is_listed_alone(category, count, last):

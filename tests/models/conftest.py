@@ -59,14 +59,15 @@ def assert_equals_timm():
     variables = checkpoints.fill(family, state, template=template)
     weights = rng.normal(size=model.num_classes).astype('f')
 
-    def scalar(x):
+    # Of the variables too: constants of their size take long to compile.
+    def scalar(x, variables):
       logits, features = model.apply(variables, x)
       return (logits @ weights).sum(), (logits, features)
 
     if gradient:
-      slopes, got = jax.jit(jax.grad(scalar, has_aux=True))(x)
+      slopes, got = jax.jit(jax.grad(scalar, has_aux=True))(x, variables)
     else:
-      got = jax.jit(scalar)(x)[1]
+      got = jax.jit(scalar)(x, variables)[1]
     images = torch.from_numpy(x.transpose(0, 3, 1, 2).copy())
     images.requires_grad_(gradient)
     with torch.set_grad_enabled(gradient):
@@ -80,7 +81,10 @@ def assert_equals_timm():
       _assert_close(ours, want, 1e-4)
     if gradient:
       (logits @ torch.from_numpy(weights)).sum().backward()
-      _assert_close(slopes, images.grad.numpy().transpose(0, 2, 3, 1), 1e-3)
+      want = images.grad.numpy().transpose(0, 2, 3, 1)
+      # As a whole: a rounding error that takes one activation past zero
+      # changes the gradient of the pixels that it sees.
+      assert np.linalg.norm(slopes - want) < 1e-3 * np.linalg.norm(want)
 
   return check
 

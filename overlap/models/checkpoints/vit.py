@@ -1,4 +1,4 @@
-"""ViT's and DeiT's weights as timm names them."""
+"""ViT's and DeiT's weights as timm names them, or as ViT's authors do."""
 
 import re
 from collections.abc import Mapping
@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from overlap.models.checkpoints import leaves
+from overlap.models.checkpoints import big_vision, leaves
 
 _LAYERS = {
   'patch_embed.proj': 'embed',
@@ -27,7 +27,9 @@ _TOKENS = ('cls_token', 'dist_token')
 
 
 def convert(state: Mapping[str, np.ndarray]) -> dict[str, Any]:
-  """Variables of `ViT`, see `leaves.convert`."""
+  """Variables of `ViT`, see `leaves.convert` and `big_vision`."""
+  if big_vision.is_one(state):
+    return leaves.nested(big_vision.convert(state))
   state = dict(state)
   alone = {}  # what belongs to no layer
   tokens = [state.pop(name) for name in _TOKENS if name in state]

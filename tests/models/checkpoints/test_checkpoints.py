@@ -156,7 +156,7 @@ def test_pytorchs_files_are_known_by_their_content(tmp_path, saved, name):
   [
     ('a.safetensors', 'must be a whole safetensors file'),
     ('a.pth', 'must hold whole objects'),
-    ('a.h5', 'of PyTorch or of safetensors, and is neither'),
+    ('a.h5', 'of PyTorch, safetensors or NumPy, and is none'),
     ('a', 'Suffixes: .safetensors, .pth, .pt, .bin'),
   ],
 )

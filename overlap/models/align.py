@@ -1,0 +1,87 @@
+"""ALIGN's image tower as a classifier: an EfficientNet without its last layer.
+
+Jia et al., 'Scaling Up Visual and Vision-Language Representation Learning With
+Noisy Text Supervision' (ICML 2021). Its own weights are private; the default
+is the tower of Kakao Brain's reproduction (2023), an EfficientNet-B7 that ends
+with its last block and was released for 289×289 pixels in [-1, 1]. The text
+tower is in `bert`.
+"""
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from overlap import lookup
+from overlap.models import clip, efficientnet, layers
+from overlap.models.options import check_ranges
+
+
+def image_tower(
+  width: float = 2.0,
+  depth: float = 3.1,
+  drop_path_rate: float = 0.2,
+  dtype: jnp.dtype = jnp.float32,
+) -> efficientnet.Trunk:
+  """Images to features. For the arguments see `ALIGN`."""
+  return efficientnet.Trunk(
+    width,
+    depth,
+    padding='end',
+    epsilon=1e-3,
+    top=False,
+    drop_path_rate=drop_path_rate,
+    dtype=dtype,
+    name='image',
+  )
+
+
+class ALIGN(nn.Module):
+  """ALIGN's image tower and a linear classifier, for images of any size.
+
+  Attributes:
+    num_classes: outputs of the head.
+    width: factor of the blocks' filters.
+    depth: factor of the blocks' number.
+    representation: 'projected': features are of unit length, as a zero-shot
+      head reads them; 'pooled': as they are pooled. There is no projection on
+      the side of the images.
+    drop_path_rate: probability of leaving out the last block in training; it
+      rises linearly from 0 at the first.
+    dtype: of the convolutions; parameters and outputs are float32.
+  """
+
+  num_classes: int
+  width: float = 2.0
+  depth: float = 3.1
+  representation: str = 'projected'
+  drop_path_rate: float = 0.2
+  dtype: jnp.dtype = jnp.float32
+
+  def __post_init__(self):
+    check_ranges(self, positive=('width', 'depth'), rates=('drop_path_rate',))
+    lookup.check(
+      'representation of ALIGN', self.representation, clip.REPRESENTATIONS
+    )
+    super().__post_init__()
+
+  @nn.compact
+  def __call__(
+    self, x: jax.Array, *, train: bool = False
+  ) -> tuple[jax.Array, jax.Array]:
+    """Classifies images.
+
+    Args:
+      x: images [examples, height, width, channels].
+      train: use the batch's statistics and stochastic depth; needs the stream
+        'dropout' and makes 'batch_stats' change.
+
+    Returns:
+      Logits [examples, classes] and features, see `representation`, both
+      float32.
+    """
+    features = image_tower(
+      self.width, self.depth, self.drop_path_rate, self.dtype
+    )(x, train=train)
+    if self.representation == 'projected':
+      features = clip.normalise(features)
+    return layers.head(self.num_classes)(features), features

@@ -1,0 +1,50 @@
+"""Arrays from NumPy's archives, of which nothing is unpickled."""
+
+import zipfile
+import zlib
+
+import ml_dtypes
+import numpy as np
+from etils import epath
+
+from overlap import errors
+
+# JAX's bfloat16, which NumPy writes as two bytes without a meaning.
+_RAW_BFLOAT16 = np.dtype('V2')
+
+
+def load(path: epath.PathLike) -> dict[str, np.ndarray]:
+  """Reads an .npz file: arrays by name, sorted and read-only.
+
+  Raises:
+    DataError: the file is absent, cut short or damaged, or has objects.
+  """
+  path = epath.Path(path)
+  try:
+    with path.open('rb') as f, np.load(f, allow_pickle=False) as archive:
+      return {name: _array(archive[name]) for name in sorted(archive.files)}
+  except OSError as e:
+    raise errors.DataError(
+      f'{path} must be a readable file, got: {e.strerror or e}.'
+    ) from e
+  except (
+    ValueError,
+    EOFError,
+    KeyError,
+    MemoryError,
+    AttributeError,
+    NotImplementedError,
+    RuntimeError,
+    zipfile.BadZipFile,
+    zlib.error,
+  ) as e:
+    raise errors.DataError(
+      f'{path} must be a whole .npz file of arrays, got: {str(e)[:100]}.'
+    ) from e
+
+
+def _array(values: np.ndarray) -> np.ndarray:
+  if values.dtype == _RAW_BFLOAT16:
+    values = values.view(ml_dtypes.bfloat16)
+  values.flags.writeable = False
+  return values

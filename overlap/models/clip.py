@@ -1,0 +1,173 @@
+"""CLIP's image tower as a classifier: a vision transformer with a projection.
+
+Radford et al., 'Learning Transferable Visual Models From Natural Language
+Supervision' (ICML 2021). The default is ViT-B/32; ViT-L/14 has `patch_size`
+14, `hidden_size` 1024, `depth` 24, `num_heads` 16 and `projection_size` 768.
+The text tower is in `clip_text`.
+"""
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from overlap import lookup
+from overlap.models import layers, transformer
+from overlap.models.options import check_ranges, require
+
+# What the released weights expect of images in [0, 1].
+IMAGE_MEAN = (0.48145466, 0.4578275, 0.40821073)
+IMAGE_STD = (0.26862954, 0.26130258, 0.27577711)
+
+REPRESENTATIONS = ('projected', 'pooled')
+EPSILON = 1e-5  # Of all norms.
+
+
+def check_tower(module: nn.Module) -> None:
+  """Checks the fields that the image and the text tower share.
+
+  Raises:
+    UsageError: no such activation, or a size that can't be.
+  """
+  kind = type(module).__name__
+  lookup.check(
+    f'activation of {kind}', module.activation, transformer.ACTIVATIONS
+  )
+  check_ranges(
+    module,
+    positive=('hidden_size', 'depth', 'num_heads', 'projection_size'),
+    rates=(),
+  )
+  require(module.mlp_ratio > 0, module, 'mlp_ratio', 'positive')
+  require(
+    module.hidden_size % module.num_heads == 0,
+    module,
+    'num_heads',
+    f'a divisor of hidden_size={module.hidden_size}',
+  )
+
+
+def normalise(features: jax.Array) -> jax.Array:
+  """Features [..., D] of unit length, by which texts and images compare."""
+  squares = jnp.sum(jnp.square(features), axis=-1, keepdims=True)
+  return features * jax.lax.rsqrt(jnp.maximum(squares, 1e-24))
+
+
+class ImageTower(nn.Module):
+  """Images to features. For the attributes see `CLIP`."""
+
+  patch_size: int = 32
+  hidden_size: int = 768
+  depth: int = 12
+  num_heads: int = 12
+  mlp_ratio: float = 4.0
+  projection_size: int = 512
+  activation: str = 'quick_gelu'
+  dtype: jnp.dtype = jnp.float32
+
+  @nn.compact
+  def __call__(
+    self, x: jax.Array, *, train: bool = False
+  ) -> tuple[jax.Array, jax.Array]:
+    """Images [examples, height, width, channels] to features, both float32.
+
+    Returns:
+      Projected [examples, projection_size], of any length, and pooled
+      [examples, hidden_size], the final class token before the projection.
+
+    Raises:
+      UsageError: the image is not of whole patches.
+    """
+    patches = transformer.to_patches(x, self.patch_size, 'CLIP')
+    x = transformer.dense(
+      self.hidden_size, self.dtype, 'embed', use_bias=False
+    )(patches)
+    token = self.param('token', transformer.init, (1, 1, self.hidden_size))
+    token = jnp.broadcast_to(token.astype(x.dtype), (len(x), 1, x.shape[-1]))
+    x = jnp.concatenate([token, x], axis=1)
+    positions = self.param('positions', transformer.init, (1, *x.shape[1:]))
+    x = x + positions.astype(x.dtype)
+    x = transformer.norm(self.dtype, 'norm_pre', EPSILON)(x)
+    for i in range(self.depth):
+      x = transformer.Block(
+        self.num_heads,
+        round(self.hidden_size * self.mlp_ratio),
+        activation=self.activation,
+        epsilon=EPSILON,
+        dtype=self.dtype,
+        name=f'block{i + 1}',
+      )(x, train=train)
+    pooled = transformer.norm(self.dtype, 'norm', EPSILON)(x[:, 0])
+    projected = transformer.dense(
+      self.projection_size, self.dtype, 'projection', use_bias=False
+    )(pooled)
+    return projected.astype(jnp.float32), pooled.astype(jnp.float32)
+
+
+class CLIP(nn.Module):
+  """CLIP's image tower and a linear classifier, for images of whole patches.
+
+  Attributes:
+    num_classes: outputs of the head.
+    patch_size: side of the patches.
+    hidden_size: of the tokens.
+    depth: number of blocks.
+    num_heads: of each attention; divides `hidden_size`.
+    mlp_ratio: hidden units of the perceptrons, as a factor of `hidden_size`.
+    projection_size: of the features that are compared with texts.
+    activation: 'quick_gelu', as OpenAI's weights have it, or 'gelu', as many
+      later ones.
+    representation: 'projected': features are the projected ones, of unit
+      length, which a zero-shot head reads; 'pooled': those before the
+      projection, on which the authors fit linear probes. The projection is
+      among the parameters in both cases, as it is in released weights.
+    dtype: of the computation; parameters and outputs are float32.
+  """
+
+  num_classes: int
+  patch_size: int = 32
+  hidden_size: int = 768
+  depth: int = 12
+  num_heads: int = 12
+  mlp_ratio: float = 4.0
+  projection_size: int = 512
+  activation: str = 'quick_gelu'
+  representation: str = 'projected'
+  dtype: jnp.dtype = jnp.float32
+
+  def __post_init__(self):
+    check_tower(self)
+    require(self.patch_size > 0, self, 'patch_size', 'positive')
+    lookup.check('representation of CLIP', self.representation, REPRESENTATIONS)
+    super().__post_init__()
+
+  @nn.compact
+  def __call__(
+    self, x: jax.Array, *, train: bool = False
+  ) -> tuple[jax.Array, jax.Array]:
+    """Classifies images.
+
+    Args:
+      x: images [examples, height, width, channels].
+      train: makes no difference: nothing is dropped.
+
+    Returns:
+      Logits [examples, classes] and features, see `representation`, both
+      float32.
+
+    Raises:
+      UsageError: the image is not of whole patches.
+    """
+    projected, pooled = ImageTower(
+      patch_size=self.patch_size,
+      hidden_size=self.hidden_size,
+      depth=self.depth,
+      num_heads=self.num_heads,
+      mlp_ratio=self.mlp_ratio,
+      projection_size=self.projection_size,
+      activation=self.activation,
+      dtype=self.dtype,
+      name='image',
+    )(x, train=train)
+    unit = normalise(projected)
+    features = unit if self.representation == 'projected' else pooled
+    return layers.head(self.num_classes)(features), features

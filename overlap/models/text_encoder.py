@@ -1,0 +1,124 @@
+"""Released text towers, ready to encode texts."""
+
+import dataclasses
+import functools
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+from etils import epath
+
+from overlap import errors, files, lookup
+from overlap.models import checkpoints, options, tokenizers
+from overlap.models.checkpoints import configs
+from overlap.models.tokenizers import Tokenizer
+
+# By the name of the image tower's model.
+TOWERS = {
+  'clip': 'overlap.models.clip_text:CLIPText',
+  'align': 'overlap.models.bert:BERTText',
+}
+_SCALES = {
+  'clip': 'overlap.models.checkpoints.clip:scale',
+  'align': 'overlap.models.checkpoints.align:scale',
+}
+_CONFIG = 'config.json'
+
+
+@functools.partial(jax.jit, static_argnames='model')
+def _apply(
+  model: nn.Module, variables: Any, ids: jax.Array, mask: jax.Array
+) -> jax.Array:
+  return model.apply(variables, ids, mask)
+
+
+@dataclasses.dataclass(frozen=True)
+class TextEncoder:
+  """A text tower with its weights and tokenizer.
+
+  Attributes:
+    model: the module.
+    variables: its weights.
+    tokenizer: of its texts.
+    scale: the factor of cosines that makes them logits.
+    batch_size: texts at once.
+  """
+
+  model: nn.Module
+  variables: Any
+  tokenizer: Tokenizer
+  scale: float
+  batch_size: int = 64
+
+  def __call__(self, texts: Sequence[str]) -> np.ndarray:
+    """Encodes texts, as float32 [texts, D] of any length.
+
+    Raises:
+      UsageError: a text is too long.
+    """
+    ids, mask = self.tokenizer(texts)
+    size = self.batch_size
+    # The last batch is filled with its last text, so that all are of a shape.
+    missing = -len(ids) % size
+    pad = ((0, missing), (0, 0))
+    ids, mask = np.pad(ids, pad, 'edge'), np.pad(mask, pad, 'edge')
+    encoded = [
+      _apply(self.model, self.variables, ids[i : i + size], mask[i : i + size])
+      for i in range(0, len(ids), size)
+    ]
+    return np.concatenate(encoded)[: len(texts)]
+
+
+def load(
+  family: str,
+  path: str,
+  *,
+  folder: str = '',
+  dtype: Any = jnp.float32,
+) -> TextEncoder:
+  """Reads a text tower.
+
+  Args:
+    family: key of `TOWERS`.
+    path: of the weights of both towers, see `checkpoints.resolve`.
+    folder: with the tokenizer's files and config.json; that of the weights if
+      empty.
+    dtype: of the computation.
+
+  Raises:
+    UsageError: files of the tokenizer are missing, or an option is wrong.
+    DataError: the weights or the config can't be read or are not of a tower
+      that we have.
+  """
+  lookup.check('image-text model', family, TOWERS)
+  file = checkpoints.resolve(path)
+  place = epath.Path(folder).expanduser() if folder else file.parent
+  module = lookup.lookup('text tower', family, TOWERS)
+  given = configs.options(f'{family}_text', _read_config(place))
+  model = module(
+    **options.convert(f'{family}_text', module, given), dtype=dtype
+  )
+  # Before the weights, which may take long to read.
+  tokenizer = tokenizers.load(family, place, model.context_length)
+  state = checkpoints.load_state(file)
+  variables = checkpoints.fill(
+    f'{family}_text', state, template=_template(model), what=str(file)
+  )
+  scale = lookup.lookup('image-text model', family, _SCALES)(state)
+  return TextEncoder(model, variables, tokenizer, scale)
+
+
+def _template(model: nn.Module) -> Any:
+  """The variables' shapes, without computing any."""
+  one = jnp.zeros((1, 1), jnp.int32)
+  return jax.eval_shape(model.init, jax.random.key(0), one)
+
+
+def _read_config(folder: epath.Path) -> Mapping[str, Any]:
+  config = files.read_json(folder / _CONFIG)
+  if not isinstance(config, dict):
+    raise errors.DataError(f'{folder / _CONFIG} must hold a JSON object.')
+  return config

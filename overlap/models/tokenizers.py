@@ -1,0 +1,126 @@
+"""Texts as tokens, by the tokenizers of transformers, from local files."""
+
+import contextlib
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from etils import epath
+
+from overlap import errors, lookup
+
+_LONGEST = 60  # of what error texts repeat
+_STEP = 16  # Lengths are multiples of it.
+
+
+class Kind(NamedTuple):
+  """A tokenizer.
+
+  Attributes:
+    name: of the class in transformers.
+    files: sets of files, each of which is enough.
+  """
+
+  name: str
+  files: tuple[tuple[str, ...], ...]
+
+
+KINDS = {
+  'clip': Kind(
+    'CLIPTokenizerFast', (('tokenizer.json',), ('vocab.json', 'merges.txt'))
+  ),
+  'align': Kind('BertTokenizerFast', (('tokenizer.json',), ('vocab.txt',))),
+}
+
+
+class Tokens(NamedTuple):
+  """Texts of one length.
+
+  Attributes:
+    ids: int32 [texts, tokens].
+    mask: bool [texts, tokens], false for padding.
+  """
+
+  ids: np.ndarray
+  mask: np.ndarray
+
+
+class Tokenizer:
+  """Texts to tokens, padded to at least the longest of them."""
+
+  def __init__(self, tokenizer: Any, context_length: int):
+    self._tokenizer = tokenizer
+    self._context_length = context_length
+
+  def __call__(self, texts: Sequence[str]) -> Tokens:
+    """Tokenizes texts.
+
+    Raises:
+      UsageError: a text has more tokens than the text tower takes.
+    """
+    rows = self._tokenizer(list(texts), verbose=False)['input_ids']
+    lengths = np.array([len(row) for row in rows])
+    if (longest := lengths.max(initial=1)) > self._context_length:
+      text = texts[int(lengths.argmax())][:_LONGEST]
+      raise errors.UsageError(
+        f'A text must have at most {self._context_length} tokens, got '
+        f'{longest} of {text!r}.'
+      )
+    # Few lengths, so that few programs are compiled.
+    length = min(-longest % _STEP + longest, self._context_length)
+    ids = np.full((len(rows), length), self._padding(), np.int32)
+    mask = np.arange(length) < lengths[:, None]
+    ids[mask] = np.concatenate(rows) if rows else []
+    return Tokens(ids, mask)
+
+  def _padding(self) -> int:
+    """A token that no one reads, be it none of the tokenizer's."""
+    return self._tokenizer.pad_token_id or 0
+
+
+def load(family: str, folder: epath.PathLike, context_length: int) -> Tokenizer:
+  """Reads a tokenizer from a folder; nothing is downloaded.
+
+  Args:
+    family: key of `KINDS`.
+    folder: that has the files which `KINDS` lists.
+    context_length: the most tokens of a text.
+
+  Raises:
+    UsageError: a file is missing, or transformers is not installed.
+    DataError: the files are damaged.
+  """
+  kind = KINDS[lookup.check('family with a tokenizer', family, KINDS)]
+  folder = epath.Path(folder).expanduser()
+  if not any(
+    all((folder / name).is_file() for name in names) for names in kind.files
+  ):
+    wanted = ', or '.join(' and '.join(names) for names in kind.files)
+    raise errors.UsageError(
+      f'The text tower of {family} must have its tokenizer in a folder with '
+      f'{wanted}, got {str(folder)!r}, which has not.'
+    )
+  try:
+    import transformers
+  except ImportError as e:
+    raise errors.UsageError(
+      f'The tokenizer of {family} must be read by the package transformers, '
+      "which is not installed: pip install 'overlap[transformers]'."
+    ) from e
+  with _one_line(folder):
+    tokenizer = getattr(transformers, kind.name).from_pretrained(
+      str(folder), local_files_only=True
+    )
+  return Tokenizer(tokenizer, context_length)
+
+
+@contextlib.contextmanager
+def _one_line(folder: epath.Path):
+  """Whatever the library says of damaged files, as one line."""
+  try:
+    yield
+  except Exception as e:
+    reason = str(e).strip().split('\n')[0][:200]
+    raise errors.DataError(
+      f'{folder} must have the files of a tokenizer, got: {reason}.'
+    ) from e

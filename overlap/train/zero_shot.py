@@ -1,0 +1,73 @@
+"""A model's head from texts about its classes.
+
+An image-text model is, in a study, its image tower. Its text tower is read
+once, when the head is made; from then on it is a model with a linear head on
+features of unit length, which predicts, and is trained on, like any other.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from absl import logging
+
+from overlap import errors, lookup
+from overlap.catalog import prompts
+from overlap.models import text_encoder, zero_shot
+from overlap.train.task import Task
+
+
+def check(name: str, settings: Mapping[str, Any]) -> None:
+  """Checks what can be known before anything is read.
+
+  Args:
+    name: the model's.
+    settings: its part of the config.
+
+  Raises:
+    UsageError: the model has no text tower, no weights, features that texts do
+      not compare with, or wrong templates.
+  """
+  at = f'config.models.{name}'
+  architecture = settings['architecture']
+  lookup.check(
+    f"model with texts, which head.fit='zero_shot' takes (in {at})",
+    architecture['name'],
+    text_encoder.TOWERS,
+  )
+  if not settings['init']['checkpoint']:
+    raise errors.UsageError(
+      f"{at}.head.fit='zero_shot' must have the weights of both towers, got "
+      f"{at}.init.checkpoint=''."
+    )
+  representation = architecture['options'].get('representation', 'projected')
+  if representation != 'projected':
+    raise errors.UsageError(
+      f"{at}.head.fit='zero_shot' must have representation='projected', got "
+      f'{representation!r}.'
+    )
+  prompts.sentences(settings['head']['templates'])
+
+
+def head(task: Task) -> dict[str, np.ndarray]:
+  """The kernel and bias of a zero-shot head for the task's classes.
+
+  Raises:
+    UsageError: there is not one name for each class, or files of the tokenizer
+      are missing.
+    DataError: the text tower can't be read.
+  """
+  settings = task.settings['head']
+  names = prompts.class_names(task.train.class_names, settings['class_names'])
+  templates = prompts.sentences(settings['templates'])
+  encoder = text_encoder.load(
+    task.settings['architecture']['name'],
+    task.settings['init']['checkpoint'],
+    folder=settings['text_folder'],
+  )
+  logging.info(
+    '%s: head of %d classes in %d sentences each',
+    task.name, len(names), len(templates),
+  )  # fmt: skip
+  classes = zero_shot.encode_classes(encoder, names, templates)
+  return zero_shot.head(classes, encoder.scale)
