@@ -5,6 +5,8 @@ Architecture for Computer Vision' (CVPR 2016). Weights of Kurakin, Goodfellow
 and Bengio, 'Adversarial Machine Learning at Scale' (ICLR 2017), fit it too.
 """
 
+import functools
+
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
@@ -61,13 +63,15 @@ class Branch(nn.Module):
 
   @nn.compact
   def __call__(self, x: jax.Array, *, train: bool) -> jax.Array:
-    common = {'train': train, 'epsilon': self.epsilon, 'dtype': self.dtype}
+    apply = functools.partial(
+      _apply, train=train, epsilon=self.epsilon, dtype=self.dtype
+    )
     for i, step in enumerate(self.steps, 1):
       if isinstance(step, Conv):
-        x = _apply(x, step, name=f'conv{i}', **common)
+        x = apply(x, step, name=f'conv{i}')
       else:
         halves = [
-          _apply(x, conv, name=f'conv{i}{letter}', **common)
+          apply(x, conv, name=f'conv{i}{letter}')
           for letter, conv in zip('ab', step, strict=True)
         ]
         x = jnp.concatenate(halves, axis=-1)
@@ -147,14 +151,17 @@ class InceptionV3(nn.Module):
         f'InceptionV3: images must be {MIN_IMAGE_SIZE}×{MIN_IMAGE_SIZE} or '
         f'more, got {height}×{width}.'
       )
-    common = {'epsilon': self.epsilon, 'dtype': self.dtype}
+    apply = functools.partial(
+      _apply, train=train, epsilon=self.epsilon, dtype=self.dtype
+    )
     for i, conv in enumerate(inception_v3_spec.STEM, 1):
       if i in inception_v3_spec.POOLED_BEFORE:
         x = _max_pool(x)
-      x = _apply(x, conv, train=train, name=f'stem_conv{i}', **common)
+      x = apply(x, conv, name=f'stem_conv{i}')
     x = _max_pool(x)
     for i, spec in enumerate(inception_v3_spec.BLOCKS, 1):
-      x = Block(spec, name=f'block{i}', **common)(x, train=train)
+      block = Block(spec, self.epsilon, self.dtype, name=f'block{i}')
+      x = block(x, train=train)
     features = jnp.mean(x, axis=(1, 2), dtype=jnp.float32)
     x = nn.Dropout(self.dropout_rate)(features, deterministic=not train)
     return layers.head(self.num_classes)(x), features
