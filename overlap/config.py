@@ -35,6 +35,12 @@ _IMMATERIAL = (
   'train.log_every_steps',
   'train.checkpoint_every_steps',
 )
+# Configs of before these fields existed are without them, and were made by
+# what their defaults say.
+_ADDED = tuple(
+  f'input.{field}'
+  for field in ('resize', 'crop', 'interpolation', 'antialias', 'channel_order')
+)
 
 
 def resolve(config: ml_collections.ConfigDict) -> dict[str, Any]:
@@ -102,12 +108,21 @@ def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
   Fields that no result depends on, such as where data lie, are left out.
   """
   old, new = flatten(old), flatten(new)
+  defaults = flatten(_plain(model('').to_dict()))
   return [
     f'{path}: {old.get(path, "absent")!r} -> {new.get(path, "absent")!r}'
     for path in sorted(old.keys() | new.keys())
     if old.get(path, ...) != new.get(path, ...)
     and not path.endswith(_IMMATERIAL)
+    and not (path not in old and _is_default(path, new[path], defaults))
   ]
+
+
+def _is_default(path: str, value: Any, defaults: Mapping[str, Any]) -> bool:
+  """Whether an added field of a model does nothing."""
+  return any(
+    path.endswith(f'.{field}') and value == defaults[field] for field in _ADDED
+  )
 
 
 def one_line(error: Exception) -> str:

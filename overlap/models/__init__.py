@@ -28,6 +28,11 @@ MODELS = {
   'senet': 'overlap.models.senet:SENet',
   'sknet': 'overlap.models.sknet:SKNet',
   'bit': 'overlap.models.bit:BiT',
+  'inception_v3': 'overlap.models.inception_v3:InceptionV3',
+  'hrnet': 'overlap.models.hrnet:HRNet',
+  'dpn': 'overlap.models.dpn:DPN',
+  'dla': 'overlap.models.dla:DLA',
+  'vovnet': 'overlap.models.vovnet:VoVNet',
 }
 
 

@@ -12,7 +12,7 @@ from overlap.analyses.probing import options as probing_options
 from overlap.analyses.probing.options import Probing
 from overlap.data.examples import Examples
 from overlap.inference import Input
-from overlap.study import heads
+from overlap.study import heads, model_images
 from overlap.train import mapped
 
 SOURCES = ('train', 'probe', 'store')
@@ -48,6 +48,8 @@ def check(study: Settings) -> None:
         settings['distill']['teacher'],
         _names(study, 'train'),
       )
+    teacher = study['models'].get(teacher_of(settings))
+    model_images.check(name, settings, teacher)
   training_order(study)
   other = study['transfer']['dataset'].partition(':')[0]
   if other:
@@ -179,7 +181,7 @@ def training_hash(study: Settings, name: str, dataset: str) -> str:
   }
   teacher = teacher_of(settings)
   return files.digest(
-    dict(settings)
+    model_images.active(settings)
     | {
       'train': schedule,
       'dataset': dataset,
@@ -209,8 +211,9 @@ def axes(settings: Settings, dataset: str) -> dict[str, str]:
   Depth and width are hyper-parameters, as ResNet-101 at half width is in the
   paper's table 1.
   """
+  active = model_images.active(settings)
   hparams = {
-    key: settings[key]
+    key: active[key]
     for key in ('architecture', 'input', 'train', 'simclr', 'distill', 'head')
   }
   hparams['checkpoint'] = settings['init']['checkpoint']

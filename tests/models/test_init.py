@@ -61,6 +61,11 @@ SMALL = {
   ),
   'sknet': ('sknet', {'stage_sizes': (1, 1), 'width': 8, 'stem': 'small'}),
   'bit': ('bit', {'stage_sizes': (1, 1), 'width': 8, 'groups': 4}),
+  'blur': (
+    'densenet',
+    {'block_config': (1,), 'growth_rate': 4, 'stem': 'deep'}
+    | {'blur_pool': True},
+  ),
 }
 
 
@@ -99,7 +104,7 @@ def forward(name, dtype=jnp.float32):
 
 
 # Families without small instances, whose own tests see to modes and outputs.
-ELSEWHERE = {'efficientnet', 'efficientnet_lite'}
+ELSEWHERE = {'efficientnet', 'efficientnet_lite', 'inception_v3'}
 
 
 def test_every_family_has_a_small_instance_or_is_tested_elsewhere():
@@ -329,7 +334,6 @@ def test_integers_stand_for_floats_but_for_nothing_else():
     ('mobilenet_v2', {'stage_strides': (1, 2, 3, 1, 1, 1, 1)}, '1 or 2'),
     ('densenet', {'block_config': (3, -1)}, 'block_config must be positive'),
     ('densenet', {'compression': 1.1}, 'at most 1, got 1.1'),
-    ('densenet', {'stem': 'cifar'}, 'imagenet, small'),
     ('vgg', {'stage_sizes': (1, 0)}, 'stage_sizes must be positive'),
     ('vgg', {'hidden_size': 0}, 'hidden_size must be positive'),
     ('vgg', {'dropout_rate': 1.0}, r'dropout_rate must be in \[0, 1\)'),
@@ -343,6 +347,9 @@ def test_integers_stand_for_floats_but_for_nothing_else():
     ('sknet', {'min_squeezed': 0}, 'min_squeezed must be positive'),
     ('bit', {'width': 40}, 'a divisor of width·width_factor=40, got 32'),
     ('bit', {'width_factor': 0}, 'width_factor must be positive'),
+    ('densenet', {'stem': 'cifar'}, 'imagenet, small, deep'),
+    ('densenet', {'stem': 'deep', 'stem_stride': 2}, "unless stem='small'"),
+    ('densenet', {'blur_pool': True}, "False unless stem='deep', got True"),
   ],
 )
 def test_a_wrong_option_is_one_line(name, options, text):

