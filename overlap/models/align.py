@@ -11,9 +11,12 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from overlap import lookup
+from overlap import errors, lookup
 from overlap.models import clip, efficientnet, layers
 from overlap.models.options import check_ranges
+
+# Of an image, which is halved and rounded down five times.
+_SMALLEST = 32
 
 
 def image_tower(
@@ -36,7 +39,7 @@ def image_tower(
 
 
 class ALIGN(nn.Module):
-  """ALIGN's image tower and a linear classifier, for images of any size.
+  """ALIGN's image tower and a linear classifier.
 
   Attributes:
     num_classes: outputs of the head.
@@ -78,7 +81,15 @@ class ALIGN(nn.Module):
     Returns:
       Logits [examples, classes] and features, see `representation`, both
       float32.
+
+    Raises:
+      UsageError: the image has less than 32 pixels on a side.
     """
+    if min(x.shape[1:3]) < _SMALLEST:
+      raise errors.UsageError(
+        f'ALIGN: images must have {_SMALLEST} pixels or more on each side, got '
+        f'{x.shape[1]}×{x.shape[2]}. Set input.size.'
+      )
     features = image_tower(
       self.width, self.depth, self.drop_path_rate, self.dtype
     )(x, train=train)

@@ -138,6 +138,37 @@ def test_a_wrong_option_is_one_line(options, text):
   assert '\n' not in str(caught.value)
 
 
+@pytest.mark.parametrize('shape', [(31, 40), (40, 31), (0, 0)])
+def test_an_image_that_is_too_small_is_one_line(shape):
+  model = align.ALIGN(num_classes=2, width=0.25, depth=0.25)
+  text = f'{shape[0]}×{shape[1]}. Set input.size'
+  with pytest.raises(errors.UsageError, match=text) as caught:
+    model.init(jax.random.key(0), jnp.zeros((1, *shape, 3)))
+  assert '\n' not in str(caught.value)
+
+
+@pytest.mark.parametrize('dtype', [jnp.float32, jnp.bfloat16])
+def test_outputs_are_float32_and_logits_the_head_of_the_features(dtype):
+  model = models.build(
+    'align', num_classes=5, dtype=dtype, width=0.25, depth=0.25
+  )
+  x = np.random.default_rng(0).normal(size=(3, 32, 32, 1)).astype('f')
+  variables = jax.jit(model.init)(jax.random.key(0), x)
+  assert {leaf.dtype for leaf in jax.tree.leaves(variables)} == {
+    jnp.dtype('float32')
+  }
+  logits, features = jax.jit(model.apply)(variables, x)
+  assert logits.dtype == features.dtype == jnp.float32
+  head = jax.device_get(variables['params']['head'])
+  np.testing.assert_allclose(
+    logits, np.asarray(features) @ head['kernel'] + head['bias'],
+    rtol=1e-4, atol=1e-5,
+  )  # fmt: skip
+  np.testing.assert_allclose(
+    np.linalg.norm(features, axis=1), np.ones(3), rtol=1e-3
+  )
+
+
 def test_a_text_that_is_too_long_is_one_line():
   ids = jnp.zeros((1, 21), jnp.int32)
   with pytest.raises(errors.UsageError, match=r'at most 20.*got 21'):

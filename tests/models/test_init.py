@@ -44,10 +44,6 @@ SMALL = {
     {'patch_size': 7, 'hidden_size': 16, 'depth': 2, 'num_heads': 2}
     | {'projection_size': 12},
   ),
-  'align': (
-    'align',
-    {'width': 0.25, 'depth': 0.25, 'drop_path_rate': 0.0},
-  ),
   'vgg': (
     'vgg',
     {'stage_sizes': (1, 1), 'width': 8, 'hidden_size': 16}
@@ -124,7 +120,7 @@ def forward(name, dtype=jnp.float32):
 
 
 # Families without small instances, whose own tests see to modes and outputs.
-ELSEWHERE = {'efficientnet', 'efficientnet_lite', 'inception_v3'}
+ELSEWHERE = {'align', 'efficientnet', 'efficientnet_lite', 'inception_v3'}
 
 
 def test_every_family_has_a_small_instance_or_is_tested_elsewhere():

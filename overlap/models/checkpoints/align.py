@@ -94,5 +94,7 @@ def _rename_text(layer: str) -> str | None:
 def _in_block(layer: str, blocks: str, table: Mapping[str, str]) -> str | None:
   """A layer's path within its block; ours are counted from 1."""
   match = re.fullmatch(rf'{blocks}\.(\d+)\.(.+)', layer)
-  found = match and table.get(match.group(2))
-  return f'block{int(match.group(1)) + 1}/{found}' if found else None
+  if not match:
+    return None
+  found = table.get(match[2])
+  return found and f'block{int(match[1]) + 1}/{found}'
