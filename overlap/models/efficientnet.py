@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 
 from overlap import lookup
-from overlap.models import layers
+from overlap.models import layers, squeeze
 from overlap.models.inverted_residuals import (
   BlockSpec,
   DepthwiseNorm,
@@ -40,27 +40,6 @@ _STEM_FILTERS = 32
 _TOP_FILTERS = 1280
 # Units of squeeze-and-excite's hidden layer, for each input of the block.
 _SQUEEZE_RATIO = 0.25
-
-
-class SqueezeExcite(nn.Module):
-  """Weights each channel by what all channels are over the whole image.
-
-  Attributes:
-    units: of the hidden layer.
-    dtype: of the computation.
-  """
-
-  units: int
-  dtype: jnp.dtype = jnp.float32
-
-  @nn.compact
-  def __call__(self, x: jax.Array) -> jax.Array:
-    def dense(filters: int, name: str) -> layers.Conv:
-      return layers.Conv(filters, dtype=self.dtype, use_bias=True, name=name)
-
-    means = jnp.mean(x, axis=(1, 2), keepdims=True, dtype=jnp.float32)
-    y = nn.swish(dense(self.units, 'reduce')(means))
-    return x * nn.sigmoid(dense(x.shape[-1], 'expand')(y))
 
 
 class Block(nn.Module):
@@ -93,7 +72,9 @@ class Block(nn.Module):
       spec.kernel, spec.stride, padding=padding, name='depthwise', **common
     )(x, train=train)
     units = max(1, int(before.shape[-1] * _SQUEEZE_RATIO))
-    x = SqueezeExcite(units, self.dtype, name='squeeze')(nn.swish(filtered))
+    x = squeeze.SqueezeExcite(
+      units, nn.swish, dtype=self.dtype, name='squeeze'
+    )(nn.swish(filtered))
     project = layers.ConvNorm(spec.filters, name='project', **common)
     x = project(x, train=train)
     if x.shape != before.shape:

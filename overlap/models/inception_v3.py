@@ -5,122 +5,19 @@ Architecture for Computer Vision' (CVPR 2016). Weights of Kurakin, Goodfellow
 and Bengio, 'Adversarial Machine Learning at Scale' (ICLR 2017), fit it too.
 """
 
-import dataclasses
+import functools
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
 from overlap import errors
-from overlap.models import layers
+from overlap.models import inception_v3_spec, layers
+from overlap.models.inception_v3_spec import Conv, Spec, Step
 from overlap.models.options import check_ranges
 
 # The smallest side of which something is left to pool at the end.
 MIN_IMAGE_SIZE = 75
-
-
-@dataclasses.dataclass(frozen=True)
-class Conv:
-  """One convolution: at stride 2, and where not `padded`, it is VALID."""
-
-  filters: int
-  kernel: int | tuple[int, int] = 1
-  stride: int = 1
-  padded: bool = True
-
-
-# A convolution, or two of the same input whose outputs stand side by side.
-Step = Conv | tuple[Conv, Conv]
-
-
-@dataclasses.dataclass(frozen=True)
-class Spec:
-  """One Inception block.
-
-  Attributes:
-    branches: name and steps of each that convolves the block's input, in the
-      order of their outputs.
-    pooled: filters of the 1×1 convolution of the mean of each 3×3, the last
-      branch; None: the maximum of each 3×3 at stride 2 is the last branch.
-  """
-
-  branches: tuple[tuple[str, tuple[Step, ...]], ...]
-  pooled: int | None = None
-
-
-_ROW, _COLUMN = (1, 7), (7, 1)
-
-
-def _fork(filters: int) -> tuple[Conv, Conv]:
-  return Conv(filters, (1, 3)), Conv(filters, (3, 1))
-
-
-def _spec_35(pooled: int) -> Spec:
-  """Figure 5."""
-  twice = (Conv(64), Conv(96, 3), Conv(96, 3))
-  branches = (
-    ('1x1', (Conv(64),)),
-    ('5x5', (Conv(48), Conv(64, 5))),
-    ('3x3_twice', twice),
-  )
-  return Spec(branches, pooled)
-
-
-def _spec_17(filters: int) -> Spec:
-  """Figure 6."""
-  down, across = Conv(filters, _COLUMN), Conv(filters, _ROW)
-  twice = (Conv(filters), down, across, down, Conv(192, _ROW))
-  branches = (
-    ('1x1', (Conv(192),)),
-    ('7x7', (Conv(filters), across, Conv(192, _COLUMN))),
-    ('7x7_twice', twice),
-  )
-  return Spec(branches, 192)
-
-
-# Figure 7.
-_SPEC_8 = Spec(
-  (
-    ('1x1', (Conv(320),)),
-    ('3x3', (Conv(384), _fork(384))),
-    ('3x3_twice', (Conv(448), Conv(384, 3), _fork(384))),
-  ),
-  192,
-)
-# Figure 10: halve the images and widen them at the same time.
-_SPEC_35_TO_17 = Spec(
-  (
-    ('3x3', (Conv(384, 3, 2),)),
-    ('3x3_twice', (Conv(64), Conv(96, 3), Conv(96, 3, 2))),
-  )
-)
-_SPEC_17_TO_8 = Spec(
-  (
-    ('3x3', (Conv(192), Conv(320, 3, 2))),
-    (
-      '7x7_3x3',
-      (Conv(192), Conv(192, _ROW), Conv(192, _COLUMN), Conv(192, 3, 2)),
-    ),
-  )
-)
-# The sides are those of the maps of 299×299 pixels.
-_BLOCKS = (
-  *(_spec_35(pooled) for pooled in (32, 64, 64)),
-  _SPEC_35_TO_17,
-  *(_spec_17(filters) for filters in (128, 160, 160, 192)),
-  _SPEC_17_TO_8,
-  _SPEC_8,
-  _SPEC_8,
-)
-_STEM = (
-  Conv(32, 3, 2),
-  Conv(32, 3, padded=False),
-  Conv(64, 3),
-  Conv(80),
-  Conv(192, 3, padded=False),
-)
-# The stem's convolutions, counted from 1, that follow a max-pooling.
-_POOLED_BEFORE = (4,)
 
 
 def _apply(
@@ -154,8 +51,8 @@ class Branch(nn.Module):
   """Convolutions one after another.
 
   Attributes:
-    steps: see `Step`; 'conv2' is the second, and the halves of a fork are
-      'conv2a' and 'conv2b'.
+    steps: see `inception_v3_spec.Step`; 'conv2' is the second, and the halves
+      of a fork are 'conv2a' and 'conv2b'.
     epsilon: of the norms.
     dtype: of the computation.
   """
@@ -166,13 +63,15 @@ class Branch(nn.Module):
 
   @nn.compact
   def __call__(self, x: jax.Array, *, train: bool) -> jax.Array:
-    common = {'train': train, 'epsilon': self.epsilon, 'dtype': self.dtype}
+    apply = functools.partial(
+      _apply, train=train, epsilon=self.epsilon, dtype=self.dtype
+    )
     for i, step in enumerate(self.steps, 1):
       if isinstance(step, Conv):
-        x = _apply(x, step, name=f'conv{i}', **common)
+        x = apply(x, step, name=f'conv{i}')
       else:
         halves = [
-          _apply(x, conv, name=f'conv{i}{letter}', **common)
+          apply(x, conv, name=f'conv{i}{letter}')
           for letter, conv in zip('ab', step, strict=True)
         ]
         x = jnp.concatenate(halves, axis=-1)
@@ -252,14 +151,17 @@ class InceptionV3(nn.Module):
         f'InceptionV3: images must be {MIN_IMAGE_SIZE}×{MIN_IMAGE_SIZE} or '
         f'more, got {height}×{width}.'
       )
-    common = {'epsilon': self.epsilon, 'dtype': self.dtype}
-    for i, conv in enumerate(_STEM, 1):
-      if i in _POOLED_BEFORE:
+    apply = functools.partial(
+      _apply, train=train, epsilon=self.epsilon, dtype=self.dtype
+    )
+    for i, conv in enumerate(inception_v3_spec.STEM, 1):
+      if i in inception_v3_spec.POOLED_BEFORE:
         x = _max_pool(x)
-      x = _apply(x, conv, train=train, name=f'stem_conv{i}', **common)
+      x = apply(x, conv, name=f'stem_conv{i}')
     x = _max_pool(x)
-    for i, spec in enumerate(_BLOCKS, 1):
-      x = Block(spec, name=f'block{i}', **common)(x, train=train)
+    for i, spec in enumerate(inception_v3_spec.BLOCKS, 1):
+      block = Block(spec, self.epsilon, self.dtype, name=f'block{i}')
+      x = block(x, train=train)
     features = jnp.mean(x, axis=(1, 2), dtype=jnp.float32)
     x = nn.Dropout(self.dropout_rate)(features, deterministic=not train)
     return layers.head(self.num_classes)(x), features

@@ -51,20 +51,5 @@ def prepared(settings: Settings, examples: Examples) -> Examples:
   return data.prepare_examples(examples, _preparation(given, size))
 
 
-def active(settings: Settings) -> dict[str, Any]:
-  """Settings as hashes take them: without the fields that do nothing.
-
-  What was made before these fields existed stays valid.
-  """
-  given = settings['input']
-  if not given.get('resize'):
-    given = {
-      field: value
-      for field, value in given.items()
-      if field not in preparation.FIELDS
-    }
-  return dict(settings) | {'input': given}
-
-
 def _preparation(given: Settings, size: int = 0) -> Preparation:
   return Preparation(size, *(given[field] for field in preparation.FIELDS))

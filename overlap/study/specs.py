@@ -7,7 +7,7 @@ from typing import Any
 import flax.linen as nn
 import jax.numpy as jnp
 
-from overlap import data, errors, files, lookup, models, train
+from overlap import config, data, errors, files, lookup, models, train
 from overlap.analyses.probing import options as probing_options
 from overlap.analyses.probing.options import Probing
 from overlap.data.examples import Examples
@@ -41,6 +41,7 @@ def check(study: Settings) -> None:
     lookup.check(f'training method {at}', settings['method'], train.METHODS)
     lookup.check(f'dtype {at}', settings['dtype'], _DTYPES)
     build_model(settings, num_classes=1)
+    _check_weights(name, settings)
     heads.check(name, settings)
     if settings['method'] == 'distill':
       lookup.check(
@@ -54,6 +55,15 @@ def check(study: Settings) -> None:
   other = study['transfer']['dataset'].partition(':')[0]
   if other:
     lookup.check('dataset for config.transfer.dataset', other, data.SOURCES)
+
+
+def _check_weights(name: str, settings: Settings) -> None:
+  init = settings['init']
+  if init['pretrained_on'] and not init['checkpoint']:
+    raise errors.UsageError(
+      f'config.models.{name}.init.checkpoint must name a file of weights where '
+      f"init.pretrained_on is given ({init['pretrained_on']!r}), got ''."
+    )
 
 
 def training_order(study: Settings) -> list[str]:
@@ -181,7 +191,7 @@ def training_hash(study: Settings, name: str, dataset: str) -> str:
   }
   teacher = teacher_of(settings)
   return files.digest(
-    model_images.active(settings)
+    config.without_added(settings)
     | {
       'train': schedule,
       'dataset': dataset,
@@ -211,7 +221,7 @@ def axes(settings: Settings, dataset: str) -> dict[str, str]:
   Depth and width are hyper-parameters, as ResNet-101 at half width is in the
   paper's table 1.
   """
-  active = model_images.active(settings)
+  active = config.without_added(settings)
   hparams = {
     key: active[key]
     for key in ('architecture', 'input', 'train', 'simclr', 'distill', 'head')

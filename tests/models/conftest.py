@@ -3,22 +3,10 @@
 import warnings
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from overlap.models import checkpoints
-
-
-@pytest.fixture
-def count_parameters():
-  """Counts a model's parameters without computing them."""
-
-  def count(model, image=(1, 224, 224, 3)):
-    variables = jax.eval_shape(model.init, jax.random.key(0), jnp.zeros(image))
-    return sum(leaf.size for leaf in jax.tree.leaves(variables['params']))
-
-  return count
 
 
 @pytest.fixture

@@ -1,7 +1,8 @@
-"""EfficientNet: sizes, parity with timm, padding, channels' weights."""
+"""EfficientNet: sizes, parity with timm, padding, dropping."""
 
 import functools
 
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -126,20 +127,6 @@ def test_padding_at_the_end_is_tensorflows_at_even_sizes():
   assert np.abs(half - same).max() > 0.01
 
 
-def test_channels_are_weighted_by_the_whole_image():
-  x = image(2, 4, 3, 5)
-  module = efficientnet.SqueezeExcite(units=2)
-  variables = module.init(jax.random.key(0), x)
-  p = jax.tree.map(lambda leaf: leaf + 0.1, variables['params'])
-  first, second = jax.tree.map(np.asarray, (p['reduce'], p['expand']))
-  hidden = np.asarray(x).mean((1, 2)) @ first['kernel'] + first['bias']
-  hidden = hidden / (1 + np.exp(-hidden))
-  logits = hidden @ second['kernel'] + second['bias']
-  want = np.asarray(x) / (1 + np.exp(-logits))[:, None, None]
-  got = module.apply({'params': p}, x)
-  np.testing.assert_allclose(got, want, rtol=1e-5, atol=1e-6)
-
-
 @pytest.mark.parametrize(('stride', 'filters'), [(2, 8), (1, 16)])
 def test_a_block_that_changes_the_shape_adds_no_input(stride, filters):
   module = efficientnet.Block(BlockSpec(3, stride, 4, filters))
@@ -183,7 +170,7 @@ def test_training_drops_later_blocks_more_and_reaches_every_statistic():
     return call(*args, **kwargs)
 
   variables = jax.eval_shape(model.init, jax.random.key(0), x)
-  with efficientnet.nn.intercept_methods(record):
+  with nn.intercept_methods(record):
     (logits, features), updates = jax.eval_shape(
       functools.partial(model.apply, train=True, mutable=['batch_stats']),
       variables,

@@ -62,6 +62,26 @@ SMALL = {
     {'block_config': (1,), 'growth_rate': 4, 'stem': 'deep'}
     | {'blur_pool': True},
   ),
+  'hrnet': (
+    'hrnet',
+    {'width': 4, 'stem_filters': (4, 4), 'stem_strides': (2, 1)}
+    | {'first_filters': 4, 'first_blocks': 1, 'exchanges': (1,)}
+    | {'branch_blocks': 1, 'top_filters': 16},
+  ),
+  'dpn': (
+    'dpn',
+    {'stage_sizes': (1, 1), 'growth': (4, 4), 'bottleneck': 8, 'groups': 2},
+  ),
+  'dla': (
+    'dla',
+    {'depths': (1, 1, 1, 2), 'filters': (4, 4, 8, 8)}
+    | {'strides': (1, 1, 2, 2)},
+  ),
+  'vovnet': (
+    'vovnet',
+    {'stem_filters': (4, 4, 4), 'filters': (8, 12), 'layer_filters': (4, 6)}
+    | {'stage_sizes': (1, 2), 'block_layers': 2},
+  ),
 }
 
 
