@@ -164,10 +164,15 @@ def test_logits_are_the_head_of_features_of_unit_length():
   model = align.ALIGN(num_classes=5, width=0.25, depth=0.1)
   x = np.random.default_rng(0).normal(size=(3, 32, 32, 1)).astype('f')
   rng = np.random.default_rng(1)
-  # All above 0, as variances must be.
+
+  def draw(leaf):
+    if leaf.ndim == 1:  # Above 0, as variances must be.
+      return rng.uniform(0.5, 1.5, leaf.shape).astype('f')
+    fan_in = leaf.size / leaf.shape[-1]
+    return rng.normal(0, fan_in**-0.5, leaf.shape).astype('f')
+
   variables = jax.tree.map(
-    lambda leaf: rng.uniform(0.1, 1, leaf.shape).astype('f'),
-    jax.eval_shape(model.init, jax.random.key(0), x),
+    draw, jax.eval_shape(model.init, jax.random.key(0), x)
   )
   logits, features = jax.jit(model.apply)(variables, x)
   head = variables['params']['head']
