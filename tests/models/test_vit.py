@@ -249,3 +249,15 @@ def test_a_dropped_path_leaves_an_example_as_it_was():
   same = np.all(np.asarray(y) == x, axis=(1, 2))
   # Both parts are left out for a quarter of the examples.
   assert 6 <= same.sum() <= 26
+
+
+def test_the_authors_activation_is_close_to_the_exact_one_and_another():
+  x = images()
+  variables = variables_of(small(), x)
+  exact = jax.jit(small().apply)(variables, x)[0]
+  approximate = jax.jit(small(activation='gelu_tanh').apply)(variables, x)[0]
+  assert 0 < np.abs(approximate - exact).max() < 0.01
+  rough = jax.jit(small(activation='quick_gelu').apply)(variables, x)[0]
+  assert np.abs(approximate - exact).max() < np.abs(rough - exact).max()
+  with pytest.raises(errors.UsageError, match='gelu, gelu_tanh, quick_gelu'):
+    small(activation='relu')
