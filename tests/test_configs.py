@@ -76,7 +76,7 @@ def test_all_five_categories_are_there_as_often_as_the_paper_needs(name, arg):
   )
 
 
-@pytest.mark.parametrize('name', sorted({name for name, _ in FORMS}))
+@pytest.mark.parametrize('name', sorted({name for name, _ in STUDIES}))
 def test_an_unknown_form_is_one_line(name):
   with pytest.raises(errors.UsageError, match="Did you mean 'smoke'"):
     load(name, 'smok')

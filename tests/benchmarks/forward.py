@@ -11,6 +11,7 @@ precision.
 """
 
 import argparse
+import functools
 import time
 import warnings
 from collections.abc import Callable
@@ -29,9 +30,8 @@ MODELS = {'resnet50': 'resnet', 'vit_base_patch16_224': 'vit'}
 
 def operations(function: Callable, *args: Any) -> float:
   """Floating-point operations as XLA counts them."""
-  return float(
-    jax.jit(function).lower(*args).compile().cost_analysis()['flops']
-  )
+  compiled = jax.jit(function).lower(*args).compile()
+  return float(compiled.cost_analysis()['flops'])
 
 
 def matrix_rate(dtype: Any, size: int) -> float:
@@ -99,16 +99,19 @@ def on_cpu(name: str, batch: int, repeats: int) -> float:
   return best['timm'] / best['ours']
 
 
+def _run(forward: Callable, variables: Any, images: jax.Array) -> None:
+  forward(variables, images)[0].block_until_ready()
+
+
 def on_accelerator(name: str, batch: int, repeats: int) -> None:
   for dtype in (jnp.float32, jnp.bfloat16):
     model = models.build(MODELS[name], num_classes=1000, dtype=dtype)
     images = jnp.zeros((batch, 224, 224, 3), jnp.float32)
     variables = jax.jit(model.init)(jax.random.key(0), images[:1])
     forward = jax.jit(model.apply)
-    forward(variables, images)[0].block_until_ready()
-    best = least(
-      lambda: forward(variables, images)[0].block_until_ready(), repeats
-    )
+    run = functools.partial(_run, forward, variables, images)
+    run()
+    best = least(run, repeats)
     work = operations(model.apply, variables, images)
     share = work / best / matrix_rate(dtype, 8192)
     print(
