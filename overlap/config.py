@@ -1,6 +1,6 @@
 """A study's config: its fields, how it is read, and its checks.
 
-A config file calls `study()` and `model()`, which return locked
+A config file calls `study()`, `model()` and `probe()`, which return locked
 `ConfigDict`s, so that a misspelt field is refused where it is written; see
 `fields` for what each field is.
 `resolve` turns the result into plain dictionaries: nothing below the edges
@@ -14,10 +14,10 @@ from typing import Any
 import ml_collections
 
 from overlap import errors, lookup
-from overlap.fields import model, study
+from overlap.fields import model, probe, study
 
 __all__ = [
-  'differences', 'flatten', 'model', 'one_line', 'require', 'resolve',
+  'differences', 'flatten', 'model', 'one_line', 'probe', 'require', 'resolve',
   'resolve_defaults', 'study',
 ]  # fmt: skip
 
@@ -52,7 +52,8 @@ def resolve(config: ml_collections.ConfigDict) -> dict[str, Any]:
   models = plain.get('models', {})
   _check(plain | {'models': {}}, schema, 'config')
   for name, settings in models.items():
-    template = _plain(model('').to_dict())
+    fields = probe() if settings.get('source') == 'probe' else model('')
+    template = _plain(fields.to_dict())
     _check(settings, template, f'config.models.{name}')
   if not models:
     raise errors.UsageError('A study needs a model, got config.models = {}.')

@@ -68,6 +68,29 @@ def model(architecture: str, **options: Any) -> ml_collections.ConfigDict:
   return config
 
 
+def probe(*models: str) -> ml_collections.ConfigDict:
+  """The fields of a model that is a linear probe on others' features.
+
+  It stores no features of its own, and takes part in every comparison of
+  predictions, with the head 'L-BFGS', as the paper's CLIP-S does.
+
+  Args:
+    *models: of the study, whose stored features are put side by side.
+  """
+  config = ml_collections.ConfigDict()
+  config.source = 'probe'
+  config.models = models
+  config.train = 'probe_train'  # Of `data.splits`, as is the next.
+  config.heldout = 'probe_heldout'
+  config.normalisation = 'l2_standardise'  # Of each model's features.
+  config.strengths = 45  # Of L2, evenly spaced in the logarithm.
+  config.weakest = 1e-6
+  config.strongest = 1e5
+  config.max_iterations = 1000
+  config.stream = False  # Whether features are read anew in each pass.
+  return config.lock()
+
+
 def _data() -> dict[str, Any]:
   """Which examples, and where they are."""
   return dict(

@@ -1,6 +1,6 @@
 """One model over one split, into the store."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -9,9 +9,10 @@ from etils import epath
 
 from overlap import errors, inference, parallel, progress, store
 from overlap.data.examples import Examples
-from overlap.inference import Outputs
 
 ARRAYS = ('logits', 'features')
+# The first row, and arrays of some rows.
+Rows = tuple[int, Mapping[str, np.ndarray]]
 
 
 def ensure_examples(workdir: epath.PathLike, examples: Examples) -> str:
@@ -87,27 +88,9 @@ def predict(
       f'{name} must give a logit for each of the {len(examples.class_names)} '
       f'classes of {examples.dataset}, got {classes}.'
     )
-  writer = store.RecordWriter(
-    workdir,
-    dataset=examples.dataset,
-    split=examples.split,
-    model=name,
-    token=_shared_token() if jax.process_count() > 1 else '',
-    primary=parallel.is_primary(),
-    replace=replace,
-  )
-  with writer:
-    for array in arrays:
-      width = shapes[array].shape[-1]
-      writer.create(
-        array, shape=(len(examples), width), dtype=np.dtype(np.float32)
-      )
-    parallel.barrier(f'created {name}')
-    cuts = _shared_rows([shapes[array] for array in arrays], len(examples))
-    start, stop = store.process_slices(
-      len(examples), jax.process_count(), cuts
-    )[jax.process_index()]
-    rows = inference.run(
+
+  def rows(start: int, stop: int) -> Iterator[Rows]:
+    outputs = inference.run(
       forward,
       variables,
       examples,
@@ -117,23 +100,74 @@ def predict(
       stop=stop,
     )
     total = -(-(stop - start) // batch_size)
-    _write(writer, rows, arrays, name=name, total=total)
-    return _finish(writer, dict(record) | {'source': 'predict'})
+    for batch in progress.track(
+      outputs, total=total, what=f'{name} predicts', unit='batch'
+    ):
+      yield batch.start, {array: getattr(batch, array) for array in arrays}
+
+  return write_record(
+    workdir=workdir,
+    dataset=examples.dataset,
+    split=examples.split,
+    name=name,
+    count=len(examples),
+    widths={array: shapes[array].shape[-1] for array in arrays},
+    rows=rows,
+    record=dict(record) | {'source': 'predict'},
+    replace=replace,
+  )
 
 
-def _write(
-  writer: store.RecordWriter,
-  rows: Iterator[Outputs],
-  arrays: Sequence[str],
+def write_record(
   *,
+  workdir: epath.PathLike,
+  dataset: str,
+  split: str,
   name: str,
-  total: int,
-) -> None:
-  for outputs in progress.track(
-    rows, total=total, what=f'{name} predicts', unit='batch'
-  ):
-    for array in arrays:
-      writer.write(array, outputs.start, getattr(outputs, array))
+  count: int,
+  widths: Mapping[str, int],
+  rows: Callable[[int, int], Iterator[Rows]],
+  record: Mapping[str, Any],
+  replace: bool,
+) -> dict[str, Any]:
+  """Stores arrays of which each process makes its own rows.
+
+  Args:
+    workdir: holds the store, and in it the split's examples.
+    dataset: whose they are.
+    split: of the data set.
+    name: the model's.
+    count: examples of the split.
+    widths: of each array, float32 `[count, width]`.
+    rows: `(start, stop)` to what this process writes, `(start, arrays)` at a
+      time.
+    record: what record.json says of the model.
+    replace: whether an older record may be replaced.
+
+  Returns:
+    The record.
+  """
+  writer = store.RecordWriter(
+    workdir,
+    dataset=dataset,
+    split=split,
+    model=name,
+    token=_shared_token() if jax.process_count() > 1 else '',
+    primary=parallel.is_primary(),
+    replace=replace,
+  )
+  with writer:
+    for array, width in widths.items():
+      writer.create(array, shape=(count, width), dtype=np.dtype(np.float32))
+    parallel.barrier(f'created {name}')
+    cuts = _shared_rows(widths.values(), count)
+    start, stop = store.process_slices(count, jax.process_count(), cuts)[
+      jax.process_index()
+    ]
+    for first, arrays in rows(start, stop):
+      for array, values in arrays.items():
+        writer.write(array, first, values)
+    return _finish(writer, dict(record))
 
 
 def _finish(
@@ -149,9 +183,9 @@ def _finish(
   return record
 
 
-def _shared_rows(shapes: Sequence[Any], num_rows: int) -> int:
+def _shared_rows(widths: Iterable[int], num_rows: int) -> int:
   """Where processes may be cut so that no chunk has two writers, if can be."""
-  rows = max(store.chunk_rows(4 * shape.shape[-1]) for shape in shapes)
+  rows = max(store.chunk_rows(4 * width) for width in widths)
   return rows if num_rows >= rows * jax.process_count() else 1
 
 

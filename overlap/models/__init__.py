@@ -23,6 +23,10 @@ MODELS = {
   'mobilenet_v2': 'overlap.models.mobilenet_v2:MobileNetV2',
   'densenet': 'overlap.models.densenet:DenseNet',
   'efficientnet_lite': 'overlap.models.efficientnet_lite:EfficientNetLite',
+  'vgg': 'overlap.models.vgg:VGG',
+  'senet': 'overlap.models.senet:SENet',
+  'sknet': 'overlap.models.sknet:SKNet',
+  'bit': 'overlap.models.bit:BiT',
 }
 
 

@@ -114,13 +114,26 @@ def batch_norm(
   )
 
 
-def head(num_classes: int, name: str = 'head') -> nn.Dense:
+def head(
+  num_classes: int, name: str = 'head', *, zero_init: bool = False
+) -> nn.Dense:
   """The classifier.
 
   In float32 and at full precision on every device, whatever the model's dtype:
   stored features times a stored head are then the stored logits.
+
+  Args:
+    num_classes: outputs.
+    name: of the submodule.
+    zero_init: start with a kernel of zeros, so that all logits are 0.
   """
-  return nn.Dense(num_classes, precision=lax.Precision.HIGHEST, name=name)
+  init = nn.initializers.zeros if zero_init else nn.initializers.lecun_normal()
+  return nn.Dense(
+    num_classes,
+    precision=lax.Precision.HIGHEST,
+    kernel_init=init,
+    name=name,
+  )
 
 
 class ConvNorm(nn.Module):

@@ -80,7 +80,9 @@ class ResNet(nn.Module):
       halve from each to the next.
     block: one of `BLOCKS`.
     width: filters of the stem and of the first stage.
-    width_multiplier: factor of all filters (2 for ResNet-50x2).
+    width_multiplier: factor of all filters: the stem's and, within the blocks
+      and at their ends, each stage's (2 for ResNet-50x2 of SimCLR and BiT;
+      not Wide ResNet-50-2, which widens the 3×3 convolutions alone).
     stem: one of `layers.STEMS`.
     stem_stride: of the stem 'small', 1 or 2.
     dropout_rate: of the features, before the head.

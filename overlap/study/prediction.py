@@ -7,23 +7,32 @@ from absl import logging
 
 from overlap import errors, inference, predict, provenance, store
 from overlap.data.examples import Examples
-from overlap.study import specs, workdir
+from overlap.study import probe_models, specs, workdir
 from overlap.study.study import Study
 from overlap.study.training import load, make_task, read_model
 
 
 def predict_all(study: Study, model: str | None = None) -> None:
   """Predicts every split that config names with every model."""
+  names = study.selected(model)
+  if names:  # Else no data are needed.
+    _predict_images(study, names)
+  # Last: they are fitted on what the others have stored.
+  for name in study.selected(model, 'probe'):
+    probe_models.predict(study, name)
+
+
+def _predict_images(study: Study, names: Sequence[str]) -> None:
   settings = study.config['predict']
   for split in settings['splits']:
-    _predict_split(study, _needed(study, split), predict.ARRAYS, model)
+    _predict_split(study, _needed(study, split), predict.ARRAYS, names)
   for split in settings['feature_splits']:
     if split not in settings['splits']:
-      _predict_split(study, _needed(study, split), ('features',), model)
+      _predict_split(study, _needed(study, split), ('features',), names)
   for split in study.config['transfer']['splits']:
     examples = study.transfer_examples(split)
     if examples is not None:
-      _predict_split(study, examples, ('features',), model)
+      _predict_split(study, examples, ('features',), names)
 
 
 def _needed(study: Study, split: str) -> Examples:
@@ -36,10 +45,13 @@ def _needed(study: Study, split: str) -> Examples:
 
 
 def _predict_split(
-  study: Study, examples: Examples, arrays: Sequence[str], model: str | None
+  study: Study,
+  examples: Examples,
+  arrays: Sequence[str],
+  names: Sequence[str],
 ) -> None:
   predict.ensure_examples(study.path, examples)
-  for name in study.selected(model):
+  for name in names:
     _predict(study, name, examples, arrays)
 
 

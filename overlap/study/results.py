@@ -99,7 +99,7 @@ def study_request(path: epath.Path, study: Mapping[str, Any]) -> Request:
     UsageError: the list of pairs can't be read.
   """
   settings = study['analyses']
-  dataset = _stored_dataset(path, study)
+  dataset = stored_dataset(path, study)
   stored = store.Store(path).models(dataset, settings['split'])
   missing = [name for name in study['models'] if name not in stored]
   if missing:
@@ -281,7 +281,7 @@ def _configured_figures(path: epath.Path) -> list[str] | None:
   return workdir.read_config(path)['report']['figures']
 
 
-def _stored_dataset(path: epath.Path, study: Mapping[str, Any]) -> str:
+def stored_dataset(path: epath.Path, study: Mapping[str, Any]) -> str:
   """The study's data set as the store has it: the config's or the fallback."""
   names = [study['data']['dataset'], study['data']['fallback']]
   split = study['analyses']['split']

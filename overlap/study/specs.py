@@ -1,5 +1,6 @@
 """From a model's settings to objects, hashes and names in tables."""
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -7,12 +8,14 @@ import flax.linen as nn
 import jax.numpy as jnp
 
 from overlap import data, errors, files, lookup, models, train
+from overlap.analyses.probing import options as probing_options
+from overlap.analyses.probing.options import Probing
 from overlap.data.examples import Examples
 from overlap.inference import Input
 from overlap.models import text_encoder
 from overlap.train import mapped, zero_shot
 
-SOURCES = ('train', 'store')
+SOURCES = ('train', 'probe', 'store')
 _MAPPING = 'class_mapping'
 _DTYPES = {'float32': jnp.float32, 'bfloat16': jnp.bfloat16}
 _HEADS = ('trained', 'lbfgs', 'zero_shot', _MAPPING)
@@ -33,7 +36,9 @@ def check(study: Settings) -> None:
   for name, settings in study['models'].items():
     at = f'(in config.models.{name})'
     lookup.check(f'source {at}', settings['source'], SOURCES)
-    if settings['source'] == 'store':
+    if settings['source'] == 'probe':
+      probing(study, name)
+    if settings['source'] != 'train':
       continue
     lookup.check(f'training method {at}', settings['method'], train.METHODS)
     lookup.check(f'dtype {at}', settings['dtype'], _DTYPES)
@@ -45,7 +50,9 @@ def check(study: Settings) -> None:
       mapped.check(name, settings)
     if settings['method'] == 'distill':
       lookup.check(
-        f'teacher {at}', settings['distill']['teacher'], study['models']
+        f'teacher {at}',
+        settings['distill']['teacher'],
+        _names(study, 'train'),
       )
   training_order(study)
   other = study['transfer']['dataset'].partition(':')[0]
@@ -81,9 +88,50 @@ def training_order(study: Settings) -> list[str]:
 
 def teacher_of(settings: Settings) -> str:
   """The teacher's name, '' where the method has none."""
-  return (
-    settings['distill']['teacher'] if settings['method'] == 'distill' else ''
-  )
+  distilled = settings['source'] == 'train' and settings['method'] == 'distill'
+  return settings['distill']['teacher'] if distilled else ''
+
+
+def _names(study: Settings, *sources: str) -> list[str]:
+  models = study['models'].items()
+  return [name for name, settings in models if settings['source'] in sources]
+
+
+def probing(study: Settings, name: str) -> Probing:
+  """How the model `name`, a probe, is fitted.
+
+  Raises:
+    UsageError: no models to probe, or one that has no features; no such
+      split; or a value that can't be.
+  """
+  settings, at = study['models'][name], f'config.models.{name}'
+  with_features = _names(study, 'train', 'store')
+  if not settings['models']:
+    raise errors.UsageError(
+      f'{at}.models must name the models whose features are probed, got none. '
+      f'Choices: {", ".join(with_features)}.'
+    )
+  for one in settings['models']:
+    lookup.check(f'model for {at}.models', one, with_features)
+  if len(set(settings['models'])) < len(settings['models']):
+    raise errors.UsageError(
+      f'{at}.models must name each model once, got '
+      f'{", ".join(settings["models"])}.'
+    )
+  for field in ('train', 'heldout'):
+    lookup.check(
+      f'split for {at}.{field}', settings[field], study['data']['splits']
+    )
+  chosen = {
+    field.name: settings[field.name]
+    for field in dataclasses.fields(Probing)
+    if field.name in settings
+  }
+  try:
+    probing_options.check(Probing(**chosen))
+  except errors.UsageError as e:
+    raise errors.UsageError(f'{e} (In {at}.)') from e
+  return Probing(**chosen)
 
 
 def build_model(settings: Settings, *, num_classes: int) -> nn.Module:

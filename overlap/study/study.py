@@ -98,13 +98,18 @@ class Study:
       image_size=size or (own.image_size if own else 0),
     )
 
-  def selected(self, model: str | None) -> list[str]:
-    """All models that are made here, teachers first, or the one asked for."""
+  def selected(self, model: str | None, source: str = 'train') -> list[str]:
+    """All models that are made here, teachers first, or the one asked for.
+
+    Args:
+      model: the one asked for; None for all.
+      source: 'train', or 'probe' for those that are probes.
+    """
     order = specs.training_order(self.config)
     if model is not None:
       order = [lookup.check('model of this study', model, order)]
     return [
-      name for name in order if self.config['models'][name]['source'] == 'train'
+      name for name in order if self.config['models'][name]['source'] == source
     ]
 
 

@@ -27,19 +27,30 @@ def assert_equals_timm():
 
   The weights are random, and so are the scales and statistics of norms; the
   package's converter brings them over. With `gradient`, that of a sum of
-  weighted logits by the images is compared too.
+  weighted logits by the images is compared too. `gain` is the variance of the
+  kernels times their inputs: 2 but where a deep model then amplifies rounding
+  so much that timm in float32 differs from timm in float64.
   """
   torch = pytest.importorskip('torch')
   with warnings.catch_warnings():
     warnings.simplefilter('ignore')
     timm = pytest.importorskip('timm')
 
-  def check(model, family, timm_name, image, *, gradient=False, options=None):
+  def check(
+    model,
+    family,
+    timm_name,
+    image,
+    *,
+    gradient=False,
+    options=None,
+    gain=2.0,
+  ):
     torch.manual_seed(0)
     theirs = timm.create_model(
       timm_name, num_classes=model.num_classes, **options or {}
     ).eval()
-    _randomise(theirs, torch)
+    _randomise(theirs, torch, gain)
     rng = np.random.default_rng(0)
     x = rng.normal(size=image).astype('f')
     state = {name: v.numpy() for name, v in theirs.state_dict().items()}
@@ -47,14 +58,15 @@ def assert_equals_timm():
     variables = checkpoints.fill(family, state, template=template)
     weights = rng.normal(size=model.num_classes).astype('f')
 
-    def scalar(x):
+    # Of the variables too: constants of their size take long to compile.
+    def scalar(x, variables):
       logits, features = model.apply(variables, x)
       return (logits @ weights).sum(), (logits, features)
 
     if gradient:
-      slopes, got = jax.jit(jax.grad(scalar, has_aux=True))(x)
+      slopes, got = jax.jit(jax.grad(scalar, has_aux=True))(x, variables)
     else:
-      got = jax.jit(scalar)(x)[1]
+      got = jax.jit(scalar)(x, variables)[1]
     images = torch.from_numpy(x.transpose(0, 3, 1, 2).copy())
     images.requires_grad_(gradient)
     with torch.set_grad_enabled(gradient):
@@ -68,7 +80,10 @@ def assert_equals_timm():
       _assert_close(ours, want, 1e-4)
     if gradient:
       (logits @ torch.from_numpy(weights)).sum().backward()
-      _assert_close(slopes, images.grad.numpy().transpose(0, 2, 3, 1), 1e-3)
+      want = images.grad.numpy().transpose(0, 2, 3, 1)
+      # As a whole: a rounding error that takes one activation past zero
+      # changes the gradient of the pixels that it sees.
+      assert np.linalg.norm(slopes - want) < 0.01 * np.linalg.norm(want)
 
   return check
 
@@ -78,7 +93,7 @@ def _assert_close(ours, want, part):
   np.testing.assert_allclose(ours, want, rtol=part, atol=atol)
 
 
-def _randomise(theirs, torch):
+def _randomise(theirs, torch, gain):
   with torch.no_grad():
     for name, parameter in theirs.named_parameters():
       if parameter.ndim == 1 and name.endswith('weight'):
@@ -87,6 +102,9 @@ def _randomise(theirs, torch):
         parameter.normal_(0, 0.3)
       elif parameter.ndim == 2:
         parameter.normal_(0, parameter.shape[1] ** -0.5)
+      elif parameter.ndim == 4:
+        # Some families' kernels start so small that nothing passes them.
+        parameter.normal_(0, (gain / parameter[0].numel()) ** 0.5)
     for name, buffer in theirs.named_buffers():
       if name.endswith('running_mean'):
         buffer.normal_(0, 0.3)

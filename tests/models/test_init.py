@@ -48,6 +48,19 @@ SMALL = {
     'align',
     {'width': 0.25, 'depth': 0.25, 'drop_path_rate': 0.0},
   ),
+  'vgg': (
+    'vgg',
+    {'stage_sizes': (1, 1), 'width': 8, 'hidden_size': 16}
+    | {'global_pool': True, 'dropout_rate': 0.0},
+  ),
+  'senet': ('senet', {'stage_sizes': (1, 1), 'width': 8, 'reduction': 4}),
+  'seresnext_d': (
+    'senet',
+    {'stage_sizes': (1, 1), 'width': 16, 'reduction': 4, 'form': 'd'}
+    | {'groups': 2, 'width_per_group': 16},
+  ),
+  'sknet': ('sknet', {'stage_sizes': (1, 1), 'width': 8, 'stem': 'small'}),
+  'bit': ('bit', {'stage_sizes': (1, 1), 'width': 8, 'groups': 4}),
 }
 
 
@@ -312,6 +325,19 @@ def test_integers_stand_for_floats_but_for_nothing_else():
     ('densenet', {'block_config': (3, -1)}, 'block_config must be positive'),
     ('densenet', {'compression': 1.1}, 'at most 1, got 1.1'),
     ('densenet', {'stem': 'cifar'}, 'imagenet, small'),
+    ('vgg', {'stage_sizes': (1, 0)}, 'stage_sizes must be positive'),
+    ('vgg', {'hidden_size': 0}, 'hidden_size must be positive'),
+    ('vgg', {'dropout_rate': 1.0}, r'dropout_rate must be in \[0, 1\)'),
+    ('senet', {'block': 'botleneck'}, "Did you mean 'bottleneck'"),
+    ('senet', {'form': 'D'}, 'caffe, d'),
+    ('senet', {'block': 'basic', 'groups': 2}, 'groups must be 1 where'),
+    ('senet', {'block': 'basic', 'width_per_group': 4}, 'group must be 64'),
+    ('senet', {'reduction': 0}, 'reduction must be positive'),
+    ('senet', {'stem_stride': 2}, "unless stem='small'"),
+    ('sknet', {'width': 7}, 'width must be even, got 7'),
+    ('sknet', {'min_squeezed': 0}, 'min_squeezed must be positive'),
+    ('bit', {'width': 40}, 'a divisor of width·width_factor=40, got 32'),
+    ('bit', {'width_factor': 0}, 'width_factor must be positive'),
   ],
 )
 def test_a_wrong_option_is_one_line(name, options, text):

@@ -39,12 +39,38 @@ def test_wider(count_parameters, factor, millions):
   assert count_parameters(same) == count
 
 
+# The published count at width 1 is a + b + c: products of two widths (a), of
+# one, which are the norms, the stem and the head's kernel (b), and the head's
+# bias (c). At width w it is a·w² + b·w + c.
+@pytest.mark.parametrize(
+  ('stage_sizes', 'published', 'norms', 'factor'),
+  [
+    ((3, 4, 6, 3), 25_557_032, 53_120, 2.0),
+    ((3, 4, 23, 3), 44_549_160, 105_344, 0.5),
+  ],
+)
+def test_every_filter_is_as_much_wider(
+  count_parameters, stage_sizes, published, norms, factor
+):
+  linear = norms + 7 * 7 * 3 * 64 + 2048 * 1000
+  quadratic = published - linear - 1000
+  model = resnet.ResNet(
+    num_classes=1000, stage_sizes=stage_sizes, width_multiplier=factor
+  )
+  expected = quadratic * factor**2 + linear * factor + 1000
+  assert count_parameters(model) == expected
+
+
 @pytest.mark.parametrize(
   ('timm_name', 'options', 'size'),
   [
     ('resnet18', {'stage_sizes': (2, 2, 2, 2), 'block': 'basic'}, 64),
     ('resnet18', {'stage_sizes': (2, 2, 2, 2), 'block': 'basic'}, 45),
     ('resnet50', {}, 64),
+    pytest.param('resnet50', {}, 224, marks=pytest.mark.slow),
+    pytest.param(
+      'resnet101', {'stage_sizes': (3, 4, 23, 3)}, 64, marks=pytest.mark.slow
+    ),
   ],
 )
 def test_it_equals_timm(assert_equals_timm, timm_name, options, size):

@@ -2,13 +2,12 @@
 
 import functools
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 
-from overlap import errors, files
-from overlap.analyses.context import Context
+from overlap import errors, files, store
 from overlap.probes import normalise
 from overlap.probes.rows import Rows
 
@@ -39,13 +38,13 @@ class Splits:
 
   def __init__(
     self,
-    context: Context,
+    reader: store.Store,
     train: Where,
     heldout: Where,
     test: Where,
     normalisation: str,
   ):
-    self._reader = context.split.reader
+    self._reader = reader
     self._normalisation = normalisation
     self.train, self.heldout, self.test = train, heldout, test
 
@@ -78,6 +77,12 @@ class Splits:
       )
     return min(widths)
 
+  def record(self, where: Where, model: str) -> dict[str, Any]:
+    """The record of a model that has one there."""
+    record = self._reader.record(*where, model)
+    assert record is not None
+    return record
+
   def checksums(self, models: Sequence[str]) -> list[str]:
     """Of all that is read of some models, and of the labels."""
     found = []
@@ -85,9 +90,8 @@ class Splits:
       examples = self.examples(where)
       found += [examples.ids_hash, files.array_digest(examples.labels)]
       for model in models:
-        record = self._reader.record(*where, model)
-        assert record is not None
-        found.append(record['arrays']['features']['sha256'])
+        arrays = self.record(where, model)['arrays']
+        found.append(arrays['features']['sha256'])
     return found
 
   @functools.cache  # noqa: B019 (as above)

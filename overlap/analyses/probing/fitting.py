@@ -41,21 +41,17 @@ def strengths(options: Probing | Transfer) -> tuple[float, ...]:
   return tuple(float(l2) for l2 in grid)
 
 
-def probe(
+def choose(
   splits: Splits,
   parts: Sequence[Dimensions],
   options: Probing,
   num_classes: int,
-) -> Result:
-  """Probes some dimensions of one model or several, side by side."""
-  train, heldout, test = (
-    splits.rows(parts, where)
-    for where in (splits.train, splits.heldout, splits.test)
-  )
-  chosen = selection.select(
-    train,
+) -> selection.Selection:
+  """Chooses the strength held-out and refits; the test split stays unread."""
+  return selection.select(
+    splits.rows(parts, splits.train),
     splits.labels(splits.train),
-    heldout,
+    splits.rows(parts, splits.heldout),
     splits.labels(splits.heldout),
     num_classes=num_classes,
     strengths=strengths(options),
@@ -63,6 +59,17 @@ def probe(
     max_iterations=options.max_iterations,
     stream=options.stream,
   )
+
+
+def probe(
+  splits: Splits,
+  parts: Sequence[Dimensions],
+  options: Probing,
+  num_classes: int,
+) -> Result:
+  """Probes some dimensions of one model or several, side by side."""
+  chosen = choose(splits, parts, options, num_classes)
+  test = splits.rows(parts, splits.test)
   labels = splits.labels(splits.test)
   correct = np.concatenate(
     [

@@ -75,7 +75,7 @@ def open_splits(context: Context) -> Splits | None:
     )
     return None
   here = Where(split.dataset, split.split)
-  return Splits(context, train, heldout, here, options.normalisation)
+  return Splits(split.reader, train, heldout, here, options.normalisation)
 
 
 def _pairs(context: Context, splits: Splits) -> list[Pair]:

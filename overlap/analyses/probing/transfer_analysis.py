@@ -111,7 +111,7 @@ def open_task(context: Context) -> Task | None:
     logging.info('no features of %s in the store: no transfer', what)
     return None
   normalisation = context.options.probing.normalisation
-  splits = Splits(context, train, heldout, test, normalisation)
+  splits = Splits(reader, train, heldout, test, normalisation)
   examples = [splits.examples(where) for where in places]
   kinds = {(e.class_names, e.targets is None) for e in examples}
   if len(kinds) > 1:

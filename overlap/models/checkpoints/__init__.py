@@ -29,10 +29,14 @@ CONVERTERS = {
   'align_text': f'{_HERE}.align:convert_text',
   'clip': f'{_HERE}.clip:convert',
   'clip_text': f'{_HERE}.clip:convert_text',
+  'bit': f'{_HERE}.bit:convert',
   'densenet': f'{_HERE}.densenet:convert',
   'efficientnet_lite': f'{_HERE}.efficientnet_lite:convert',
   'mobilenet_v2': f'{_HERE}.mobilenet_v2:convert',
   'resnet': f'{_HERE}.resnet:convert',
+  'senet': f'{_HERE}.senet:convert',
+  'sknet': f'{_HERE}.sknet:convert',
+  'vgg': f'{_HERE}.vgg:convert',
   'vit': f'{_HERE}.vit:convert',
 }
 

@@ -1,0 +1,185 @@
+"""BiT's ResNet-v2: group norm, standardised weights, norms before convolutions.
+
+Kolesnikov et al., 'Big Transfer (BiT): General Visual Representation Learning'
+(ECCV 2020), on the pre-activation blocks of He et al., 'Identity Mappings in
+Deep Residual Networks' (ECCV 2016). Named by depth and width: `stage_sizes` of
+R50 (3, 4, 6, 3), of R101 (3, 4, 23, 3) and of R152 (3, 8, 36, 3), with
+`width_factor` 1 for R50x1 and R101x1, 3 for R50x3 and R101x3, 2 and 4 for
+R152x2 and R152x4.
+"""
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from overlap.models import layers
+from overlap.models.options import check_ranges, require
+
+# A block has this many times its filters at its end.
+_EXPANSION = 4
+_STANDARDISE_EPSILON = 1e-8
+
+_conv_init = nn.initializers.lecun_normal()
+
+
+def standardise(kernel: jax.Array) -> jax.Array:
+  """A kernel with mean 0 and variance 1 for each output, on its last axis."""
+  axes = tuple(range(kernel.ndim - 1))
+  centred = kernel - jnp.mean(kernel, axis=axes, keepdims=True)
+  variance = jnp.mean(jnp.square(centred), axis=axes, keepdims=True)
+  return centred * jax.lax.rsqrt(variance + _STANDARDISE_EPSILON)
+
+
+class StandardisedConv(nn.Module):
+  """`layers.Conv` whose parameter 'kernel' is standardised before its use.
+
+  Attributes:
+    filters: output channels.
+    kernel: side of the kernel, odd.
+    stride: in both directions.
+    dtype: of the computation.
+  """
+
+  filters: int
+  kernel: int = 1
+  stride: int = 1
+  dtype: jnp.dtype = jnp.float32
+
+  @nn.compact
+  def __call__(self, x: jax.Array) -> jax.Array:
+    shape = () if self.kernel == 1 else (self.kernel, self.kernel)
+    kernel = self.param(
+      'kernel', _conv_init, (*shape, x.shape[-1], self.filters)
+    )
+    conv = layers.Conv(
+      self.filters, self.kernel, self.stride, self.dtype, parent=None
+    )
+    return conv.apply({'params': {'kernel': standardise(kernel)}}, x)
+
+
+def group_norm(groups: int, dtype: jnp.dtype, name: str) -> nn.GroupNorm:
+  """Group norm with the constants of the released weights."""
+  return nn.GroupNorm(
+    groups, epsilon=1e-5, dtype=dtype, use_fast_variance=False, name=name
+  )
+
+
+class Block(nn.Module):
+  """1×1, 3×3, 1×1, each after a norm and ReLU; the result is added.
+
+  Attributes:
+    filters: of the 3×3 convolution.
+    stride: of the 3×3 convolution.
+    project: convolve the shortcut too, after the first norm.
+    groups: of the norms.
+    dtype: of the computation.
+  """
+
+  filters: int
+  stride: int = 1
+  project: bool = False
+  groups: int = 32
+  dtype: jnp.dtype = jnp.float32
+
+  @nn.compact
+  def __call__(self, x: jax.Array) -> jax.Array:
+    before = x
+    filters_out = self.filters * _EXPANSION
+    for i, (filters, kernel, stride) in enumerate(
+      (
+        (self.filters, 1, 1),
+        (self.filters, 3, self.stride),
+        (filters_out, 1, 1),
+      ),
+      1,
+    ):
+      x = nn.relu(group_norm(self.groups, self.dtype, f'norm{i}')(x))
+      if i == 1 and self.project:
+        before = StandardisedConv(
+          filters_out, 1, self.stride, self.dtype, name='shortcut'
+        )(x)
+      x = StandardisedConv(
+        filters, kernel, stride, self.dtype, name=f'conv{i}'
+      )(x)
+    return x + before
+
+
+class BiT(nn.Module):
+  """BiT's ResNet-v2, for images of any size and number of channels.
+
+  Attributes:
+    num_classes: outputs of the head, which starts at zero.
+    stage_sizes: number of blocks in each stage; filters double and images
+      halve from each to the next.
+    width_factor: of all filters: the stem's and, within the blocks and at
+      their ends, each stage's.
+    width: filters of the stem and of the first stage, before the factor.
+    groups: of the group norms; divides the filters of the first stage.
+    stem: one of `layers.STEMS`, without a norm.
+    stem_stride: of the stem 'small', 1 or 2.
+    dropout_rate: of the features, before the head.
+    dtype: of the computation; parameters and outputs are float32.
+  """
+
+  num_classes: int
+  stage_sizes: tuple[int, ...] = (3, 4, 6, 3)
+  width_factor: int = 1
+  width: int = 64
+  groups: int = 32
+  stem: str = 'imagenet'
+  stem_stride: int = 1
+  dropout_rate: float = 0.0
+  dtype: jnp.dtype = jnp.float32
+
+  def __post_init__(self):
+    layers.check_stem(self)
+    check_ranges(
+      self,
+      positive=('stage_sizes', 'width_factor', 'width', 'groups'),
+      rates=('dropout_rate',),
+    )
+    filters = self.width * self.width_factor
+    rule = f'a divisor of width·width_factor={filters}'
+    require(filters % self.groups == 0, self, 'groups', rule)
+    super().__post_init__()
+
+  @nn.compact
+  def __call__(
+    self, x: jax.Array, *, train: bool = False
+  ) -> tuple[jax.Array, jax.Array]:
+    """Classifies images.
+
+    Args:
+      x: images [examples, height, width, channels].
+      train: use dropout; needs the stream 'dropout' for it.
+
+    Returns:
+      Logits [examples, classes] and features [examples, D], the pooled last
+      stage after its norm and before dropout, both float32.
+    """
+    filters = self.width * self.width_factor
+    x = self._stem(x, filters)
+    for stage, size in enumerate(self.stage_sizes):
+      for block in range(size):
+        x = Block(
+          filters * 2**stage,
+          stride=2 if stage > 0 and block == 0 else 1,
+          project=block == 0,
+          groups=self.groups,
+          dtype=self.dtype,
+          name=f'stage{stage + 1}_block{block + 1}',
+        )(x)
+    x = nn.relu(group_norm(self.groups, self.dtype, 'norm')(x))
+    features = jnp.mean(x, axis=(1, 2), dtype=jnp.float32)
+    x = nn.Dropout(self.dropout_rate)(features, deterministic=not train)
+    return layers.head(self.num_classes, zero_init=True)(x), features
+
+  def _stem(self, x: jax.Array, filters: int) -> jax.Array:
+    imagenet = self.stem == 'imagenet'
+    kernel, stride = (7, 2) if imagenet else (3, self.stem_stride)
+    x = StandardisedConv(filters, kernel, stride, self.dtype, name='stem')(x)
+    if not imagenet:
+      return x
+    # Zeros around the image may be its largest values: there is no ReLU yet.
+    x = jnp.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)))
+    return nn.max_pool(x, (3, 3), strides=(2, 2))

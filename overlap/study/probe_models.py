@@ -1,0 +1,183 @@
+"""Models of a study that are linear probes on the stored features of others.
+
+The probe is fitted as those of Sec. 4.6 and A.5 are, and its logits enter the
+store as any model's do. Nothing but the store is read, so that features that
+came from elsewhere do as well.
+"""
+
+import functools
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from absl import logging
+
+from overlap import errors, files, provenance, store
+from overlap import predict as predict_lib
+from overlap.analyses.probing import fitting
+from overlap.analyses.probing.features import Dimensions, Splits, Where
+from overlap.catalog import categories
+from overlap.probes.selection import Selection
+from overlap.study import results, specs, workdir
+from overlap.study.study import Study
+
+# Rows whose logits are made at a time.
+_BATCH = 4096
+
+
+def predict(study: Study, name: str) -> None:
+  """Fits a probe and stores its logits on every split that config names.
+
+  Raises:
+    DataError: a split or its features are not stored.
+    UsageError: its predictions were made by another config or of other
+      features, and `study.replace` is not set.
+  """
+  reader = store.Store(study.path)
+  dataset = results.stored_dataset(study.path, study.config)
+  choice: Selection | None = None
+  for split in study.config['predict']['splits']:
+    splits = _open(study, name, reader, Where(dataset, split))
+    wanted = _identity(study, name, splits)
+    record = reader.record(dataset, split, name)
+    if record and record.get('config_hash') == wanted:
+      logging.info('%s: predicted %s already', name, split)
+      continue
+    if record and not study.replace:
+      raise errors.UsageError(
+        f'The predictions of {name} in {study.path} must have been made by '
+        'this config, of the features that are stored, and were not: use '
+        '--resume=update to make them again, or another --workdir.'
+      )
+    with provenance.timed(
+      functools.partial(workdir.add_timing, study.path, 'predict', name)
+    ):
+      choice = choice or _fit(study, name, splits)
+      _predict(study, name, splits, choice, wanted)
+    logging.info('%s: predicted %s', name, split)
+
+
+def _members(study: Study, name: str) -> list[str]:
+  return list(study.config['models'][name]['models'])
+
+
+def _open(study: Study, name: str, reader: store.Store, test: Where) -> Splits:
+  """The splits, on all of which there are features of all its models."""
+  options = specs.probing(study.config, name)
+  train, heldout = (
+    Where(test.dataset, split) for split in (options.train, options.heldout)
+  )
+  held = reader.splits()
+  for place in (train, heldout, test):
+    missing = [
+      model for model in _members(study, name)
+      if place not in held or not _has_features(reader, place, model)
+    ]  # fmt: skip
+    if missing:
+      raise errors.DataError(
+        f'The probe {name} needs features on {"/".join(place)} of all its '
+        f'models, and the store has none of {", ".join(missing)}: name the '
+        f'split in config.data.splits and in config.predict.feature_splits, '
+        'and run the stage predict.'
+      )
+  return Splits(reader, train, heldout, test, options.normalisation)
+
+
+def _has_features(reader: store.Store, place: Where, model: str) -> bool:
+  record = reader.record(*place, model)
+  return record is not None and 'features' in record['arrays']
+
+
+def _identity(study: Study, name: str, splits: Splits) -> str:
+  """Identifies all that the predictions depend on."""
+  return files.digest(
+    [
+      dict(study.config['models'][name]),
+      splits.checksums(_members(study, name)),
+    ]
+  )
+
+
+def _parts(splits: Splits, members: Sequence[str]) -> list[Dimensions]:
+  return [
+    Dimensions(model, np.arange(splits.width(model))) for model in members
+  ]
+
+
+def _fit(study: Study, name: str, splits: Splits) -> Selection:
+  members = _members(study, name)
+  logging.info('%s: a probe on features of %s', name, ', '.join(members))
+  choice = fitting.choose(
+    splits,
+    _parts(splits, members),
+    specs.probing(study.config, name),
+    len(splits.examples(splits.train).class_names),
+  )
+  assert isinstance(choice.l2, float)
+  logging.info(
+    '%s: held-out accuracy %.2f %% with l2=%.3g',
+    name, 100 * choice.accuracies[choice.strengths.index(choice.l2)],
+    choice.l2,
+  )  # fmt: skip
+  if choice.end:
+    logging.warning(
+      '%s: the %s strength of the grid was chosen, a better one may lie beyond',
+      name, choice.end,
+    )  # fmt: skip
+  return choice
+
+
+def _predict(
+  study: Study, name: str, splits: Splits, choice: Selection, identity: str
+) -> None:
+  members = _members(study, name)
+  features = splits.rows(_parts(splits, members), splits.test)
+  examples = splits.examples(splits.test)
+
+  def rows(start: int, stop: int) -> Iterator[predict_lib.Rows]:
+    for first in range(start, stop, _BATCH):
+      last = min(first + _BATCH, stop)
+      yield first, {'logits': choice.probe.logits(features.read(first, last))}
+
+  predict_lib.write_record(
+    workdir=study.path,
+    dataset=splits.test.dataset,
+    split=splits.test.split,
+    name=name,
+    count=len(examples),
+    widths={'logits': len(examples.class_names)},
+    rows=rows,
+    record={
+      'source': 'probe',
+      'config_hash': identity,
+      'probe': choice.record() | {'models': members},
+      **_place(splits, study.config['models'][name], members),
+    },
+    replace=study.replace,
+  )
+
+
+def _place(
+  splits: Splits, settings: Mapping[str, Any], members: Sequence[str]
+) -> dict[str, Any]:
+  """Where the probe stands on the axes, and what tables say of it."""
+  records = [splits.record(splits.test, model) for model in members]
+  place: dict[str, Any] = {
+    'method': _joined([str(r.get('method') or '') for r in records]),
+    'head': 'L-BFGS',
+  }
+  if all(record.get('axes') for record in records):
+    axes = {
+      axis: _joined([record['axes'][axis] for record in records])
+      for axis in categories.AXES
+    }
+    # The same features with another head are other hyper-parameters.
+    axes['hparams'] = files.digest([axes['hparams'], dict(settings)])
+    return place | {'axes': axes}
+  said = [record.get('category') or categories.UNKNOWN for record in records]
+  return place | {'category': max(said, key=categories.rank)}
+
+
+def _joined(texts: Sequence[str]) -> str:
+  """What differs side by side: 'IN + WIT'."""
+  return ' + '.join(dict.fromkeys(text for text in texts if text))
