@@ -1,4 +1,4 @@
-"""BiT's weights as timm names them."""
+"""BiT's weights as timm names them, or as BiT's authors do."""
 
 import re
 from collections.abc import Mapping
@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from overlap.models.checkpoints import leaves
+from overlap.models.checkpoints import big_transfer, leaves
 
 _LAYERS = {'stem.conv': 'stem', 'norm': 'norm', 'head.fc': 'head'}
 _BLOCK = re.compile(
@@ -15,7 +15,9 @@ _BLOCK = re.compile(
 
 
 def convert(state: Mapping[str, np.ndarray]) -> dict[str, Any]:
-  """Variables of `BiT`, see `leaves.convert`."""
+  """Variables of `BiT`, see `leaves.convert` and `big_transfer`."""
+  if big_transfer.is_one(state):
+    return leaves.nested(big_transfer.convert(state))
   return leaves.nested(
     leaves.convert(
       state,
