@@ -27,6 +27,7 @@ MODELS = {
   'senet': 'overlap.models.senet:SENet',
   'sknet': 'overlap.models.sknet:SKNet',
   'bit': 'overlap.models.bit:BiT',
+  'scenic': 'overlap.models.scenic_model:Scenic',
 }
 
 

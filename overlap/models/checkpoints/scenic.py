@@ -13,7 +13,7 @@ import numpy as np
 from overlap.models.checkpoints import leaves
 
 _HEAD = 'output_projection'
-_INNER = 'model'  # The name of the module in `scenic_model.Scenic`.
+_INNER = 'scenic'  # The name of the module in `scenic_model.Scenic`.
 _EXAMPLE = f'params/{_HEAD}/kernel'
 
 
