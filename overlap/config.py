@@ -17,8 +17,8 @@ from overlap import errors, lookup
 from overlap.fields import model, probe, study
 
 __all__ = [
-  'differences', 'flatten', 'model', 'one_line', 'probe', 'require', 'resolve',
-  'resolve_defaults', 'study',
+  'differences', 'flatten', 'model', 'one_line', 'paper_model', 'probe',
+  'require', 'resolve', 'resolve_defaults', 'study', 'without_added',
 ]  # fmt: skip
 
 # Where `models` and each model's `architecture.options` are free-form.
@@ -35,6 +35,55 @@ _IMMATERIAL = (
   'train.log_every_steps',
   'train.checkpoint_every_steps',
 )
+# Fields of a model that configs of an earlier version are without: those were
+# made by what the defaults say.
+_ADDED = (
+  *(
+    f'input.{field}'
+    for field in (
+      'resize', 'crop', 'interpolation', 'antialias', 'channel_order',
+    )
+  ),
+  *(
+    f'head.{field}'
+    for field in (
+      'text_folder', 'templates', 'class_names', 'mapping', 'source_classes',
+      'reduction',
+    )
+  ),
+)  # fmt: skip
+
+
+def paper_model(name: str) -> ml_collections.ConfigDict:
+  """The fields of a model of the paper, as `overlap models` lists it.
+
+  One that is loaded names its checkpoint; one that is trained has no schedule
+  yet; one whose predictions are brought has the source 'store'.
+
+  Args:
+    name: as in the paper's tables, such as 'EfficientNet-B0'.
+
+  Raises:
+    UsageError: the paper has no such model; the text names the nearest.
+  """
+  # Not at the top: the tables are read by pandas, which takes its time.
+  from overlap.catalog import models
+
+  found = models.get(name)
+  if found.way == 'bring':
+    config = model('')
+    config.source = 'store'
+    return config
+  options, fields = {}, {'init.checkpoint': found.checkpoint}
+  for field, value in found.settings:
+    path, _, last = field.rpartition('.')
+    if path == 'architecture.options':
+      options[last] = value
+    else:
+      fields[field] = value
+  config = model(found.architecture, **options)
+  config.update_from_flattened_dict(fields)
+  return config
 
 
 def resolve(config: ml_collections.ConfigDict) -> dict[str, Any]:
@@ -102,12 +151,40 @@ def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
   Fields that no result depends on, such as where data lie, are left out.
   """
   old, new = flatten(old), flatten(new)
+  defaults = _added_defaults()
   return [
     f'{path}: {old.get(path, "absent")!r} -> {new.get(path, "absent")!r}'
     for path in sorted(old.keys() | new.keys())
     if old.get(path, ...) != new.get(path, ...)
     and not path.endswith(_IMMATERIAL)
+    and not (
+      path not in old
+      and any(
+        path.endswith(f'.{field}') and new[path] == value
+        for field, value in defaults.items()
+      )
+    )
   ]
+
+
+def without_added(settings: Mapping[str, Any]) -> dict[str, Any]:
+  """A model's fields but for later ones at their defaults.
+
+  Hashes are made of these, so that what an earlier version made stays valid.
+  """
+  kept = dict(settings)
+  for field, value in _added_defaults().items():
+    group, _, name = field.partition('.')
+    part = dict(kept[group])
+    if part.get(name, value) == value:
+      part.pop(name, None)
+    kept[group] = part
+  return kept
+
+
+def _added_defaults() -> dict[str, Any]:
+  defaults = flatten(_plain(model('').to_dict()))
+  return {field: defaults[field] for field in _ADDED}
 
 
 def one_line(error: Exception) -> str:

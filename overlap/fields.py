@@ -98,7 +98,8 @@ def _data() -> dict[str, Any]:
     label='',  # What tables call it ('IN'); the data set's name if empty.
     data_dir='',  # Where its files are, or are put; `./data` if empty.
     fallback='',  # Data set to take where `dataset` can't be had.
-    image_size=0,  # Side of the square images; 0: as they are stored.
+    image_size=0,  # Side of the square images, 0: as they are stored; see
+    # also `input.resize` of a model.
     splits=dict(
       train='train',
       heldout='',
@@ -217,6 +218,14 @@ def _input() -> dict[str, Any]:
     channels=0,  # 1 or 3; 0: the data's.
     mean=(0.5,),  # Of images in [0, 1]; one for all channels or one each.
     std=(0.25,),
+    # How the original images are made square for this model alone, by one of
+    # the rules in overlap/data/preparation.py: 'shorter_side', 'squash' or
+    # 'crop_first'. '': the square images of `data.image_size` are resized.
+    resize='',
+    crop=0.875,  # The share of the resized side that is kept.
+    interpolation='bicubic',  # Or 'bilinear', 'lanczos' or 'nearest'.
+    antialias=True,  # As Pillow; False: as TensorFlow.
+    channel_order='rgb',  # Or 'bgr'.
   )
 
 

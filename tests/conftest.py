@@ -1,5 +1,6 @@
 """Test set-up: fake devices, strict ranks, the folder of real data."""
 
+import functools
 import gc
 import importlib.util
 import os
@@ -18,6 +19,7 @@ os.environ.setdefault('JAX_PLATFORMS', 'cpu')
 os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '3')
 
 import jax
+import jax.numpy as jnp
 import pytest
 
 jax.config.update('jax_numpy_rank_promotion', 'raise')
@@ -56,3 +58,15 @@ def towers():
   module = importlib.util.module_from_spec(spec)
   spec.loader.exec_module(module)
   return module
+
+
+@functools.cache
+def _count(model, image):
+  variables = jax.eval_shape(model.init, jax.random.key(0), jnp.zeros(image))
+  return sum(leaf.size for leaf in jax.tree.leaves(variables['params']))
+
+
+@pytest.fixture
+def count_parameters():
+  """Counts a model's parameters without computing them."""
+  return lambda model, image=(1, 224, 224, 3): _count(model, image)

@@ -17,9 +17,9 @@ CODE = sorted(
 # Lowest first: a module imports from its own layer and from lower ones.
 LAYERS = (
   'errors lookup files progress fields',
+  'catalog',
   'config provenance',
   'parallel',
-  'catalog',
   'data',
   'models',
   'inference',

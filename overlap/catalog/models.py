@@ -2,26 +2,26 @@
 
 There are three ways to a model's predictions:
 
+- 'load': a public checkpoint is loaded into our module by `init.checkpoint`.
 - 'train': a config trains it; `settings` are the fields in which it differs
   from `overlap.config.model(architecture)`, the schedule's apart.
-- 'load': a checkpoint is loaded by `init.checkpoint`.
-- 'bring': its architecture or its training data can't be had here; it is run
-  elsewhere, and `overlap ingest` brings in its predictions.
+- 'bring': its weights are not public; it is run elsewhere, and `overlap
+  ingest` brings in its predictions.
 """
 
 import dataclasses
 import functools
-import re
 from typing import Any
 
-from overlap.catalog import categories, paper
+from overlap import lookup
+from overlap.catalog import brought, categories, paper, sweeps
 from overlap.catalog.paper import published
+from overlap.catalog.released import RELEASED
+from overlap.catalog.sweeps import OPTIONS, Settings
 
 WAYS = ('train', 'load', 'bring')
 # The REINIT row of table 1 has the plain name.
 BASE_NAME = 'ResNet-50 (base)'
-
-Settings = tuple[tuple[str, Any], ...]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -32,7 +32,7 @@ class PaperModel:
     name: as in the paper's tables.
     table: which of them lists it; 0 for the base, which none does.
     citation: as in the tables, often empty.
-    category: relative to the base, 'BASE' for itself.
+    category: relative to the base, 'BASE' for itself; as in the tables.
     method: 'Sup. / IN': the objective and the training data.
     head: 'Trained', 'L-BFGS', 'Zero Shot', ...
     accuracy: on ImageNet.
@@ -41,8 +41,14 @@ class PaperModel:
     ensemble_accuracy: with the base.
     way: one of `WAYS`.
     needs: what has to be given for it, for people.
-    architecture: a key of `overlap.models.MODELS`, '' where it is not there.
-    settings: (dotted field of a model's config, value).
+    architecture: a key of `overlap.models.MODELS`; where it is not there, what
+      the paper calls it.
+    parameters: at 1,000 classes; of two towers, of that for images. 0 where
+      the paper does not say.
+    image_size: side of the images in pixels, 0 where the paper does not say.
+    checkpoint: public weights, as `init.checkpoint` takes them; '' for none.
+    settings: (dotted field of a model's config, value), without the
+      checkpoint.
   """
 
   name: str
@@ -57,8 +63,37 @@ class PaperModel:
   ensemble_accuracy: float | None
   way: str
   needs: str
-  architecture: str = ''
+  architecture: str
+  parameters: int = 0
+  image_size: int = 0
+  checkpoint: str = ''
   settings: Settings = ()
+
+  def axes(self) -> dict[str, str]:
+    """Where it stands on the axes of Sec. 3.1, which its fields tell."""
+    objective, _, dataset = self.method.partition(' / ')
+    fields = dict(self.settings)
+    seed = fields.pop('seed', 0)
+    # What distils learns from a model and not from labels alone.
+    distilled = ' distilled' if self.head == 'Distilled' else ''
+    return {
+      'dataset': dataset,
+      'framework': f'{objective}{distilled}',
+      'architecture': self.architecture,
+      'hparams': repr((self.head, self.checkpoint, sorted(fields.items()))),
+      'seed': str(seed),
+    }
+
+
+def category(model: PaperModel, base: PaperModel) -> str:
+  """A model's category relative to any of them, told from the fields.
+
+  Returns:
+    'BASE' for the base itself, else as `categories.category_to_base`.
+  """
+  if model == base:
+    return categories.BASE
+  return categories.category_to_base(model.axes(), base.axes())
 
 
 @functools.cache
@@ -76,6 +111,18 @@ def find(name: str) -> PaperModel | None:
   return next((model for model in models() if model.name == name), None)
 
 
+def get(name: str) -> PaperModel:
+  """The record of that name.
+
+  Raises:
+    UsageError: the paper has no such model; the text names the nearest.
+  """
+  lookup.check('model of the paper', name, [model.name for model in models()])
+  found = find(name)
+  assert found
+  return found
+
+
 def _base() -> PaperModel:
   return PaperModel(
     name=BASE_NAME,
@@ -88,7 +135,7 @@ def _base() -> PaperModel:
     temperature=None,
     error_inconsistency=None,
     ensemble_accuracy=None,
-    **_training('resnet', _RESNET, 'trained with RandAugment'),
+    **_resnet('ResNet-50', sweeps.BASE, 'trained with RandAugment'),
   )
 
 
@@ -115,95 +162,51 @@ def _fraction(per_cent: float | None) -> Any:
   return None if per_cent is None else round(per_cent / 100, 6)
 
 
-_OPTIONS = 'architecture.options.'
-# Blocks in each stage, by depth.
-_STAGES = {50: (3, 4, 6, 3), 101: (3, 4, 23, 3)}
-
-
-def _resnet(depth: int = 50) -> Settings:
-  """A ResNet, trained with RandAugment as the base is (Sec. 3.2)."""
-  return (
-    (f'{_OPTIONS}stage_sizes', _STAGES[depth]),
-    ('train.augment', 'resized_crop|flip|randaugment'),
-  )
-
-
-_RESNET = _resnet()
-# What the names of the sweeps in tables 1 and 4 set.
-_FIELDS = {
-  'Dropout': f'{_OPTIONS}dropout_rate',
-  'Label Smoothing': 'train.label_smoothing',
-  'Learning Rate': 'train.learning_rate',
-  'LR': 'train.learning_rate',
-  'Weight Decay': 'train.weight_decay',
-  'WD': 'train.weight_decay',
-}
-
-
-def resnet_settings(name: str) -> Settings | None:
-  """What a ResNet's name in the tables says of its config.
-
-  'ResNet-50 (LR 0.2, WD 0.00005)' sets two fields beside those of a
-  ResNet-50. None where the name is not of one.
-  """
-  found = re.fullmatch(r'ResNet-(50|101)(?:x([\d.]+))?(?: \((.+)\))?', name)
-  if not found:
-    return None
-  depth, width, inner = found.groups()
-  settings = _resnet(int(depth))
-  if width is not None:
-    settings += ((f'{_OPTIONS}width_multiplier', float(width)),)
-  if inner is None:
-    return settings
-  dropblock = re.fullmatch(r'DropBlock (\d+), ([\d.]+)', inner)
-  if dropblock:
-    groups, keep_prob = dropblock.groups()
-    return (
-      *settings,
-      (f'{_OPTIONS}dropblock_groups', tuple(map(int, groups))),
-      (f'{_OPTIONS}dropblock_keep_prob', float(keep_prob)),
-    )
-  pairs = (part.rpartition(' ') for part in inner.split(', '))
-  return settings + tuple(
-    (_FIELDS[field], float(value)) for field, _, value in pairs
-  )
-
-
 def _way(name: str) -> dict[str, Any]:
-  """The fields `way`, `needs`, `architecture` and `settings` of a model."""
-  settings = resnet_settings(name)
+  """The fields from `way` on of a model."""
+  settings = sweeps.resnet_settings(name)
   if settings is not None:
     # The REINIT row differs from the base in its seed alone.
-    reinit = settings == _RESNET
-    return _training('resnet', (*settings, ('seed', 1)) if reinit else settings)
-  if name in _TRAINED:
-    architecture, settings, more = _TRAINED[name]
-    return _training(architecture, settings, more)
-  if name in _LOADED:
-    architecture, settings, weights = _LOADED[name]
+    reinit = settings == sweeps.BASE
+    seeded = (*settings, ('seed', 1)) if reinit else settings
+    return _resnet(name, seeded)
+  if name in RELEASED:
+    found = RELEASED[name]
     return {
       'way': 'load',
-      'needs': f'init.checkpoint: {weights}',
-      'architecture': architecture,
-      'settings': settings,
+      'needs': found.needs,
+      'architecture': found.architecture,
+      'parameters': found.parameters,
+      'image_size': dict(found.settings)['input.size'],
+      'checkpoint': found.checkpoint,
+      'settings': found.settings,
     }
-  return {'way': 'bring', 'needs': _BROUGHT[name]}
+  if name in _TRAINED:
+    architecture, parameters, settings, more = _TRAINED[name]
+    return _training(architecture, parameters, settings, more)
+  return {'way': 'bring', **brought.BROUGHT[name]._asdict()}
+
+
+def _resnet(name: str, settings: Settings, more: str = '') -> dict[str, Any]:
+  return _training('resnet', sweeps.resnet_parameters(name), settings, more)
 
 
 def _training(
-  architecture: str, settings: Settings, more: str = ''
+  architecture: str, parameters: int, settings: Settings, more: str = ''
 ) -> dict[str, Any]:
   """The fields of a model that a config trains; a ResNet-50's go unsaid."""
   shown = [
-    f'{field.removeprefix(_OPTIONS)}={_text(value)}'
+    f'{field.removeprefix(OPTIONS)}={_text(value)}'
     for field, value in settings
-    if (field, value) not in _RESNET
+    if (field, value) not in sweeps.BASE
   ]
   needs = f'config: {" ".join([architecture, *shown])}'
   return {
     'way': 'train',
     'needs': f'{needs}; {more}' if more else needs,
     'architecture': architecture,
+    'parameters': parameters,
+    'image_size': dict(settings)['input.size'],
     'settings': settings,
   }
 
@@ -214,95 +217,30 @@ def _text(value: Any) -> str:
   return f'{value:g}' if isinstance(value, float) else str(value)
 
 
-_IMAGENET_VIT: Settings = (
+_VIT: Settings = (
   ('input.size', 224),
-  (f'{_OPTIONS}patch_size', 16),
+  (f'{OPTIONS}patch_size', 16),
   ('train.optimizer', 'adamw'),
 )
-# Name: (architecture, settings, what else it needs).
-_TRAINED: dict[str, tuple[str, Settings, str]] = {
-  'MobileNet-V2': ('mobilenet_v2', (), ''),
-  'DenseNet-121': ('densenet', (), ''),
-  'ViT-B/16': ('vit', _IMAGENET_VIT, ''),
+# Name: (architecture, parameters, settings, what else it needs).
+_TRAINED: dict[str, tuple[str, int, Settings, str]] = {
+  'ViT-B/16': ('vit', 86_567_656, _VIT, ''),
   'SimCLR': (
     'resnet',
-    (*_RESNET, ('method', 'simclr')),
+    sweeps.resnet_parameters('ResNet-50'),
+    (*sweeps.BASE, ('method', 'simclr')),
     'fine-tuned for train.total_steps',
   ),
   'ViT-DeiT-Tiny': (
     'vit',
+    5_910_800,
     (
-      *_IMAGENET_VIT,
-      (f'{_OPTIONS}hidden_size', 192),
-      (f'{_OPTIONS}num_heads', 3),
-      (f'{_OPTIONS}distilled', True),
+      *_VIT,
+      (f'{OPTIONS}hidden_size', 192),
+      (f'{OPTIONS}num_heads', 3),
+      (f'{OPTIONS}distilled', True),
       ('method', 'distill'),
     ),
     'distill.teacher, another model of the study',
   ),
-}
-
-
-# Images are normalised as CLIP's authors do.
-_CLIP: Settings = (
-  ('init.pretrained_on', 'WIT'),
-  ('input.mean', (0.48145466, 0.4578275, 0.40821073)),
-  ('input.std', (0.26862954, 0.26130258, 0.27577711)),
-)
-_CLIP_S: Settings = (*_CLIP, ('input.size', 224))
-_CLIP_L: Settings = (
-  *_CLIP,
-  ('input.size', 336),
-  (f'{_OPTIONS}patch_size', 14),
-  (f'{_OPTIONS}hidden_size', 1024),
-  (f'{_OPTIONS}depth', 24),
-  (f'{_OPTIONS}num_heads', 16),
-  (f'{_OPTIONS}projection_size', 768),
-)
-_LBFGS: Settings = (
-  ('head.fit', 'lbfgs'),
-  (f'{_OPTIONS}representation', 'pooled'),
-)
-_ZERO_SHOT: Settings = (('head.fit', 'zero_shot'),)
-_SMALL = "openai/clip-vit-base-patch32's"
-_LARGE = "openai/clip-vit-large-patch14-336's"
-# Name: (architecture, settings, whose weights).
-_LOADED: dict[str, tuple[str, Settings, str]] = {
-  'CLIP-S': ('clip', _CLIP_S + _LBFGS, f'{_SMALL} weights'),
-  'CLIP-S-ZS': ('clip', _CLIP_S + _ZERO_SHOT, f'{_SMALL} weights, tokenizer'),
-  'CLIP-L': ('clip', _CLIP_L + _LBFGS, f'{_LARGE} weights'),
-  'CLIP-L-ZS': ('clip', _CLIP_L + _ZERO_SHOT, f'{_LARGE} weights, tokenizer'),
-}
-
-
-def _elsewhere(timm_name: str) -> str:
-  return f'predictions: no such architecture here (timm: {timm_name})'
-
-
-_JFT = 'predictions: JFT is private'
-_ALIGN = "predictions: ALIGN's data and weights are private"
-_BROUGHT = {
-  'EfficientNet-B0': _elsewhere('efficientnet_b0'),
-  'SK-ResNet-34': _elsewhere('skresnet34'),
-  'VGG19 BatchNorm': _elsewhere('vgg19_bn'),
-  'Legacy-SEResNet-34': _elsewhere('legacy_seresnet34'),
-  'Legacy-SEResNet-50': _elsewhere('legacy_seresnet50'),
-  'SEResNeXt-26d': _elsewhere('seresnext26d_32x4d'),
-  'DenseNet-Blur-121d': _elsewhere('densenetblur121d'),
-  'Inception-V3': _elsewhere('inception_v3'),
-  'TF-Inception-V3': _elsewhere('inception_v3.tf_in1k'),
-  'Adv Inception-V3': _elsewhere('inception_v3.tf_adv_in1k'),
-  'HRNet-W18-Small': _elsewhere('hrnet_w18_small'),
-  'DPN-68': _elsewhere('dpn68'),
-  'DLA-60': _elsewhere('dla60'),
-  'ESE-VoVNet': _elsewhere('ese_vovnet19b_dw'),
-  'ViT-S/16': 'predictions: pre-trained on ImageNet-21k',
-  'ALIGN-ZS': _ALIGN,
-  'EfficientNet-B3': _elsewhere('efficientnet_b3'),
-  'ALIGN': _ALIGN,
-  'ViT-H/14': _JFT,
-  'ViT-G/14': _JFT,
-  'MPL': _JFT,
-  'BiT-1k': _JFT,
-  'BiT-JFT': f'{_JFT}, and so is its mapping of classes',
 }

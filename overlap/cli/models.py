@@ -1,8 +1,14 @@
 """Lists the paper's models and what each of them needs here."""
 
+from __future__ import annotations
+
+import typing
 from collections.abc import Sequence
 
 from absl import flags
+
+if typing.TYPE_CHECKING:
+  from overlap.catalog.models import PaperModel
 
 
 def define(values: flags.FlagValues, argv: list[str]) -> None:
@@ -13,21 +19,38 @@ def define(values: flags.FlagValues, argv: list[str]) -> None:
     'the base itself',
     flag_values=values,
   )  # fmt: skip
+  flags.DEFINE_string(
+    'base', '', "the model that categories are relative to; the paper's, "
+    'ResNet-50 (base), if empty',
+    flag_values=values,
+  )  # fmt: skip
 
 
 def run(values: flags.FlagValues) -> None:
   """Prints the table."""
-  print(render(values['category'].value or ''))
+  print(render(values['category'].value or '', values['base'].value or ''))
 
 
-def render(category: str = '') -> str:
+_HEADER = (
+  'model', 'category', 'method', 'head', 'parameters', 'input', 'accuracy',
+  'temperature', 'error inconsistency', 'ensemble', 'way', 'needs',
+)  # fmt: skip
+_FIGURES = range(4, 10)
+
+
+def render(category: str = '', base: str = '') -> str:
   """The table as text, one line a model and a count below.
+
+  Accuracy, temperature, error inconsistency and the ensemble's accuracy are
+  the paper's, the last two with its base.
 
   Args:
     category: one of the paper's, 'BASE', or '' for all.
+    base: the name of the model to which categories are relative; the paper's
+      base if empty.
 
   Raises:
-    UsageError: no such category.
+    UsageError: no such category or model.
   """
   # Not at the top: pandas takes its time, and `overlap --help` need not wait.
   from overlap import lookup
@@ -36,23 +59,28 @@ def render(category: str = '') -> str:
   if category:
     choices = (categories.BASE, *categories.CATEGORIES)
     lookup.check('category', category, choices)
-  chosen = [m for m in models.models() if category in ('', m.category)]
-  rows = [
-    ('model', 'category', 'method', 'head', 'accuracy', 'error inconsistency',
-     'way', 'needs'),
-  ]  # fmt: skip
-  for m in chosen:
-    inconsistency = m.error_inconsistency
-    rows.append(
-      (
-        m.name, m.category, m.method, m.head, f'{m.accuracy:.2%}',
-        '' if inconsistency is None else f'{inconsistency:.4f}',
-        m.way, m.needs,
-      )
-    )  # fmt: skip
-  counts = [(way, sum(m.way == way for m in chosen)) for way in models.WAYS]
+  reference = models.get(base or models.BASE_NAME)
+  placed = [(models.category(m, reference), m) for m in models.models()]
+  chosen = [(place, m) for place, m in placed if category in ('', place)]
+  rows = [_HEADER] + [_row(place, m) for place, m in chosen]
+  counts = [(way, sum(m.way == way for _, m in chosen)) for way in models.WAYS]
   shown = ', '.join(f'{count} to {way}' for way, count in counts if count)
   return '\n'.join([*_align(rows), '', f'{len(chosen)} models: {shown}'])
+
+
+def _row(category: str, m: PaperModel) -> tuple[str, ...]:
+  return (
+    m.name, category, m.method, m.head,
+    f'{m.parameters / 1e6:.1f} M' if m.parameters else '',
+    f'{m.image_size} px' if m.image_size else '',
+    _figure(m.accuracy, '.2%'), _figure(m.temperature, '.2f'),
+    _figure(m.error_inconsistency, '.4f'), _figure(m.ensemble_accuracy, '.2%'),
+    m.way, m.needs,
+  )  # fmt: skip
+
+
+def _figure(value: float | None, form: str) -> str:
+  return '' if value is None else format(value, form)
 
 
 def _align(rows: Sequence[tuple[str, ...]]) -> list[str]:
@@ -61,7 +89,7 @@ def _align(rows: Sequence[tuple[str, ...]]) -> list[str]:
   lines = []
   for row in rows:
     cells = [
-      cell.rjust(width) if place in (4, 5) else cell.ljust(width)
+      cell.rjust(width) if place in _FIGURES else cell.ljust(width)
       for place, (cell, width) in enumerate(zip(row, widths, strict=True))
     ]
     lines.append('  '.join(cells).rstrip())

@@ -8,8 +8,10 @@ import os
 from absl import logging
 
 from overlap import errors, lookup
+from overlap.data import preparation as preparation_lib
 from overlap.data import splits, views
 from overlap.data.examples import ArrayExamples, Examples
+from overlap.data.preparation import Preparation
 from overlap.data.source import Source
 
 # 'KIND' or 'KIND:NAME' -> where the source is.
@@ -24,7 +26,14 @@ SOURCES = {
 # Splits whose decoded images take no more than this stay in memory, bytes.
 CACHE_BYTES = 2**29
 
-__all__ = ['SOURCES', 'ArrayExamples', 'Examples', 'load_examples', 'obtain']
+__all__ = [
+  'SOURCES',
+  'ArrayExamples',
+  'Examples',
+  'load_examples',
+  'obtain',
+  'prepare_examples',
+]
 
 
 def load_examples(
@@ -67,8 +76,27 @@ def load_examples(
     examples = views.Selected(examples, expression.positions(examples.ids))
   if image_size not in (0, examples.image_size):
     examples = views.Resized(examples, image_size)
+  return _cached(examples)
+
+
+def prepare_examples(examples: Examples, preparation: Preparation) -> Examples:
+  """The same examples with their original images made square by a rule.
+
+  Args:
+    examples: from `load_examples`; their own image size is of no matter.
+    preparation: the rule.
+
+  Raises:
+    UsageError: the rule is none.
+  """
+  preparation_lib.check(preparation)
+  return _cached(views.Prepared(examples, preparation))
+
+
+def _cached(examples: Examples) -> Examples:
+  """Examples that stay in memory where they are small."""
   if not examples.in_memory and views.num_bytes(examples) <= CACHE_BYTES:
-    examples = views.Cached(examples)
+    return views.Cached(examples)
   return examples
 
 

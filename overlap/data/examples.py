@@ -7,6 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from overlap import errors
+from overlap.data import images as images_lib
+from overlap.data import preparation as preparation_lib
+from overlap.data.preparation import Preparation
 
 # Labels are read this many at a time where the source has to read records.
 _LABEL_CHUNK = 4096
@@ -62,6 +65,29 @@ class Examples(abc.ABC):
   @abc.abstractmethod
   def read(self, indices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Returns images uint8 [B, S, S, channels] and labels [B], unchecked."""
+
+  def read_prepared(
+    self, indices: np.ndarray, preparation: Preparation
+  ) -> tuple[np.ndarray, np.ndarray]:
+    """Returns images that are made of the originals by a rule, and labels.
+
+    Overridden where the originals are others than `read` gives.
+
+    Args:
+      indices: [B].
+      preparation: the rule.
+
+    Returns:
+      Images uint8 [B, size, size, channels] and labels [B], unchecked.
+    """
+    originals, labels = self.read(indices)
+    images = images_lib.stack(
+      lambda row: preparation_lib.prepare(originals[row], preparation),
+      len(originals),
+      preparation.size,
+      self.channels,
+    )
+    return images, labels
 
   def read_labels(self, indices: np.ndarray) -> np.ndarray:
     """Returns labels [B], unchecked; overridden where that is cheaper."""

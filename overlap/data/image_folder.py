@@ -10,8 +10,10 @@ import numpy as np
 
 from overlap import errors, lookup
 from overlap.data import images as images_lib
+from overlap.data import preparation as preparation_lib
 from overlap.data import source
 from overlap.data.examples import Examples
+from overlap.data.preparation import Preparation
 
 EXTENSIONS = ('.jpg', '.jpeg', '.png', '.bmp', '.webp', '.ppm')
 # So many files are looked at to tell whether a tree is grey.
@@ -70,6 +72,21 @@ class ImageFolder(Examples):
 
     images = images_lib.stack(
       make, len(indices), self.image_size, self.channels
+    )
+    return images, self._label_array[indices]
+
+  def read_prepared(
+    self, indices: np.ndarray, preparation: Preparation
+  ) -> tuple[np.ndarray, np.ndarray]:
+    def make(row: int) -> np.ndarray:
+      name = str(self.ids[indices[row]])
+      image = images_lib.decode_whole(
+        _content(self._root, name), name=name, channels=self.channels
+      )
+      return preparation_lib.prepare(image, preparation)
+
+    images = images_lib.stack(
+      make, len(indices), preparation.size, self.channels
     )
     return images, self._label_array[indices]
 

@@ -47,6 +47,22 @@ def decode(
   return pixels[..., None] if channels == 1 else pixels
 
 
+def decode_whole(content: bytes, *, name: str, channels: int) -> np.ndarray:
+  """Decodes one image file to uint8 [H, W, channels], whatever its size.
+
+  Args:
+    content: the file.
+    name: the example's id, for the error text.
+    channels: 1 (grey) or 3 (RGB).
+
+  Raises:
+    DataError: no image, or more than 8 bits a channel.
+  """
+  image = _convert(_open(content, name, whole=True), name, channels)
+  pixels = np.asarray(image)
+  return pixels[..., None] if channels == 1 else pixels
+
+
 def native_shape(content: bytes, name: str) -> tuple[int, int, int]:
   """Returns (height, width, channels 1 or 3) from a file's header.
 

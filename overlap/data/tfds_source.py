@@ -11,8 +11,10 @@ import numpy as np
 
 from overlap import errors, lookup
 from overlap.data import images as images_lib
+from overlap.data import preparation as preparation_lib
 from overlap.data import source, tfds_labels
 from overlap.data.examples import Examples
+from overlap.data.preparation import Preparation
 
 
 class TfdsExamples(Examples):
@@ -74,6 +76,23 @@ class TfdsExamples(Examples):
 
     images = images_lib.stack(
       make, len(indices), self.image_size, self.channels
+    )
+    return images, self._label_array(records)
+
+  def read_prepared(
+    self, indices: np.ndarray, preparation: Preparation
+  ) -> tuple[np.ndarray, np.ndarray]:
+    records = self._get(indices)
+
+    def make(row: int) -> np.ndarray:
+      image = images_lib.decode_whole(
+        records[row]['image'], name=str(self.ids[indices[row]]),
+        channels=self.channels,
+      )  # fmt: skip
+      return preparation_lib.prepare(image, preparation)
+
+    images = images_lib.stack(
+      make, len(indices), preparation.size, self.channels
     )
     return images, self._label_array(records)
 

@@ -5,6 +5,7 @@ import numpy as np
 from overlap.data import images as images_lib
 from overlap.data import splits
 from overlap.data.examples import Examples
+from overlap.data.preparation import Preparation
 
 
 class _View(Examples):
@@ -20,6 +21,11 @@ class _View(Examples):
     )  # fmt: skip
     self._parent = parent
     self.multi_label = parent.multi_label
+
+  def read_prepared(
+    self, indices: np.ndarray, preparation: Preparation
+  ) -> tuple[np.ndarray, np.ndarray]:
+    return self._parent.read_prepared(indices, preparation)
 
   def read_labels(self, indices: np.ndarray) -> np.ndarray:
     return self._parent.read_labels(indices)
@@ -41,6 +47,11 @@ class Selected(_View):
 
   def read(self, indices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return self._parent.read(self._positions[indices])
+
+  def read_prepared(
+    self, indices: np.ndarray, preparation: Preparation
+  ) -> tuple[np.ndarray, np.ndarray]:
+    return self._parent.read_prepared(self._positions[indices], preparation)
 
   def read_labels(self, indices: np.ndarray) -> np.ndarray:
     return self._parent.read_labels(self._positions[indices])
@@ -70,6 +81,17 @@ class Resized(_View):
   def read(self, indices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     images, labels = self._parent.read(indices)
     return images_lib.resize(images, self.image_size), labels
+
+
+class Prepared(_View):
+  """`parent`, whose original images are made square by a model's rule."""
+
+  def __init__(self, parent: Examples, preparation: Preparation):
+    super().__init__(parent, ids=parent.ids, image_size=preparation.size)
+    self._preparation = preparation
+
+  def read(self, indices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    return self._parent.read_prepared(indices, self._preparation)
 
 
 class Cached(_View):

@@ -22,11 +22,17 @@ MODELS = {
   'align': 'overlap.models.align:ALIGN',
   'mobilenet_v2': 'overlap.models.mobilenet_v2:MobileNetV2',
   'densenet': 'overlap.models.densenet:DenseNet',
+  'efficientnet': 'overlap.models.efficientnet:EfficientNet',
   'efficientnet_lite': 'overlap.models.efficientnet_lite:EfficientNetLite',
   'vgg': 'overlap.models.vgg:VGG',
   'senet': 'overlap.models.senet:SENet',
   'sknet': 'overlap.models.sknet:SKNet',
   'bit': 'overlap.models.bit:BiT',
+  'inception_v3': 'overlap.models.inception_v3:InceptionV3',
+  'hrnet': 'overlap.models.hrnet:HRNet',
+  'dpn': 'overlap.models.dpn:DPN',
+  'dla': 'overlap.models.dla:DLA',
+  'vovnet': 'overlap.models.vovnet:VoVNet',
   'scenic': 'overlap.models.scenic_model:Scenic',
 }
 

@@ -2,16 +2,49 @@
 
 Huang, Liu, van der Maaten and Weinberger, 'Densely Connected Convolutional
 Networks' (CVPR 2017). `block_config` of the known depths at growth rate 32:
-121 (6, 12, 24, 16), 169 (6, 12, 32, 32), 201 (6, 12, 48, 32).
+121 (6, 12, 24, 16), 169 (6, 12, 32, 32), 201 (6, 12, 48, 32). timm's
+'densenetblur121d' has the stem 'deep' and `blur_pool`.
 """
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from overlap import errors
-from overlap.models import layers
+from overlap import errors, lookup
+from overlap.models import layers, pooling
 from overlap.models.options import check_ranges, require
+
+STEMS = (*layers.STEMS, 'deep')
+
+
+class DeepStem(nn.Module):
+  """Three 3×3 convolutions instead of one of 7×7, and max-pooling.
+
+  He et al., 'Bag of Tricks for Image Classification with Convolutional Neural
+  Networks' (CVPR 2019).
+
+  Attributes:
+    filters: output channels; the first two convolutions have half as many.
+    blur_pool: stride by a blur behind the max-pooling, and not by that.
+    dtype: of the computation.
+  """
+
+  filters: int
+  blur_pool: bool = False
+  dtype: jnp.dtype = jnp.float32
+
+  @nn.compact
+  def __call__(self, x: jax.Array, *, train: bool) -> jax.Array:
+    half = self.filters // 2
+    for i, filters in enumerate((half, half, self.filters)):
+      stride = 2 if i == 0 else 1
+      x = layers.ConvNorm(
+        filters, 3, stride, dtype=self.dtype, name=f'conv{i + 1}'
+      )(x, train=train)
+      x = nn.relu(x)
+    strides = (1, 1) if self.blur_pool else (2, 2)
+    x = nn.max_pool(x, (3, 3), strides=strides, padding=((1, 1), (1, 1)))
+    return pooling.blur_pool(x) if self.blur_pool else x
 
 
 class Layer(nn.Module):
@@ -71,8 +104,9 @@ class DenseNet(nn.Module):
     growth_rate: channels that a layer adds; the stem has twice as many.
     bottleneck: filters of the 1×1 convolutions, as a factor of `growth_rate`.
     compression: share of the channels that a transition keeps.
-    stem: one of `layers.STEMS`.
+    stem: one of `STEMS`.
     stem_stride: of the stem 'small', 1 or 2.
+    blur_pool: of the stem 'deep', see `DeepStem`.
     dropout_rate: of the features, before the head.
     dtype: of the computation; parameters and outputs are float32.
   """
@@ -84,11 +118,19 @@ class DenseNet(nn.Module):
   compression: float = 0.5
   stem: str = 'imagenet'
   stem_stride: int = 1
+  blur_pool: bool = False
   dropout_rate: float = 0.0
   dtype: jnp.dtype = jnp.float32
 
   def __post_init__(self):
-    layers.check_stem(self)
+    lookup.check('stem of DenseNet', self.stem, STEMS)
+    if self.stem == 'deep':
+      rule = "left at 1 unless stem='small'"
+      require(self.stem_stride == 1, self, 'stem_stride', rule)
+    else:
+      layers.check_stem(self)
+      rule = "False unless stem='deep'"
+      require(not self.blur_pool, self, 'blur_pool', rule)
     check_ranges(
       self,
       positive=('block_config', 'growth_rate', 'bottleneck', 'compression'),
@@ -115,9 +157,7 @@ class DenseNet(nn.Module):
     Raises:
       UsageError: the image is too small.
     """
-    x = layers.Stem(
-      2 * self.growth_rate, self.stem, self.stem_stride, self.dtype, name='stem'
-    )(x, train=train)
+    x = self._stem()(x, train=train)
     for block, size in enumerate(self.block_config, 1):
       for layer in range(1, size + 1):
         x = Layer(
@@ -135,3 +175,11 @@ class DenseNet(nn.Module):
     features = jnp.mean(x, axis=(1, 2), dtype=jnp.float32)
     x = nn.Dropout(self.dropout_rate)(features, deterministic=not train)
     return layers.head(self.num_classes)(x), features
+
+  def _stem(self) -> nn.Module:
+    filters = 2 * self.growth_rate
+    if self.stem == 'deep':
+      return DeepStem(filters, self.blur_pool, self.dtype, name='stem')
+    return layers.Stem(
+      filters, self.stem, self.stem_stride, self.dtype, name='stem'
+    )

@@ -1,7 +1,8 @@
 """MobileNetV2: inverted residuals with linear bottlenecks.
 
 Sandler, Howard, Zhu, Zhmoginov and Chen, 'MobileNetV2: Inverted Residuals and
-Linear Bottlenecks' (CVPR 2018).
+Linear Bottlenecks' (CVPR 2018). The deeper 'mobilenetv2_120d' of timm has
+`width_multiplier` 1.2, `depth_multiplier` 1.4 and not `scale_ends`.
 """
 
 import flax.linen as nn
@@ -9,7 +10,11 @@ import jax
 import jax.numpy as jnp
 
 from overlap.models import layers
-from overlap.models.inverted_residuals import DepthwiseNorm, scale_filters
+from overlap.models.inverted_residuals import (
+  DepthwiseNorm,
+  scale_depth,
+  scale_filters,
+)
 from overlap.models.options import check_ranges, require
 
 _STEM_FILTERS = 32
@@ -58,6 +63,10 @@ class MobileNetV2(nn.Module):
     num_classes: outputs of the head.
     width_multiplier: factor of all filters, which are then rounded to
       multiples of 8; of the last convolution's only where it is above 1.
+    depth_multiplier: factor of `stage_sizes`, which are then rounded up, but
+      for the first and the last.
+    scale_ends: let `width_multiplier` act on the first and the last
+      convolution too.
     stem_stride: of the first convolution; 1 for small images.
     stage_sizes: number of blocks in each of at most seven stages.
     stage_strides: of each stage's first block; for small images, the first
@@ -70,6 +79,8 @@ class MobileNetV2(nn.Module):
 
   num_classes: int
   width_multiplier: float = 1.0
+  depth_multiplier: float = 1.0
+  scale_ends: bool = True
   stem_stride: int = 2
   stage_sizes: tuple[int, ...] = (1, 2, 3, 4, 3, 3, 1)
   stage_strides: tuple[int, ...] = (1, 2, 2, 2, 1, 2, 1)
@@ -81,7 +92,8 @@ class MobileNetV2(nn.Module):
   def __post_init__(self):
     check_ranges(
       self,
-      positive=('width_multiplier', 'stage_sizes', 'expansion', 'top_filters'),
+      positive=('width_multiplier', 'depth_multiplier', 'stage_sizes')
+      + ('expansion', 'top_filters'),
       rates=('dropout_rate',),
     )
     most = len(_STAGE_FILTERS)
@@ -116,13 +128,17 @@ class MobileNetV2(nn.Module):
       Logits [examples, classes] and features [examples, D], the pooled last
       convolution before dropout, both float32.
     """
-    filters = scale_filters(_STEM_FILTERS, self.width_multiplier)
+    ends = self.width_multiplier if self.scale_ends else 1.0
+    filters = scale_filters(_STEM_FILTERS, ends)
     x = layers.ConvNorm(
       filters, 3, self.stem_stride, dtype=self.dtype, name='stem'
     )(x, train=train)
     x = nn.relu6(x)
+    sizes = scale_depth(
+      self.stage_sizes, self.depth_multiplier, fixed_ends=True
+    )
     for stage, (size, stride) in enumerate(
-      zip(self.stage_sizes, self.stage_strides, strict=True)
+      zip(sizes, self.stage_strides, strict=True)
     ):
       for block in range(size):
         x = Block(
@@ -132,7 +148,7 @@ class MobileNetV2(nn.Module):
           dtype=self.dtype,
           name=f'stage{stage + 1}_block{block + 1}',
         )(x, train=train)
-    filters = scale_filters(self.top_filters, max(1.0, self.width_multiplier))
+    filters = scale_filters(self.top_filters, max(1.0, ends))
     x = layers.ConvNorm(filters, dtype=self.dtype, name='top')(x, train=train)
     features = jnp.mean(nn.relu6(x), axis=(1, 2), dtype=jnp.float32)
     x = nn.Dropout(self.dropout_rate)(features, deterministic=not train)

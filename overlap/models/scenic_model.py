@@ -5,7 +5,7 @@ Dehghani et al., 'SCENIC: A JAX Library for Computer Vision Research and Beyond'
 """
 
 import functools
-import importlib.util
+import runpy
 from typing import Any
 
 import flax.linen as nn
@@ -139,11 +139,8 @@ def read_config(path: str) -> Any:
   file = epath.Path(path).expanduser()
   if not file.is_file():
     raise errors.DataError(f'{file} must be a config of Scenic, and is absent.')
-  spec = importlib.util.spec_from_file_location('scenic_config', file)
-  module = importlib.util.module_from_spec(spec)
   try:
-    spec.loader.exec_module(module)
-    return module.get_config()
+    return runpy.run_path(str(file))['get_config']()
   except Exception as e:
     raise errors.UsageError(
       f'{file} must be a Python file with a get_config(), got {_said(e)}.'

@@ -1,6 +1,7 @@
 """Released text towers, ready to encode texts."""
 
 import dataclasses
+import functools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -25,6 +26,13 @@ _SCALES = {
   'align': 'overlap.models.checkpoints.align:scale',
 }
 _CONFIG = 'config.json'
+
+
+@functools.partial(jax.jit, static_argnames='model')
+def _apply(
+  model: nn.Module, variables: Any, ids: jax.Array, mask: jax.Array
+) -> jax.Array:
+  return model.apply(variables, ids, mask)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,9 +65,8 @@ class TextEncoder:
     missing = -len(ids) % size
     pad = ((0, missing), (0, 0))
     ids, mask = np.pad(ids, pad, 'edge'), np.pad(mask, pad, 'edge')
-    apply = jax.jit(self.model.apply)
     encoded = [
-      np.asarray(apply(self.variables, ids[i : i + size], mask[i : i + size]))
+      _apply(self.model, self.variables, ids[i : i + size], mask[i : i + size])
       for i in range(0, len(ids), size)
     ]
     return np.concatenate(encoded)[: len(texts)]

@@ -10,6 +10,7 @@ from etils import epath
 from overlap import errors, lookup
 
 _LONGEST = 60  # of what error texts repeat
+_STEP = 16  # Lengths are multiples of it.
 
 
 class Kind(NamedTuple):
@@ -45,7 +46,7 @@ class Tokens(NamedTuple):
 
 
 class Tokenizer:
-  """Texts to tokens, padded to the longest of them."""
+  """Texts to tokens, padded to at least the longest of them."""
 
   def __init__(self, tokenizer: Any, context_length: int):
     self._tokenizer = tokenizer
@@ -65,8 +66,10 @@ class Tokenizer:
         f'A text must have at most {self._context_length} tokens, got '
         f'{longest} of {text!r}.'
       )
-    ids = np.full((len(rows), longest), self._padding(), np.int32)
-    mask = np.arange(longest) < lengths[:, None]
+    # Few lengths, so that few programs are compiled.
+    length = min(-longest % _STEP + longest, self._context_length)
+    ids = np.full((len(rows), length), self._padding(), np.int32)
+    mask = np.arange(length) < lengths[:, None]
     ids[mask] = np.concatenate(rows) if rows else []
     return Tokens(ids, mask)
 

@@ -3,7 +3,10 @@
 Dosovitskiy et al., 'An Image is Worth 16x16 Words' (ICLR 2021); Touvron et
 al., 'Training data-efficient image transformers & distillation through
 attention' (ICML 2021). The default is ViT-B/16; DeiT-Ti has `hidden_size` 192
-and `num_heads` 3, and `distilled`.
+and `num_heads` 3, and `distilled`. ViT-H/14 has `patch_size` 14, `hidden_size`
+1280, `depth` 32 and `num_heads` 16; ViT-G/14 of Zhai et al., 'Scaling Vision
+Transformers' (CVPR 2022), `hidden_size` 1664, `depth` 48 and `mlp_ratio`
+8192 / 1664, with the same patches and heads.
 """
 
 import flax.linen as nn

@@ -7,7 +7,7 @@ from absl import logging
 
 from overlap import errors, inference, predict, provenance, store
 from overlap.data.examples import Examples
-from overlap.study import probe_models, specs, workdir
+from overlap.study import model_images, probe_models, specs, workdir
 from overlap.study.study import Study
 from overlap.study.training import load, make_task, read_model
 
@@ -90,7 +90,7 @@ def _predict(
       name=name,
       forward=inference.forward_function(task.model, task.model_input),
       variables=load(study, task),
-      examples=examples,
+      examples=model_images.prepared(settings, examples),
       batch_size=task.batch_size,
       num_threads=task.num_threads,
       record={

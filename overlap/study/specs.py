@@ -7,18 +7,16 @@ from typing import Any
 import flax.linen as nn
 import jax.numpy as jnp
 
-from overlap import data, errors, files, lookup, models, train
+from overlap import config, data, errors, files, lookup, models, train
 from overlap.analyses.probing import options as probing_options
 from overlap.analyses.probing.options import Probing
 from overlap.data.examples import Examples
 from overlap.inference import Input
-from overlap.models import text_encoder
-from overlap.train import mapped, zero_shot
+from overlap.study import heads, model_images
+from overlap.train import mapped
 
 SOURCES = ('train', 'probe', 'store')
-_MAPPING = 'class_mapping'
 _DTYPES = {'float32': jnp.float32, 'bfloat16': jnp.bfloat16}
-_HEADS = ('trained', 'lbfgs', 'zero_shot', _MAPPING)
 # Before the names of the splits of the data set that features are probed on:
 # it may be the study's own, which has splits of these names.
 TRANSFER = 'transfer_'
@@ -42,22 +40,30 @@ def check(study: Settings) -> None:
       continue
     lookup.check(f'training method {at}', settings['method'], train.METHODS)
     lookup.check(f'dtype {at}', settings['dtype'], _DTYPES)
-    lookup.check(f'way to fit a head {at}', settings['head']['fit'], _HEADS)
     build_model(settings, num_classes=1)
-    if settings['head']['fit'] == 'zero_shot':
-      zero_shot.check(name, settings)
-    if settings['head']['fit'] == _MAPPING:
-      mapped.check(name, settings)
+    _check_weights(name, settings)
+    heads.check(name, settings)
     if settings['method'] == 'distill':
       lookup.check(
         f'teacher {at}',
         settings['distill']['teacher'],
         _names(study, 'train'),
       )
+    teacher = study['models'].get(teacher_of(settings))
+    model_images.check(name, settings, teacher)
   training_order(study)
   other = study['transfer']['dataset'].partition(':')[0]
   if other:
     lookup.check('dataset for config.transfer.dataset', other, data.SOURCES)
+
+
+def _check_weights(name: str, settings: Settings) -> None:
+  init = settings['init']
+  if init['pretrained_on'] and not init['checkpoint']:
+    raise errors.UsageError(
+      f'config.models.{name}.init.checkpoint must name a file of weights where '
+      f"init.pretrained_on is given ({init['pretrained_on']!r}), got ''."
+    )
 
 
 def training_order(study: Settings) -> list[str]:
@@ -151,7 +157,7 @@ def build_for(settings: Settings, class_names: Sequence[str]) -> nn.Module:
     UsageError, DataError: the head maps classes, and can't; see `mapped`.
   """
   head = settings['head']
-  if head['fit'] != _MAPPING:
+  if head['fit'] != heads.MAPPING:
     return build_model(settings, num_classes=len(class_names))
   sources = mapped.source_classes(head)
   return mapped.wrap(
@@ -185,7 +191,7 @@ def training_hash(study: Settings, name: str, dataset: str) -> str:
   }
   teacher = teacher_of(settings)
   return files.digest(
-    dict(settings)
+    config.without_added(settings)
     | {
       'train': schedule,
       'dataset': dataset,
@@ -215,14 +221,17 @@ def axes(settings: Settings, dataset: str) -> dict[str, str]:
   Depth and width are hyper-parameters, as ResNet-101 at half width is in the
   paper's table 1.
   """
+  active = config.without_added(settings)
   hparams = {
-    key: settings[key]
+    key: active[key]
     for key in ('architecture', 'input', 'train', 'simclr', 'distill', 'head')
   }
   hparams['checkpoint'] = settings['init']['checkpoint']
   return {
     'dataset': settings['init']['pretrained_on'] or dataset,
-    'framework': 'image_text' if _reads(settings) else settings['method'],
+    'framework': (
+      'image_text' if heads.knows_texts(settings) else settings['method']
+    ),
     'architecture': settings['architecture']['name'],
     'hparams': files.digest(hparams),
     'seed': str(settings['seed']),
@@ -231,33 +240,9 @@ def axes(settings: Settings, dataset: str) -> dict[str, str]:
 
 def labels(settings: Settings, dataset_label: str) -> dict[str, str]:
   """The columns `method` and `head` of the tables, as the paper words them."""
-  contrastive = settings['method'] == 'simclr' or _reads(settings)
+  contrastive = settings['method'] == 'simclr' or heads.knows_texts(settings)
   pretrained_on = settings['init']['pretrained_on'] or dataset_label
-  if settings['head']['fit'] == 'lbfgs':
-    head = 'L-BFGS'
-  elif _is_zero_shot(settings):
-    head = 'Zero Shot'
-  elif settings['head']['fit'] == _MAPPING:
-    head = 'Class Mapping'
-  elif settings['method'] == 'distill':
-    head = 'Distilled'
-  elif contrastive or settings['init']['checkpoint']:
-    head = 'Fine Tuned'
-  else:
-    head = 'Trained'
   return {
     'method': f'{"Cont." if contrastive else "Sup."} / {pretrained_on}',
-    'head': head,
+    'head': heads.word(settings),
   }
-
-
-def _reads(settings: Settings) -> bool:
-  """Whether the model learned from images and texts before."""
-  family = settings['architecture']['name']
-  return family in text_encoder.TOWERS and bool(settings['init']['checkpoint'])
-
-
-def _is_zero_shot(settings: Settings) -> bool:
-  """Whether the head is made of texts, and left as it is."""
-  steps = settings['train']['total_steps']
-  return settings['head']['fit'] == 'zero_shot' and not steps

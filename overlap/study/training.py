@@ -8,7 +8,7 @@ from absl import logging
 from etils import epath
 
 from overlap import errors, files, parallel, provenance
-from overlap.study import specs, workdir
+from overlap.study import model_images, specs, workdir
 from overlap.study.study import Study
 from overlap.train import checkpoint, scalars, trainer
 from overlap.train.task import Task, Teacher
@@ -48,6 +48,10 @@ def make_task(study: Study, name: str) -> Task:
     raise errors.UsageError(
       "config.data.splits.train must name a split to train on, got ''."
     )
+  examples = model_images.prepared(settings, examples)
+  heldout = study.examples('heldout')
+  if heldout is not None:
+    heldout = model_images.prepared(settings, heldout)
   folder = workdir.model_folder(study.path, name)
   teacher = specs.teacher_of(settings)
   # A run is bound to the config it began with: another one starts afresh.
@@ -58,7 +62,7 @@ def make_task(study: Study, name: str) -> Task:
     model_input=specs.model_input(settings, examples),
     settings=settings,
     train=examples,
-    heldout=study.examples('heldout'),
+    heldout=heldout,
     folder=folder / f'run-{run}',
     num_threads=study.config['data']['num_threads'],
     batch_size=study.config['predict']['batch_size'],

@@ -82,7 +82,8 @@ def initial_variables(task: Task) -> Any:
     loaded['params']['head'] = (
       zero_shot.head(task) if of_texts else variables['params']['head']
     )
-  return loaded
+  # An empty collection has no leaf, and so is in no file.
+  return {'batch_stats': {}, **loaded}
 
 
 def features(

@@ -2,8 +2,9 @@
 times.
 
   python tests/benchmarks/probe_path.py
+  python tests/benchmarks/probe_path.py --normalisation=l2_standardise
 
-All fit the same float32 features, already normalised, and the same objective;
+All fit the same float32 features, raw or normalised, and the same objective;
 the features and the oracle are those of `probe.py`, which must lie beside
 this file. PyTorch is stopped at the first evaluation, Optax at the first step
 that is within 1e-6 of the optimum in float64; scikit-learn takes one tolerance
@@ -73,6 +74,7 @@ def main() -> None:
   parser.add_argument('--heldout', type=int, default=1000)
   parser.add_argument('--decay', type=float, default=1.0)
   parser.add_argument('--apart', type=float, default=0.3)
+  parser.add_argument('--normalisation', default='none')
   parser.add_argument('--tol', type=float, default=1e-6)
   parser.add_argument('--repeats', type=int, default=2)
   args = parser.parse_args()
@@ -80,7 +82,7 @@ def main() -> None:
   raw, labels = single.draw(
     n + args.heldout, d, k, decay=args.decay, apart=args.apart
   )
-  normal = normalise.measure([raw[:n]])
+  normal = normalise.measure([raw[:n]], args.normalisation)
   x, y = normal(raw[:n]), labels[:n]
   compiling, (params, _) = single.timed(lambda: ours(x, y, k))
   exact = [single.float64_loss(x, y, k, l2) for l2 in STRENGTHS]
@@ -122,6 +124,7 @@ def main() -> None:
     if name == 'ours':
       assert max(excess) <= 2 * single.REACH
   print(f'first call of ours, with compilation: {compiling:.2f} s')
+  print(f'features: {args.normalisation}')
   print(f'scikit-learn with tol={args.tol:g}, for all strengths')
   assert len(set(choices.values())) == 1, choices
   print(f'against scikit-learn: {best["scikit-learn"] / best["ours"]:.1f}')

@@ -5,10 +5,11 @@ import dataclasses
 
 import pytest
 
-from overlap import config, lookup, train
+from overlap import config, errors, lookup, train
 from overlap import models as flax_models
-from overlap.catalog import categories, models, paper
+from overlap.catalog import categories, models, paper, sweeps
 from overlap.data import augment
+from overlap.study import specs
 
 ALL = models.models()
 TRAINED = [m for m in ALL if m.way == 'train']
@@ -55,7 +56,8 @@ def test_a_model_that_the_paper_does_not_have_is_not_found():
 def test_the_way_says_what_is_needed(model):
   assert model.way in models.WAYS
   assert model.needs
-  assert (model.architecture != '') == (model.way != 'bring')
+  assert model.architecture in flax_models.MODELS
+  assert (model.way == 'load') == ('weights: ' in model.needs)
   # What was trained on data that nobody has can't be trained here.
   if any(data in model.method for data in ('JFT', 'ALIGN', 'WIT', '21k')):
     assert model.way != 'train'
@@ -68,35 +70,70 @@ def test_all_of_the_sweeps_are_trained_here():
   assert ways['FRAMEWORK', 'train'] == 2
 
 
-def as_config(model):
-  """The config that a record describes; fails on a field that is not one."""
-  options = {
-    field.rpartition('.')[2]: value
-    for field, value in model.settings
-    if field.startswith('architecture.options.')
-  }
-  settings = config.model(model.architecture, **options)
-  for field, value in model.settings:
-    if not field.startswith('architecture.options.'):
-      with settings.ignore_type():
-        settings.update_from_flattened_dict({field: value})
-  return settings
+def module(model, num_classes=1000):
+  """The Flax module of a record."""
+  return specs.build_model(
+    config.paper_model(model.name).to_dict(), num_classes=num_classes
+  )
+
+
+def test_categories_follow_from_the_fields():
+  base = models.get(models.BASE_NAME)
+  assert [models.category(m, base) for m in ALL] == [m.category for m in ALL]
+
+
+@pytest.mark.parametrize('model', HERE, ids=lambda m: m.name)
+def test_parameters_are_as_published(model, count_parameters):
+  size = model.image_size
+  count = count_parameters(module(model), (1, size, size, 3))
+  assert count == model.parameters
 
 
 def test_the_settings_are_fields_of_a_model_s_config():
   for model in HERE:
-    settings = as_config(model)
+    settings = config.paper_model(model.name)
     lookup.check('method', settings.method, train.METHODS)
     augment.build(settings.train.augment)
-    options = settings.architecture.options.to_dict()
-    # Checks the options' names and values.
-    module = flax_models.build(model.architecture, num_classes=10, **options)
-    for name, value in options.items():
-      assert getattr(module, name) == value
+    built = module(model, 10)
+    for name, value in settings.architecture.options.to_dict().items():
+      assert getattr(built, name) == value
+
+
+def test_a_study_takes_any_of_them():
+  study = config.study()
+  study.base = models.BASE_NAME
+  study.data.dataset = 'tfds:imagenet2012'
+  for model in ALL:
+    # A field of a config has no dot in its name.
+    settings = config.paper_model(model.name)
+    if model.way == 'load' and not model.checkpoint:
+      settings.init.checkpoint = 'weights.pth'
+    if settings.method == 'distill':
+      settings.distill.teacher = models.BASE_NAME
+    study.models[model.name.replace('.', '_')] = settings
+  plain = config.resolve(study)
+  specs.check(plain)
+  for model in ALL:
+    source = plain['models'][model.name.replace('.', '_')]['source']
+    assert source == ('store' if model.way == 'bring' else 'train')
+
+
+def test_weights_that_must_be_fetched_by_hand_are_asked_for():
+  study = config.study()
+  study.base = 'x'
+  study.data.dataset = 'tfds:imagenet2012'
+  study.models.x = config.paper_model('Legacy-SEResNet-34')
+  with pytest.raises(errors.UsageError, match=r'x\.init\.checkpoint must'):
+    specs.check(config.resolve(study))
+
+
+def test_an_unknown_name_names_the_nearest():
+  with pytest.raises(errors.UsageError, match="Did you mean 'DPN-68'"):
+    config.paper_model('DPN68')
 
 
 def test_no_two_models_have_the_same_settings():
-  keys = [(m.architecture, m.settings) for m in HERE]
+  keys = [(m.architecture, m.settings, m.checkpoint) for m in HERE]
   assert len(set(keys)) == len(keys)
 
 
@@ -121,15 +158,16 @@ def test_no_two_models_have_the_same_settings():
 def test_a_resnet_s_name_says_its_settings(name, expected):
   found = {
     field.rpartition('.')[2]: value
-    for field, value in models.resnet_settings(name)
+    for field, value in sweeps.resnet_settings(name)
   }
+  assert found.pop('size') == 224
   found.pop('augment')
   assert found == {'stage_sizes': (3, 4, 6, 3)} | expected
 
 
 @pytest.mark.parametrize('name', ['SK-ResNet-34', 'ResNet-18', 'Legacy-ResNet'])
 def test_another_name_says_nothing(name):
-  assert models.resnet_settings(name) is None
+  assert sweeps.resnet_settings(name) is None
 
 
 def test_the_records_can_not_be_changed():

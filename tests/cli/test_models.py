@@ -24,6 +24,10 @@ def test_every_model_has_its_line():
     assert category == m.category
     assert line.endswith(m.needs)
     assert f' {100 * m.accuracy:.2f}% ' in line
+    if m.parameters:
+      assert f' {m.parameters / 1e6:.1f} M ' in line
+    for figure in (m.temperature, m.error_inconsistency):
+      assert figure is None or f' {figure:g}' in line
 
 
 def test_the_figures_stand_right_aligned():
@@ -36,10 +40,10 @@ def test_the_figures_stand_right_aligned():
   ('category', 'count', 'last'),
   [
     ('HPARAM', 51, '51 models: 51 to train'),
-    ('DATASET', 12, '12 models: 12 to bring'),
-    ('ARCH', 18, '18 models: 3 to train, 15 to bring'),
+    ('DATASET', 12, '12 models: 5 to load, 7 to bring'),
+    ('ARCH', 18, '18 models: 1 to train, 17 to load'),
     ('BASE', 1, '1 models: 1 to train'),
-    ('', 85, '85 models: 58 to train, 27 to bring'),
+    ('', 85, '85 models: 56 to train, 22 to load, 7 to bring'),
   ],
 )
 def test_a_category_is_listed_alone(category, count, last):
@@ -47,6 +51,29 @@ def test_a_category_is_listed_alone(category, count, last):
   assert len(rows(text)) == count
   assert {found for _, found, _ in rows(text)} <= {category} or not category
   assert text.split('\n')[-1] == last
+
+
+@pytest.mark.parametrize(
+  ('base', 'name', 'category'),
+  [
+    ('ResNet-101x0.5', 'ResNet-101x0.5', 'BASE'),
+    ('ResNet-101x0.5', 'ResNet-50 (base)', 'HPARAM'),
+    ('CLIP-S', 'CLIP-S-ZS', 'HPARAM'),
+    ('CLIP-S', 'ALIGN', 'DATASET'),
+    ('Inception-V3', 'TF-Inception-V3', 'HPARAM'),
+    ('Inception-V3', 'SimCLR', 'FRAMEWORK'),
+    ('ResNet-50', 'ResNet-50 (base)', 'REINIT'),
+  ],
+)
+def test_categories_are_relative_to_any_base(base, name, category):
+  found = {n: c for n, c, _ in rows(models.render(base=base))}
+  assert found[name] == category
+  assert list(found.values()).count('BASE') == 1
+
+
+def test_an_unknown_base_is_a_usage_error():
+  with pytest.raises(errors.UsageError, match="Did you mean 'CLIP-S'"):
+    models.render(base='CLIP-s')
 
 
 @pytest.mark.parametrize('category', ['arch', 'Hparams', 'X'])

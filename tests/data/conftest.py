@@ -1,6 +1,7 @@
 """Small examples whose images tell which example they are."""
 
 import gzip
+import importlib.util
 import json
 import pathlib
 import struct
@@ -9,6 +10,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from overlap.data.examples import ArrayExamples
 
@@ -64,6 +66,19 @@ def write_idx_splits(write_idx) -> Callable[..., None]:
       write_idx(folder / f'{prefix}-labels-idx1-ubyte{end}', labels)
 
   return write
+
+
+@pytest.fixture(scope='session')
+def photographs() -> list[np.ndarray]:
+  """Photographs of 512×512 pixels and one of 683×1024, uint8 [H, W, 3]."""
+  spec = importlib.util.find_spec('foolbox')
+  if spec is None:
+    pytest.skip('the package foolbox has the pictures, and is not installed')
+  folder = pathlib.Path(spec.submodule_search_locations[0]) / 'data'
+  return [
+    np.asarray(Image.open(file).convert('RGB'))
+    for file in sorted(folder.glob('imagenet_*'))
+  ]
 
 
 def _prepare(folder, splits, *, features=None, name='tiny', config=''):

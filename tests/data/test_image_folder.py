@@ -8,6 +8,7 @@ from PIL import Image
 
 from overlap import errors
 from overlap.data import image_folder
+from overlap.data.preparation import Preparation
 
 EXTENSIONS = ('.jpg', '.jpeg', '.png', '.bmp', '.webp', '.ppm', '.PNG')
 
@@ -77,6 +78,20 @@ def test_image_size(tree, image_size):
   images = test.fetch(np.arange(4))['image']
   assert images.shape == (4, image_size, image_size, 3)
   np.testing.assert_array_equal(images[:, 0, 0, 0], [0, 1, 100, 101])
+
+
+@pytest.mark.parametrize('channels', [1, 3])
+def test_prepared_images_are_made_of_the_originals(tree, channels):
+  pixels = np.random.default_rng(0).integers(0, 256, (10, 17, 3), np.uint8)
+  write(tree, 'test/dog/1.png', pixels)
+  test = open_tree(tree, 'test', image_size=3, channels=channels)
+  how = Preparation(5, 'squash', crop=1.0)
+  images, labels = test.read_prepared(np.array([3, 2]), how)
+  np.testing.assert_array_equal(labels, [1, 1])
+  image = Image.fromarray(pixels).convert('L' if channels == 1 else 'RGB')
+  want = np.asarray(image.resize((5, 5), Image.BICUBIC))
+  np.testing.assert_array_equal(images[0].squeeze(), want)
+  assert images.shape == (2, 5, 5, channels)
 
 
 def test_differing_sizes_need_an_image_size(tree):

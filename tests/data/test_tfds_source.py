@@ -14,7 +14,7 @@ import tensorflow_datasets as tfds
 from PIL import Image
 
 from overlap import errors
-from overlap.data import tfds_source
+from overlap.data import preparation, tfds_source
 
 CLASSES = ['owl', 'pea', 'quill']
 
@@ -60,6 +60,24 @@ def load(data_dir, split='train', dataset='tfds:tiny', **options):
   return tfds_source.SOURCE.load(
     dataset=dataset, split=split, data_dir=str(data_dir), **options
   )
+
+
+def test_prepared_images_are_made_of_the_originals(tmp_path, prepare_tfds):
+  rng = np.random.default_rng(0)
+  originals = [
+    rng.integers(0, 256, (*shape, 3), np.uint8)
+    for shape in [(20, 31), (17, 12), (9, 9)]
+  ]
+  records = [
+    {'image': encode(image), 'label': i} for i, image in enumerate(originals)
+  ]
+  prepare_tfds(tmp_path, {'train': records})
+  train = load(tmp_path, image_size=4)
+  how = preparation.Preparation(8, 'crop_first', antialias=False)
+  images, labels = train.read_prepared(np.array([2, 0, 1]), how)
+  np.testing.assert_array_equal(labels, [2, 0, 1])
+  want = [preparation.prepare(originals[i], how) for i in (2, 0, 1)]
+  np.testing.assert_array_equal(images, want)
 
 
 def test_a_prepared_split(digits):

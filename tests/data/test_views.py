@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from overlap.data import examples, views
+from overlap.data import examples, preparation, views
 from overlap.data.examples import ArrayExamples
+from overlap.data.preparation import Preparation
 
 
 class Counting(examples.Examples):
@@ -81,6 +82,32 @@ def test_resized_is_pillows_bicubic(channels, size):
     np.testing.assert_array_equal(batch['image'][row].squeeze(), expected)
   np.testing.assert_array_equal(batch['label'], [3, 1])
   np.testing.assert_array_equal(data.labels(), np.arange(5))
+
+
+def test_prepared_goes_back_to_the_originals():
+  originals = np.random.default_rng(0).integers(0, 256, (5, 8, 8, 3), np.uint8)
+  whole = examples.ArrayExamples(
+    dataset='d', split='s', images=originals, labels=np.arange(5),
+    ids=list('abcde'), class_names=list('vwxyz'),
+  )  # fmt: skip
+  how = Preparation(4, crop=0.5, interpolation='bilinear')
+  want = [preparation.prepare(image, how) for image in originals]
+  # What these do to the images does not matter, which they choose does.
+  for view in (
+    whole,
+    views.Resized(whole, 2),
+    views.Cached(views.Resized(whole, 2)),
+    views.Prepared(whole, Preparation(3, 'crop_first')),
+  ):
+    chosen = views.Selected(view, np.array([4, 0, 2]))
+    data = views.Prepared(chosen, how)
+    assert (data.image_size, data.channels, len(data)) == (4, 3, 3)
+    assert not data.in_memory
+    batch = data.fetch([1, 0])
+    np.testing.assert_array_equal(batch['image'], [want[0], want[4]])
+    np.testing.assert_array_equal(batch['label'], [0, 4])
+    np.testing.assert_array_equal(data.labels(), [4, 0, 2])
+    assert data.ids.tolist() == ['e', 'a', 'c']
 
 
 def test_num_bytes(numbered):

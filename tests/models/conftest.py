@@ -3,22 +3,10 @@
 import warnings
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from overlap.models import checkpoints
-
-
-@pytest.fixture
-def count_parameters():
-  """Counts a model's parameters without computing them."""
-
-  def count(model, image=(1, 224, 224, 3)):
-    variables = jax.eval_shape(model.init, jax.random.key(0), jnp.zeros(image))
-    return sum(leaf.size for leaf in jax.tree.leaves(variables['params']))
-
-  return count
 
 
 @pytest.fixture
@@ -28,8 +16,9 @@ def assert_equals_timm():
   The weights are random, and so are the scales and statistics of norms; the
   package's converter brings them over. With `gradient`, that of a sum of
   weighted logits by the images is compared too. `gain` is the variance of the
-  kernels times their inputs: 2 but where a deep model then amplifies rounding
-  so much that timm in float32 differs from timm in float64.
+  kernels times their inputs: 2 but where examples would hardly differ, or where
+  a deep model would amplify rounding until timm in float32 differs from timm in
+  float64.
   """
   torch = pytest.importorskip('torch')
   with warnings.catch_warnings():
@@ -83,7 +72,7 @@ def assert_equals_timm():
       want = images.grad.numpy().transpose(0, 2, 3, 1)
       # As a whole: a rounding error that takes one activation past zero
       # changes the gradient of the pixels that it sees.
-      assert np.linalg.norm(slopes - want) < 0.01 * np.linalg.norm(want)
+      assert np.linalg.norm(slopes - want) < 1e-3 * np.linalg.norm(want)
 
   return check
 

@@ -1,7 +1,5 @@
 """ALIGN's towers: sizes, parity with transformers, padding, options."""
 
-import functools
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -30,7 +28,7 @@ def count(module, *args):
 
 def test_number_of_parameters():
   """Of kakaobrain/align-base: both towers and the temperature."""
-  image = count(align.ImageTower(), jnp.zeros((1, 289, 289, 3)))
+  image = count(align.image_tower(), jnp.zeros((1, 289, 289, 3)))
   text = count(bert.BERTText(), jnp.zeros((1, 7), jnp.int32))
   assert image + text + POOLER + 1 == 172_117_841
 
@@ -58,16 +56,14 @@ def with_head(model, state, images):
 
 
 @pytest.mark.parametrize(
-  ('padding', 'shape', 'representation'),
-  [((), (40, 57), 'pooled'), ((1, 3), (45, 40), 'projected')],
+  ('shape', 'representation'), [((40, 57), 'pooled'), ((45, 40), 'projected')]
 )
-def test_images_equal_transformers(towers, padding, shape, representation):
-  theirs = towers.align(depthwise_padding=padding)
+def test_images_equal_transformers(towers, shape, representation):
+  theirs = towers.align()
   model = align.ALIGN(
     num_classes=2,
     width=0.5,
     depth=0.5,
-    symmetric_blocks=padding,
     representation=representation,
   )
   images = np.random.default_rng(0).normal(size=(2, *shape, 3)).astype('f')
@@ -127,26 +123,11 @@ def test_the_published_size_equals_transformers_at_289(towers):
   towers.assert_close(got, want, 1e-4)
 
 
-def test_a_dropped_block_leaves_an_example_as_it_was():
-  spec = align.BlockSpec(kernel=3, stride=1, expansion=1, filters=8)
-  block = align.Block(spec, drop_rate=0.5)
-  x = jnp.asarray(np.random.default_rng(0).normal(size=(64, 4, 4, 8)), 'f')
-  apply = functools.partial(
-    block.apply, train=True, mutable=['batch_stats'],
-    rngs={'dropout': jax.random.key(0)},
-  )  # fmt: skip
-  init = functools.partial(block.init, train=False)
-  y, _ = jax.jit(apply)(jax.jit(init)(jax.random.key(0), x), x)
-  same = np.all(np.asarray(y) == x, axis=(1, 2, 3))
-  assert 16 <= same.sum() <= 48
-
-
 @pytest.mark.parametrize(
   ('options', 'text'),
   [
     ({'width': 0}, 'width must be positive'),
     ({'depth': -1.0}, 'depth must be positive'),
-    ({'symmetric_blocks': (-1,)}, 'counted from 0'),
     ({'representation': 'token'}, 'projected, pooled'),
     ({'drop_path_rate': 1.0}, r'drop_path_rate must be in \[0, 1\)'),
   ],
@@ -155,6 +136,37 @@ def test_a_wrong_option_is_one_line(options, text):
   with pytest.raises(errors.UsageError, match=text) as caught:
     models.build('align', num_classes=2, **options)
   assert '\n' not in str(caught.value)
+
+
+@pytest.mark.parametrize('shape', [(31, 40), (40, 31), (0, 0)])
+def test_an_image_that_is_too_small_is_one_line(shape):
+  model = align.ALIGN(num_classes=2, width=0.25, depth=0.25)
+  text = f'{shape[0]}×{shape[1]}. Set input.size'
+  with pytest.raises(errors.UsageError, match=text) as caught:
+    model.init(jax.random.key(0), jnp.zeros((1, *shape, 3)))
+  assert '\n' not in str(caught.value)
+
+
+@pytest.mark.parametrize('dtype', [jnp.float32, jnp.bfloat16])
+def test_outputs_are_float32_and_logits_the_head_of_the_features(dtype):
+  model = models.build(
+    'align', num_classes=5, dtype=dtype, width=0.25, depth=0.25
+  )
+  x = np.random.default_rng(0).normal(size=(3, 32, 32, 1)).astype('f')
+  variables = jax.jit(model.init)(jax.random.key(0), x)
+  assert {leaf.dtype for leaf in jax.tree.leaves(variables)} == {
+    jnp.dtype('float32')
+  }
+  logits, features = jax.jit(model.apply)(variables, x)
+  assert logits.dtype == features.dtype == jnp.float32
+  head = jax.device_get(variables['params']['head'])
+  np.testing.assert_allclose(
+    logits, np.asarray(features) @ head['kernel'] + head['bias'],
+    rtol=1e-4, atol=1e-5,
+  )  # fmt: skip
+  np.testing.assert_allclose(
+    np.linalg.norm(features, axis=1), np.ones(3), rtol=1e-3
+  )
 
 
 def test_a_text_that_is_too_long_is_one_line():

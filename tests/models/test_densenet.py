@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from overlap import errors
-from overlap.models import densenet
+from overlap.models import densenet, pooling
 
 
 # torchvision's tables.
@@ -16,6 +16,8 @@ from overlap.models import densenet
     ({}, 7_978_856),
     ({'block_config': (6, 12, 32, 32)}, 14_149_480),
     ({'block_config': (6, 12, 36, 24), 'growth_rate': 48}, 28_681_000),
+    # timm's densenetblur121d; blurring has no parameters.
+    ({'stem': 'deep', 'blur_pool': True}, 7_998_088),
   ],
 )
 def test_number_of_parameters(count_parameters, options, parameters):
@@ -37,6 +39,53 @@ def test_maps_of_odd_sizes_equal_timm(assert_equals_timm):
 def test_it_equals_timm(assert_equals_timm):
   model = densenet.DenseNet(num_classes=7)
   assert_equals_timm(model, 'densenet', 'densenet121', (2, 64, 64, 3))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+  ('timm_name', 'options'),
+  [
+    ('densenet121', {}),
+    ('densenetblur121d', {'stem': 'deep', 'blur_pool': True}),
+  ],
+)
+def test_it_equals_timm_at_full_size(assert_equals_timm, timm_name, options):
+  model = densenet.DenseNet(num_classes=7, **options)
+  assert_equals_timm(model, 'densenet', timm_name, (2, 224, 224, 3), gain=2.3)
+
+
+# Behind the stem's first convolution, 77 and 73 pixels are 39 and 37, and a
+# blur makes 20 and 19 of these.
+@pytest.mark.parametrize('blur_pool', [False, True])
+def test_deep_stems_equal_timm(assert_equals_timm, blur_pool):
+  size = {'block_config': (2, 1)}
+  name = 'densenetblur121d' if blur_pool else 'densenet264d'
+  width = {} if blur_pool else {'growth_rate': 48}
+  model = densenet.DenseNet(
+    num_classes=7, stem='deep', blur_pool=blur_pool, **size, **width
+  )
+  assert_equals_timm(
+    model, 'densenet', name, (2, 77, 73, 3), options=size, gradient=blur_pool
+  )
+
+
+@pytest.mark.parametrize('shape', [(2, 6, 5, 3), (1, 2, 2, 1), (1, 7, 8, 2)])
+def test_blur_pool_is_a_weighted_mean_of_mirrored_images(shape):
+  x = np.random.default_rng(0).normal(size=shape).astype('f')
+
+  def halved(rows):
+    """Rows [n, ...], of which those outside are mirrored ones."""
+    last = len(rows) - 1
+    kept = []
+    for i in range(0, len(rows), 2):
+      before, after = abs(i - 1), last - abs(last - (i + 1))
+      kept.append(rows[before] / 4 + rows[i] / 2 + rows[after] / 4)
+    return np.stack(kept)
+
+  want = halved(x.transpose(1, 2, 0, 3))
+  want = halved(want.transpose(1, 0, 2, 3)).transpose(2, 1, 0, 3)
+  got = pooling.blur_pool(jnp.asarray(x))
+  np.testing.assert_allclose(got, want, atol=1e-6)
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,45 @@ def test_number_of_parameters(count_parameters, width_multiplier, parameters):
   assert count_parameters(model) == parameters
 
 
+# timm's mobilenetv2_110d and _120d.
+@pytest.mark.parametrize(
+  ('width', 'depth', 'parameters'),
+  [(1.1, 1.2, 4_516_520), (1.2, 1.4, 5_831_144)],
+)
+def test_number_of_parameters_of_deeper_models(
+  count_parameters, width, depth, parameters
+):
+  model = mobilenet_v2.MobileNetV2(
+    1000, width_multiplier=width, depth_multiplier=depth, scale_ends=False
+  )
+  assert count_parameters(model) == parameters
+
+
+DEEPER = {
+  'width_multiplier': 1.2,
+  'depth_multiplier': 1.4,
+  'scale_ends': False,
+}
+
+
+@pytest.mark.parametrize(
+  'size', [45, pytest.param(224, marks=pytest.mark.slow)]
+)
+def test_the_deeper_one_equals_timm(assert_equals_timm, size):
+  model = mobilenet_v2.MobileNetV2(num_classes=7, **DEEPER)
+  assert_equals_timm(
+    model, 'mobilenet_v2', 'mobilenetv2_120d', (2, size, size, 3)
+  )
+
+
+@pytest.mark.slow
+def test_its_gradient_equals_timm(assert_equals_timm):
+  model = mobilenet_v2.MobileNetV2(num_classes=7)
+  assert_equals_timm(
+    model, 'mobilenet_v2', 'mobilenetv2_100', (2, 64, 45, 3), gradient=True
+  )
+
+
 @pytest.mark.parametrize('size', [64, 45])
 def test_it_equals_timm(assert_equals_timm, size):
   model = mobilenet_v2.MobileNetV2(num_classes=7)

@@ -229,7 +229,7 @@ def test_a_model_that_classifies_in_another_way_is_one_line(
     (CONFIG.replace("'small'", "'smal'"), errors.UsageError, "mean 'small'"),
     (CONFIG.replace("'model_name'", "'name'"), errors.UsageError, 'called'),
     (CONFIG.replace("'width'", "'depth'"), errors.UsageError, 'of small, got'),
-    ('x = 3', errors.UsageError, 'a get_config(), got AttributeError'),
+    ('x = 3', errors.UsageError, 'a get_config(), got KeyError'),
     ('def', errors.UsageError, 'a get_config(), got SyntaxError'),
     ('import no_such_module', errors.UsageError, 'got ModuleNotFoundError'),
     (None, errors.DataError, 'a config of Scenic, and is absent'),

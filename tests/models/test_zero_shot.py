@@ -28,8 +28,8 @@ def released(request, towers, tmp_path):
   return request.param, theirs, tmp_path
 
 
-def load(family, folder, **options):
-  return text_encoder.load(family, str(folder / 'model.safetensors'), **options)
+def load(family, place, **options):
+  return text_encoder.load(family, str(place / 'model.safetensors'), **options)
 
 
 def test_texts_are_encoded_as_by_transformers(towers, released):
@@ -43,9 +43,8 @@ def test_texts_are_encoded_as_by_transformers(towers, released):
     encode.model, encode.variables, encode.tokenizer, encode.scale, 4
   )
   towers.assert_close(small(texts), want, 1e-4)
-  towers.assert_close(
-    np.concatenate([small([text]) for text in texts]), want, 1e-4
-  )
+  alone = [small([text]) for text in texts[::4]]
+  towers.assert_close(np.concatenate(alone), want[::4], 1e-4)
 
 
 def test_logits_are_those_of_transformers(towers, released):

@@ -114,7 +114,7 @@ def assert_close(ours, want, part):
 
 
 @functools.cache
-def align(**vision):
+def align():
   """An `AlignModel` of half the width of EfficientNet-B0 and 40 tokens."""
   import transformers
 
@@ -126,11 +126,7 @@ def align(**vision):
     num_attention_heads=2,
     max_position_embeddings=20,
   )
-  vision = {
-    'width_coefficient': 0.5,
-    'depth_coefficient': 0.5,
-    'hidden_dim': 160,
-  } | vision
+  vision = dict(width_coefficient=0.5, depth_coefficient=0.5, hidden_dim=160)
   config = transformers.AlignConfig(
     text_config=text, vision_config=vision, projection_dim=160
   )

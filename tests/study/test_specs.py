@@ -1,5 +1,7 @@
 """What a model's settings determine: hashes, axes, order, columns."""
 
+import copy
+
 import pytest
 
 from overlap import config as overlap_config
@@ -64,6 +66,91 @@ def test_training_hash_ignores_the_rest(field):
   changed = study(**{field: CHANGES_NOTHING[field]})
   assert specs.training_hash(changed, 'base', 'mnist_5k') == (
     specs.training_hash(study(), 'base', 'mnist_5k')
+  )
+
+
+NEW = ('resize', 'crop', 'interpolation', 'antialias', 'channel_order')
+
+
+def without_new_fields(plain):
+  """A config as it was before images were prepared for each model."""
+  plain = copy.deepcopy(plain)
+  for settings in plain['models'].values():
+    for field in NEW:
+      del settings['input'][field]
+  return plain
+
+
+def test_hashes_of_before_images_were_prepared_stay_valid():
+  now, before = study(), without_new_fields(study())
+  for name in ('base', 'student'):
+    assert specs.training_hash(now, name, 'd') == (
+      specs.training_hash(before, name, 'd')
+    )
+    assert specs.axes(now['models'][name], 'd') == (
+      specs.axes(before['models'][name], 'd')
+    )
+  specs.check(before)  # What --resume=original goes on with.
+
+
+@pytest.mark.parametrize('field', NEW)
+def test_preparation_is_in_the_hash_and_among_the_hyperparameters(field):
+  prepared = {'models.base.input.resize': 'shorter_side'}
+  other = {
+    'resize': 'squash',
+    'crop': 0.9,
+    'interpolation': 'nearest',
+    'antialias': False,
+    'channel_order': 'bgr',
+  }[field]
+  first = study(**prepared)
+  second = study(**prepared | {f'models.base.input.{field}': other})
+  assert specs.training_hash(first, 'base', 'd') != (
+    specs.training_hash(second, 'base', 'd')
+  )
+  assert specs.training_hash(first, 'base', 'd') != (
+    specs.training_hash(study(), 'base', 'd')
+  )
+  axes = [specs.axes(s['models']['base'], 'd') for s in (first, second)]
+  assert categories.category_to_base(*axes) == 'HPARAM'
+
+
+@pytest.mark.parametrize(
+  ('changes', 'message'),
+  [
+    ({'base.input.resize': 'shortest_side'}, r'in config\.models\.base\.input'),
+    (
+      {'base.input.crop': 0.9},
+      r'base\.input\.crop acts only where .* got 0\.9',
+    ),
+    ({'base.input.antialias': False}, r'antialias acts only where'),
+    (
+      {'base.input.resize': 'squash', 'base.input.crop': 2.0},
+      r'must be in \(0, 1\], got 2\.0',
+    ),
+    (
+      {'base.input.resize': 'squash'},
+      r"student\.input\.resize must be its teacher's, 'squash'",
+    ),
+  ],
+)
+def test_preparations_that_can_not_be_are_one_line(changes, message):
+  changed = study(**{f'models.{k}': v for k, v in changes.items()})
+  with pytest.raises(errors.UsageError, match=message) as caught:
+    specs.check(changed)
+  assert '\n' not in str(caught.value)
+
+
+def test_teacher_and_student_may_be_prepared_alike():
+  resize = {'input.resize': 'squash', 'input.crop': 1.0}
+  specs.check(
+    study(
+      **{
+        f'models.{name}.{k}': v
+        for name in ('base', 'student', 'last')
+        for k, v in resize.items()
+      }
+    )
   )
 
 

@@ -35,11 +35,16 @@ _HERE = 'overlap.models.checkpoints'
 CONVERTERS = {
   'align': f'{_HERE}.align:convert',
   'align_text': f'{_HERE}.align:convert_text',
+  'bit': f'{_HERE}.bit:convert',
   'clip': f'{_HERE}.clip:convert',
   'clip_text': f'{_HERE}.clip:convert_text',
-  'bit': f'{_HERE}.bit:convert',
   'densenet': f'{_HERE}.densenet:convert',
+  'dla': f'{_HERE}.dla:convert',
+  'dpn': f'{_HERE}.dpn:convert',
+  'efficientnet': f'{_HERE}.efficientnet:convert',
   'efficientnet_lite': f'{_HERE}.efficientnet_lite:convert',
+  'hrnet': f'{_HERE}.hrnet:convert',
+  'inception_v3': f'{_HERE}.inception_v3:convert',
   'mobilenet_v2': f'{_HERE}.mobilenet_v2:convert',
   'resnet': f'{_HERE}.resnet:convert',
   'scenic': f'{_HERE}.scenic:convert',
@@ -47,6 +52,7 @@ CONVERTERS = {
   'sknet': f'{_HERE}.sknet:convert',
   'vgg': f'{_HERE}.vgg:convert',
   'vit': f'{_HERE}.vit:convert',
+  'vovnet': f'{_HERE}.vovnet:convert',
 }
 
 # Of families whose authors' checkpoints have names of Flax too: whether a

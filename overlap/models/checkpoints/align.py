@@ -83,18 +83,18 @@ def scale(state: Mapping[str, np.ndarray]) -> float:
 
 
 def _rename_image(layer: str) -> str | None:
-  return _STEM.get(layer) or _in_block(layer, r'encoder\.blocks', _BLOCK, 0)
+  return _STEM.get(layer) or _in_block(layer, r'encoder\.blocks', _BLOCK)
 
 
 def _rename_text(layer: str) -> str | None:
   found = _TEXT_LAYERS.get(layer)
-  return found or _in_block(layer, r'encoder\.layer', _TEXT_BLOCK, 1)
+  return found or _in_block(layer, r'encoder\.layer', _TEXT_BLOCK)
 
 
-def _in_block(
-  layer: str, blocks: str, table: Mapping[str, str], first: int
-) -> str | None:
-  """A layer's path within its block; ours are counted from `first`."""
+def _in_block(layer: str, blocks: str, table: Mapping[str, str]) -> str | None:
+  """A layer's path within its block; ours are counted from 1."""
   match = re.fullmatch(rf'{blocks}\.(\d+)\.(.+)', layer)
-  found = match and table.get(match.group(2))
-  return f'block{int(match.group(1)) + first}/{found}' if found else None
+  if not match:
+    return None
+  found = table.get(match[2])
+  return found and f'block{int(match[1]) + 1}/{found}'

@@ -56,7 +56,6 @@ TOWERS = {
     {
       'width': ('width_coefficient', 2.0),
       'depth': ('depth_coefficient', 3.1),
-      'symmetric_blocks': ('depthwise_padding', ()),
     },
     {
       'hidden_act': 'swish',
@@ -64,6 +63,7 @@ TOWERS = {
       'batch_norm_eps': 1e-3,
       'squeeze_expansion_ratio': 0.25,
       'depth_divisor': 8,
+      'depthwise_padding': [],
     },
   ),
   'align_text': Tower(

@@ -104,9 +104,33 @@ def test_a_convolution_that_tensorflow_counted_is_the_same():
   jax.tree.map(np.testing.assert_array_equal, got, variables)
 
 
+def test_timm_reads_the_same_tensors_from_the_file(tmp_path):
+  pytest.importorskip('torch')
+  with warnings.catch_warnings():
+    warnings.simplefilter('ignore')
+    resnetv2 = pytest.importorskip('timm.models.resnetv2')
+  sizes = (1, 2)
+  model = bit.BiT(num_classes=5, stage_sizes=sizes, width=32)
+  template, variables = random_variables(model)
+  path = tmp_path / 'a.npz'
+  np.savez(path, **by_big_transfer(variables['params'], sizes))
+  theirs = resnetv2.ResNetV2(
+    layers=sizes,
+    channels=(128, 256),
+    num_classes=5,
+    stem_chs=32,
+    stem_type='fixed',
+  )
+  theirs.load_pretrained(str(path))
+  state = {name: v.numpy() for name, v in theirs.state_dict().items()}
+  want = checkpoints.fill('bit', state, template=template)
+  got = checkpoints.load_variables('bit', str(path), template=template)
+  jax.tree.map(np.testing.assert_array_equal, got, want)
+
+
 @pytest.mark.slow
-def test_timm_reads_the_same_from_the_file(tmp_path):
-  """Its own loader of these files gives the same logits."""
+def test_timm_gives_the_same_logits_from_the_file(tmp_path):
+  """With its own loader of these files."""
   torch = pytest.importorskip('torch')
   with warnings.catch_warnings():
     warnings.simplefilter('ignore')

@@ -1,0 +1,49 @@
+"""How a model of a study comes to its head, checked and put into words."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from overlap import lookup
+from overlap.models import text_encoder
+from overlap.train import mapped, zero_shot
+
+MAPPING = 'class_mapping'
+FITS = ('trained', 'lbfgs', 'zero_shot', MAPPING)
+
+Settings = Mapping[str, Any]
+
+
+def check(name: str, settings: Settings) -> None:
+  """Checks what can be known before anything is run.
+
+  Raises:
+    UsageError: no such way to a head, or what it needs is not given.
+  """
+  fit = settings['head']['fit']
+  lookup.check(f'way to fit a head (in config.models.{name})', fit, FITS)
+  if fit == 'zero_shot':
+    zero_shot.check(name, settings)
+  elif fit == MAPPING:
+    mapped.check(name, settings)
+
+
+def knows_texts(settings: Settings) -> bool:
+  """Whether the model has learned from images and texts."""
+  family = settings['architecture']['name']
+  return family in text_encoder.TOWERS and bool(settings['init']['checkpoint'])
+
+
+def word(settings: Settings) -> str:
+  """The column `head` of the tables, as the paper words it."""
+  fit = settings['head']['fit']
+  if fit == 'lbfgs':
+    return 'L-BFGS'
+  if fit == MAPPING:
+    return 'Class Mapping'
+  if fit == 'zero_shot' and not settings['train']['total_steps']:
+    return 'Zero Shot'
+  if settings['method'] == 'distill':
+    return 'Distilled'
+  if settings['method'] == 'simclr' or settings['init']['checkpoint']:
+    return 'Fine Tuned'
+  return 'Trained'

@@ -1,0 +1,55 @@
+"""Which images a model of a study is shown: the fields of `input`."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from overlap import data, errors
+from overlap.data import preparation
+from overlap.data.examples import Examples
+from overlap.data.preparation import Preparation
+
+Settings = Mapping[str, Any]
+
+
+def check(name: str, settings: Settings, teacher: Settings | None) -> None:
+  """Checks how a model's images are prepared.
+
+  Args:
+    name: of the model.
+    settings: its.
+    teacher: the settings of the model that it learns from, None for none.
+
+  Raises:
+    UsageError: a value that can't be, one that would do nothing, or another
+      than the teacher's, who sees the images that its student is trained on.
+  """
+  given, at = settings['input'], f'config.models.{name}.input'
+  if given.get('resize'):
+    preparation.check(_preparation(given), f'(in {at})')
+  else:
+    for field, default in Preparation._field_defaults.items():
+      if field != 'resize' and given.get(field, default) != default:
+        raise errors.UsageError(
+          f'{at}.{field} acts only where input.resize is one of '
+          f"{', '.join(preparation.RESIZES)}, got {given[field]!r} and ''."
+        )
+  for field in preparation.FIELDS if teacher else ():
+    got, wanted = given.get(field), teacher and teacher['input'].get(field)
+    if got != wanted:
+      raise errors.UsageError(
+        f"{at}.{field} must be its teacher's, {wanted!r}, who is shown the "
+        f'same images, got {got!r}.'
+      )
+
+
+def prepared(settings: Settings, examples: Examples) -> Examples:
+  """The examples with images as the model's settings want them made."""
+  given = settings['input']
+  if not given.get('resize'):
+    return examples
+  size = given['size'] or examples.image_size
+  return data.prepare_examples(examples, _preparation(given, size))
+
+
+def _preparation(given: Settings, size: int = 0) -> Preparation:
+  return Preparation(size, *(given[field] for field in preparation.FIELDS))
