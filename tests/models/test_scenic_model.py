@@ -339,3 +339,47 @@ def test_scenics_own_models_give_their_logits(tmp_path, name):
     'scenic', str(tmp_path / 'checkpoint_1'), template=template
   )
   jax.tree.map(np.testing.assert_array_equal, got, variables)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not HAS_SCENIC, reason='Scenic is not installed')
+@pytest.mark.parametrize('classifier', ['token', 'gap'])
+def test_scenics_vit_and_ours_are_one_model(tmp_path, classifier):
+  registry = pytest.importorskip('scenic.model_lib.models')
+  ml_collections = pytest.importorskip('ml_collections')
+  name = 'vit_multilabel_classification'
+  settings = dict(OF_SCENIC[name]['model'])
+  settings |= {'representation_size': None, 'classifier': classifier}
+  inner = registry.get_model_cls(name)(
+    ml_collections.ConfigDict({'model': settings}), {'num_classes': 5}
+  ).flax_model
+  x = images(3, 16, 24, 3)
+  template = jax.eval_shape(
+    lambda: inner.init(jax.random.key(0), x, train=False)
+  )
+  rng = np.random.default_rng(1)
+  of_scenic = jax.tree.map(
+    lambda leaf: rng.normal(0, 0.5, leaf.shape).astype('f'), template
+  )
+  (tmp_path / 'checkpoint_1').write_bytes(serialization.to_bytes(of_scenic))
+  model = models.build(
+    'vit',
+    num_classes=5,
+    patch_size=4,
+    hidden_size=16,
+    depth=2,
+    num_heads=2,
+    mlp_ratio=2.0,
+    pool=classifier,
+    activation='gelu_tanh',
+  )
+  ours = checkpoints.load_variables(
+    'vit',
+    str(tmp_path),
+    template=jax.eval_shape(model.init, jax.random.key(0), x),
+  )
+  want = inner.apply(of_scenic, x, train=False)
+  assert np.std(want, axis=0).min() > 0.01
+  np.testing.assert_allclose(
+    model.apply(ours, x)[0], want, rtol=1e-4, atol=1e-4 * np.abs(want).max()
+  )

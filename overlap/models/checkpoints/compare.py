@@ -58,11 +58,11 @@ def report(
   extra = [*ignored, *(name for name in got if name not in wanted)]
   if missing:
     yield (
-      f'{len(missing)} of {len(wanted)} leaves are missing and keep their '
-      f'initial values: {first(missing, ", ")}'
+      f'leaves missing, which keep their initial values: {len(missing)} of '
+      f'{len(wanted)} ({first(missing, ", ")})'
     )
   if extra:
-    yield f'{len(extra)} leaves are extra and ignored: {first(extra, ", ")}'
+    yield f'leaves ignored as extra: {len(extra)} ({first(extra, ", ")})'
 
 
 def first(texts: Sequence[str], separator: str) -> str:

@@ -1,12 +1,15 @@
 """Finding files, telling them apart, and comparing leaves with the model's."""
 
+import re
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 import safetensors.numpy
+from flax import serialization
 
-from overlap import errors
+from overlap import errors, models
 from overlap.models import checkpoints, resnet
 from overlap.models.checkpoints import efficientnet_lite as converter
 
@@ -210,12 +213,12 @@ def test_what_is_missing_stays_as_it_was_where_that_is_wanted(family, caplog):
   assert got['params']['head']['bias'].tolist() == [1, 1]
   missing, extra = (record.getMessage() for record in caplog.records)
   assert missing == (
-    'the file: 2 of 3 leaves are missing and keep their initial values: '
-    'params/stem/kernel, batch_stats/mean'
+    'the file: leaves missing, which keep their initial values: 2 of 3 '
+    '(params/stem/kernel, batch_stats/mean)'
   )
   assert extra == (
-    'the file: 7 leaves are extra and ignored: params/a0, params/a1, '
-    'params/a2, params/a3, params/a4, and 2 more'
+    'the file: leaves ignored as extra: 7 (params/a0, params/a1, params/a2, '
+    'params/a3, params/a4, and 2 more)'
   )
 
 
@@ -267,11 +270,43 @@ def test_names_that_no_model_has_are_ignored_where_that_is_wanted(caplog):
   got = checkpoints.fill('resnet', tensors, template=template, initial=initial)
   assert got['params']['head']['bias'].tolist() == [1, 1, 1]
   assert not got['params']['head']['kernel'].any()
-  assert '2 leaves are extra and ignored: teacher.weight, ema.decay' in (
-    caplog.text
-  )
+  assert 'ignored as extra: 2 (teacher.weight, ema.decay)' in (caplog.text)
   with pytest.raises(errors.DataError, match=r"got 'teacher\.weight'"):
     checkpoints.fill('resnet', tensors, template=template)
+
+
+def of_resnet(tmp_path, sizes):
+  model = resnet.ResNet(num_classes=3, stage_sizes=sizes, width=8)
+  x = jnp.zeros((1, 32, 32, 3))
+  template = jax.eval_shape(model.init, jax.random.key(0), x)
+  variables = jax.tree.map(lambda leaf: np.ones(leaf.shape, 'f'), template)
+  path = tmp_path / 'checkpoint_1'
+  path.write_bytes(serialization.to_bytes(variables))
+  return str(path), template
+
+
+@pytest.mark.parametrize('other', ['vit', 'bit', 'deeper'])
+def test_a_checkpoint_of_another_architecture_is_one_line(tmp_path, other):
+  path, _ = of_resnet(tmp_path, (1, 1))
+  if other == 'deeper':
+    _, template = of_resnet(tmp_path.parent, (1, 2))
+  else:
+    small = {
+      'vit': {'patch_size': 8, 'hidden_size': 8, 'num_heads': 2},
+      'bit': {'stage_sizes': (1,), 'width': 8, 'groups': 4},
+    }[other]
+    model = models.build(other, num_classes=3, **small)
+    x = jnp.zeros((1, 32, 32, 3))
+    template = jax.eval_shape(model.init, jax.random.key(0), x)
+  name = other if other != 'deeper' else 'resnet'
+  with pytest.raises(errors.DataError) as caught:
+    checkpoints.load_variables(name, path, template=template)
+  text = str(caught.value)
+  assert path in text
+  parts = text.split('; ')
+  assert len(parts) == 6
+  assert all('params/' in p or 'batch_stats/' in p for p in parts[:5])
+  assert re.fullmatch(r'and \d+ more\.', parts[5])
 
 
 def test_paths(tmp_path, monkeypatch):
