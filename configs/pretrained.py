@@ -11,6 +11,7 @@ weights were loaded well is all that so few say: the intervals are as wide.
 import ml_collections
 
 from overlap import config as overlap_config
+from overlap import lookup
 
 _FILES = {
   0: 'efficientnet-lite0-57934424.pth',
@@ -20,8 +21,9 @@ _FILES = {
 _SIZES = {0: 224, 1: 240, 2: 260}
 
 
-def get_config() -> ml_collections.ConfigDict:
-  """The study."""
+def get_config(arg: str = '') -> ml_collections.ConfigDict:
+  """The study, which has one form."""
+  lookup.check('form of this config', arg, ('',))
   config = overlap_config.study()
   config.name = 'pretrained'
   config.base = 'lite0'

@@ -38,6 +38,7 @@ _IMMATERIAL = (
 # Fields of a model that configs of an earlier version are without: those were
 # made by what the defaults say.
 _ADDED = (
+  'init.strict',
   *(
     f'input.{field}'
     for field in (

@@ -234,6 +234,9 @@ def _init() -> dict[str, Any]:
   return dict(
     checkpoint='',  # Weights trained elsewhere; '': random.
     pretrained_on='',  # The data set they were trained on.
+    # Refuse weights that lack a leaf of the model or have another besides;
+    # False: what is missing stays random, and both are logged.
+    strict=True,
   )
 
 

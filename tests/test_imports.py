@@ -65,7 +65,7 @@ NEVER = (
   (tuple(RANK.keys() - {'data', 'app'}), ('tensorflow',), ()),
 )
 # Imported inside the function that loads with them, nowhere else.
-LAZY = ('scenic', 'transformers', 'tensorflow')
+LAZY = ('scenic', 'transformers', 'huggingface_hub', 'tensorflow')
 PARALLEL = ('pmap', 'shard_map')
 UNPICKLERS = ('pickle', 'cPickle', 'dill', 'cloudpickle', 'shelve', 'marshal')
 

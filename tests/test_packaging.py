@@ -96,10 +96,10 @@ def test_every_package_that_is_installed_can_be_imported():
 
 def test_the_extras_are_those_that_are_documented():
   assert set(EXTRAS) == {
-    'quickstart', 'test', 'notebook', 'tensorflow', 'torch', 'transformers',
-    'scenic', 'cuda', 'cuda12', 'tpu',
+    'quickstart', 'pretrained', 'test', 'notebook', 'tensorflow', 'torch',
+    'transformers', 'scenic', 'cuda', 'cuda12', 'tpu',
   }  # fmt: skip
-  assert set(EXTRAS['quickstart']) <= set(EXTRAS['test'])
+  assert {*EXTRAS['quickstart'], *EXTRAS['pretrained']} <= set(EXTRAS['test'])
 
 
 def test_jax_has_one_range_wherever_it_is_named():

@@ -33,6 +33,7 @@ MODELS = {
   'dpn': 'overlap.models.dpn:DPN',
   'dla': 'overlap.models.dla:DLA',
   'vovnet': 'overlap.models.vovnet:VoVNet',
+  'scenic': 'overlap.models.scenic_model:Scenic',
 }
 
 

@@ -60,7 +60,8 @@ def initial_variables(task: Task) -> Any:
   """Random variables from the seed, or those of a checkpoint.
 
   A checkpoint's classifier is kept where it is the one to be used, and left
-  out where the head is fitted or trained here, or made of texts.
+  out where the head is fitted or trained here, or made of texts. Whatever else
+  the checkpoint lacks stays random where `init.strict` is off.
   """
   settings = task.settings
   variables = jax.device_get(_init(task)(jax.random.key(settings['seed'])))
@@ -76,12 +77,16 @@ def initial_variables(task: Task) -> Any:
     path,
     template=template(task),
     skip_head=new_head,
+    # A config of before there was this field is without it.
+    initial=None if settings['init'].get('strict', True) else variables,
   )
   if new_head:
-    of_texts = fit == 'zero_shot'
-    loaded['params']['head'] = (
-      zero_shot.head(task) if of_texts else variables['params']['head']
-    )
+    # DeiT has two.
+    for name in ('head', 'head_dist'):
+      if name in variables['params']:
+        loaded['params'][name] = variables['params'][name]
+  if fit == 'zero_shot':
+    loaded['params']['head'] = zero_shot.head(task)
   # An empty collection has no leaf, and so is in no file.
   return {'batch_stats': {}, **loaded}
 

@@ -120,7 +120,9 @@ def forward(name, dtype=jnp.float32):
 
 
 # Families without small instances, whose own tests see to modes and outputs.
-ELSEWHERE = {'align', 'efficientnet', 'efficientnet_lite', 'inception_v3'}
+ELSEWHERE = {
+  'align', 'efficientnet', 'efficientnet_lite', 'inception_v3', 'scenic',
+}  # fmt: skip
 
 
 def test_every_family_has_a_small_instance_or_is_tested_elsewhere():

@@ -37,6 +37,7 @@ CHANGES_TRAINING = {
   'models.base.seed': 1,
   'models.base.train.learning_rate': 0.5,
   'models.base.architecture.options.stage_sizes': (2, 2),
+  'models.base.init.strict': False,
   'models.base.head.max_examples': 5,
   'data.splits.train': 'train[:50%]',
   'data.image_size': 14,

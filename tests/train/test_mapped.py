@@ -77,8 +77,9 @@ def test_predictions_are_of_the_checkpoint_s_head(
   )
   assert variables['params']['head']['kernel'].shape == (8, 4)
 
-  def load(name, path, *, template, skip_head):
+  def load(name, path, *, template, skip_head, initial):
     assert (name, path, skip_head) == ('vit', 'weights.npz', False)
+    assert initial is None
     return variables
 
   monkeypatch.setattr(trainer.checkpoints, 'load_variables', load)

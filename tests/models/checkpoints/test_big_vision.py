@@ -5,13 +5,19 @@ import warnings
 import jax
 import numpy as np
 import pytest
+from flax import serialization, traverse_util
 
 from overlap import errors
 from overlap.models import checkpoints, vit
 
 HEADS = 2
-# The parts of a block: of vision_transformer, and of big_vision.
-NUMBERS = {'vision_transformer': (1, 2, 3), 'big_vision': (0, 1, 0)}
+# The parts of a block in each project.
+NUMBERS = {
+  'vision_transformer': (1, 2, 3),
+  'big_vision': (0, 1, 0),
+  'scenic': (0, 1, 0),
+}
+TIMM_READS = ('vision_transformer', 'big_vision')
 
 
 def small(**options):
@@ -35,12 +41,13 @@ def written(params, project='vision_transformer', prefix=''):
   positions = 'Transformer/posembed_input/pos_embedding'
   if project == 'big_vision':
     positions = 'pos_embedding'
+  head = 'output_projection' if project == 'scenic' else 'head'
   found = {
     'embedding/kernel': params['embed']['kernel'].reshape(16, 16, 3, 8),
     'embedding/bias': params['embed']['bias'],
     positions: params['positions'],
-    'head/kernel': params['head']['kernel'],
-    'head/bias': params['head']['bias'],
+    f'{head}/kernel': params['head']['kernel'],
+    f'{head}/bias': params['head']['bias'],
     'Transformer/encoder_norm/scale': params['norm']['scale'],
     'Transformer/encoder_norm/bias': params['norm']['bias'],
   }
@@ -97,6 +104,17 @@ def test_a_file_gives_back_what_was_written(tmp_path, project, prefix, pool):
   jax.tree.map(np.testing.assert_array_equal, got, variables)
 
 
+@pytest.mark.parametrize('project', NUMBERS)
+def test_a_checkpoint_of_flax_gives_it_back_too(tmp_path, project):
+  template, variables = random_variables(small())
+  flat = written(variables['params'], project)
+  params = traverse_util.unflatten_dict(flat, sep='/')
+  state = {'optimizer': {'target': {'params': params}, 'state': {'step': 3}}}
+  (tmp_path / 'checkpoint_3').write_bytes(serialization.to_bytes(state))
+  got = checkpoints.load_variables('vit', str(tmp_path), template=template)
+  jax.tree.map(np.testing.assert_array_equal, got, variables)
+
+
 def test_joined_blocks_are_taken_apart():
   template, variables = random_variables(small())
   arrays = joined(written(variables['params'], 'big_vision'))
@@ -105,7 +123,7 @@ def test_joined_blocks_are_taken_apart():
   jax.tree.map(np.testing.assert_array_equal, got, variables)
 
 
-@pytest.mark.parametrize('project', NUMBERS)
+@pytest.mark.parametrize('project', TIMM_READS)
 def test_timm_reads_the_same_from_the_file(tmp_path, project):
   """Its own loader of these files gives the same logits."""
   torch = pytest.importorskip('torch')

@@ -1,13 +1,16 @@
 """Finding files, telling them apart, and comparing leaves with the model's."""
 
+import re
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 import safetensors.numpy
+from flax import serialization
 
-from overlap import errors
-from overlap.models import checkpoints
+from overlap import errors, models
+from overlap.models import checkpoints, resnet
 from overlap.models.checkpoints import efficientnet_lite as converter
 
 # A family whose 'head' has two classes and whose converter splits names.
@@ -156,7 +159,7 @@ def test_pytorchs_files_are_known_by_their_content(tmp_path, saved, name):
   [
     ('a.safetensors', 'must be a whole safetensors file'),
     ('a.pth', 'must hold whole objects'),
-    ('a.h5', 'of PyTorch, safetensors or NumPy, and is none'),
+    ('a.h5', 'of PyTorch, safetensors, NumPy or Flax, and is none'),
     ('a', 'Suffixes: .safetensors, .pth, .pt, .bin'),
   ],
 )
@@ -171,6 +174,139 @@ def test_other_files_are_refused(tmp_path, name, says, content):
 def test_no_file(tmp_path):
   with pytest.raises(errors.DataError, match='must be a readable file'):
     checkpoints.load_state(tmp_path / 'a.pth')
+
+
+def test_a_tree_of_our_own_names_needs_no_converter(caplog):
+  tree = convert(state())
+  named = {
+    f'{collection}/{name}': leaf
+    for collection, name, leaf in [
+      ('params', 'stem/kernel', tree['params']['stem']['kernel']),
+      ('params', 'head/bias', tree['params']['head']['bias']),
+      ('batch_stats', 'mean', tree['batch_stats']['mean']),
+    ]
+  }
+  got = checkpoints.fill('no family', named, template=TEMPLATE)
+  assert got['params']['stem']['kernel'].tolist() == [[0, 2, 4], [1, 3, 5]]
+  del named['params/head/bias']
+  named['params/top'] = np.ones(1)
+  with pytest.raises(errors.DataError, match=r'bias is missing; .*top is ex'):
+    checkpoints.fill('no family', named, template=TEMPLATE)
+
+
+INITIAL = jax.tree.map(lambda leaf: np.full(leaf.shape, 7.0, 'f'), TEMPLATE)
+
+
+def lenient(tensors, **options):
+  return checkpoints.fill(
+    'a family', tensors, template=TEMPLATE, initial=INITIAL, **options
+  )
+
+
+def test_what_is_missing_stays_as_it_was_where_that_is_wanted(family, caplog):
+  tensors = state(params__stem__kernel=None, batch_stats__mean=None)
+  tensors |= {f'params.a{i}': np.ones(1) for i in range(7)}
+  got = lenient(tensors, what='the file')
+  assert jax.tree.structure(got) == jax.tree.structure(TEMPLATE)
+  assert got['params']['stem']['kernel'].tolist() == [[7] * 3] * 2
+  assert got['batch_stats']['mean'].tolist() == [7] * 3
+  assert got['params']['head']['bias'].tolist() == [1, 1]
+  missing, extra = (record.getMessage() for record in caplog.records)
+  assert missing == (
+    'the file: leaves missing, which keep their initial values: 2 of 3 '
+    '(params/stem/kernel, batch_stats/mean)'
+  )
+  assert extra == (
+    'the file: leaves ignored as extra: 7 (params/a0, params/a1, params/a2, '
+    'params/a3, params/a4, and 2 more)'
+  )
+
+
+def test_nothing_is_said_of_a_file_that_fits(family, caplog):
+  strict = checkpoints.fill(family, state(), template=TEMPLATE)
+  jax.tree.map(np.testing.assert_array_equal, lenient(state()), strict)
+  assert not caplog.records
+
+
+@pytest.mark.parametrize(
+  ('changes', 'says'),
+  [
+    (
+      {'params__head__bias': np.ones(5), 'params__stem__kernel': None},
+      r'differs: params/head/bias has shape \[5\] instead of \[2\]\.',
+    ),
+    (
+      dict.fromkeys(
+        ('params__head__bias', 'params__stem__kernel', 'batch_stats__mean')
+      )
+      | {'params__other': np.ones(2)},
+      'it has none of the 3 leaves',
+    ),
+  ],
+)
+def test_another_shape_or_model_is_always_refused(family, changes, says):
+  with pytest.raises(errors.DataError, match=says):
+    lenient(state(**changes))
+
+
+def test_the_head_may_be_left_out_and_the_rest_incomplete(family):
+  tensors = state(params__head__bias=np.ones(5), params__stem__kernel=None)
+  got = lenient(tensors, skip_head=True)
+  assert got['params']['stem']['kernel'].tolist() == [[7] * 3] * 2
+  assert 'head' not in got['params']
+
+
+def test_names_that_no_model_has_are_ignored_where_that_is_wanted(caplog):
+  """Converters refuse them; some see names without their common prefix."""
+  model = resnet.ResNet(num_classes=3, stage_sizes=(1,), width=8)
+  x = jnp.zeros((1, 32, 32, 3))
+  template = jax.eval_shape(model.init, jax.random.key(0), x)
+  initial = jax.tree.map(lambda leaf: np.zeros(leaf.shape, 'f'), template)
+  tensors = {
+    'fc.bias': np.ones(3),
+    'teacher.weight': np.ones(2),
+    'ema.decay': np.ones(1),
+  }
+  got = checkpoints.fill('resnet', tensors, template=template, initial=initial)
+  assert got['params']['head']['bias'].tolist() == [1, 1, 1]
+  assert not got['params']['head']['kernel'].any()
+  assert 'ignored as extra: 2 (teacher.weight, ema.decay)' in (caplog.text)
+  with pytest.raises(errors.DataError, match=r"got 'teacher\.weight'"):
+    checkpoints.fill('resnet', tensors, template=template)
+
+
+def of_resnet(tmp_path, sizes):
+  model = resnet.ResNet(num_classes=3, stage_sizes=sizes, width=8)
+  x = jnp.zeros((1, 32, 32, 3))
+  template = jax.eval_shape(model.init, jax.random.key(0), x)
+  variables = jax.tree.map(lambda leaf: np.ones(leaf.shape, 'f'), template)
+  path = tmp_path / 'checkpoint_1'
+  path.write_bytes(serialization.to_bytes(variables))
+  return str(path), template
+
+
+@pytest.mark.parametrize('other', ['vit', 'bit', 'deeper'])
+def test_a_checkpoint_of_another_architecture_is_one_line(tmp_path, other):
+  path, _ = of_resnet(tmp_path, (1, 1))
+  if other == 'deeper':
+    _, template = of_resnet(tmp_path.parent, (1, 2))
+  else:
+    small = {
+      'vit': {'patch_size': 8, 'hidden_size': 8, 'num_heads': 2},
+      'bit': {'stage_sizes': (1,), 'width': 8, 'groups': 4},
+    }[other]
+    model = models.build(other, num_classes=3, **small)
+    x = jnp.zeros((1, 32, 32, 3))
+    template = jax.eval_shape(model.init, jax.random.key(0), x)
+  name = other if other != 'deeper' else 'resnet'
+  with pytest.raises(errors.DataError) as caught:
+    checkpoints.load_variables(name, path, template=template)
+  text = str(caught.value)
+  assert path in text
+  parts = text.split('; ')
+  assert len(parts) == 6
+  assert all('params/' in p or 'batch_stats/' in p for p in parts[:5])
+  assert re.fullmatch(r'and \d+ more\.', parts[5])
 
 
 def test_paths(tmp_path, monkeypatch):

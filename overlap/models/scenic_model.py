@@ -1,0 +1,164 @@
+"""Models of Scenic's registry, with Scenic's own modules and configs.
+
+Dehghani et al., 'SCENIC: A JAX Library for Computer Vision Research and Beyond'
+(CVPR 2022). Scenic is an extra, and imported when such a model is first run.
+"""
+
+import functools
+import runpy
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+from etils import epath
+
+from overlap import errors, lookup
+from overlap.models import layers
+from overlap.models.options import require
+
+# What all of Scenic's classifiers call their last layer.
+_HEAD = 'output_projection'
+
+
+class Scenic(nn.Module):
+  """A classifier that Scenic builds, with a head of ours.
+
+  Supported are models that give logits [examples, classes] by a last layer
+  called 'output_projection', as all classifiers of Scenic's registry do: of
+  fully connected networks and CNNs to ResNet, BiT, axial ResNet, ViT, hybrid
+  ViT and Mixer. That layer is replaced by ours, which reads the same features.
+
+  Attributes:
+    num_classes: outputs of the head.
+    config: path of a Python file whose `get_config()` gives Scenic's config of
+      an experiment. The file is run.
+    model: name in Scenic's registry, such as 'vit_multilabel_classification';
+      '' for the config's `model_name`.
+    dtype: float32; Scenic's config says in which type its modules compute.
+  """
+
+  num_classes: int
+  config: str = ''
+  model: str = ''
+  dtype: jnp.dtype = jnp.float32
+
+  def __post_init__(self):
+    require(
+      self.config.endswith('.py'), self, 'config', "the path of a '.py' file"
+    )
+    require(
+      self.dtype == jnp.float32,
+      self,
+      'dtype',
+      "float32 (set model_dtype_str in Scenic's config)",
+    )
+    super().__post_init__()
+
+  @nn.compact
+  def __call__(
+    self, x: jax.Array, *, train: bool = False
+  ) -> tuple[jax.Array, jax.Array]:
+    """Classifies images.
+
+    Args:
+      x: images [examples, height, width, channels].
+      train: as Scenic's module takes it; its dropout needs the stream
+        'dropout'.
+
+    Returns:
+      Logits [examples, classes] and features [examples, D], what Scenic's
+      module gives to its last layer, both float32.
+
+    Raises:
+      UsageError: Scenic is not installed, has no such model, or can't build it
+        from this config; or the model classifies in another way.
+      DataError: there is no such config.
+    """
+    inner = build_flax_model(self.config, self.model, self.num_classes)
+    features = _features(inner.clone(parent=self, name='scenic'), x, train)
+    if features is None or features.ndim != 2:
+      raise errors.UsageError(
+        f'A model of Scenic must end with a layer {_HEAD!r} on features '
+        f'[examples, D], and {type(inner).__name__} does not.'
+      )
+    features = features.astype(jnp.float32)
+    return layers.head(self.num_classes)(features), features
+
+
+def _features(module: nn.Module, x: jax.Array, train: bool) -> jax.Array | None:
+  """What the module's last layer would read; the layer itself is left out."""
+  seen = []
+  logits = jnp.zeros(())  # Known again by being this very object.
+
+  def capture(call, args, kwargs, context):
+    if context.module.name != _HEAD or context.method_name != '__call__':
+      return call(*args, **kwargs)
+    seen.append(args[0])
+    return logits
+
+  with nn.intercept_methods(capture):
+    out = module(x, train=train)
+  return seen[0] if out is logits and len(seen) == 1 else None
+
+
+@functools.lru_cache(maxsize=8)
+def build_flax_model(config: str, model: str, num_classes: int) -> nn.Module:
+  """Scenic's module for a number of classes.
+
+  Args:
+    config: see `Scenic`.
+    model: see `Scenic`.
+    num_classes: of the data set.
+
+  Raises:
+    UsageError, DataError: see `Scenic.__call__`.
+  """
+  registry = _scenic()
+  settings = read_config(config)
+  name = model or settings.get('model_name') or ''
+  lookup.check("model of Scenic's registry", name, registry.ALL_MODELS)
+  # What a data set of Scenic says of itself, as far as a model may ask.
+  meta_data = {'num_classes': num_classes, 'target_is_onehot': False}
+  try:
+    return registry.get_model_cls(name)(settings, meta_data).flax_model
+  # Its models read the config as they like.
+  except Exception as e:
+    raise errors.UsageError(
+      f'{config} must be a config of {name}, got {_said(e)}.'
+    ) from e
+
+
+def read_config(path: str) -> Any:
+  """The config that a Python file's `get_config()` gives.
+
+  Raises:
+    DataError: there is no such file.
+    UsageError: it can't be run, or has no such function.
+  """
+  file = epath.Path(path).expanduser()
+  if not file.is_file():
+    raise errors.DataError(f'{file} must be a config of Scenic, and is absent.')
+  try:
+    return runpy.run_path(str(file))['get_config']()
+  except Exception as e:
+    raise errors.UsageError(
+      f'{file} must be a Python file with a get_config(), got {_said(e)}.'
+    ) from e
+
+
+def _scenic() -> Any:
+  """Scenic's registry of models."""
+  try:
+    from scenic.model_lib import models
+  except ImportError as e:
+    raise errors.UsageError(
+      "Models of Scenic must have Google's package scenic (on PyPI there is "
+      f"another of that name), got {_said(e)}: pip install 'overlap[scenic]'."
+    ) from e
+  return models
+
+
+def _said(error: Exception) -> str:
+  text = str(error).strip().split('\n')[0][:200]
+  return f'{type(error).__name__}: {text}'
