@@ -80,7 +80,7 @@ def build(spec: str) -> Augment:
 
 def split(
   spec: str, count: int
-) -> tuple[tuple[tuple[str, Mapping[str, Any]], ...], str]:
+) -> tuple[tuple[tuple[str, dict[str, Any]], ...], str]:
   """Takes the first operations off a policy.
 
   Args:
