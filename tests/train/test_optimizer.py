@@ -124,7 +124,7 @@ def test_a_bounded_parameter_comes_to_its_bound_and_back():
   params = {'scale': jnp.float32(1.5), 'other': jnp.float32(1.5)}
   state = transform.init(params)
   for gradient, scale in ((-0.2, 1.7), (-9.0, 2.0), (-9.0, 2.0), (0.5, 1.5)):
-    grads = jax.tree.map(lambda _: jnp.float32(gradient), params)
+    grads = dict.fromkeys(params, jnp.float32(gradient))
     updates, state = transform.update(grads, state, params)
     params = optax.apply_updates(params, updates)
     # The cosine has hardly begun to fall.
