@@ -52,6 +52,14 @@ _ADDED = (
       'reduction',
     )
   ),
+  *(
+    f'train.{field}'
+    for field in (
+      'schedule', 'milestones', 'decay_factor', 'decay_all', 'nesterov',
+      'ema_decay', 'accumulate_steps',
+    )
+  ),
+  'simclr.optimizer',
 )  # fmt: skip
 
 
@@ -176,10 +184,12 @@ def without_added(settings: Mapping[str, Any]) -> dict[str, Any]:
   kept = dict(settings)
   for field, value in _added_defaults().items():
     group, _, name = field.partition('.')
-    part = dict(kept[group])
+    part = dict(kept.get(group, {}))
     if part.get(name, value) == value:
       part.pop(name, None)
     kept[group] = part
+    if not part:  # A group of later fields alone.
+      del kept[group]
   return kept
 
 

@@ -245,12 +245,20 @@ def _train() -> dict[str, Any]:
   return dict(
     total_steps=0,
     batch_size=128,  # Over all devices of all processes.
-    optimizer='sgd',  # 'sgd' (with momentum) or 'adamw'.
+    optimizer='sgd',  # 'sgd' (with momentum), 'adamw', 'lars' or 'lamb'.
     learning_rate=0.1,
     warmup_steps=0,
+    schedule='cosine',  # Or 'linear', 'constant', or 'step', which decays at
+    milestones=(),  # these shares of the steps, such as (0.3, 0.6, 0.9),
+    decay_factor=0.1,  # by this factor.
     weight_decay=1e-4,
+    decay_all=False,  # Whether biases and normalisation decay too.
     momentum=0.9,
+    nesterov=True,
     clip_norm=0.0,  # Of the gradient; 0: unclipped.
+    ema_decay=0.0,  # Of an average of the weights, which is then the result.
+    # Parts that a batch is computed in, one after another, to save memory.
+    accumulate_steps=1,
     label_smoothing=0.0,
     augment='none',  # See overlap/data/augment.
     log_every_steps=100,
@@ -263,6 +271,7 @@ def _simclr() -> dict[str, Any]:
   return dict(
     total_steps=0,
     batch_size=256,
+    optimizer='',  # As for `train`, whose it is if empty.
     learning_rate=1e-3,
     warmup_steps=0,
     weight_decay=1e-4,

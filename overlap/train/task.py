@@ -6,6 +6,7 @@ from typing import Any
 
 import flax.linen as nn
 import jax
+import optax
 from etils import epath
 
 from overlap import parallel
@@ -63,6 +64,7 @@ def run_phase(
   loss: Loss,
   settings: Mapping[str, Any],
   constants: Any = (),
+  bounds: tuple[tuple[str, float], ...] = (),
 ) -> dict[str, Any]:
   """Trains by one loss with one schedule.
 
@@ -71,14 +73,20 @@ def run_phase(
     phase: names the phase's folder; a method may have several.
     variables: to start from.
     loss: see `step.Loss`.
-    settings: the schedule: the fields of `config.train`.
+    settings: the phase's length, batches, learning rate and weight decay, and
+      its optimiser where that is another than that of `config.train`.
     constants: arrays of the loss that are not trained.
+    bounds: see `optimizer.build`.
 
   Returns:
     The variables at the end, on the host.
   """
-  parallel.check_batch_size(settings['batch_size'])
   batch_size, total_steps = settings['batch_size'], settings['total_steps']
+  common = task.settings['train']
+  # A config of before there were these fields is without them.
+  accumulate_steps = common.get('accumulate_steps', 1)
+  optimizer.check_settings(f'config.models.{task.name}.train', common)
+  parallel.check_batch_size(batch_size, parts=accumulate_steps)
 
   def batches_from(start_step):
     return pipeline.batches(
@@ -93,28 +101,46 @@ def run_phase(
     )
 
   write_scalars = task.write_scalars
-  common = task.settings['train']
   return loop.fit(
     name=task.name if phase == 'train' else f'{task.name} ({phase})',
     params=variables['params'],
     batch_stats=variables.get('batch_stats', {}),
     constants=constants,
     loss=loss,
-    optimizer=optimizer.build(
-      common['optimizer'],
-      learning_rate=settings['learning_rate'],
-      warmup_steps=settings['warmup_steps'],
-      total_steps=total_steps,
-      weight_decay=settings['weight_decay'],
-      momentum=common['momentum'],
-      clip_norm=common['clip_norm'],
-    ),
+    optimizer=_optimizer(common, settings, bounds),
     batches_from=batches_from,
     total_steps=total_steps,
     seed=task.settings['seed'],
     folder=task.folder / phase,
     log_every_steps=common['log_every_steps'],
     checkpoint_every_steps=common['checkpoint_every_steps'],
+    ema_decay=common.get('ema_decay', 0.0),
+    accumulate_steps=accumulate_steps,
     write_scalars=write_scalars
     and (lambda step, values: write_scalars(phase, step, values)),
+  )
+
+
+def _optimizer(
+  common: Mapping[str, Any],
+  settings: Mapping[str, Any],
+  bounds: tuple[tuple[str, float], ...],
+) -> optax.GradientTransformation:
+  """The optimiser of a phase: what it does not say is that of `train`."""
+  later = {
+    field: common[field]
+    for field in ('schedule', 'decay_factor', 'nesterov', 'decay_all')
+    if field in common
+  }
+  return optimizer.build(
+    settings.get('optimizer') or common['optimizer'],
+    learning_rate=settings['learning_rate'],
+    warmup_steps=settings['warmup_steps'],
+    total_steps=settings['total_steps'],
+    weight_decay=settings['weight_decay'],
+    momentum=common['momentum'],
+    clip_norm=common['clip_norm'],
+    milestones=tuple(common.get('milestones', ())),
+    bounds=bounds,
+    **later,
   )
