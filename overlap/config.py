@@ -59,11 +59,20 @@ _ADDED = (
       'ema_decay', 'accumulate_steps',
     )
   ),
+  *(
+    f'{phase}.{field}'
+    for phase in ('train', 'simclr')
+    for field in (
+      'total_epochs', 'warmup_epochs', 'learning_rate_batch', 'augment_on_host',
+    )
+  ),
   'simclr.optimizer',
 )  # fmt: skip
 
 
-def paper_model(name: str) -> ml_collections.ConfigDict:
+def paper_model(
+  name: str, recipe: Mapping[str, Any] | None = None
+) -> ml_collections.ConfigDict:
   """The fields of a model of the paper, as `overlap models` lists it.
 
   One that is loaded names its checkpoint; one that is trained has no schedule
@@ -71,6 +80,8 @@ def paper_model(name: str) -> ml_collections.ConfigDict:
 
   Args:
     name: as in the paper's tables, such as 'EfficientNet-B0'.
+    recipe: values of fields, by their dotted paths, that hold where the paper
+      says nothing, such as a schedule.
 
   Raises:
     UsageError: the paper has no such model; the text names the nearest.
@@ -84,7 +95,7 @@ def paper_model(name: str) -> ml_collections.ConfigDict:
     config.source = 'store'
     return config
   options, fields = {}, {'init.checkpoint': found.checkpoint}
-  for field, value in found.settings:
+  for field, value in (dict(recipe or {}) | dict(found.settings)).items():
     path, _, last = field.rpartition('.')
     if path == 'architecture.options':
       options[last] = value

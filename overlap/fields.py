@@ -244,10 +244,15 @@ def _train() -> dict[str, Any]:
   """How it is trained on labels."""
   return dict(
     total_steps=0,
+    total_epochs=0.0,  # Passes over the split, where total_steps is 0.
     batch_size=128,  # Over all devices of all processes.
-    optimizer='sgd',  # 'sgd' (with momentum), 'adamw', 'lars' or 'lamb'.
+    # 'sgd' (with momentum), 'adamw', 'rmsprop', 'lars' or 'lamb'.
+    optimizer='sgd',
     learning_rate=0.1,
+    # For which batch it is meant: it grows in proportion; 0: it stays.
+    learning_rate_batch=0,
     warmup_steps=0,
+    warmup_epochs=0.0,  # Of total_epochs.
     schedule='cosine',  # Or 'linear', 'constant', or 'step', which decays at
     milestones=(),  # these shares of the steps, such as (0.3, 0.6, 0.9),
     decay_factor=0.1,  # by this factor.
@@ -261,6 +266,10 @@ def _train() -> dict[str, Any]:
     accumulate_steps=1,
     label_smoothing=0.0,
     augment='none',  # See overlap/data/augment.
+    # How many of its first operations act on the original images, as these are
+    # read: 1 for a resized_crop, more for flip and randaugment after it. The
+    # others act on square images, on the device.
+    augment_on_host=0,
     log_every_steps=100,
     checkpoint_every_steps=250,
   )
@@ -270,12 +279,16 @@ def _simclr() -> dict[str, Any]:
   """How it is trained without labels."""
   return dict(
     total_steps=0,
+    total_epochs=0.0,  # As for `train`, as are the other fields.
     batch_size=256,
     optimizer='',  # As for `train`, whose it is if empty.
     learning_rate=1e-3,
+    learning_rate_batch=0,
     warmup_steps=0,
+    warmup_epochs=0.0,
     weight_decay=1e-4,
     augment='simclr',
+    augment_on_host=0,
     temperature=0.5,  # Of NT-Xent.
     hidden_size=128,  # Of the projection head.
     projection_size=64,

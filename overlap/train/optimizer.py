@@ -15,7 +15,9 @@ import optax
 from overlap import errors, lookup
 from overlap.train import schedules
 
-OPTIMIZERS = ('sgd', 'adamw', 'lars', 'lamb')
+OPTIMIZERS = ('sgd', 'adamw', 'rmsprop', 'lars', 'lamb')
+# Of 'rmsprop', as EfficientNet is trained (Tan and Le 2019).
+_RMSPROP = {'decay': 0.9, 'eps': 1e-3, 'initial_scale': 1.0}
 
 
 # Cached, so that models that differ in their seed share a compiled step.
@@ -40,19 +42,21 @@ def build(
 
   Args:
     name: 'sgd' (with momentum, L2 added to the gradient, as ResNets are
-      trained), 'adamw' (decoupled weight decay, as ViTs are), 'lars' or 'lamb'
-      (their counterparts for large batches, with a rate for each parameter
-      array; LARS leaves biases and normalisation at the common rate).
+      trained), 'adamw' (decoupled weight decay, as ViTs are), 'rmsprop' (with
+      momentum, L2 added to the gradient, as Inception and EfficientNets are),
+      'lars' or 'lamb' (counterparts of the first two for large batches, with a
+      rate for each parameter array; LARS leaves biases and normalisation at
+      the common rate).
     learning_rate: at the end of the warm-up.
     warmup_steps: of linear growth from 0.
     total_steps: of the schedule.
     weight_decay: on kernels only, never on biases and normalisation.
-    momentum: of 'sgd' and 'lars'.
+    momentum: of 'sgd', 'rmsprop' and 'lars'.
     clip_norm: the gradient's greatest global norm; 0 for no bound.
     schedule: see `schedules.build`, as for the next two.
     milestones: of the schedule 'step'.
     decay_factor: of the schedule 'step'.
-    nesterov: whether the momentum of 'sgd' and 'lars' is Nesterov's.
+    nesterov: whether that momentum is Nesterov's.
     decay_all: weight decay on all parameters after all, biases included.
     bounds: names of parameters at the top of the tree, and values that they
       do not exceed after a step.
@@ -76,6 +80,11 @@ def build(
     steps = [
       optax.add_decayed_weights(weight_decay, mask=decayed),
       optax.sgd(rate, **moving),
+    ]
+  elif name == 'rmsprop':
+    steps = [
+      optax.add_decayed_weights(weight_decay, mask=decayed),
+      optax.rmsprop(rate, **_RMSPROP, **moving),
     ]
   elif name == 'adamw':
     steps = [optax.adamw(rate, mask=decayed, **common)]

@@ -10,10 +10,11 @@ import optax
 from etils import epath
 
 from overlap import parallel
-from overlap.data import pipeline
+from overlap.data import augment, pipeline
 from overlap.data.examples import Examples
+from overlap.data.preparation import Preparation
 from overlap.inference import Input
-from overlap.train import loop, optimizer
+from overlap.train import lengths, loop, optimizer
 from overlap.train.step import Loss
 
 
@@ -57,6 +58,12 @@ class Task:
   write_scalars: Callable[[str, int, dict[str, float]], None] | None = None
 
 
+def on_device(settings: Mapping[str, Any]) -> str:
+  """What is left to the device of a phase's augmentation policy."""
+  count = settings.get('augment_on_host', 0)
+  return augment.split(settings['augment'], count)[1]
+
+
 def run_phase(
   task: Task,
   phase: str,
@@ -65,6 +72,7 @@ def run_phase(
   settings: Mapping[str, Any],
   constants: Any = (),
   bounds: tuple[tuple[str, float], ...] = (),
+  views: int = 1,
 ) -> dict[str, Any]:
   """Trains by one loss with one schedule.
 
@@ -77,10 +85,13 @@ def run_phase(
       its optimiser where that is another than that of `config.train`.
     constants: arrays of the loss that are not trained.
     bounds: see `optimizer.build`.
+    views: of each image, where the phase's augmentation begins on the host.
 
   Returns:
     The variables at the end, on the host.
   """
+  settings = lengths.in_steps(settings, len(task.train))
+  on_host = _on_host(task, settings, views)
   batch_size, total_steps = settings['batch_size'], settings['total_steps']
   common = task.settings['train']
   # A config of before there were these fields is without them.
@@ -98,6 +109,7 @@ def run_phase(
       num_threads=task.num_threads,
       process_index=jax.process_index(),
       process_count=jax.process_count(),
+      on_host=on_host,
     )
 
   write_scalars = task.write_scalars
@@ -118,6 +130,25 @@ def run_phase(
     accumulate_steps=accumulate_steps,
     write_scalars=write_scalars
     and (lambda step, values: write_scalars(phase, step, values)),
+  )
+
+
+def _on_host(
+  task: Task, settings: Mapping[str, Any], views: int
+) -> augment.OnHost | None:
+  """What is done to original images; None for square ones."""
+  count = settings.get('augment_on_host', 0)
+  if not count:
+    return None
+  given = task.settings['input']
+  preparation = Preparation(
+    task.model_input.size,
+    interpolation=given['interpolation'],
+    antialias=given['antialias'],
+    channel_order=given['channel_order'],
+  )
+  return augment.build_on_host(
+    settings['augment'], count, preparation, views=views
   )
 
 

@@ -104,7 +104,8 @@ def split(
   for node in nodes[:count]:
     name, _, arguments = _step(node, spec)
     first.append((name, arguments))
-  return tuple(first), '|'.join(map(ast.unparse, nodes[count:])) or 'none'
+  rest = '|'.join(map(ast.unparse, nodes[count:])) or 'none'
+  return tuple(first), rest if count else spec
 
 
 def _operations(spec: str) -> list[ast.expr]:
