@@ -22,6 +22,7 @@ def write(folder: pathlib.Path, *, train: int = 120, test: int = 8) -> None:
   import tensorflow_datasets as tfds
 
   rng = np.random.default_rng(0)
+  classes = [f'n{i:08d}' for i in range(1000)]
   with tempfile.TemporaryDirectory() as name:
     splits = {
       split: [_example(rng, pathlib.Path(name, f'{split}{i}.jpg'), i)
@@ -32,7 +33,7 @@ def write(folder: pathlib.Path, *, train: int = 120, test: int = 8) -> None:
       folder, splits, name='imagenet2012',
       features=tfds.features.FeaturesDict({
         'image': tfds.features.Image(shape=(None, None, 3)),
-        'label': tfds.features.ClassLabel(names=[f'n{i:08d}' for i in range(1000)]),
+        'label': tfds.features.ClassLabel(names=classes),
         'file_name': tfds.features.Text(),
       }),
     )  # fmt: skip

@@ -36,7 +36,8 @@ from overlap.catalog.models import PaperModel
 def _sibling(name: str) -> ModuleType:
   path = pathlib.Path(__file__).with_name(f'{name}.py')
   spec = importlib.util.spec_from_file_location(f'imagenet_{name}', path)
-  assert spec and spec.loader
+  assert spec
+  assert spec.loader
   module = importlib.util.module_from_spec(spec)
   spec.loader.exec_module(module)
   return module

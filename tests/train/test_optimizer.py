@@ -75,6 +75,15 @@ def lars(step, name, param, gradient, memory, *, nesterov, decay_all):
   return -momentum(memory, rate(step) * local * gradient, nesterov)
 
 
+def rmsprop(step, name, param, gradient, memory, *, nesterov, decay_all):
+  """TensorFlow's: epsilon within the root, the rate within the momentum."""
+  if name == 'kernel' or decay_all:
+    gradient = gradient + 0.05 * param
+  memory['v'] = 0.9 * memory.get('v', 1.0) + 0.1 * gradient**2
+  direction = gradient / np.sqrt(memory['v'] + 1e-3)
+  return -momentum(memory, rate(step) * direction, nesterov)
+
+
 def adam_direction(memory, step, gradient, epsilon):
   memory['m'] = 0.9 * memory.get('m', 0) + 0.1 * gradient
   memory['v'] = 0.999 * memory.get('v', 0) + 0.001 * gradient**2
@@ -101,7 +110,9 @@ def lamb(step, name, param, gradient, memory, *, nesterov, decay_all):
   return -rate(step) * trust * direction
 
 
-RULES = {'sgd': sgd, 'adamw': adamw, 'lars': lars, 'lamb': lamb}
+RULES = {
+  'sgd': sgd, 'adamw': adamw, 'rmsprop': rmsprop, 'lars': lars, 'lamb': lamb,
+}  # fmt: skip
 
 
 @pytest.mark.parametrize('name', optimizer.OPTIMIZERS)
