@@ -52,10 +52,27 @@ _ADDED = (
       'reduction',
     )
   ),
+  *(
+    f'train.{field}'
+    for field in (
+      'schedule', 'milestones', 'decay_factor', 'decay_all', 'nesterov',
+      'ema_decay', 'accumulate_steps',
+    )
+  ),
+  *(
+    f'{phase}.{field}'
+    for phase in ('train', 'simclr')
+    for field in (
+      'total_epochs', 'warmup_epochs', 'learning_rate_batch', 'augment_on_host',
+    )
+  ),
+  'simclr.optimizer',
 )  # fmt: skip
 
 
-def paper_model(name: str) -> ml_collections.ConfigDict:
+def paper_model(
+  name: str, recipe: Mapping[str, Any] | None = None
+) -> ml_collections.ConfigDict:
   """The fields of a model of the paper, as `overlap models` lists it.
 
   One that is loaded names its checkpoint; one that is trained has no schedule
@@ -63,6 +80,8 @@ def paper_model(name: str) -> ml_collections.ConfigDict:
 
   Args:
     name: as in the paper's tables, such as 'EfficientNet-B0'.
+    recipe: values of fields, by their dotted paths, that hold where the paper
+      says nothing, such as a schedule.
 
   Raises:
     UsageError: the paper has no such model; the text names the nearest.
@@ -76,7 +95,7 @@ def paper_model(name: str) -> ml_collections.ConfigDict:
     config.source = 'store'
     return config
   options, fields = {}, {'init.checkpoint': found.checkpoint}
-  for field, value in found.settings:
+  for field, value in (dict(recipe or {}) | dict(found.settings)).items():
     path, _, last = field.rpartition('.')
     if path == 'architecture.options':
       options[last] = value
@@ -176,10 +195,12 @@ def without_added(settings: Mapping[str, Any]) -> dict[str, Any]:
   kept = dict(settings)
   for field, value in _added_defaults().items():
     group, _, name = field.partition('.')
-    part = dict(kept[group])
+    part = dict(kept.get(group, {}))
     if part.get(name, value) == value:
       part.pop(name, None)
     kept[group] = part
+    if not part:  # A group of later fields alone.
+      del kept[group]
   return kept
 
 

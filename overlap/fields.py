@@ -244,15 +244,32 @@ def _train() -> dict[str, Any]:
   """How it is trained on labels."""
   return dict(
     total_steps=0,
+    total_epochs=0.0,  # Passes over the split, where total_steps is 0.
     batch_size=128,  # Over all devices of all processes.
-    optimizer='sgd',  # 'sgd' (with momentum) or 'adamw'.
+    # 'sgd' (with momentum), 'adamw', 'rmsprop', 'lars' or 'lamb'.
+    optimizer='sgd',
     learning_rate=0.1,
+    # For which batch it is meant: it grows in proportion; 0: it stays.
+    learning_rate_batch=0,
     warmup_steps=0,
+    warmup_epochs=0.0,  # Of total_epochs.
+    schedule='cosine',  # Or 'linear', 'constant', or 'step', which decays at
+    milestones=(),  # these shares of the steps, such as (0.3, 0.6, 0.9),
+    decay_factor=0.1,  # by this factor.
     weight_decay=1e-4,
+    decay_all=False,  # Whether biases and normalisation decay too.
     momentum=0.9,
+    nesterov=True,
     clip_norm=0.0,  # Of the gradient; 0: unclipped.
+    ema_decay=0.0,  # Of an average of the weights, which is then the result.
+    # Parts that a batch is computed in, one after another, to save memory.
+    accumulate_steps=1,
     label_smoothing=0.0,
     augment='none',  # See overlap/data/augment.
+    # How many of its first operations act on the original images, as these are
+    # read: 1 for a resized_crop, more for flip and randaugment after it. The
+    # others act on square images, on the device.
+    augment_on_host=0,
     log_every_steps=100,
     checkpoint_every_steps=250,
   )
@@ -262,11 +279,16 @@ def _simclr() -> dict[str, Any]:
   """How it is trained without labels."""
   return dict(
     total_steps=0,
+    total_epochs=0.0,  # As for `train`, as are the other fields.
     batch_size=256,
+    optimizer='',  # As for `train`, whose it is if empty.
     learning_rate=1e-3,
+    learning_rate_batch=0,
     warmup_steps=0,
+    warmup_epochs=0.0,
     weight_decay=1e-4,
     augment='simclr',
+    augment_on_host=0,
     temperature=0.5,  # Of NT-Xent.
     hidden_size=128,  # Of the projection head.
     projection_size=64,

@@ -94,12 +94,25 @@ def mesh() -> Mesh:
   )
 
 
-def check_batch_size(batch_size: int) -> None:
-  """Raises UsageError unless all devices get equally many examples."""
-  if batch_size < 1 or batch_size % jax.device_count():
+def check_batch_size(batch_size: int, *, parts: int = 1) -> None:
+  """Checks that all devices get equally many examples.
+
+  Args:
+    batch_size: over all devices.
+    parts: that each batch is computed in, one after another.
+
+  Raises:
+    UsageError: they don't.
+  """
+  if parts < 1:
+    raise errors.UsageError(
+      f'accumulate_steps must be at least 1, got {parts}.'
+    )
+  if batch_size < 1 or batch_size % (jax.device_count() * parts):
+    times = f' times accumulate_steps={parts}' if parts > 1 else ''
     raise errors.UsageError(
       'A training batch must be a multiple of the number of devices '
-      f'({jax.device_count()}), got batch_size={batch_size}.'
+      f'({jax.device_count()}){times}, got batch_size={batch_size}.'
     )
 
 

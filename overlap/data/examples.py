@@ -2,9 +2,10 @@
 
 import abc
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
+from PIL import Image
 
 from overlap import errors
 from overlap.data import images as images_lib
@@ -13,6 +14,8 @@ from overlap.data.preparation import Preparation
 
 # Labels are read this many at a time where the source has to read records.
 _LABEL_CHUNK = 4096
+# See `Examples.read_originals`.
+Make = Callable[[int, Image.Image], np.ndarray]
 
 
 class Examples(abc.ABC):
@@ -69,9 +72,7 @@ class Examples(abc.ABC):
   def read_prepared(
     self, indices: np.ndarray, preparation: Preparation
   ) -> tuple[np.ndarray, np.ndarray]:
-    """Returns images that are made of the originals by a rule, and labels.
-
-    Overridden where the originals are others than `read` gives.
+    """Returns images that are made square by a rule, and labels.
 
     Args:
       indices: [B].
@@ -80,12 +81,34 @@ class Examples(abc.ABC):
     Returns:
       Images uint8 [B, size, size, channels] and labels [B], unchecked.
     """
+    return self.read_originals(
+      indices,
+      lambda row, image: preparation_lib.prepare(
+        images_lib.to_array(image), preparation
+      ),
+      (preparation.size, preparation.size, self.channels),
+    )
+
+  def read_originals(
+    self, indices: np.ndarray, make: Make, shape: tuple[int, ...]
+  ) -> tuple[np.ndarray, np.ndarray]:
+    """Returns what is made of the original images, in threads, and labels.
+
+    Overridden where the originals are others than `read` gives.
+
+    Args:
+      indices: [B].
+      make: (place in `indices`, image 'L' or 'RGB') to uint8 [*shape].
+      shape: of what is made.
+
+    Returns:
+      uint8 [B, *shape] and labels [B], unchecked.
+    """
     originals, labels = self.read(indices)
     images = images_lib.stack(
-      lambda row: preparation_lib.prepare(originals[row], preparation),
+      lambda row: make(row, images_lib.from_array(originals[row])),
       len(originals),
-      preparation.size,
-      self.channels,
+      shape,
     )
     return images, labels
 
@@ -106,11 +129,23 @@ class Examples(abc.ABC):
       DataError: an image can't be had, or a label lies outside the classes.
       IndexError: an index lies outside [0, M).
     """
-    indices = np.asarray(indices, dtype=np.int64).reshape(-1)
-    # NumPy would take -1 for the last example.
-    if indices.size and not 0 <= indices.min() <= indices.max() < len(self):
-      raise IndexError(f'indices must lie in [0, {len(self)}), got {indices}')
+    indices = self._within(indices)
     images, labels = self.read(indices)
+    return {'image': images, 'label': self._checked(labels, indices)}
+
+  def fetch_made(
+    self, indices: np.ndarray, make: Make, shape: tuple[int, ...]
+  ) -> dict[str, np.ndarray]:
+    """Makes images of the originals; arguments as `read_originals`'s.
+
+    Returns:
+      {'image': uint8 [B, *shape], 'label': int32 [B]}.
+
+    Raises:
+      DataError, IndexError: as `fetch`.
+    """
+    indices = self._within(indices)
+    images, labels = self.read_originals(indices, make, shape)
     return {'image': images, 'label': self._checked(labels, indices)}
 
   def labels(self) -> np.ndarray:
@@ -150,6 +185,13 @@ class Examples(abc.ABC):
     chunks = [everything[start : start + _LABEL_CHUNK] for start in starts]
     labels = [np.zeros(0, np.int32), *map(self.read_labels, chunks)]
     return self._checked(np.concatenate(labels), everything)
+
+  def _within(self, indices: np.ndarray | Sequence[int]) -> np.ndarray:
+    indices = np.asarray(indices, dtype=np.int64).reshape(-1)
+    # NumPy would take -1 for the last example.
+    if indices.size and not 0 <= indices.min() <= indices.max() < len(self):
+      raise IndexError(f'indices must lie in [0, {len(self)}), got {indices}')
+    return indices
 
   def _checked(self, labels: np.ndarray, indices: np.ndarray) -> np.ndarray:
     labels = np.asarray(labels)

@@ -12,10 +12,8 @@ import numpy as np
 from overlap import errors, lookup
 from overlap.catalog import wordnet
 from overlap.data import images as images_lib
-from overlap.data import preparation as preparation_lib
 from overlap.data import source
-from overlap.data.examples import Examples
-from overlap.data.preparation import Preparation
+from overlap.data.examples import Examples, Make
 
 _NAME = re.compile(r'imagenet_\d+_(\d+)\.jpg')
 SPLITS = ('test',)
@@ -51,20 +49,21 @@ class Photographs(Examples):
         channels=3, native=False,
       )  # fmt: skip
 
-    images = images_lib.stack(make, len(indices), self.image_size, 3)
+    images = images_lib.stack(
+      make, len(indices), (self.image_size, self.image_size, 3)
+    )
     return images, self._classes[indices]
 
-  def read_prepared(
-    self, indices: np.ndarray, preparation: Preparation
+  def read_originals(
+    self, indices: np.ndarray, make: Make, shape: tuple[int, ...]
   ) -> tuple[np.ndarray, np.ndarray]:
-    def make(row: int) -> np.ndarray:
+    def decoded(row: int) -> np.ndarray:
       name = str(self.ids[indices[row]])
-      image = images_lib.decode_whole(
-        self._content(name), name=name, channels=3
-      )
-      return preparation_lib.prepare(image, preparation)
+      content = self._content(name)
+      image = images_lib.decode_whole(content, name=name, channels=3)
+      return make(row, image)
 
-    images = images_lib.stack(make, len(indices), preparation.size, 3)
+    images = images_lib.stack(decoded, len(indices), shape)
     return images, self._classes[indices]
 
   def read_labels(self, indices: np.ndarray) -> np.ndarray:

@@ -10,10 +10,8 @@ import numpy as np
 
 from overlap import errors, lookup
 from overlap.data import images as images_lib
-from overlap.data import preparation as preparation_lib
 from overlap.data import source
-from overlap.data.examples import Examples
-from overlap.data.preparation import Preparation
+from overlap.data.examples import Examples, Make
 
 EXTENSIONS = ('.jpg', '.jpeg', '.png', '.bmp', '.webp', '.ppm')
 # So many files are looked at to tell whether a tree is grey.
@@ -70,24 +68,22 @@ class ImageFolder(Examples):
         channels=self.channels, native=self._native,
       )  # fmt: skip
 
-    images = images_lib.stack(
-      make, len(indices), self.image_size, self.channels
-    )
+    shape = (self.image_size, self.image_size, self.channels)
+    images = images_lib.stack(make, len(indices), shape)
     return images, self._label_array[indices]
 
-  def read_prepared(
-    self, indices: np.ndarray, preparation: Preparation
+  def read_originals(
+    self, indices: np.ndarray, make: Make, shape: tuple[int, ...]
   ) -> tuple[np.ndarray, np.ndarray]:
-    def make(row: int) -> np.ndarray:
+    def decoded(row: int) -> np.ndarray:
       name = str(self.ids[indices[row]])
+      content = _content(self._root, name)
       image = images_lib.decode_whole(
-        _content(self._root, name), name=name, channels=self.channels
+        content, name=name, channels=self.channels
       )
-      return preparation_lib.prepare(image, preparation)
+      return make(row, image)
 
-    images = images_lib.stack(
-      make, len(indices), preparation.size, self.channels
-    )
+    images = images_lib.stack(decoded, len(indices), shape)
     return images, self._label_array[indices]
 
   def read_labels(self, indices: np.ndarray) -> np.ndarray:

@@ -43,12 +43,11 @@ def decode(
       f'{image.width}x{image.height} for {name} beside '
       f'{image_size}x{image_size}; set image_size.'
     )
-  pixels = np.asarray(_fit(_convert(image, name, channels), image_size))
-  return pixels[..., None] if channels == 1 else pixels
+  return to_array(_fit(_convert(image, name, channels), image_size))
 
 
-def decode_whole(content: bytes, *, name: str, channels: int) -> np.ndarray:
-  """Decodes one image file to uint8 [H, W, channels], whatever its size.
+def decode_whole(content: bytes, *, name: str, channels: int) -> Image.Image:
+  """Decodes one image file to an image 'L' or 'RGB', whatever its size.
 
   Args:
     content: the file.
@@ -58,9 +57,18 @@ def decode_whole(content: bytes, *, name: str, channels: int) -> np.ndarray:
   Raises:
     DataError: no image, or more than 8 bits a channel.
   """
-  image = _convert(_open(content, name, whole=True), name, channels)
+  return _convert(_open(content, name, whole=True), name, channels)
+
+
+def to_array(image: Image.Image) -> np.ndarray:
+  """An image 'L' or 'RGB' as uint8 [H, W, 1 or 3]."""
   pixels = np.asarray(image)
-  return pixels[..., None] if channels == 1 else pixels
+  return pixels[..., None] if pixels.ndim == 2 else pixels
+
+
+def from_array(pixels: np.ndarray) -> Image.Image:
+  """The inverse of `to_array`."""
+  return Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels)
 
 
 def native_shape(content: bytes, name: str) -> tuple[int, int, int]:
@@ -93,30 +101,27 @@ def resize(images: np.ndarray, image_size: int) -> np.ndarray:
   channels = images.shape[-1]
 
   def make(row: int) -> np.ndarray:
-    pixels = images[row, ..., 0] if channels == 1 else images[row]
-    fitted = np.asarray(_fit(Image.fromarray(pixels), image_size))
-    return fitted[..., None] if channels == 1 else fitted
+    return to_array(_fit(from_array(images[row]), image_size))
 
-  return stack(make, len(images), image_size, channels)
+  return stack(make, len(images), (image_size, image_size, channels))
 
 
 def stack(
-  make: Callable[[int], np.ndarray], count: int, image_size: int, channels: int
+  make: Callable[[int], np.ndarray], count: int, shape: tuple[int, ...]
 ) -> np.ndarray:
   """Returns make(0), ... make(count - 1), made in threads, as one array.
 
   Pillow lets go of the interpreter while it decodes and resizes.
 
   Args:
-    make: from a row to uint8 [S, S, channels].
+    make: from a row to uint8 [*shape].
     count: B.
-    image_size: S.
-    channels: 1 or 3.
+    shape: of what is made, such as (S, S, channels).
 
   Returns:
-    uint8 [B, S, S, channels].
+    uint8 [B, *shape].
   """
-  images = np.empty((count, image_size, image_size, channels), np.uint8)
+  images = np.empty((count, *shape), np.uint8)
 
   def fill(rows: np.ndarray) -> None:
     for row in rows:
@@ -159,7 +164,9 @@ def _convert(image: Image.Image, name: str, channels: int) -> Image.Image:
     )
   if image.mode == 'P' and 'transparency' in image.info:
     image = image.convert('RGBA')
-  return image.convert('L' if channels == 1 else 'RGB')
+  mode = 'L' if channels == 1 else 'RGB'
+  # Pillow copies what is right already.
+  return image if image.mode == mode else image.convert(mode)
 
 
 def _fit(image: Image.Image, image_size: int) -> Image.Image:

@@ -13,6 +13,7 @@ import grain
 import numpy as np
 
 from overlap import errors
+from overlap.data.augment.on_host import OnHost
 from overlap.data.examples import Examples
 
 Batch = dict[str, np.ndarray]
@@ -75,6 +76,7 @@ def batches(
   num_threads: int = 2,
   process_index: int = 0,
   process_count: int = 1,
+  on_host: OnHost | None = None,
 ) -> Iterator[Batch]:
   """Yields the training batches of the steps start_step .. total_steps - 1.
 
@@ -87,10 +89,13 @@ def batches(
     num_threads: that read batches ahead; 0 reads each when it is asked for.
     process_index: of this process.
     process_count: processes; each gets its contiguous part of every batch.
+    on_host: what is made of the original images; None for `examples`' own.
+      Its draws depend on the seed, the step and the place in the global batch.
 
   Yields:
     {'image': uint8 [B, S, S, channels], 'label': int32 [B]}, where
-    B = batch_size / process_count.
+    B = batch_size / process_count; [B, views, S, S, channels] where `on_host`
+    makes several of an image.
 
   Raises:
     DataError: from reading.
@@ -106,7 +111,17 @@ def batches(
   part = slice(process_index * size, (process_index + 1) * size)
 
   def read(step: int) -> Batch:
-    return examples.fetch(plan.indices(step, part))
+    indices = plan.indices(step, part)
+    if on_host is None:
+      return examples.fetch(indices)
+    # The last number tells these draws from those of the permutations.
+    rng = np.random.default_rng((seed, step, 1))
+    draws = rng.random((batch_size, on_host.num_draws))[part]
+    return examples.fetch_made(
+      indices,
+      lambda row, image: on_host.make(image, draws[row]),
+      on_host.shape(examples.channels),
+    )
 
   return _read_ahead(read, range(start_step, total_steps), num_threads)
 

@@ -13,13 +13,16 @@ from collections.abc import Callable
 import numpy as np
 from PIL import Image
 
-_PILLOW = {
+from overlap.data import images
+
+# Of Pillow, by our names.
+METHODS = {
   'nearest': Image.Resampling.NEAREST,
   'bilinear': Image.Resampling.BILINEAR,
   'bicubic': Image.Resampling.BICUBIC,
   'lanczos': Image.Resampling.LANCZOS,
 }
-INTERPOLATIONS = tuple(_PILLOW)
+INTERPOLATIONS = tuple(METHODS)
 
 
 def resize(
@@ -47,7 +50,7 @@ def resize(
   if image.shape[:2] == (height, width):
     return image
   if antialias or interpolation == 'nearest':
-    return _pillow(image, height, width, _PILLOW[interpolation])
+    return _pillow(image, height, width, METHODS[interpolation])
   kernel, radius = _KERNELS[interpolation]
   values = image.astype(np.float32)
   values = _along_rows(values, height, kernel, radius)
@@ -59,10 +62,8 @@ def resize(
 def _pillow(
   image: np.ndarray, height: int, width: int, method: Image.Resampling
 ) -> np.ndarray:
-  grey = image.shape[-1] == 1
-  pixels = Image.fromarray(image[..., 0] if grey else image)
-  resized = np.asarray(pixels.resize((width, height), method))
-  return resized[..., None] if grey else resized
+  resized = images.from_array(image).resize((width, height), method)
+  return images.to_array(resized)
 
 
 def _linear(distance: np.ndarray) -> np.ndarray:

@@ -11,10 +11,8 @@ import numpy as np
 
 from overlap import errors, lookup
 from overlap.data import images as images_lib
-from overlap.data import preparation as preparation_lib
 from overlap.data import source, tfds_labels
-from overlap.data.examples import Examples
-from overlap.data.preparation import Preparation
+from overlap.data.examples import Examples, Make
 
 
 class TfdsExamples(Examples):
@@ -74,26 +72,23 @@ class TfdsExamples(Examples):
         native=self._native,
       )  # fmt: skip
 
-    images = images_lib.stack(
-      make, len(indices), self.image_size, self.channels
-    )
+    shape = (self.image_size, self.image_size, self.channels)
+    images = images_lib.stack(make, len(indices), shape)
     return images, self._label_array(records)
 
-  def read_prepared(
-    self, indices: np.ndarray, preparation: Preparation
+  def read_originals(
+    self, indices: np.ndarray, make: Make, shape: tuple[int, ...]
   ) -> tuple[np.ndarray, np.ndarray]:
     records = self._get(indices)
 
-    def make(row: int) -> np.ndarray:
+    def decoded(row: int) -> np.ndarray:
       image = images_lib.decode_whole(
         records[row]['image'], name=str(self.ids[indices[row]]),
         channels=self.channels,
       )  # fmt: skip
-      return preparation_lib.prepare(image, preparation)
+      return make(row, image)
 
-    images = images_lib.stack(
-      make, len(indices), preparation.size, self.channels
-    )
+    images = images_lib.stack(decoded, len(indices), shape)
     return images, self._label_array(records)
 
   def read_labels(self, indices: np.ndarray) -> np.ndarray:

@@ -4,7 +4,7 @@ import numpy as np
 
 from overlap.data import images as images_lib
 from overlap.data import splits
-from overlap.data.examples import Examples
+from overlap.data.examples import Examples, Make
 from overlap.data.preparation import Preparation
 
 
@@ -22,10 +22,10 @@ class _View(Examples):
     self._parent = parent
     self.multi_label = parent.multi_label
 
-  def read_prepared(
-    self, indices: np.ndarray, preparation: Preparation
+  def read_originals(
+    self, indices: np.ndarray, make: Make, shape: tuple[int, ...]
   ) -> tuple[np.ndarray, np.ndarray]:
-    return self._parent.read_prepared(indices, preparation)
+    return self._parent.read_originals(indices, make, shape)
 
   def read_labels(self, indices: np.ndarray) -> np.ndarray:
     return self._parent.read_labels(indices)
@@ -48,10 +48,11 @@ class Selected(_View):
   def read(self, indices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return self._parent.read(self._positions[indices])
 
-  def read_prepared(
-    self, indices: np.ndarray, preparation: Preparation
+  def read_originals(
+    self, indices: np.ndarray, make: Make, shape: tuple[int, ...]
   ) -> tuple[np.ndarray, np.ndarray]:
-    return self._parent.read_prepared(self._positions[indices], preparation)
+    positions = self._positions[indices]
+    return self._parent.read_originals(positions, make, shape)
 
   def read_labels(self, indices: np.ndarray) -> np.ndarray:
     return self._parent.read_labels(self._positions[indices])

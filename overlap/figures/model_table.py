@@ -2,7 +2,8 @@
 
 Method, head, temperature, accuracy, error inconsistency with the base,
 category, and accuracy of the ensemble with the base. Where a model's name is
-in one of the paper's tables, the paper's values stand beside ours.
+in one of the paper's tables, or is such a name as a config has it, the paper's
+name is drawn and its values stand beside ours.
 """
 
 import dataclasses
@@ -12,7 +13,7 @@ from typing import NamedTuple
 import altair as alt
 import pandas as pd
 
-from overlap.catalog import paper
+from overlap.catalog import names, paper
 from overlap.figures import frames, style, wording
 
 _COLUMNS = {
@@ -70,7 +71,7 @@ class ModelTable:
       ],
       _COLUMNS,
     )
-    published = _published(table['model'])
+    published = _published(table)
     return table if published is None else pd.concat([table, published], axis=1)
 
   def plot(self, tables: frames.Tables) -> tuple[alt.LayerChart, pd.DataFrame]:
@@ -147,15 +148,20 @@ def _chart(table: ModelTable, drawn: pd.DataFrame) -> alt.LayerChart:
   return style.themed(chart)
 
 
-def _published(models: pd.Series) -> pd.DataFrame | None:
-  """The paper's values of models of these names; None where it has none."""
+def _published(drawn: pd.DataFrame) -> pd.DataFrame | None:
+  """The paper's names and values of the models; None where it has none."""
   table = pd.concat([paper.table(number) for number in paper.TABLES])
   table = table.drop_duplicates('model').set_index('model')
-  if not models.isin(table.index).any():
+  models = [
+    names.in_tables(model, method)
+    for model, method in zip(drawn['model'], drawn['method'], strict=True)
+  ]
+  if not any(models):
     return None
   found = table.reindex(models).reset_index(drop=True)
   return pd.DataFrame(
     {
+      'paper_model': models,
       'paper_accuracy': found['accuracy'].astype(float) / 100,
       'paper_error_inconsistency': found['error_inconsistency'].astype(float),
       'paper_ensemble_accuracy': found['ensemble_accuracy'].astype(float) / 100,
@@ -175,7 +181,7 @@ def _columns(*, beside: Sequence[str], brief: bool) -> list[Column]:
 
   temperature = "isValid(datum.temperature)?format(datum.temperature,'.2f'):'–'"
   return [
-    Column('Model', 'datum.model', 215, 'left'),
+    Column('Model', 'datum.paper_model||datum.model', 215, 'left'),
     Column('Method', _text('method'), 130, 'left'),
     Column('Head', _text('head'), 104, 'left'),
     Column('Category', 'datum.category', 100, 'left'),

@@ -5,7 +5,7 @@ from typing import Any
 
 from overlap import lookup
 from overlap.models import text_encoder
-from overlap.train import mapped, zero_shot
+from overlap.train import lengths, mapped, zero_shot
 
 MAPPING = 'class_mapping'
 FITS = ('trained', 'lbfgs', 'zero_shot', MAPPING)
@@ -40,7 +40,7 @@ def word(settings: Settings) -> str:
     return 'L-BFGS'
   if fit == MAPPING:
     return 'Class Mapping'
-  if fit == 'zero_shot' and not settings['train']['total_steps']:
+  if fit == 'zero_shot' and not lengths.is_trained(settings['train']):
     return 'Zero Shot'
   if settings['method'] == 'distill':
     return 'Distilled'

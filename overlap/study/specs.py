@@ -182,7 +182,7 @@ def training_hash(study: Settings, name: str, dataset: str) -> str:
   How often a run is logged or checkpointed does not matter; a teacher's own
   settings do.
   """
-  settings = study['models'][name]
+  settings = config.without_added(study['models'][name])
   source = study['data']
   schedule = {
     key: value
@@ -191,7 +191,7 @@ def training_hash(study: Settings, name: str, dataset: str) -> str:
   }
   teacher = teacher_of(settings)
   return files.digest(
-    config.without_added(settings)
+    settings
     | {
       'train': schedule,
       'dataset': dataset,

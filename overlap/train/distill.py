@@ -16,7 +16,7 @@ from overlap import errors, lookup
 from overlap.data import augment
 from overlap.inference import Input
 from overlap.train import losses, step, supervised
-from overlap.train.task import Task, run_phase
+from overlap.train.task import Task, on_device, run_phase
 
 KINDS = ('hard', 'soft')
 
@@ -37,7 +37,7 @@ def train(task: Task, variables: Any) -> Any:
     task.model_input,
     task.teacher.model,
     task.teacher.model_input,
-    policy=settings['augment'],
+    policy=on_device(settings),
     label_smoothing=settings['label_smoothing'],
     kind=distill['kind'],
     weight=distill['weight'],

@@ -33,6 +33,8 @@ def fit(
   folder: epath.PathLike,
   log_every_steps: int,
   checkpoint_every_steps: int,
+  ema_decay: float = 0.0,
+  accumulate_steps: int = 1,
   write_scalars: Callable[[int, dict[str, float]], None] | None = None,
 ) -> dict[str, Any]:
   """Trains for `total_steps`, resuming from the last checkpoint in `folder`.
@@ -53,6 +55,9 @@ def fit(
     folder: of checkpoints and metrics.csv.
     log_every_steps: steps between lines in the log.
     checkpoint_every_steps: steps between checkpoints.
+    ema_decay: of an average of the weights, which is then what is returned; 0
+      for those of the last step.
+    accumulate_steps: see `step.train_step`.
     write_scalars: also gets each logged step's metrics (for TensorBoard).
 
   Returns:
@@ -66,7 +71,7 @@ def fit(
   checkpoints = checkpoint.RunCheckpoints(folder / 'checkpoints')
   with contextlib.closing(checkpoints):
     state = parallel.replicate(
-      step.create_state(params, batch_stats, optimizer)
+      step.create_state(params, batch_stats, optimizer, ema_decay)
     )
     state = checkpoints.restore(state)
     start = int(state.step)
@@ -87,6 +92,8 @@ def fit(
         np.uint32(seed),
         loss=loss,
         optimizer=optimizer,
+        ema_decay=ema_decay,
+        accumulate_steps=accumulate_steps,
       )
       history.add(number, metrics)
       last = number == total_steps
@@ -101,7 +108,7 @@ def fit(
 
 def _variables(state: TrainState) -> dict[str, Any]:
   return jax.device_get(
-    {'params': state.params, 'batch_stats': state.batch_stats}
+    state.average or {'params': state.params, 'batch_stats': state.batch_stats}
   )
 
 

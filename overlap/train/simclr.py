@@ -15,7 +15,7 @@ import jax.numpy as jnp
 from overlap.data import augment
 from overlap.inference import Input
 from overlap.train import losses, step, supervised
-from overlap.train.task import Task, run_phase
+from overlap.train.task import Task, on_device, run_phase
 
 
 class Projection(nn.Module):
@@ -55,10 +55,10 @@ def train(task: Task, variables: Any) -> Any:
     task.model,
     task.model_input,
     projection,
-    policy=settings['augment'],
+    policy=on_device(settings),
     temperature=settings['temperature'],
   )
-  end = run_phase(task, 'pretrain', start, loss, settings)
+  end = run_phase(task, 'pretrain', start, loss, settings, views=2)
   encoder = dict(end['params']['encoder'])
   # Weight decay shrank the unused classifier; fine-tuning starts afresh.
   encoder['head'] = variables['params']['head']
@@ -82,17 +82,20 @@ def make_loss(
   def loss(params, batch_stats, constants, batch, key):
     del constants
     first_key, second_key, dropout_key = jax.random.split(key, 3)
-    images = supervised.prepare(model_input, batch['image'])
+    first, second = (
+      supervised.prepare(model_input, images)
+      for images in _pair(batch['image'])
+    )
     # Interleaved, so that each device holds both views of its examples.
     views = jnp.stack(
-      [transform(first_key, images), transform(second_key, images)], axis=1
+      [transform(first_key, first), transform(second_key, second)], axis=1
     )
     (_, features), updates = supervised.apply_train(
       model,
       model_input,
       params['encoder'],
       batch_stats,
-      views.reshape(-1, *images.shape[1:]),
+      views.reshape(-1, *first.shape[1:]),
       dropout_key,
     )
     projected = projection.apply({'params': params['projection']}, features)
@@ -102,3 +105,14 @@ def make_loss(
     return value, step.Aux(updates.get('batch_stats', {}), {})
 
   return loss
+
+
+def _pair(images: jax.Array) -> tuple[jax.Array, jax.Array]:
+  """The two views of each image, or twice the image where both are to come.
+
+  Args:
+    images: `[B, 2, H, W, C]`, begun where images are read, or `[B, H, W, C]`.
+  """
+  if images.ndim == 5:
+    return images[:, 0], images[:, 1]
+  return images, images

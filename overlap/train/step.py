@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from overlap.train import accumulate, averages
 from overlap.train.state import TrainState
 
 
@@ -28,7 +29,9 @@ Loss = Callable[..., tuple[jax.Array, Aux]]
 
 
 @functools.partial(
-  jax.jit, static_argnames=('loss', 'optimizer'), donate_argnames='state'
+  jax.jit,
+  static_argnames=('loss', 'optimizer', 'ema_decay', 'accumulate_steps'),
+  donate_argnames='state',
 )
 def train_step(
   state: TrainState,
@@ -38,6 +41,8 @@ def train_step(
   *,
   loss: Loss,
   optimizer: optax.GradientTransformation,
+  ema_decay: float = 0.0,
+  accumulate_steps: int = 1,
 ) -> tuple[TrainState, dict[str, jax.Array]]:
   """Takes one step down the gradient of `loss`.
 
@@ -50,11 +55,13 @@ def train_step(
     seed: of the run; the step's own key is `fold_in(key(seed), step)`.
     loss: as `Loss` above.
     optimizer: the optax transformation.
+    ema_decay: of the average of the weights; see `averages.update`.
+    accumulate_steps: parts that the batch is computed in; see `accumulate`.
 
   Returns:
     The new state, and the metrics with 'loss' and 'grad_norm'.
   """
-  (value, aux), grads = jax.value_and_grad(loss, has_aux=True)(
+  (value, aux), grads = accumulate.value_and_grad(loss, accumulate_steps)(
     state.params,
     state.batch_stats,
     constants,
@@ -62,20 +69,30 @@ def train_step(
     jax.random.fold_in(jax.random.key(seed), state.step),
   )
   updates, opt_state = optimizer.update(grads, state.opt_state, state.params)
+  params = optax.apply_updates(state.params, updates)
   metrics = aux.metrics | {
     'loss': value,
     'grad_norm': optax.tree.norm(grads),
   }
   return TrainState(
     step=state.step + 1,
-    params=optax.apply_updates(state.params, updates),
+    params=params,
     batch_stats=aux.batch_stats,
     opt_state=opt_state,
+    average=averages.update(
+      state.average,
+      averages.of(params, aux.batch_stats, ema_decay),
+      ema_decay,
+      state.step,
+    ),
   ), metrics
 
 
 def create_state(
-  params: Any, batch_stats: Any, optimizer: optax.GradientTransformation
+  params: Any,
+  batch_stats: Any,
+  optimizer: optax.GradientTransformation,
+  ema_decay: float = 0.0,
 ) -> TrainState:
   """The state before the first step."""
   return TrainState(
@@ -83,4 +100,6 @@ def create_state(
     params=params,
     batch_stats=batch_stats,
     opt_state=optimizer.init(params),
+    # A copy, since steps donate what they are given.
+    average=jax.tree.map(jnp.copy, averages.of(params, batch_stats, ema_decay)),
   )

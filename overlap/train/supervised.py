@@ -9,19 +9,19 @@ import jax.numpy as jnp
 
 from overlap.data import augment
 from overlap.inference import Input
-from overlap.train import losses, step
-from overlap.train.task import Task, run_phase
+from overlap.train import lengths, losses, step
+from overlap.train.task import Task, on_device, run_phase
 
 
 def train(task: Task, variables: Any) -> Any:
   """Trains on the labels; no step at all leaves `variables` as they are."""
   settings = task.settings['train']
-  if not settings['total_steps']:
+  if not lengths.is_trained(settings):
     return variables
   loss = make_loss(
     task.model,
     task.model_input,
-    policy=settings['augment'],
+    policy=on_device(settings),
     label_smoothing=settings['label_smoothing'],
   )
   return run_phase(task, 'train', variables, loss, settings)

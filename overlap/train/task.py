@@ -6,13 +6,15 @@ from typing import Any
 
 import flax.linen as nn
 import jax
+import optax
 from etils import epath
 
 from overlap import parallel
-from overlap.data import pipeline
+from overlap.data import augment, pipeline
 from overlap.data.examples import Examples
+from overlap.data.preparation import Preparation
 from overlap.inference import Input
-from overlap.train import loop, optimizer
+from overlap.train import lengths, loop, optimizer
 from overlap.train.step import Loss
 
 
@@ -56,6 +58,12 @@ class Task:
   write_scalars: Callable[[str, int, dict[str, float]], None] | None = None
 
 
+def on_device(settings: Mapping[str, Any]) -> str:
+  """What is left to the device of a phase's augmentation policy."""
+  count = settings.get('augment_on_host', 0)
+  return augment.split(settings['augment'], count)[1]
+
+
 def run_phase(
   task: Task,
   phase: str,
@@ -63,6 +71,8 @@ def run_phase(
   loss: Loss,
   settings: Mapping[str, Any],
   constants: Any = (),
+  bounds: tuple[tuple[str, float], ...] = (),
+  views: int = 1,
 ) -> dict[str, Any]:
   """Trains by one loss with one schedule.
 
@@ -71,14 +81,23 @@ def run_phase(
     phase: names the phase's folder; a method may have several.
     variables: to start from.
     loss: see `step.Loss`.
-    settings: the schedule: the fields of `config.train`.
+    settings: the phase's length, batches, learning rate and weight decay, and
+      its optimiser where that is another than that of `config.train`.
     constants: arrays of the loss that are not trained.
+    bounds: see `optimizer.build`.
+    views: of each image, where the phase's augmentation begins on the host.
 
   Returns:
     The variables at the end, on the host.
   """
-  parallel.check_batch_size(settings['batch_size'])
+  settings = lengths.in_steps(settings, len(task.train))
+  on_host = _on_host(task, settings, views)
   batch_size, total_steps = settings['batch_size'], settings['total_steps']
+  common = task.settings['train']
+  # A config of before there were these fields is without them.
+  accumulate_steps = common.get('accumulate_steps', 1)
+  optimizer.check_settings(f'config.models.{task.name}.train', common)
+  parallel.check_batch_size(batch_size, parts=accumulate_steps)
 
   def batches_from(start_step):
     return pipeline.batches(
@@ -90,31 +109,69 @@ def run_phase(
       num_threads=task.num_threads,
       process_index=jax.process_index(),
       process_count=jax.process_count(),
+      on_host=on_host,
     )
 
   write_scalars = task.write_scalars
-  common = task.settings['train']
   return loop.fit(
     name=task.name if phase == 'train' else f'{task.name} ({phase})',
     params=variables['params'],
     batch_stats=variables.get('batch_stats', {}),
     constants=constants,
     loss=loss,
-    optimizer=optimizer.build(
-      common['optimizer'],
-      learning_rate=settings['learning_rate'],
-      warmup_steps=settings['warmup_steps'],
-      total_steps=total_steps,
-      weight_decay=settings['weight_decay'],
-      momentum=common['momentum'],
-      clip_norm=common['clip_norm'],
-    ),
+    optimizer=_optimizer(common, settings, bounds),
     batches_from=batches_from,
     total_steps=total_steps,
     seed=task.settings['seed'],
     folder=task.folder / phase,
     log_every_steps=common['log_every_steps'],
     checkpoint_every_steps=common['checkpoint_every_steps'],
+    ema_decay=common.get('ema_decay', 0.0),
+    accumulate_steps=accumulate_steps,
     write_scalars=write_scalars
     and (lambda step, values: write_scalars(phase, step, values)),
+  )
+
+
+def _on_host(
+  task: Task, settings: Mapping[str, Any], views: int
+) -> augment.OnHost | None:
+  """What is done to original images; None for square ones."""
+  count = settings.get('augment_on_host', 0)
+  if not count:
+    return None
+  given = task.settings['input']
+  preparation = Preparation(
+    task.model_input.size,
+    interpolation=given['interpolation'],
+    antialias=given['antialias'],
+    channel_order=given['channel_order'],
+  )
+  return augment.build_on_host(
+    settings['augment'], count, preparation, views=views
+  )
+
+
+def _optimizer(
+  common: Mapping[str, Any],
+  settings: Mapping[str, Any],
+  bounds: tuple[tuple[str, float], ...],
+) -> optax.GradientTransformation:
+  """The optimiser of a phase: what it does not say is that of `train`."""
+  later = {
+    field: common[field]
+    for field in ('schedule', 'decay_factor', 'nesterov', 'decay_all')
+    if field in common
+  }
+  return optimizer.build(
+    settings.get('optimizer') or common['optimizer'],
+    learning_rate=settings['learning_rate'],
+    warmup_steps=settings['warmup_steps'],
+    total_steps=settings['total_steps'],
+    weight_decay=settings['weight_decay'],
+    momentum=common['momentum'],
+    clip_norm=common['clip_norm'],
+    milestones=tuple(common.get('milestones', ())),
+    bounds=bounds,
+    **later,
   )

@@ -15,7 +15,7 @@ from overlap.data import views
 from overlap.data.examples import Examples
 from overlap.models import checkpoints
 from overlap.probes import selection
-from overlap.train import zero_shot
+from overlap.train import lengths, zero_shot
 from overlap.train.task import Task
 
 
@@ -76,7 +76,7 @@ def initial_variables(task: Task) -> Any:
   checkpoints.resolve(path)
   fit = settings['head']['fit']
   new_head = fit in ('lbfgs', 'zero_shot') or (
-    fit == 'trained' and settings['train']['total_steps'] > 0
+    fit == 'trained' and lengths.is_trained(settings['train'])
   )
   loaded = checkpoints.load_variables(
     settings['architecture']['name'],

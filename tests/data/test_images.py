@@ -120,7 +120,7 @@ def test_native_shape_and_square_size():
 @pytest.mark.parametrize('count', [0, 1, 2, 3, 17])
 def test_stack_keeps_the_order(count):
   made = images.stack(
-    lambda row: np.full((2, 2, 3), row, np.uint8), count, 2, 3
+    lambda row: np.full((2, 2, 3), row, np.uint8), count, (2, 2, 3)
   )
   assert made.shape == (count, 2, 2, 3)
   np.testing.assert_array_equal(made[:, 0, 0, 0], np.arange(count))
@@ -131,4 +131,4 @@ def test_stack_raises_what_a_thread_raises():
     raise errors.DataError(f'row {row}')
 
   with pytest.raises(errors.DataError, match='row'):
-    images.stack(make, 5, 2, 3)
+    images.stack(make, 5, (2, 2, 3))

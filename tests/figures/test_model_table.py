@@ -72,6 +72,21 @@ def test_a_name_may_be_in_any_of_the_papers_tables(synthetic, number):
   np.testing.assert_equal(row['paper_error_inconsistency'], inconsistency)
 
 
+def test_a_name_as_a_config_has_it_is_the_papers(tables):
+  key = 'resnet_50_dropout_0_1'
+  tables['models']['model'] = tables['models']['model'].replace('wide', key)
+  # On other data it is another model.
+  drawn = table1.rows(tables).set_index('model')
+  assert np.isnan(drawn.loc[key, 'paper_accuracy'])
+  tables['models']['method'] = 'Sup. / IN'
+  chart, drawn = table1.plot(tables)
+  row = drawn.set_index('model').loc[key]
+  assert row['paper_model'] == 'ResNet-50 (Dropout 0.1)'
+  assert row['paper_accuracy'] == pytest.approx(0.769)
+  shown = chart.to_dict()['transform'][0]
+  assert shown['calculate'] == 'datum.paper_model||datum.model'
+
+
 def headings(chart):
   return [
     layer['encoding']['text']['value']

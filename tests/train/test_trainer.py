@@ -136,6 +136,48 @@ def test_simclr_learns_without_labels_and_the_head_with(tmp_path):
   assert logits(one, variables).shape == (64, 4)
 
 
+@pytest.mark.parametrize('method', ['supervised', 'simclr'])
+def test_augmentation_may_begin_where_images_are_read(tmp_path, method):
+  made = []
+  # The whole of each image is what the crop keeps.
+  whole = 'resized_crop((1, 1), (1, 1))'
+  for name, policy, count in (
+    ('device', 'crop(1)', 0), ('host', f'{whole}|crop(1)', 1),
+    ('flipped', f'{whole}|flip(1.0)|crop(1)', 2),
+  ):  # fmt: skip
+    one = task(
+      tmp_path / name,
+      **{
+        'method': method,
+        'simclr.total_steps': 3,
+        'simclr.batch_size': 32,
+        'simclr.augment': policy,
+        'simclr.augment_on_host': count,
+        'train.total_steps': 3,
+        'train.augment': policy,
+        'train.augment_on_host': count,
+      },
+    )
+    made.append(logits(one, trainer.train_model(one)[0]))
+  np.testing.assert_array_equal(made[0], made[1])
+  assert not np.allclose(made[0], made[2])
+
+
+def test_a_length_in_epochs_is_one_in_steps(tmp_path):
+  made = []
+  for name, given in (
+    ('steps', {'train.total_steps': 12, 'train.warmup_steps': 4}),
+    ('epochs', {
+      'train.total_steps': 0, 'train.total_epochs': 1.5,
+      'train.warmup_epochs': 0.5, 'train.learning_rate': 5e-3,
+      'train.learning_rate_batch': 16,
+    }),
+  ):  # fmt: skip
+    one = task(tmp_path / name, **given)
+    made.append(logits(one, trainer.train_model(one)[0]))
+  np.testing.assert_array_equal(made[0], made[1])
+
+
 def test_a_fitted_head_is_that_of_both_tokens(tmp_path):
   one = task(
     tmp_path,

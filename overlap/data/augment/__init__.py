@@ -2,7 +2,8 @@
 
 `to_float`, `resize`, an augmentation built by `build`, then `normalise`; for
 evaluation `preprocess`. All are pure and made for use inside `jax.jit`, the
-batch whole or sharded by example.
+batch whole or sharded by example. What begins an augmentation may be done
+before, to one original image after another: see `on_host`.
 """
 
 from overlap.data.augment.blur import random_blur
@@ -12,7 +13,9 @@ from overlap.data.augment.geometry import (
   random_flip,
   random_resized_crop,
 )
-from overlap.data.augment.policy import OPERATIONS, Augment, build
+from overlap.data.augment.on_host import OnHost
+from overlap.data.augment.on_host import build as build_on_host
+from overlap.data.augment.policy import OPERATIONS, Augment, build, split
 from overlap.data.augment.preprocess import (
   luma,
   match_channels,
@@ -27,7 +30,9 @@ from overlap.data.augment.simclr import simclr_view, simclr_views
 __all__ = [
   'OPERATIONS',
   'Augment',
+  'OnHost',
   'build',
+  'build_on_host',
   'color_jitter',
   'grayscale',
   'luma',
@@ -42,5 +47,6 @@ __all__ = [
   'resize',
   'simclr_view',
   'simclr_views',
+  'split',
   'to_float',
 ]

@@ -9,7 +9,7 @@ from overlap import errors
 from overlap.data.augment import draws
 
 _PAD_MODES = ('constant', 'reflect', 'edge')
-_CROP_TRIES = 10
+CROP_TRIES = 10
 
 
 def random_crop(
@@ -110,10 +110,10 @@ def random_boxes(
     top, left, height and width in pixels, each `[batch]`.
   """
   batch, height, width, _ = shape
-  drawn = draws.uniform(key, batch, 2 * _CROP_TRIES + 2)[..., 0, 0, 0]
-  area = draws.between(drawn[:_CROP_TRIES], scale) * height * width
+  drawn = draws.uniform(key, batch, 2 * CROP_TRIES + 2)[..., 0, 0, 0]
+  area = draws.between(drawn[:CROP_TRIES], scale) * height * width
   log_ratio = (math.log(ratio[0]), math.log(ratio[1]))
-  aspect = jnp.exp(draws.between(drawn[_CROP_TRIES:-2], log_ratio))
+  aspect = jnp.exp(draws.between(drawn[CROP_TRIES:-2], log_ratio))
   heights = jnp.sqrt(area / aspect)
   widths = jnp.sqrt(area * aspect)
   fits = (heights <= height) & (widths <= width)

@@ -58,7 +58,10 @@ def build(spec: str) -> Augment:
     UsageError: text that is no policy, an unknown operation, an argument
       that is missing, unknown, of the wrong type or out of range.
   """
-  steps = [_step(node, spec) for node in _operations(spec)]
+  steps = []
+  for node in _operations(spec):
+    _, operation, arguments = _step(node, spec)
+    steps.append(functools.partial(operation, **arguments))
 
   def augment(key: jax.Array, images: jax.Array) -> jax.Array:
     draws.check_images(images)
@@ -75,6 +78,36 @@ def build(spec: str) -> Augment:
   return augment
 
 
+def split(
+  spec: str, count: int
+) -> tuple[tuple[tuple[str, dict[str, Any]], ...], str]:
+  """Takes the first operations off a policy.
+
+  Args:
+    spec: as for `build`.
+    count: how many.
+
+  Returns:
+    Their names and arguments, without those that are left at their defaults;
+    and a policy of the others, 'none' where there are none.
+
+  Raises:
+    UsageError: as `build`; or there are not so many.
+  """
+  nodes = _operations(spec)
+  if not 0 <= count <= len(nodes):
+    raise errors.UsageError(
+      f'Of the {len(nodes)} operations of {spec!r}, 0 to {len(nodes)} can be '
+      f'taken, got {count}.'
+    )
+  first = []
+  for node in nodes[:count]:
+    name, _, arguments = _step(node, spec)
+    first.append((name, arguments))
+  rest = '|'.join(map(ast.unparse, nodes[count:])) or 'none'
+  return tuple(first), rest if count else spec
+
+
 def _operations(spec: str) -> list[ast.expr]:
   """The operations' syntax trees, in order."""
   try:
@@ -88,8 +121,8 @@ def _operations(spec: str) -> list[ast.expr]:
   return [tree, *reversed(nodes)]
 
 
-def _step(node: ast.expr, spec: str) -> Augment:
-  """One operation with its arguments bound."""
+def _step(node: ast.expr, spec: str) -> tuple[str, Augment, dict[str, Any]]:
+  """One operation: its name, its function, and the arguments given."""
   positional: list[Any] = []
   named: list[tuple[str, Any]] = []
   if isinstance(node, ast.Call):
@@ -99,9 +132,7 @@ def _step(node: ast.expr, spec: str) -> Augment:
   if not isinstance(node, ast.Name) or '' in dict(named):
     raise _no_policy(spec)
   operation = lookup.lookup('augmentation', node.id, OPERATIONS)
-  return functools.partial(
-    operation, **_bind(node.id, operation, positional, named)
-  )
+  return node.id, operation, _bind(node.id, operation, positional, named)
 
 
 def _value(node: ast.expr, spec: str) -> Any:

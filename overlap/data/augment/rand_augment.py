@@ -17,12 +17,12 @@ OPERATIONS = (
 )  # fmt: skip
 _CODE = {name: code for code, name in enumerate(OPERATIONS)}
 # At magnitude 10, as in AutoAugment (Cubuk et al. 2019, table 6).
-_ROTATE_DEGREES = 30.0
-_SHEAR = 0.3
-_TRANSLATE = 0.45
-_ENHANCE = 0.9
-_POSTERIZE_BITS = 4
-_MAX_MAGNITUDE = 30
+ROTATE_DEGREES = 30.0
+SHEAR = 0.3
+TRANSLATE = 0.45
+ENHANCE = 0.9
+POSTERIZE_BITS = 4
+MAX_MAGNITUDE = 30
 
 
 def randaugment(
@@ -52,7 +52,7 @@ def randaugment(
     UsageError: an argument out of range.
   """
   draws.check_range('layers', layers, 1)
-  draws.check_range('magnitude', magnitude, 0, _MAX_MAGNITUDE)
+  draws.check_range('magnitude', magnitude, 0, MAX_MAGNITUDE)
   draws.check_range('fill', fill, 0, 1)
   drawn = draws.uniform(key, images.shape[0], 2 * layers)
   for layer in range(layers):
@@ -87,9 +87,9 @@ def apply_operation(
   )
   images = geometry.warp(images, matrices, fill=fill)
   changed = _enhance(
-    images, code, jnp.maximum(1 + sign * _ENHANCE * strength, 0)
+    images, code, jnp.maximum(1 + sign * ENHANCE * strength, 0)
   )
-  bits = max(1, 8 - round(_POSTERIZE_BITS * strength))
+  bits = max(1, 8 - round(POSTERIZE_BITS * strength))
   for name, result in (
     ('autocontrast', color.autocontrast(images)),
     ('equalize', color.equalize(images)),
@@ -126,11 +126,11 @@ def _matrices(
   def of(name, value):
     return jnp.where(code == _CODE[name], value * amount, 0.0)
 
-  angle = of('rotate', jnp.deg2rad(_ROTATE_DEGREES))
-  shear_x, shear_y = of('shear_x', _SHEAR), of('shear_y', _SHEAR)
+  angle = of('rotate', jnp.deg2rad(ROTATE_DEGREES))
+  shear_x, shear_y = of('shear_x', SHEAR), of('shear_y', SHEAR)
   cosine, sine = jnp.cos(angle), jnp.sin(angle)
-  down = of('translate_y', _TRANSLATE * height) + shear_y * width / 2
-  right = of('translate_x', _TRANSLATE * width) + shear_x * height / 2
+  down = of('translate_y', TRANSLATE * height) + shear_y * width / 2
+  right = of('translate_x', TRANSLATE * width) + shear_x * height / 2
   return jnp.stack(
     [
       jnp.stack([cosine, shear_y - sine, down], axis=1),

@@ -1,0 +1,52 @@
+"""How long a phase of training is, told in steps or in epochs."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from overlap import errors
+
+
+def is_trained(settings: Mapping[str, Any]) -> bool:
+  """Whether there is any step to take.
+
+  Args:
+    settings: the fields of `config.train`, or those of another phase.
+  """
+  # A config of before there was this field is without it.
+  return bool(settings['total_steps'] or settings.get('total_epochs'))
+
+
+def in_steps(settings: Mapping[str, Any], num_examples: int) -> dict[str, Any]:
+  """The fields with lengths in steps and the learning rate as it is applied.
+
+  Where `total_steps` is given, it and `warmup_steps` hold; else `total_epochs`
+  and `warmup_epochs`, in steps of `batch_size`. `learning_rate` grows with the
+  batch where `learning_rate_batch` says for which it is meant (Goyal et al.,
+  'Accurate, Large Minibatch SGD', 2017).
+
+  Args:
+    settings: the fields of `config.train`, or those of another phase.
+    num_examples: of the training split.
+
+  Raises:
+    UsageError: a negative length, or an epoch of no step at all.
+  """
+  made = dict(settings)
+  for field in ('total_epochs', 'warmup_epochs', 'learning_rate_batch'):
+    if settings.get(field, 0) < 0:
+      raise errors.UsageError(
+        f'{field} must be at least 0, got {settings[field]}.'
+      )
+  if not settings['total_steps'] and settings.get('total_epochs'):
+    per_epoch = num_examples / settings['batch_size']
+    made['total_steps'] = round(settings['total_epochs'] * per_epoch)
+    made['warmup_steps'] = round(settings.get('warmup_epochs', 0) * per_epoch)
+    if not made['total_steps']:
+      raise errors.UsageError(
+        'total_epochs must make at least one step, got '
+        f'{settings["total_epochs"]} of {num_examples} examples in batches of '
+        f'{settings["batch_size"]}.'
+      )
+  if reference := settings.get('learning_rate_batch'):
+    made['learning_rate'] *= settings['batch_size'] / reference
+  return made
