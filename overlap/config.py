@@ -61,6 +61,7 @@ _ADDED = (
   ),
   'simclr.optimizer',
 )  # fmt: skip
+_ADDED_GROUPS = ('image_text', 'mpl')
 
 
 def paper_model(name: str) -> ml_collections.ConfigDict:
@@ -195,7 +196,12 @@ def without_added(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 def _added_defaults() -> dict[str, Any]:
   defaults = flatten(_plain(model('').to_dict()))
-  return {field: defaults[field] for field in _ADDED}
+  groups = tuple(f'{group}.' for group in _ADDED_GROUPS)
+  return {
+    field: value
+    for field, value in defaults.items()
+    if field in _ADDED or field.startswith(groups)
+  }
 
 
 def one_line(error: Exception) -> str:
