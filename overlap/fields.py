@@ -263,6 +263,9 @@ def _train() -> dict[str, Any]:
     accumulate_steps=1,
     label_smoothing=0.0,
     augment='none',  # See overlap/data/augment.
+    resize=0,  # Side of images before `augment`, which must bring them to
+    # `input.size`, as 'cut(128)' does; 0: `input.size`.
+    mixup=0.0,  # Alpha of MixUp; 0: none.
     log_every_steps=100,
     checkpoint_every_steps=250,
   )
