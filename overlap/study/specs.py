@@ -1,6 +1,7 @@
 """From a model's settings to objects, hashes and names in tables."""
 
 import dataclasses
+import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -13,10 +14,15 @@ from overlap.analyses.probing.options import Probing
 from overlap.data.examples import Examples
 from overlap.inference import Input
 from overlap.study import heads, model_images
-from overlap.train import mapped
+from overlap.train import mapped, mpl, optimizer, texts
 
 SOURCES = ('train', 'probe', 'store')
 _DTYPES = {'float32': jnp.float32, 'bfloat16': jnp.bfloat16}
+# Parts of a model's config that make the axis of hyper-parameters.
+_HPARAMS = (
+  'architecture', 'input', 'train', 'simclr', 'image_text', 'mpl', 'distill',
+  'head',
+)  # fmt: skip
 # Before the names of the splits of the data set that features are probed on:
 # it may be the study's own, which has splits of these names.
 TRANSFER = 'transfer_'
@@ -43,6 +49,11 @@ def check(study: Settings) -> None:
     build_model(settings, num_classes=1)
     _check_weights(name, settings)
     heads.check(name, settings)
+    optimizer.check_settings(f'config.models.{name}.train', settings['train'])
+    if settings['method'] == 'image_text':
+      texts.check(name, settings)
+    if settings['method'] == 'mpl':
+      mpl.check(name, settings)
     if settings['method'] == 'distill':
       lookup.check(
         f'teacher {at}',
@@ -222,13 +233,10 @@ def axes(settings: Settings, dataset: str) -> dict[str, str]:
   paper's table 1.
   """
   active = config.without_added(settings)
-  hparams = {
-    key: active[key]
-    for key in ('architecture', 'input', 'train', 'simclr', 'distill', 'head')
-  }
+  hparams = {key: active[key] for key in _HPARAMS if key in active}
   hparams['checkpoint'] = settings['init']['checkpoint']
   return {
-    'dataset': settings['init']['pretrained_on'] or dataset,
+    'dataset': _learned_from(settings) or dataset,
     'framework': (
       'image_text' if heads.knows_texts(settings) else settings['method']
     ),
@@ -238,11 +246,19 @@ def axes(settings: Settings, dataset: str) -> dict[str, str]:
   }
 
 
+def _learned_from(settings: Settings) -> str:
+  """The data set of the pre-training, '' where it is the study's."""
+  pairs = settings.get('image_text', {}).get('pairs', '')
+  if settings['method'] == 'image_text' and pairs:
+    return os.path.splitext(os.path.basename(pairs))[0]
+  return settings['init']['pretrained_on']
+
+
 def labels(settings: Settings, dataset_label: str) -> dict[str, str]:
   """The columns `method` and `head` of the tables, as the paper words them."""
   contrastive = settings['method'] == 'simclr' or heads.knows_texts(settings)
-  pretrained_on = settings['init']['pretrained_on'] or dataset_label
+  learned_from = _learned_from(settings) or dataset_label
   return {
-    'method': f'{"Cont." if contrastive else "Sup."} / {pretrained_on}',
+    'method': f'{"Cont." if contrastive else "Sup."} / {learned_from}',
     'head': heads.word(settings),
   }

@@ -91,7 +91,8 @@ def initial_variables(task: Task) -> Any:
     for name in ('head', 'head_dist'):
       if name in random()['params']:
         loaded['params'][name] = random()['params'][name]
-  if fit == 'zero_shot':
+  # Where both towers are trained here, the head waits for them.
+  if fit == 'zero_shot' and settings['method'] != 'image_text':
     loaded['params']['head'] = zero_shot.head(task)
   # An empty collection has no leaf, and so is in no file.
   return {'batch_stats': {}, **loaded}
