@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from overlap import parallel
 from overlap.train.state import TrainState
 
 
@@ -28,7 +29,9 @@ Loss = Callable[..., tuple[jax.Array, Aux]]
 
 
 @functools.partial(
-  jax.jit, static_argnames=('loss', 'optimizer'), donate_argnames='state'
+  jax.jit,
+  static_argnames=('loss', 'optimizer', 'sharding'),
+  donate_argnames='state',
 )
 def train_step(
   state: TrainState,
@@ -38,6 +41,7 @@ def train_step(
   *,
   loss: Loss,
   optimizer: optax.GradientTransformation,
+  sharding: str = 'replicated',
 ) -> tuple[TrainState, dict[str, jax.Array]]:
   """Takes one step down the gradient of `loss`.
 
@@ -50,6 +54,7 @@ def train_step(
     seed: of the run; the step's own key is `fold_in(key(seed), step)`.
     loss: as `Loss` above.
     optimizer: the optax transformation.
+    sharding: of `parallel.SHARDINGS`; how the state is spread, and stays.
 
   Returns:
     The new state, and the metrics with 'loss' and 'grad_norm'.
@@ -61,17 +66,20 @@ def train_step(
     batch,
     jax.random.fold_in(jax.random.key(seed), state.step),
   )
+  # Summed where they are used: of sharded parameters no device has them all.
+  grads = parallel.constrain(grads, sharding)
   updates, opt_state = optimizer.update(grads, state.opt_state, state.params)
   metrics = aux.metrics | {
     'loss': value,
     'grad_norm': optax.tree.norm(grads),
   }
-  return TrainState(
+  after = TrainState(
     step=state.step + 1,
     params=optax.apply_updates(state.params, updates),
     batch_stats=aux.batch_stats,
     opt_state=opt_state,
-  ), metrics
+  )
+  return parallel.constrain(after, sharding), metrics
 
 
 def create_state(
