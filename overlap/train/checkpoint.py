@@ -48,9 +48,13 @@ class RunCheckpoints:
     """
     self._manager.save(step, args=ocp.args.StandardSave(state))
 
-  def close(self) -> None:
+  def wait(self) -> None:
     """Waits for what is being written."""
     self._manager.wait_until_finished()
+
+  def close(self) -> None:
+    """Waits, and ends the threads."""
+    self.wait()
     self._manager.close()
 
 

@@ -115,6 +115,8 @@ def run_phase(
     folder=task.folder / phase,
     log_every_steps=common['log_every_steps'],
     checkpoint_every_steps=common['checkpoint_every_steps'],
+    # A config of before there was this field is without it.
+    sharding=common.get('sharding', 'replicated'),
     write_scalars=write_scalars
     and (lambda step, values: write_scalars(phase, step, values)),
   )
