@@ -36,6 +36,7 @@ _IMMATERIAL = (
   'analyses.memory_mb',
   'train.log_every_steps',
   'train.checkpoint_every_steps',
+  'train.sharding',
 )
 # Fields of a model that configs of an earlier version are without: those were
 # made by what the defaults say.

@@ -1,9 +1,9 @@
 """Everything that is spread over devices and processes, in one place.
 
 Training is `jax.jit` over a mesh of all devices of all processes: the batch
-is sharded by example, everything else is replicated, so statistics and
-negatives are those of the whole batch. Prediction is `jax.pmap` over this
-process's devices: each process works through its own rows.
+is sharded by example, what is trained is replicated or fully sharded, so
+statistics and negatives are those of the whole batch. Prediction is `jax.pmap`
+over this process's devices: each process works through its own rows.
 """
 
 import contextlib
@@ -19,18 +19,57 @@ from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 from overlap import errors
 
+# How what is trained lies on the devices: whole on each of them, or each leaf
+# cut along its largest axis that divides ('fully sharded data parallel').
+SHARDINGS = ('replicated', 'fsdp')
+
 # Batches under way on the devices: the next one is sent while the last one
 # computes, and no more, so that memory does not grow.
 _IN_FLIGHT = 2
 
 
 def initialize(coordinator: str, num_processes: int, process_id: int) -> None:
-  """Joins the processes of one run; nothing to do for a single one."""
-  if coordinator:
+  """Joins the processes of one run; nothing to do for a single one.
+
+  Args:
+    coordinator: HOST:PORT of process 0; 'auto' where a cluster (a TPU pod,
+      SLURM, Open MPI, Kubernetes) tells each process what it is; '' for one.
+    num_processes: how many there are, where they are told.
+    process_id: this process's number, where it is told.
+
+  Raises:
+    UsageError: 'auto' where nothing tells, or where numbers are given too;
+      numbers that don't fit together.
+  """
+  if coordinator == 'auto':
+    if (num_processes, process_id) != (1, 0):
+      raise errors.UsageError(
+        "--coordinator=auto finds --num_processes and --process_id by itself, "
+        f'got {num_processes} and {process_id}: leave them out.'
+      )
+    try:
+      jax.distributed.initialize()
+    except ValueError as e:
+      raise errors.UsageError(
+        '--coordinator=auto needs a cluster that tells each process what it '
+        f'is (a TPU pod, SLURM, ...), and none was found: {e} Give HOST:PORT, '
+        '--num_processes and --process_id instead.'
+      ) from e
+  elif not 0 <= process_id < num_processes:
+    raise errors.UsageError(
+      '--process_id must be at least 0 and below --num_processes, got '
+      f'{process_id} and {num_processes}.'
+    )
+  elif coordinator:
     jax.distributed.initialize(
       coordinator_address=coordinator,
       num_processes=num_processes,
       process_id=process_id,
+    )
+  elif num_processes > 1:
+    raise errors.UsageError(
+      f'--num_processes={num_processes} needs --coordinator=HOST:PORT, got '
+      "''."
     )
 
 
@@ -87,6 +126,7 @@ def sum_over_processes(values: np.ndarray) -> np.ndarray:
   return summed.reshape(values.shape)
 
 
+@functools.cache
 def mesh() -> Mesh:
   """All devices of all processes along one axis, 'data'."""
   return jax.make_mesh(
@@ -116,18 +156,91 @@ def check_batch_size(batch_size: int, *, parts: int = 1) -> None:
     )
 
 
-def replicate(tree: Any) -> Any:
-  """Puts a pytree on every device of the mesh, ready for a jitted step."""
-  sharding = NamedSharding(mesh(), PartitionSpec())
+def shardings(tree: Any, kind: str = 'replicated') -> Any:
+  """Where each leaf of what is trained lies on the mesh.
+
+  Args:
+    tree: of arrays or `jax.ShapeDtypeStruct`.
+    kind: of `SHARDINGS`.
+  """
+  whole = NamedSharding(mesh(), PartitionSpec())
+
+  def cut(leaf: Any) -> NamedSharding:
+    lengths = [n if n % mesh().size == 0 else 0 for n in leaf.shape]
+    if not any(lengths):
+      return whole
+    axes: list[str | None] = [None] * len(lengths)
+    axes[int(np.argmax(lengths))] = 'data'
+    return NamedSharding(mesh(), PartitionSpec(*axes))
+
+  return jax.tree.map(cut if kind == 'fsdp' else lambda _: whole, tree)
+
+
+def place(tree: Any, kind: str = 'replicated') -> Any:
+  """Puts arrays that every process has whole where `shardings` says."""
   if jax.process_count() == 1:
     # A copy, never an alias: the step donates what it is given.
-    return jax.device_put(tree, sharding, may_alias=False)
+    return jax.device_put(tree, shardings(tree, kind), may_alias=False)
+
+  def put(leaf: Any, sharding: NamedSharding) -> jax.Array:
+    whole = np.asarray(leaf)
+    return jax.make_array_from_callback(
+      whole.shape, sharding, lambda index: np.array(whole[index])
+    )
+
+  tree = jax.tree.map(lambda leaf: np.asarray(leaf), tree)
+  return jax.tree.map(put, tree, shardings(tree, kind))
+
+
+def replicate(tree: Any) -> Any:
+  """Puts a pytree on every device of the mesh, ready for a jitted step."""
+  return place(tree)
+
+
+def constrain(tree: Any, kind: str = 'replicated') -> Any:
+  """Within `jit`: keeps a tree where `shardings` says."""
+  return jax.lax.with_sharding_constraint(tree, shardings(tree, kind))
+
+
+def abstract(function: Callable[..., Any], *args: Any, kind: str) -> Any:
+  """What `build` would give, as shapes with their shardings."""
+  shapes = jax.eval_shape(function, *args)
   return jax.tree.map(
-    lambda leaf: jax.make_array_from_process_local_data(
-      sharding, np.asarray(leaf)
+    lambda leaf, sharding: jax.ShapeDtypeStruct(
+      leaf.shape, leaf.dtype, sharding=sharding
     ),
-    tree,
+    shapes,
+    shardings(shapes, kind),
   )
+
+
+def build(function: Callable[..., Any], *args: Any, kind: str) -> Any:
+  """Applies a function to arrays of the host, whole on no device.
+
+  Args:
+    function: makes of them the tree that is trained.
+    *args: trees that every process has whole.
+    kind: of `SHARDINGS`, for the arguments and for the result.
+  """
+  places = shardings(jax.eval_shape(function, *args), kind)
+  made = jax.jit(
+    function, out_shardings=places, donate_argnums=tuple(range(len(args)))
+  )
+  return made(*place(args, kind))
+
+
+def fetch(tree: Any) -> Any:
+  """A tree on the mesh as NumPy arrays, whole, on every process."""
+  if jax.process_count() == 1:
+    return jax.device_get(tree)
+
+  # Leaf by leaf: of what is sharded, no device has room for the whole.
+  def gather(leaf: jax.Array) -> np.ndarray:
+    if leaf.is_fully_replicated:
+      return np.asarray(leaf)
+    return multihost_utils.process_allgather(leaf, tiled=True)
+
+  return jax.tree.map(gather, tree)
 
 
 def shard(batch: dict[str, np.ndarray]) -> dict[str, jax.Array]:

@@ -8,7 +8,16 @@ from typing import Any
 import flax.linen as nn
 import jax.numpy as jnp
 
-from overlap import config, data, errors, files, lookup, models, train
+from overlap import (
+  config,
+  data,
+  errors,
+  files,
+  lookup,
+  models,
+  parallel,
+  train,
+)
 from overlap.analyses.probing import options as probing_options
 from overlap.analyses.probing.options import Probing
 from overlap.data.examples import Examples
@@ -46,6 +55,9 @@ def check(study: Settings) -> None:
       continue
     lookup.check(f'training method {at}', settings['method'], train.METHODS)
     lookup.check(f'dtype {at}', settings['dtype'], _DTYPES)
+    lookup.check(
+      f'sharding {at}', settings['train']['sharding'], parallel.SHARDINGS
+    )
     build_model(settings, num_classes=1)
     _check_weights(name, settings)
     heads.check(name, settings)
@@ -190,15 +202,16 @@ def model_input(settings: Settings, examples: Examples) -> Input:
 def training_hash(study: Settings, name: str, dataset: str) -> str:
   """Identifies all that a model's variables depend on.
 
-  How often a run is logged or checkpointed does not matter; a teacher's own
-  settings do.
+  How often a run is logged or checkpointed, and how it lies on the devices, do
+  not matter; a teacher's own settings do.
   """
   settings = config.without_added(study['models'][name])
   source = study['data']
   schedule = {
     key: value
     for key, value in settings['train'].items()
-    if key not in ('log_every_steps', 'checkpoint_every_steps')
+    if key
+    not in ('log_every_steps', 'checkpoint_every_steps', 'sharding')
   }
   teacher = teacher_of(settings)
   return files.digest(
@@ -234,6 +247,11 @@ def axes(settings: Settings, dataset: str) -> dict[str, str]:
   """
   active = config.without_added(settings)
   hparams = {key: active[key] for key in _HPARAMS if key in active}
+  hparams['train'] = {
+    key: value
+    for key, value in active['train'].items()
+    if key != 'sharding'
+  }
   hparams['checkpoint'] = settings['init']['checkpoint']
   return {
     'dataset': _learned_from(settings) or dataset,

@@ -28,21 +28,33 @@ class RunCheckpoints:
       options=ocp.CheckpointManagerOptions(max_to_keep=1, create=True),
     )
 
-  def restore(self, template: Any) -> Any:
-    """The last checkpoint, shaped and placed as `template`; or `template`."""
+  def restore(self, template: Any) -> Any | None:
+    """The last checkpoint, None where there is none.
+
+    Args:
+      template: `jax.ShapeDtypeStruct` leaves whose shardings say where what is
+        read goes, however it lay when it was saved.
+    """
     step = self._manager.latest_step()
     if step is None:
-      return template
-    abstract = jax.tree.map(ocp.utils.to_shape_dtype_struct, template)
-    return self._manager.restore(step, args=ocp.args.StandardRestore(abstract))
+      return None
+    return self._manager.restore(step, args=ocp.args.StandardRestore(template))
 
   def save(self, step: int, state: Any) -> None:
-    """Saves asynchronously; a killed save leaves the one before."""
+    """Saves asynchronously; a killed save leaves the one before.
+
+    The state is copied to the host before this returns: the next step may take
+    its memory.
+    """
     self._manager.save(step, args=ocp.args.StandardSave(state))
 
-  def close(self) -> None:
+  def wait(self) -> None:
     """Waits for what is being written."""
     self._manager.wait_until_finished()
+
+  def close(self) -> None:
+    """Waits, and ends the threads."""
+    self.wait()
     self._manager.close()
 
 

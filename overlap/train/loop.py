@@ -1,6 +1,7 @@
 """The training loop: steps, log, checkpoints, resume."""
 
 import contextlib
+import functools
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -12,11 +13,14 @@ from absl import logging
 from etils import epath
 
 from overlap import errors, files, parallel, progress
-from overlap.train import checkpoint, step
+from overlap.train import checkpoint, step, throughput
 from overlap.train.state import TrainState
 
 # step -> an iterator of batches, the first being that of this step.
 BatchesFrom = Callable[[int], Iterator[dict[str, np.ndarray]]]
+# Steps sent ahead of the devices: enough that they never wait for the host, few
+# enough that the batches sent along take no memory to speak of.
+_IN_FLIGHT = 2
 
 
 def fit(
@@ -35,12 +39,14 @@ def fit(
   checkpoint_every_steps: int,
   ema_decay: float = 0.0,
   accumulate_steps: int = 1,
+  sharding: str = 'replicated',
   write_scalars: Callable[[int, dict[str, float]], None] | None = None,
 ) -> dict[str, Any]:
   """Trains for `total_steps`, resuming from the last checkpoint in `folder`.
 
   A run that was killed and resumed ends with the same bits as one that was
-  not: batches and keys are functions of the step.
+  not: batches and keys are functions of the step. It may go on with another
+  sharding or number of devices, and then ends with the same up to rounding.
 
   Args:
     name: what the log calls the run.
@@ -58,6 +64,7 @@ def fit(
     ema_decay: of an average of the weights, which is then what is returned; 0
       for those of the last step.
     accumulate_steps: see `step.train_step`.
+    sharding: of `parallel.SHARDINGS`: how the state lies on the devices.
     write_scalars: also gets each logged step's metrics (for TensorBoard).
 
   Returns:
@@ -70,32 +77,39 @@ def fit(
   folder = epath.Path(folder)
   checkpoints = checkpoint.RunCheckpoints(folder / 'checkpoints')
   with contextlib.closing(checkpoints):
-    state = parallel.replicate(
-      step.create_state(params, batch_stats, optimizer, ema_decay)
+    create = functools.partial(
+      step.create_state, optimizer=optimizer, ema_decay=ema_decay
     )
-    state = checkpoints.restore(state)
+    state = checkpoints.restore(
+      parallel.abstract(create, params, batch_stats, kind=sharding)
+    ) or parallel.build(create, params, batch_stats, kind=sharding)
     start = int(state.step)
     if start:
       logging.info('%s: resumed at step %d of %d', name, start, total_steps)
+    take_step = functools.partial(
+      step.train_step,
+      constants=parallel.replicate(constants),
+      seed=np.uint32(seed),
+      loss=loss,
+      optimizer=optimizer,
+      ema_decay=ema_decay,
+      accumulate_steps=accumulate_steps,
+      sharding=sharding,
+    )
+    meter = throughput.Meter()
     history = _History(
-      name, folder / 'metrics.csv', start, total_steps, write_scalars
+      name, folder / 'metrics.csv', start, total_steps, write_scalars, meter
     )
-    constants = parallel.replicate(constants)
     batches = progress.track(
-      batches_from(start), total=total_steps, what=name, unit='step', done=start
-    )
+      meter.watch(batches_from(start)),
+      total=total_steps, what=name, unit='step', done=start,
+    )  # fmt: skip
     for number, batch in enumerate(batches, start + 1):
-      state, metrics = step.train_step(
-        state,
-        constants,
-        parallel.shard(batch),
-        np.uint32(seed),
-        loss=loss,
-        optimizer=optimizer,
-        ema_decay=ema_decay,
-        accumulate_steps=accumulate_steps,
-      )
+      sent = parallel.shard(batch)
+      state, metrics = take_step(state, batch=sent)
       history.add(number, metrics)
+      if number == start + 1:
+        _start_clock(meter, take_step, state, sent, metrics)
       last = number == total_steps
       checkpointed = last or number % checkpoint_every_steps == 0
       if checkpointed or number % log_every_steps == 0:
@@ -106,8 +120,18 @@ def fit(
   return _variables(state)
 
 
+def _start_clock(meter, take_step, state, batch, metrics) -> None:
+  """Has the rates counted from after the first step, which was compiled."""
+  flops = None
+  if throughput.peak(jax.devices()[0].device_kind):
+    cost = take_step.func.lower(state, batch=batch, **take_step.keywords)
+    flops = (cost.cost_analysis() or {}).get('flops')
+  jax.block_until_ready(metrics)
+  meter.begin(images=len(next(iter(batch.values()))), flops=flops)
+
+
 def _variables(state: TrainState) -> dict[str, Any]:
-  return jax.device_get(
+  return parallel.fetch(
     state.average or {'params': state.params, 'batch_stats': state.batch_stats}
   )
 
@@ -115,9 +139,10 @@ def _variables(state: TrainState) -> dict[str, Any]:
 class _History:
   """Metrics of the run: checked for every step, logged for some."""
 
-  def __init__(self, name, path, start, total_steps, write_scalars):
+  def __init__(self, name, path, start, total_steps, write_scalars, meter):
     self._name, self._path, self._total = name, path, total_steps
     self._write_scalars = write_scalars
+    self._meter = meter
     self._pending: list[tuple[int, dict[str, jax.Array]]] = []
     self._rows: list[dict[str, float]] = []
     if start and path.exists():
@@ -125,8 +150,11 @@ class _History:
       self._rows = rows[rows['step'] <= start].to_dict('records')
 
   def add(self, number: int, metrics: dict[str, jax.Array]) -> None:
-    """Keeps a step's metrics on the device, without waiting for them."""
+    """Keeps a step's metrics on the device; waits for those before it."""
     self._pending.append((number, metrics))
+    self._meter.count()
+    if len(self._pending) > _IN_FLIGHT:
+      jax.block_until_ready(self._pending[-1 - _IN_FLIGHT])
 
   def flush(self) -> None:
     """Fetches what is kept; raises at the first loss that is not finite."""
@@ -141,15 +169,21 @@ class _History:
         )
     number, metrics = fetched[-1]
     row = {name: float(value) for name, value in sorted(metrics.items())}
+    row |= self._meter.take()
     self._rows.append({'step': number} | row)
     if self._write_scalars:
       self._write_scalars(number, row)
     logging.info(
       '%s: step %d of %d, %s', self._name, number, self._total,
-      ', '.join(f'{key} {value:.4g}' for key, value in row.items()),
+      ', '.join(f'{key} {_short(value)}' for key, value in row.items()),
     )  # fmt: skip
 
   def save(self) -> None:
     """Writes metrics.csv."""
     if parallel.is_primary():
       files.write_text(self._path, pd.DataFrame(self._rows).to_csv(index=False))
+
+
+def _short(value: float) -> str:
+  """Four digits; those before the point are never left out."""
+  return f'{value:.0f}' if 1e3 <= abs(value) < 1e9 else f'{value:.4g}'

@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from overlap import parallel
 from overlap.train import accumulate, averages
 from overlap.train.state import TrainState
 
@@ -30,7 +31,9 @@ Loss = Callable[..., tuple[jax.Array, Aux]]
 
 @functools.partial(
   jax.jit,
-  static_argnames=('loss', 'optimizer', 'ema_decay', 'accumulate_steps'),
+  static_argnames=(
+    'loss', 'optimizer', 'ema_decay', 'accumulate_steps', 'sharding',
+  ),
   donate_argnames='state',
 )
 def train_step(
@@ -43,6 +46,7 @@ def train_step(
   optimizer: optax.GradientTransformation,
   ema_decay: float = 0.0,
   accumulate_steps: int = 1,
+  sharding: str = 'replicated',
 ) -> tuple[TrainState, dict[str, jax.Array]]:
   """Takes one step down the gradient of `loss`.
 
@@ -57,6 +61,7 @@ def train_step(
     optimizer: the optax transformation.
     ema_decay: of the average of the weights; see `averages.update`.
     accumulate_steps: parts that the batch is computed in; see `accumulate`.
+    sharding: of `parallel.SHARDINGS`; how the state is spread, and stays.
 
   Returns:
     The new state, and the metrics with 'loss' and 'grad_norm'.
@@ -68,13 +73,15 @@ def train_step(
     batch,
     jax.random.fold_in(jax.random.key(seed), state.step),
   )
+  # Summed where they are used: of sharded parameters no device has them all.
+  grads = parallel.constrain(grads, sharding)
   updates, opt_state = optimizer.update(grads, state.opt_state, state.params)
   params = optax.apply_updates(state.params, updates)
   metrics = aux.metrics | {
     'loss': value,
     'grad_norm': optax.tree.norm(grads),
   }
-  return TrainState(
+  after = TrainState(
     step=state.step + 1,
     params=params,
     batch_stats=aux.batch_stats,
@@ -85,7 +92,8 @@ def train_step(
       ema_decay,
       state.step,
     ),
-  ), metrics
+  )
+  return parallel.constrain(after, sharding), metrics
 
 
 def create_state(

@@ -160,6 +160,8 @@ def run_phase(
     checkpoint_every_steps=common['checkpoint_every_steps'],
     ema_decay=common.get('ema_decay', 0.0),
     accumulate_steps=accumulate_steps,
+    # A config of before there was this field is without it.
+    sharding=common.get('sharding', 'replicated'),
     write_scalars=write_scalars
     and (lambda step, values: write_scalars(phase, step, values)),
   )

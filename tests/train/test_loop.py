@@ -28,6 +28,10 @@ def diverging(params, batch_stats, constants, batch, key):
   return jnp.where(batch['x'][0, 0] == DATA[6, 0, 0], jnp.nan, value), aux
 
 
+# What of metrics.csv does not depend on the clock.
+MEASURED = ['step', 'grad_norm', 'loss']
+
+
 class Killed(Exception):
   """Stands for the machine going away."""
 
@@ -81,7 +85,7 @@ def test_killed_and_resumed_ends_with_the_same_bits(tmp_path, kill_at):
   jax.tree.map(np.testing.assert_array_equal, whole, resumed)
   first = pd.read_csv(tmp_path / 'whole/metrics.csv')
   second = pd.read_csv(tmp_path / 'killed/metrics.csv')
-  pd.testing.assert_frame_equal(first, second)
+  pd.testing.assert_frame_equal(first[MEASURED], second[MEASURED])
 
 
 def test_a_finished_run_takes_no_further_step(tmp_path):
