@@ -210,8 +210,7 @@ def training_hash(study: Settings, name: str, dataset: str) -> str:
   schedule = {
     key: value
     for key, value in settings['train'].items()
-    if key
-    not in ('log_every_steps', 'checkpoint_every_steps', 'sharding')
+    if key not in ('log_every_steps', 'checkpoint_every_steps', 'sharding')
   }
   teacher = teacher_of(settings)
   return files.digest(
@@ -248,9 +247,7 @@ def axes(settings: Settings, dataset: str) -> dict[str, str]:
   active = config.without_added(settings)
   hparams = {key: active[key] for key in _HPARAMS if key in active}
   hparams['train'] = {
-    key: value
-    for key, value in active['train'].items()
-    if key != 'sharding'
+    key: value for key, value in active['train'].items() if key != 'sharding'
   }
   hparams['checkpoint'] = settings['init']['checkpoint']
   return {

@@ -32,7 +32,11 @@ Loss = Callable[..., tuple[jax.Array, Aux]]
 @functools.partial(
   jax.jit,
   static_argnames=(
-    'loss', 'optimizer', 'ema_decay', 'accumulate_steps', 'sharding',
+    'loss',
+    'optimizer',
+    'ema_decay',
+    'accumulate_steps',
+    'sharding',
   ),
   donate_argnames='state',
 )
