@@ -54,7 +54,7 @@ def settings_of(architecture='clip', **flat):
   config.update_from_flattened_dict(
     {
       'method': 'image_text',
-      'image_text.total_steps': 220,
+      'image_text.total_steps': 400,
       'image_text.batch_size': 32,
       'image_text.learning_rate': 2e-3,
       'image_text.templates': ('a {}.', 'the {}'),
