@@ -1,29 +1,19 @@
 """From a model's settings to objects, hashes and names in tables."""
 
 import dataclasses
-import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import flax.linen as nn
 import jax.numpy as jnp
 
-from overlap import (
-  config,
-  data,
-  errors,
-  files,
-  lookup,
-  models,
-  parallel,
-  train,
-)
+from overlap import config, data, errors, files, lookup, models, parallel
 from overlap.analyses.probing import options as probing_options
 from overlap.analyses.probing.options import Probing
 from overlap.data.examples import Examples
 from overlap.inference import Input
-from overlap.study import heads, model_images
-from overlap.train import mapped, mpl, optimizer, texts
+from overlap.study import heads, methods, model_images
+from overlap.train import mapped
 
 SOURCES = ('train', 'probe', 'store')
 _DTYPES = {'float32': jnp.float32, 'bfloat16': jnp.bfloat16}
@@ -53,7 +43,7 @@ def check(study: Settings) -> None:
       probing(study, name)
     if settings['source'] != 'train':
       continue
-    lookup.check(f'training method {at}', settings['method'], train.METHODS)
+    methods.check(name, settings)
     lookup.check(f'dtype {at}', settings['dtype'], _DTYPES)
     lookup.check(
       f'sharding {at}', settings['train']['sharding'], parallel.SHARDINGS
@@ -61,11 +51,6 @@ def check(study: Settings) -> None:
     build_model(settings, num_classes=1)
     _check_weights(name, settings)
     heads.check(name, settings)
-    optimizer.check_settings(f'config.models.{name}.train', settings['train'])
-    if settings['method'] == 'image_text':
-      texts.check(name, settings)
-    if settings['method'] == 'mpl':
-      mpl.check(name, settings)
     if settings['method'] == 'distill':
       lookup.check(
         f'teacher {at}',
@@ -251,7 +236,7 @@ def axes(settings: Settings, dataset: str) -> dict[str, str]:
   }
   hparams['checkpoint'] = settings['init']['checkpoint']
   return {
-    'dataset': _learned_from(settings) or dataset,
+    'dataset': methods.learned_from(settings) or dataset,
     'framework': (
       'image_text' if heads.knows_texts(settings) else settings['method']
     ),
@@ -261,18 +246,10 @@ def axes(settings: Settings, dataset: str) -> dict[str, str]:
   }
 
 
-def _learned_from(settings: Settings) -> str:
-  """The data set of the pre-training, '' where it is the study's."""
-  pairs = settings.get('image_text', {}).get('pairs', '')
-  if settings['method'] == 'image_text' and pairs:
-    return os.path.splitext(os.path.basename(pairs))[0]
-  return settings['init']['pretrained_on']
-
-
 def labels(settings: Settings, dataset_label: str) -> dict[str, str]:
   """The columns `method` and `head` of the tables, as the paper words them."""
   contrastive = settings['method'] == 'simclr' or heads.knows_texts(settings)
-  learned_from = _learned_from(settings) or dataset_label
+  learned_from = methods.learned_from(settings) or dataset_label
   return {
     'method': f'{"Cont." if contrastive else "Sup."} / {learned_from}',
     'head': heads.word(settings),

@@ -9,9 +9,8 @@ from absl import logging
 from etils import epath
 
 from overlap import errors, files, parallel, provenance
-from overlap.data.captions import Pairs
 from overlap.data.examples import Examples
-from overlap.study import model_images, specs, workdir
+from overlap.study import methods, model_images, specs, workdir
 from overlap.study.study import Study
 from overlap.train import checkpoint, scalars, trainer
 from overlap.train.task import Task, Teacher
@@ -70,7 +69,7 @@ def make_task(study: Study, name: str) -> Task:
     num_threads=study.config['data']['num_threads'],
     batch_size=study.config['predict']['batch_size'],
     teacher=_teacher(study, teacher) if teacher else None,
-    pairs=_pairs(settings, examples),
+    pairs=methods.pairs(settings, examples),
     unlabelled=_unlabelled(study, settings),
   )
 
@@ -81,14 +80,6 @@ def _unlabelled(study: Study, settings: Mapping[str, Any]) -> Examples | None:
   if settings['method'] != 'mpl' or not spec:
     return None
   return model_images.prepared(settings, study.load('unlabelled', spec))
-
-
-def _pairs(settings: Mapping[str, Any], examples: Examples) -> Pairs | None:
-  """The table of images and captions, with images like the examples'."""
-  path = settings.get('image_text', {}).get('pairs', '')
-  if settings['method'] != 'image_text' or not path:
-    return None
-  return Pairs(path, image_size=examples.image_size, channels=examples.channels)
 
 
 def _teacher(study: Study, name: str) -> Teacher:

@@ -14,7 +14,7 @@ from etils import epath
 
 from overlap import errors, files, parallel, progress
 from overlap.train import checkpoint, step, throughput
-from overlap.train.state import TrainState
+from overlap.train.state import AveragedState, TrainState
 
 # step -> an iterator of batches, the first being that of this step.
 BatchesFrom = Callable[[int], Iterator[dict[str, np.ndarray]]]
@@ -131,8 +131,10 @@ def _start_clock(meter, take_step, state, batch, metrics) -> None:
 
 
 def _variables(state: TrainState) -> dict[str, Any]:
+  if isinstance(state, AveragedState):
+    return parallel.fetch(state.average)
   return parallel.fetch(
-    state.average or {'params': state.params, 'batch_stats': state.batch_stats}
+    {'params': state.params, 'batch_stats': state.batch_stats}
   )
 
 

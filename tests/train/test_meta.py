@@ -176,7 +176,7 @@ def settings_of(**flat):
     {
       'method': 'mpl',
       'train.optimizer': 'adamw',
-      'mpl.total_steps': 120,
+      'mpl.total_steps': 200,
       'mpl.batch_size': 16,
       'mpl.unlabelled_ratio': 2,
       'mpl.learning_rate': 1e-2,
