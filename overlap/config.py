@@ -14,11 +14,13 @@ from typing import Any
 import ml_collections
 
 from overlap import errors, lookup
+from overlap.catalog import bit_hyperrule
 from overlap.fields import model, probe, study
 
 __all__ = [
-  'differences', 'flatten', 'model', 'one_line', 'paper_model', 'probe',
-  'require', 'resolve', 'resolve_defaults', 'study', 'without_added',
+  'bit_finetune', 'differences', 'flatten', 'model', 'one_line',
+  'paper_model', 'probe', 'require', 'resolve', 'resolve_defaults', 'study',
+  'without_added',
 ]  # fmt: skip
 
 # Where `models` and each model's `architecture.options` are free-form.
@@ -56,7 +58,7 @@ _ADDED = (
     f'train.{field}'
     for field in (
       'schedule', 'milestones', 'decay_factor', 'decay_all', 'nesterov',
-      'ema_decay', 'accumulate_steps',
+      'ema_decay', 'accumulate_steps', 'resize', 'mixup',
     )
   ),
   *(
@@ -68,6 +70,7 @@ _ADDED = (
   ),
   'simclr.optimizer',
 )  # fmt: skip
+_ADDED_GROUPS = ('image_text', 'mpl')
 
 
 def paper_model(
@@ -103,6 +106,25 @@ def paper_model(
       fields[field] = value
   config = model(found.architecture, **options)
   config.update_from_flattened_dict(fields)
+  return config
+
+
+def bit_finetune(
+  config: ml_collections.ConfigDict, *, num_examples: int, image_size: int
+) -> ml_collections.ConfigDict:
+  """Sets a model's schedule, sizes and MixUp by BiT-HyperRule, in place.
+
+  Args:
+    config: from `model` or `paper_model`.
+    num_examples: of the training split.
+    image_size: side of its images as they are stored, in pixels.
+
+  Raises:
+    UsageError: there are no examples, or no pixels.
+  """
+  config.update_from_flattened_dict(
+    bit_hyperrule.overrides(num_examples, image_size, image_size)
+  )
   return config
 
 
@@ -206,7 +228,12 @@ def without_added(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 def _added_defaults() -> dict[str, Any]:
   defaults = flatten(_plain(model('').to_dict()))
-  return {field: defaults[field] for field in _ADDED}
+  groups = tuple(f'{group}.' for group in _ADDED_GROUPS)
+  return {
+    field: value
+    for field, value in defaults.items()
+    if field in _ADDED or field.startswith(groups)
+  }
 
 
 def one_line(error: Exception) -> str:

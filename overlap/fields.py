@@ -61,6 +61,8 @@ def model(architecture: str, **options: Any) -> ml_collections.ConfigDict:
   config.init = ml_collections.ConfigDict(_init())
   config.train = ml_collections.ConfigDict(_train())
   config.simclr = ml_collections.ConfigDict(_simclr())
+  config.image_text = ml_collections.ConfigDict(_image_text())
+  config.mpl = ml_collections.ConfigDict(_mpl())
   config.distill = ml_collections.ConfigDict(_distill())
   config.head = ml_collections.ConfigDict(_head())
   config.lock()
@@ -270,6 +272,9 @@ def _train() -> dict[str, Any]:
     # read: 1 for a resized_crop, more for flip and randaugment after it. The
     # others act on square images, on the device.
     augment_on_host=0,
+    resize=0,  # Side of images before `augment`, which must bring them to
+    # `input.size`, as 'cut(128)' does; 0: `input.size`.
+    mixup=0.0,  # Alpha of MixUp; 0: none.
     log_every_steps=100,
     checkpoint_every_steps=250,
   )
@@ -292,6 +297,52 @@ def _simclr() -> dict[str, Any]:
     temperature=0.5,  # Of NT-Xent.
     hidden_size=128,  # Of the projection head.
     projection_size=64,
+  )
+
+
+def _image_text() -> dict[str, Any]:
+  """How it is trained on images and texts."""
+  return dict(
+    total_steps=0,
+    batch_size=256,
+    optimizer='',  # As for `train`, whose it is if empty.
+    learning_rate=1e-3,
+    warmup_steps=0,
+    weight_decay=0.1,
+    augment='none',
+    temperature=0.07,  # Before the first step; from then on it is learned.
+    label_smoothing=0.0,
+    # CSV or TSV file of pairs, with columns 'path', from the file's folder,
+    # and 'caption'; '': the training split, with its classes in templates.
+    pairs='',
+    templates=('openai_80',),  # As for `head`.
+    tokenizer='bytes',  # Or 'clip' or 'align', of `head.text_folder`.
+    text_tower='clip',  # Or 'align', which is BERT.
+    context_length=96,  # Tokens of a text at most.
+    hidden_size=128,  # Of the text tower, as are the next two.
+    depth=3,
+    num_heads=2,
+  )
+
+
+def _mpl() -> dict[str, Any]:
+  """How it is trained by meta pseudo labels."""
+  return dict(
+    total_steps=0,
+    batch_size=128,  # Of labelled examples,
+    unlabelled_ratio=1,  # and so many times as many without.
+    # Slice of the data set, such as 'train[10%:]', whose labels are not looked
+    # at; '': the training split.
+    unlabelled='',
+    optimizer='',  # As for `train`, whose it is if empty.
+    learning_rate=0.1,
+    warmup_steps=0,
+    weight_decay=1e-4,
+    augment='none',  # Of what the student sees; else that of `train`.
+    gradient='exact',  # Of the teacher; or 'sampled', the paper's.
+    step_size=0.1,  # Of the student's step that the teacher looks ahead.
+    consistency=0.0,  # Weight of the teacher's agreeing on both views,
+    temperature=1.0,  # whose targets are sharpened by this divisor.
   )
 
 

@@ -1,8 +1,8 @@
-"""Released text towers, ready to encode texts."""
+"""Text towers with their weights, ready to encode texts."""
 
 import dataclasses
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import flax.linen as nn
@@ -14,7 +14,7 @@ from etils import epath
 from overlap import errors, files, lookup
 from overlap.models import checkpoints, options, tokenizers
 from overlap.models.checkpoints import configs
-from overlap.models.tokenizers import Tokenizer
+from overlap.models.tokenizers import Tokens
 
 # By the name of the image tower's model.
 TOWERS = {
@@ -49,7 +49,7 @@ class TextEncoder:
 
   model: nn.Module
   variables: Any
-  tokenizer: Tokenizer
+  tokenizer: Callable[[Sequence[str]], Tokens]
   scale: float
   batch_size: int = 64
 

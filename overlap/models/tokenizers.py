@@ -46,36 +46,90 @@ class Tokens(NamedTuple):
 
 
 class Tokenizer:
-  """Texts to tokens, padded to at least the longest of them."""
+  """Texts to tokens, padded to at least the longest of them.
+
+  Attributes:
+    context_length: the most tokens of a text.
+  """
 
   def __init__(self, tokenizer: Any, context_length: int):
     self._tokenizer = tokenizer
-    self._context_length = context_length
+    self.context_length = context_length
 
-  def __call__(self, texts: Sequence[str]) -> Tokens:
+  def __call__(self, texts: Sequence[str], *, cut: bool = False) -> Tokens:
     """Tokenizes texts.
+
+    Args:
+      texts: of any length.
+      cut: drop tokens before the last one of texts that are too long, rather
+        than refuse them.
 
     Raises:
       UsageError: a text has more tokens than the text tower takes.
     """
     rows = self._tokenizer(list(texts), verbose=False)['input_ids']
-    lengths = np.array([len(row) for row in rows])
-    if (longest := lengths.max(initial=1)) > self._context_length:
-      text = texts[int(lengths.argmax())][:_LONGEST]
-      raise errors.UsageError(
-        f'A text must have at most {self._context_length} tokens, got '
-        f'{longest} of {text!r}.'
-      )
-    # Few lengths, so that few programs are compiled.
-    length = min(-longest % _STEP + longest, self._context_length)
-    ids = np.full((len(rows), length), self._padding(), np.int32)
-    mask = np.arange(length) < lengths[:, None]
-    ids[mask] = np.concatenate(rows) if rows else []
-    return Tokens(ids, mask)
+    return to_tokens(
+      rows,
+      texts,
+      context_length=self.context_length,
+      padding=self._padding(),
+      cut=cut,
+    )
+
+  @property
+  def vocab_size(self) -> int:
+    """Number of different tokens, the padding among them."""
+    return max(len(self._tokenizer), self._padding() + 1)
+
+  @property
+  def end_token(self) -> int:
+    """The token that every text ends with."""
+    return int(self._tokenizer('', verbose=False)['input_ids'][-1])
 
   def _padding(self) -> int:
     """A token that no one reads, be it none of the tokenizer's."""
     return self._tokenizer.pad_token_id or 0
+
+
+def to_tokens(
+  rows: Sequence[Sequence[int]],
+  texts: Sequence[str],
+  *,
+  context_length: int,
+  padding: int,
+  cut: bool = False,
+) -> Tokens:
+  """Lists of tokens as arrays.
+
+  Args:
+    rows: the tokens of each text.
+    texts: for the error text.
+    context_length: the most tokens of a text.
+    padding: the token after the last one.
+    cut: drop what is too long, all but the last token.
+
+  Raises:
+    UsageError: a text is too long, and is not to be cut.
+  """
+  if cut:
+    most = context_length - 1
+    rows = [
+      row if len(row) <= context_length else [*row[:most], row[-1]]
+      for row in rows
+    ]
+  lengths = np.array([len(row) for row in rows])
+  if (longest := lengths.max(initial=1)) > context_length:
+    text = texts[int(lengths.argmax())][:_LONGEST]
+    raise errors.UsageError(
+      f'A text must have at most {context_length} tokens, got {longest} of '
+      f'{text!r}.'
+    )
+  # Few lengths, so that few programs are compiled.
+  length = min(-longest % _STEP + longest, context_length)
+  ids = np.full((len(rows), length), padding, np.int32)
+  mask = np.arange(length) < lengths[:, None]
+  ids[mask] = np.concatenate(rows) if len(rows) else []
+  return Tokens(ids, mask)
 
 
 def load(family: str, folder: epath.PathLike, context_length: int) -> Tokenizer:

@@ -29,7 +29,8 @@ ACTIVATIONS: dict[str, Callable[[jax.Array], jax.Array]] = {
   'quick_gelu': quick_gelu,
 }
 
-init = nn.initializers.truncated_normal(0.02)
+INIT_DEVIATION = 0.02
+init = nn.initializers.truncated_normal(INIT_DEVIATION)
 
 
 def dense(

@@ -29,6 +29,8 @@ def check(name: str, settings: Settings) -> None:
 
 def knows_texts(settings: Settings) -> bool:
   """Whether the model has learned from images and texts."""
+  if settings['method'] == 'image_text':
+    return True
   family = settings['architecture']['name']
   return family in text_encoder.TOWERS and bool(settings['init']['checkpoint'])
 
@@ -44,6 +46,7 @@ def word(settings: Settings) -> str:
     return 'Zero Shot'
   if settings['method'] == 'distill':
     return 'Distilled'
-  if settings['method'] == 'simclr' or settings['init']['checkpoint']:
+  pretrained = settings['method'] in ('simclr', 'image_text')
+  if pretrained or settings['init']['checkpoint']:
     return 'Fine Tuned'
   return 'Trained'

@@ -7,16 +7,21 @@ from typing import Any
 import flax.linen as nn
 import jax.numpy as jnp
 
-from overlap import config, data, errors, files, lookup, models, train
+from overlap import config, data, errors, files, lookup, models
 from overlap.analyses.probing import options as probing_options
 from overlap.analyses.probing.options import Probing
 from overlap.data.examples import Examples
 from overlap.inference import Input
-from overlap.study import heads, model_images
+from overlap.study import heads, methods, model_images
 from overlap.train import mapped
 
 SOURCES = ('train', 'probe', 'store')
 _DTYPES = {'float32': jnp.float32, 'bfloat16': jnp.bfloat16}
+# Parts of a model's config that make the axis of hyper-parameters.
+_HPARAMS = (
+  'architecture', 'input', 'train', 'simclr', 'image_text', 'mpl', 'distill',
+  'head',
+)  # fmt: skip
 # Before the names of the splits of the data set that features are probed on:
 # it may be the study's own, which has splits of these names.
 TRANSFER = 'transfer_'
@@ -38,7 +43,7 @@ def check(study: Settings) -> None:
       probing(study, name)
     if settings['source'] != 'train':
       continue
-    lookup.check(f'training method {at}', settings['method'], train.METHODS)
+    methods.check(name, settings)
     lookup.check(f'dtype {at}', settings['dtype'], _DTYPES)
     build_model(settings, num_classes=1)
     _check_weights(name, settings)
@@ -222,13 +227,10 @@ def axes(settings: Settings, dataset: str) -> dict[str, str]:
   paper's table 1.
   """
   active = config.without_added(settings)
-  hparams = {
-    key: active[key]
-    for key in ('architecture', 'input', 'train', 'simclr', 'distill', 'head')
-  }
+  hparams = {key: active[key] for key in _HPARAMS if key in active}
   hparams['checkpoint'] = settings['init']['checkpoint']
   return {
-    'dataset': settings['init']['pretrained_on'] or dataset,
+    'dataset': methods.learned_from(settings) or dataset,
     'framework': (
       'image_text' if heads.knows_texts(settings) else settings['method']
     ),
@@ -241,8 +243,8 @@ def axes(settings: Settings, dataset: str) -> dict[str, str]:
 def labels(settings: Settings, dataset_label: str) -> dict[str, str]:
   """The columns `method` and `head` of the tables, as the paper words them."""
   contrastive = settings['method'] == 'simclr' or heads.knows_texts(settings)
-  pretrained_on = settings['init']['pretrained_on'] or dataset_label
+  learned_from = methods.learned_from(settings) or dataset_label
   return {
-    'method': f'{"Cont." if contrastive else "Sup."} / {pretrained_on}',
+    'method': f'{"Cont." if contrastive else "Sup."} / {learned_from}',
     'head': heads.word(settings),
   }

@@ -46,10 +46,17 @@ class Study:
   @functools.cache  # noqa: B019 (a process has one study)
   def examples(self, split: str) -> Examples | None:
     """A split of the study; None where the config leaves it empty."""
+    spec = self.config['data']['splits'][split]
+    return self.load(split, spec) if spec else None
+
+  def load(self, split: str, spec: str) -> Examples:
+    """Examples of the study's data set.
+
+    Args:
+      split: what they are called.
+      spec: which they are, such as 'train[10%:]'.
+    """
     settings = self.config['data']
-    spec = settings['splits'][split]
-    if not spec:
-      return None
     return data.load_examples(
       dataset=self.dataset,
       split=split,

@@ -2,13 +2,15 @@
 
 import dataclasses
 import functools
+from collections.abc import Mapping
 from typing import Any
 
 from absl import logging
 from etils import epath
 
 from overlap import errors, files, parallel, provenance
-from overlap.study import model_images, specs, workdir
+from overlap.data.examples import Examples
+from overlap.study import methods, model_images, specs, workdir
 from overlap.study.study import Study
 from overlap.train import checkpoint, scalars, trainer
 from overlap.train.task import Task, Teacher
@@ -67,7 +69,17 @@ def make_task(study: Study, name: str) -> Task:
     num_threads=study.config['data']['num_threads'],
     batch_size=study.config['predict']['batch_size'],
     teacher=_teacher(study, teacher) if teacher else None,
+    pairs=methods.pairs(settings, examples),
+    unlabelled=_unlabelled(study, settings),
   )
+
+
+def _unlabelled(study: Study, settings: Mapping[str, Any]) -> Examples | None:
+  """Examples whose labels are not looked at, where a model asks for some."""
+  spec = settings.get('mpl', {}).get('unlabelled', '')
+  if settings['method'] != 'mpl' or not spec:
+    return None
+  return model_images.prepared(settings, study.load('unlabelled', spec))
 
 
 def _teacher(study: Study, name: str) -> Teacher:

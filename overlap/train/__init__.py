@@ -3,5 +3,7 @@
 METHODS = {
   'supervised': 'overlap.train.supervised:train',
   'simclr': 'overlap.train.simclr:train',
+  'image_text': 'overlap.train.image_text:train',
+  'mpl': 'overlap.train.mpl:train',
   'distill': 'overlap.train.distill:train',
 }

@@ -5,29 +5,45 @@ Polyak and Juditsky, 'Acceleration of Stochastic Approximation by Averaging'
 averaged as the parameters are, so that they belong to them.
 """
 
+import dataclasses
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 
-
-def of(params: Any, batch_stats: Any, decay: float) -> Any:
-  """What is averaged; {} where nothing is, at a decay of 0."""
-  return {'params': params, 'batch_stats': batch_stats} if decay else {}
+from overlap.train.state import AveragedState, TrainState
 
 
-def update(average: Any, new: Any, decay: float, step: jax.Array) -> Any:
-  """The average after a step.
+def begin(state: TrainState) -> AveragedState:
+  """The state of a run that is averaged, before its first step."""
+  # A copy, since steps donate what they are given.
+  average = jax.tree.map(jnp.copy, _weights(state))
+  return AveragedState(
+    step=state.step,
+    params=state.params,
+    batch_stats=state.batch_stats,
+    opt_state=state.opt_state,
+    average=average,
+  )
+
+
+def update(state: AveragedState, decay: float) -> AveragedState:
+  """Takes the weights after a step into the average.
 
   Args:
-    average: the one before, with leaves as `new` has them.
-    new: the values after the step.
+    state: after the step, with the average before it.
     decay: the most that the average keeps of itself. It keeps less in the
-      first steps, (1 + step) / (10 + step), or it would be all beginning.
-    step: steps done before this one.
+      first steps, step / (9 + step), or it would be all beginning.
   """
-  done = step.astype(jnp.float32)
-  kept = jnp.minimum(decay, (1 + done) / (10 + done))
-  return jax.tree.map(
-    lambda old, value: old * kept + value * (1 - kept), average, new
+  done = state.step.astype(jnp.float32)
+  kept = jnp.minimum(decay, done / (9 + done))
+  average = jax.tree.map(
+    lambda old, value: old * kept + value * (1 - kept),
+    state.average,
+    _weights(state),
   )
+  return dataclasses.replace(state, average=average)
+
+
+def _weights(state: TrainState) -> dict[str, Any]:
+  return {'params': state.params, 'batch_stats': state.batch_stats}

@@ -15,7 +15,7 @@ import jax.numpy as jnp
 from overlap import errors, lookup
 from overlap.data import augment
 from overlap.inference import Input
-from overlap.train import losses, step, supervised
+from overlap.train import losses, mixup, step, supervised
 from overlap.train.task import Task, on_device, run_phase
 
 KINDS = ('hard', 'soft')
@@ -42,6 +42,8 @@ def train(task: Task, variables: Any) -> Any:
     kind=distill['kind'],
     weight=distill['weight'],
     temperature=distill['temperature'],
+    mixup_alpha=settings.get('mixup', 0.0),
+    resized=settings.get('resize', 0),
   )
   constants = {'teacher': task.teacher.variables}
   return run_phase(task, 'train', variables, loss, settings, constants)
@@ -59,6 +61,8 @@ def make_loss(
   kind: str,
   weight: float,
   temperature: float,
+  mixup_alpha: float = 0.0,
+  resized: int = 0,
 ) -> step.Loss:
   """The loss of one step: (1 - weight)·labels + weight·teacher."""
   lookup.check('kind of distillation', kind, KINDS)
@@ -67,22 +71,29 @@ def make_loss(
   def loss(params, batch_stats, constants, batch, key):
     augment_key, dropout_key = jax.random.split(key)
     images = transform(
-      augment_key, supervised.prepare(model_input, batch['image'])
+      augment_key, supervised.prepare(model_input, batch['image'], resized)
     )
+    supervised.check_size(model_input, images, resized)
+    mixed = mixup.mix(jax.random.fold_in(key, 0), images, mixup_alpha)
+    images = mixed.images
     taught = _teach(teacher, teacher_input, constants['teacher'], images)
     (logits, _), updates = supervised.apply_train(
       model, model_input, params, batch_stats, images, dropout_key
     )
     heads = updates.get('heads', {})
-    by_labels = losses.cross_entropy(
-      heads['class'][0] if heads else logits, batch['label'], label_smoothing
+    classified = heads['class'][0] if heads else logits
+    by_labels = mixup.mean_loss(
+      lambda labels: losses.cross_entropy(classified, labels, label_smoothing),
+      batch['label'],
+      mixed,
     )
     student = heads['distillation'][0] if heads else logits
     if kind == 'hard':
       by_teacher = losses.cross_entropy(student, jnp.argmax(taught, axis=-1))
     else:
       by_teacher = losses.soft_cross_entropy(student, taught, temperature)
-    return jnp.mean((1 - weight) * by_labels + weight * by_teacher), step.Aux(
+    value = (1 - weight) * by_labels + weight * jnp.mean(by_teacher)
+    return value, step.Aux(
       updates.get('batch_stats', {}),
       {
         'accuracy': supervised.accuracy(logits, batch['label']),

@@ -13,7 +13,7 @@ from etils import epath
 
 from overlap import errors, files, parallel, progress
 from overlap.train import checkpoint, step
-from overlap.train.state import TrainState
+from overlap.train.state import AveragedState, TrainState
 
 # step -> an iterator of batches, the first being that of this step.
 BatchesFrom = Callable[[int], Iterator[dict[str, np.ndarray]]]
@@ -107,8 +107,10 @@ def fit(
 
 
 def _variables(state: TrainState) -> dict[str, Any]:
+  if isinstance(state, AveragedState):
+    return jax.device_get(state.average)
   return jax.device_get(
-    state.average or {'params': state.params, 'batch_stats': state.batch_stats}
+    {'params': state.params, 'batch_stats': state.batch_stats}
   )
 
 

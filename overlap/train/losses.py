@@ -23,6 +23,11 @@ def cross_entropy(
   return -(1 - label_smoothing) * picked - label_smoothing * smoothed
 
 
+def soft_targets(logits: jax.Array, targets: jax.Array) -> jax.Array:
+  """Cross-entropy to distributions `[examples, classes]`, nats `[examples]`."""
+  return -jnp.sum(targets * jax.nn.log_softmax(logits), axis=-1)
+
+
 def soft_cross_entropy(
   logits: jax.Array, teacher_logits: jax.Array, temperature: float = 1.0
 ) -> jax.Array:
@@ -60,9 +65,7 @@ def nt_xent(
     Nats, `[examples]`: the mean over the two views as anchors, each against
     the other 2·examples - 1 views.
   """
-  views = jnp.concatenate([first, second])
-  norms = jnp.linalg.norm(views, axis=-1, keepdims=True)
-  views = views / jnp.maximum(norms, 1e-12)
+  views = _unit(jnp.concatenate([first, second]))
   similarity = views @ views.T / temperature
   count = len(views)
   similarity = jnp.where(jnp.eye(count, dtype=bool), -jnp.inf, similarity)
@@ -71,7 +74,47 @@ def nt_xent(
   return (losses[: count // 2] + losses[count // 2 :]) / 2
 
 
+def cosines(images: jax.Array, texts: jax.Array) -> jax.Array:
+  """Cosines of all images and all texts.
+
+  Args:
+    images: features `[images, D]`, of any length.
+    texts: `[texts, D]`, likewise.
+
+  Returns:
+    `[images, texts]`.
+  """
+  return _unit(images) @ _unit(texts).T
+
+
+def info_nce(logits: jax.Array, label_smoothing: float = 0.0) -> jax.Array:
+  """CLIP's symmetric contrastive loss (Radford et al. 2021).
+
+  Under `jit` over a mesh the batch is the whole batch, so the negatives are
+  those of all devices.
+
+  Args:
+    logits: of all images and all texts `[examples, examples]`, the pairs on
+      the diagonal.
+    label_smoothing: see `cross_entropy`; ALIGN's is 0.1.
+
+  Returns:
+    Nats, `[examples]`: the mean of finding the text of an image and the image
+    of a text.
+  """
+  labels = jnp.arange(len(logits))
+  return (
+    cross_entropy(logits, labels, label_smoothing)
+    + cross_entropy(logits.T, labels, label_smoothing)
+  ) / 2
+
+
 def cross_entropy_rows(logits: jax.Array, target: jax.Array) -> jax.Array:
   """Cross-entropy where some logits are minus infinity, `[rows]`."""
   picked = jnp.take_along_axis(logits, target[:, None], axis=-1)[:, 0]
   return jax.nn.logsumexp(logits, axis=-1) - picked
+
+
+def _unit(features: jax.Array) -> jax.Array:
+  norms = jnp.linalg.norm(features, axis=-1, keepdims=True)
+  return features / jnp.maximum(norms, 1e-12)

@@ -16,12 +16,20 @@ class TrainState:
     params: the trained parameters.
     batch_stats: running statistics of batch norm, {} where there are none.
     opt_state: the optimiser's.
-    average: of the parameters and statistics over the steps, as the result is
-      to have them; {} where the result is the last step's.
   """
 
   step: jax.Array
   params: Any
   batch_stats: Any
   opt_state: optax.OptState
-  average: Any = flax.struct.field(default_factory=dict)
+
+
+@flax.struct.dataclass
+class AveragedState(TrainState):
+  """A checkpoint of a run whose result is an average over its steps.
+
+  Attributes:
+    average: {'params', 'batch_stats'}, see `averages`.
+  """
+
+  average: Any

@@ -1,5 +1,6 @@
 """One training step, compiled once and run on all devices."""
 
+import dataclasses
 import functools
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -9,7 +10,7 @@ import jax.numpy as jnp
 import optax
 
 from overlap.train import accumulate, averages
-from overlap.train.state import TrainState
+from overlap.train.state import AveragedState, TrainState
 
 
 class Aux(NamedTuple):
@@ -74,18 +75,16 @@ def train_step(
     'loss': value,
     'grad_norm': optax.tree.norm(grads),
   }
-  return TrainState(
+  after = dataclasses.replace(
+    state,
     step=state.step + 1,
     params=params,
     batch_stats=aux.batch_stats,
     opt_state=opt_state,
-    average=averages.update(
-      state.average,
-      averages.of(params, aux.batch_stats, ema_decay),
-      ema_decay,
-      state.step,
-    ),
-  ), metrics
+  )
+  if isinstance(after, AveragedState):
+    after = averages.update(after, ema_decay)
+  return after, metrics
 
 
 def create_state(
@@ -94,12 +93,11 @@ def create_state(
   optimizer: optax.GradientTransformation,
   ema_decay: float = 0.0,
 ) -> TrainState:
-  """The state before the first step."""
-  return TrainState(
+  """The state before the first step; an `AveragedState` at a decay above 0."""
+  state = TrainState(
     step=jnp.zeros((), jnp.int32),
     params=params,
     batch_stats=batch_stats,
     opt_state=optimizer.init(params),
-    # A copy, since steps donate what they are given.
-    average=jax.tree.map(jnp.copy, averages.of(params, batch_stats, ema_decay)),
   )
+  return averages.begin(state) if ema_decay else state

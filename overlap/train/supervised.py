@@ -7,9 +7,10 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from overlap import errors
 from overlap.data import augment
 from overlap.inference import Input
-from overlap.train import lengths, losses, step
+from overlap.train import lengths, losses, mixup, step
 from overlap.train.task import Task, on_device, run_phase
 
 
@@ -23,6 +24,9 @@ def train(task: Task, variables: Any) -> Any:
     task.model_input,
     policy=on_device(settings),
     label_smoothing=settings['label_smoothing'],
+    # A config of before there were these fields is without them.
+    mixup_alpha=settings.get('mixup', 0.0),
+    resized=settings.get('resize', 0),
   )
   return run_phase(task, 'train', variables, loss, settings)
 
@@ -30,20 +34,41 @@ def train(task: Task, variables: Any) -> Any:
 # Cached, so that models that differ in their seed share a compiled step.
 @functools.cache
 def make_loss(
-  model: nn.Module, model_input: Input, *, policy: str, label_smoothing: float
+  model: nn.Module,
+  model_input: Input,
+  *,
+  policy: str,
+  label_smoothing: float,
+  mixup_alpha: float = 0.0,
+  resized: int = 0,
 ) -> step.Loss:
-  """The loss of one step: augment, apply, cross-entropy."""
+  """The loss of one step: augment, mix, apply, cross-entropy.
+
+  Args:
+    model: that is trained.
+    model_input: how images reach it.
+    policy: see `augment.build`.
+    label_smoothing: see `losses.cross_entropy`.
+    mixup_alpha: see `mixup.mix`.
+    resized: side of the images as the policy gets them; 0: the model's.
+  """
   transform = augment.build(policy)
 
   def loss(params, batch_stats, constants, batch, key):
     del constants
     augment_key, dropout_key = jax.random.split(key)
-    images = transform(augment_key, prepare(model_input, batch['image']))
-    (logits, _), updates = apply_train(
-      model, model_input, params, batch_stats, images, dropout_key
+    images = transform(
+      augment_key, prepare(model_input, batch['image'], resized)
     )
-    value = jnp.mean(
-      losses.cross_entropy(logits, batch['label'], label_smoothing)
+    check_size(model_input, images, resized)
+    mixed = mixup.mix(jax.random.fold_in(key, 0), images, mixup_alpha)
+    (logits, _), updates = apply_train(
+      model, model_input, params, batch_stats, mixed.images, dropout_key
+    )
+    value = mixup.mean_loss(
+      lambda labels: losses.cross_entropy(logits, labels, label_smoothing),
+      batch['label'],
+      mixed,
     )
     return value, step.Aux(
       updates.get('batch_stats', {}),
@@ -53,12 +78,32 @@ def make_loss(
   return loss
 
 
-def prepare(model_input: Input, images: jax.Array) -> jax.Array:
-  """uint8 images as the augmentations take them, in [0, 1]."""
+def prepare(model_input: Input, images: jax.Array, size: int = 0) -> jax.Array:
+  """uint8 images as the augmentations take them, in [0, 1].
+
+  Args:
+    model_input: how images reach the model.
+    images: `[B, H, W, C]`.
+    size: side of the result; 0: the model's.
+  """
   return augment.resize(
     augment.to_float(images, channels=model_input.channels),
-    size=model_input.size,
+    size=size or model_input.size,
   )
+
+
+def check_size(model_input: Input, images: jax.Array, resized: int) -> None:
+  """Checks that a policy brought resized images to the model's size.
+
+  Raises:
+    UsageError: it did not.
+  """
+  size, got = model_input.size, images.shape[1:3]
+  if resized and got != (size, size):
+    raise errors.UsageError(
+      f'train.augment must bring images of train.resize={resized} to '
+      f'input.size={size}, got {got[0]}×{got[1]}; add cut({size}).'
+    )
 
 
 def apply_train(

@@ -11,6 +11,7 @@ from etils import epath
 
 from overlap import parallel
 from overlap.data import augment, pipeline
+from overlap.data.captions import Pairs
 from overlap.data.examples import Examples
 from overlap.data.preparation import Preparation
 from overlap.inference import Input
@@ -42,6 +43,10 @@ class Task:
     num_threads: that read images.
     batch_size: of predictions.
     teacher: for methods that have one.
+    unlabelled: examples whose labels are not looked at, for methods that learn
+      from such; None for the training split.
+    pairs: images with captions, for methods that learn from them; None for
+      captions made of the class names.
     write_scalars: given (phase, step, metrics) at each logged step.
   """
 
@@ -55,6 +60,8 @@ class Task:
   num_threads: int
   batch_size: int
   teacher: Teacher | None = None
+  unlabelled: Examples | None = None
+  pairs: Pairs | None = None
   write_scalars: Callable[[str, int, dict[str, float]], None] | None = None
 
 
@@ -62,6 +69,42 @@ def on_device(settings: Mapping[str, Any]) -> str:
   """What is left to the device of a phase's augmentation policy."""
   count = settings.get('augment_on_host', 0)
   return augment.split(settings['augment'], count)[1]
+
+
+def batches_of(
+  task: Task,
+  examples: Examples,
+  settings: Mapping[str, Any],
+  *,
+  seed: int = -1,
+  views: int = 1,
+) -> loop.BatchesFrom:
+  """This process's batches of examples, from a step on.
+
+  Args:
+    task: the model's.
+    examples: what to train on.
+    settings: with 'batch_size', over all processes, and 'total_steps'; and
+      with an augmentation, where that begins on the host.
+    seed: of their order; that of the task if negative.
+    views: of each image, where its augmentation begins on the host.
+  """
+  on_host = _on_host(task, settings, views)
+
+  def batches_from(start_step):
+    return pipeline.batches(
+      examples,
+      batch_size=settings['batch_size'],
+      seed=task.settings['seed'] if seed < 0 else seed,
+      start_step=start_step,
+      total_steps=settings['total_steps'],
+      num_threads=task.num_threads,
+      process_index=jax.process_index(),
+      process_count=jax.process_count(),
+      on_host=on_host,
+    )
+
+  return batches_from
 
 
 def run_phase(
@@ -72,6 +115,7 @@ def run_phase(
   settings: Mapping[str, Any],
   constants: Any = (),
   bounds: tuple[tuple[str, float], ...] = (),
+  batches_from: loop.BatchesFrom | None = None,
   views: int = 1,
 ) -> dict[str, Any]:
   """Trains by one loss with one schedule.
@@ -85,33 +129,19 @@ def run_phase(
       its optimiser where that is another than that of `config.train`.
     constants: arrays of the loss that are not trained.
     bounds: see `optimizer.build`.
+    batches_from: see `loop.fit`; those of the training split if None.
     views: of each image, where the phase's augmentation begins on the host.
 
   Returns:
     The variables at the end, on the host.
   """
   settings = lengths.in_steps(settings, len(task.train))
-  on_host = _on_host(task, settings, views)
   batch_size, total_steps = settings['batch_size'], settings['total_steps']
   common = task.settings['train']
   # A config of before there were these fields is without them.
   accumulate_steps = common.get('accumulate_steps', 1)
   optimizer.check_settings(f'config.models.{task.name}.train', common)
   parallel.check_batch_size(batch_size, parts=accumulate_steps)
-
-  def batches_from(start_step):
-    return pipeline.batches(
-      task.train,
-      batch_size=batch_size,
-      seed=task.settings['seed'],
-      start_step=start_step,
-      total_steps=total_steps,
-      num_threads=task.num_threads,
-      process_index=jax.process_index(),
-      process_count=jax.process_count(),
-      on_host=on_host,
-    )
-
   write_scalars = task.write_scalars
   return loop.fit(
     name=task.name if phase == 'train' else f'{task.name} ({phase})',
@@ -120,7 +150,8 @@ def run_phase(
     constants=constants,
     loss=loss,
     optimizer=_optimizer(common, settings, bounds),
-    batches_from=batches_from,
+    batches_from=batches_from
+    or batches_of(task, task.train, settings, views=views),
     total_steps=total_steps,
     seed=task.settings['seed'],
     folder=task.folder / phase,

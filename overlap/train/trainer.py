@@ -64,10 +64,16 @@ def initial_variables(task: Task) -> Any:
   the checkpoint lacks stays random where `init.strict` is off.
   """
   settings = task.settings
-  variables = jax.device_get(_init(task)(jax.random.key(settings['seed'])))
+
+  @functools.cache
+  def random() -> Any:
+    return jax.device_get(_init(task)(jax.random.key(settings['seed'])))
+
   path = settings['init']['checkpoint']
   if not path:
-    return variables
+    return random()
+  # Before anything is compiled: a file may be absent.
+  checkpoints.resolve(path)
   fit = settings['head']['fit']
   new_head = fit in ('lbfgs', 'zero_shot') or (
     fit == 'trained' and lengths.is_trained(settings['train'])
@@ -78,14 +84,15 @@ def initial_variables(task: Task) -> Any:
     template=template(task),
     skip_head=new_head,
     # A config of before there was this field is without it.
-    initial=None if settings['init'].get('strict', True) else variables,
+    initial=None if settings['init'].get('strict', True) else random(),
   )
   if new_head:
     # DeiT has two.
     for name in ('head', 'head_dist'):
-      if name in variables['params']:
-        loaded['params'][name] = variables['params'][name]
-  if fit == 'zero_shot':
+      if name in random()['params']:
+        loaded['params'][name] = random()['params'][name]
+  # Where both towers are trained here, the head waits for them.
+  if fit == 'zero_shot' and settings['method'] != 'image_text':
     loaded['params']['head'] = zero_shot.head(task)
   # An empty collection has no leaf, and so is in no file.
   return {'batch_stats': {}, **loaded}

@@ -35,7 +35,8 @@ def check(name: str, settings: Mapping[str, Any]) -> None:
     architecture['name'],
     text_encoder.TOWERS,
   )
-  if not settings['init']['checkpoint']:
+  trained_here = settings['method'] == 'image_text'
+  if not (trained_here or settings['init']['checkpoint']):
     raise errors.UsageError(
       f"{at}.head.fit='zero_shot' must have the weights of both towers, got "
       f"{at}.init.checkpoint=''."
@@ -49,8 +50,14 @@ def check(name: str, settings: Mapping[str, Any]) -> None:
   prompts.sentences(settings['head']['templates'])
 
 
-def head(task: Task) -> dict[str, np.ndarray]:
+def head(
+  task: Task, encoder: text_encoder.TextEncoder | None = None
+) -> dict[str, np.ndarray]:
   """The kernel and bias of a zero-shot head for the task's classes.
+
+  Args:
+    task: the model's.
+    encoder: its text tower; that of its checkpoint if None.
 
   Raises:
     UsageError: there is not one name for each class, or files of the tokenizer
@@ -60,7 +67,7 @@ def head(task: Task) -> dict[str, np.ndarray]:
   settings = task.settings['head']
   names = prompts.class_names(task.train.class_names, settings['class_names'])
   templates = prompts.sentences(settings['templates'])
-  encoder = text_encoder.load(
+  encoder = encoder or text_encoder.load(
     task.settings['architecture']['name'],
     task.settings['init']['checkpoint'],
     folder=settings['text_folder'],

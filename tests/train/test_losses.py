@@ -77,6 +77,31 @@ def test_nt_xent_equals_the_definition(examples):
   )
 
 
+@pytest.mark.parametrize('examples', [1, 2, 7])
+@pytest.mark.parametrize('smoothing', [0.0, 0.1])
+def test_info_nce_equals_the_definition(examples, smoothing):
+  """Radford et al. 2021, figure 3, pair by pair in float64."""
+  images, texts = random((examples, 6)), 3 * random((examples, 6), 1)
+  scale = 7.0
+
+  def unit(x):
+    return x.astype(np.float64) / np.linalg.norm(x, axis=1, keepdims=True)
+
+  def choose(anchor, others, right):
+    scores = scale * others @ anchor
+    logs = scores - np.log(np.sum(np.exp(scores)))
+    return -(1 - smoothing) * logs[right] - smoothing * logs.mean()
+
+  first, second = unit(images), unit(texts)
+  expected = [
+    (choose(first[i], second, i) + choose(second[i], first, i)) / 2
+    for i in range(examples)
+  ]
+  logits = scale * losses.cosines(jnp.array(images), jnp.array(texts))
+  got = losses.info_nce(logits, smoothing)
+  np.testing.assert_allclose(got, expected, rtol=1e-4, atol=1e-5)
+
+
 def test_nt_xent_has_finite_gradients_at_zero_features():
   grads = jax.grad(lambda x: jnp.mean(losses.nt_xent(x, x + 0.0, 0.5)))(
     jnp.ones((3, 4))

@@ -10,6 +10,7 @@ from overlap.data.augment.blur import random_blur
 from overlap.data.augment.color import color_jitter, grayscale
 from overlap.data.augment.geometry import (
   random_crop,
+  random_cut,
   random_flip,
   random_resized_crop,
 )
@@ -42,6 +43,7 @@ __all__ = [
   'randaugment',
   'random_blur',
   'random_crop',
+  'random_cut',
   'random_flip',
   'random_resized_crop',
   'resize',

@@ -43,6 +43,26 @@ def random_crop(
   )(jnp.pad(images, around, mode=mode), starts[0], starts[1])
 
 
+def random_cut(key: jax.Array, images: jax.Array, *, size: int) -> jax.Array:
+  """Cuts a square of `size` whole pixels out of each image, at random.
+
+  Returns:
+    `[batch, size, size, channels]`.
+
+  Raises:
+    UsageError: the square does not fit into the images.
+  """
+  draws.check_range('size', size, 1, min(images.shape[1:3]))
+  drawn = draws.uniform(key, images.shape[0], 2)[..., 0, 0, 0]
+  top = draws.index(drawn[0], images.shape[1] - size + 1)
+  left = draws.index(drawn[1], images.shape[2] - size + 1)
+  return jax.vmap(
+    lambda image, row, column: jax.lax.dynamic_slice(
+      image, (row, column, 0), (size, size, image.shape[-1])
+    )
+  )(images, top, left)
+
+
 def random_flip(
   key: jax.Array, images: jax.Array, *, probability: float = 0.5
 ) -> jax.Array:

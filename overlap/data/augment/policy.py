@@ -21,6 +21,7 @@ from overlap.data.augment import draws
 _HERE = 'overlap.data.augment'
 OPERATIONS = {
   'none': f'{_HERE}.policy:identity',
+  'cut': f'{_HERE}.geometry:random_cut',
   'crop': f'{_HERE}.geometry:random_crop',
   'flip': f'{_HERE}.geometry:random_flip',
   'resized_crop': f'{_HERE}.geometry:random_resized_crop',
@@ -73,7 +74,7 @@ def build(spec: str) -> Augment:
   jax.eval_shape(
     augment,
     jax.eval_shape(lambda: jax.random.key(0)),
-    jax.ShapeDtypeStruct((1, 256, 256, 3), jnp.float32),
+    jax.ShapeDtypeStruct((1, 1024, 1024, 3), jnp.float32),
   )
   return augment
 

@@ -189,3 +189,28 @@ def test_no_examples():
 def test_wrong_arguments(operation, options, match):
   with pytest.raises(errors.UsageError, match=match):
     operation(jax.random.key(0), jnp.zeros((1, 4, 4, 1)), **options)
+
+
+@pytest.mark.parametrize('size', [1, 3, 5])
+def test_a_cut_is_a_square_of_the_image(size):
+  images = np.random.default_rng(0).random((40, 5, 6, 1)).astype(np.float32)
+  cut = geometry.random_cut(jax.random.key(0), images, size=size)
+  assert cut.shape == (40, size, size, 1)
+  places = set()
+  for image, got in zip(images, np.asarray(cut)):
+    found = [
+      (i, j)
+      for i in range(6 - size)
+      for j in range(7 - size)
+      if np.array_equal(image[i : i + size, j : j + size], got)
+    ]
+    assert len(found) == 1
+    places.update(found)
+  # Every place has its turn where there are few.
+  assert len(places) == (2 if size == 5 else len(places))
+  assert len(places) > 1
+
+
+def test_a_cut_must_fit():
+  with pytest.raises(errors.UsageError, match='size'):
+    geometry.random_cut(jax.random.key(0), np.zeros((1, 5, 6, 1), 'f'), size=6)

@@ -1,0 +1,136 @@
+"""Text towers that are trained here, and their tokens."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from overlap import errors, lookup
+from overlap.catalog import prompts
+from overlap.models import (
+  byte_tokenizer,
+  text_encoder,
+  tokenizers,
+  transformer,
+)
+from overlap.models.byte_tokenizer import ByteTokenizer
+from overlap.models.tokenizers import Tokenizer
+
+# Bytes, or what files in `head.text_folder` say, by the families' names.
+TOKENIZERS = ('bytes', *tokenizers.KINDS)
+
+AnyTokenizer = ByteTokenizer | Tokenizer
+
+
+def check(name: str, settings: Mapping[str, Any]) -> None:
+  """Checks what can be known before anything is read.
+
+  Args:
+    name: the model's.
+    settings: its part of the config.
+
+  Raises:
+    UsageError: no such tokenizer or text tower, no step to train it, or
+      values that can't be.
+  """
+  at, given = f'config.models.{name}', settings['image_text']
+  lookup.check(
+    f'tokenizer (in {at}.image_text)', given['tokenizer'], TOKENIZERS
+  )
+  lookup.check(
+    f'text tower (in {at}.image_text)',
+    given['text_tower'],
+    text_encoder.TOWERS,
+  )
+  if given['total_steps'] < 1:
+    raise errors.UsageError(
+      f"{at}.image_text.total_steps must be positive where method='image_text',"
+      f' got {given["total_steps"]}.'
+    )
+  if not given['temperature'] >= 0.01:
+    raise errors.UsageError(
+      f'{at}.image_text.temperature must be at least 0.01, got '
+      f'{given["temperature"]}.'
+    )
+  if given['tokenizer'] != 'bytes' and not settings['head']['text_folder']:
+    raise errors.UsageError(
+      f"{at}.head.text_folder must be a folder of a tokenizer's files where "
+      f"image_text.tokenizer={given['tokenizer']!r}, got ''."
+    )
+  byte_tokenizer.check_context_length(
+    given['context_length'], f'{at}.image_text.context_length'
+  )
+  prompts.sentences(given['templates'])
+
+
+def make_tokenizer(settings: Mapping[str, Any]) -> AnyTokenizer:
+  """The tokenizer that a model's settings ask for.
+
+  Raises:
+    UsageError, DataError: its files are missing or damaged.
+  """
+  given = settings['image_text']
+  if given['tokenizer'] == 'bytes':
+    return ByteTokenizer(given['context_length'])
+  return tokenizers.load(
+    given['tokenizer'],
+    settings['head']['text_folder'],
+    given['context_length'],
+  )
+
+
+def make_tower(
+  settings: Mapping[str, Any], tokenizer: AnyTokenizer, *, projection_size: int
+) -> nn.Module:
+  """The text tower that a model's settings ask for.
+
+  Args:
+    settings: the model's part of the config.
+    tokenizer: of its texts.
+    projection_size: of its features, that of the image tower's.
+  """
+  given = settings['image_text']
+  ends = {'end_token': tokenizer.end_token}
+  return lookup.lookup('text tower', given['text_tower'], text_encoder.TOWERS)(
+    vocab_size=tokenizer.vocab_size,
+    context_length=given['context_length'],
+    hidden_size=given['hidden_size'],
+    depth=given['depth'],
+    num_heads=given['num_heads'],
+    projection_size=projection_size,
+    dtype=jnp.dtype(settings['dtype']).type,
+    **(ends if given['text_tower'] == 'clip' else {}),
+  )
+
+
+def encode(
+  tokenizer: AnyTokenizer, captions: Sequence[str]
+) -> dict[str, np.ndarray]:
+  """Captions as 'tokens' int32 and 'mask' bool [captions, context_length].
+
+  Of one length whatever they are, since all processes' arrays must be alike;
+  what is longer is cut.
+  """
+  ids, mask = tokenizer(captions, cut=True)
+  pad = ((0, 0), (0, tokenizer.context_length - ids.shape[1]))
+  return {'tokens': np.pad(ids, pad), 'mask': np.pad(mask, pad)}
+
+
+def widen(params: Any) -> Any:
+  """A transformer's random parameters with kernels on the scale of its width.
+
+  All are drawn with a deviation of 0.02, which is that of wide transformers:
+  in a narrow one all texts come out alike, and a contrastive loss has nothing
+  to begin with. As CLIP's authors have it, kernels get 1 / sqrt(inputs).
+  """
+
+  def scaled(path: Any, leaf: Any) -> Any:
+    if path[-1].key != 'kernel':
+      return leaf
+    inputs = leaf.size // leaf.shape[-1]
+    return leaf / (transformer.INIT_DEVIATION * inputs**0.5)
+
+  return jax.tree_util.tree_map_with_path(scaled, params)

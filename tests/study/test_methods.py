@@ -1,0 +1,182 @@
+"""Models of one study that learn in different ways, each as the others do."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from overlap import config as overlap_config
+from overlap import errors, store
+from overlap.catalog import categories
+from overlap.study import prediction, specs, training
+from overlap.study.study import Study
+
+RNG = np.random.default_rng(0)
+
+
+@pytest.fixture
+def tree(tmp_path):
+  """Two classes of four images in each split."""
+  for split in ('train', 'test', 'more'):
+    for i in range(8):
+      path = tmp_path / 'tree' / split / ('cat', 'dog')[i % 2] / f'{i}.png'
+      path.parent.mkdir(parents=True, exist_ok=True)
+      pixels = RNG.integers(0, 256, (8, 8, 3), np.uint8)
+      Image.fromarray(pixels).save(path)
+  return tmp_path / 'tree'
+
+
+def clip():
+  model = overlap_config.model(
+    'clip', patch_size=4, hidden_size=8, depth=1, num_heads=2,
+    projection_size=8,
+  )  # fmt: skip
+  model.method = 'image_text'
+  model.image_text.total_steps = 2
+  model.image_text.batch_size = 8
+  model.image_text.hidden_size = 8
+  model.image_text.depth = 1
+  model.head.fit = 'zero_shot'
+  return model
+
+
+def resnet(**fields):
+  model = overlap_config.model(
+    'resnet', stage_sizes=(1,), block='basic', width=4, stem='small'
+  )
+  model.train.batch_size = 8
+  model.train.total_steps = 1
+  model.update_from_flattened_dict(fields)
+  return model
+
+
+def bound(tmp_path, tree, **changes):
+  config = overlap_config.study()
+  config.data.dataset = 'image_folder'
+  config.data.data_dir = str(tree)
+  config.data.splits.heldout = 'test'
+  config.predict.batch_size = 8
+  config.models.base = resnet(
+    **{
+      'train.optimizer': 'lars', 'train.ema_decay': 0.9, 'train.mixup': 0.2,
+      'train.accumulate_steps': 2,
+    }
+  )  # fmt: skip
+  config.models.clip = clip()
+  config.models.mpl = resnet(
+    **{
+      'method': 'mpl', 'mpl.total_steps': 2, 'mpl.batch_size': 4,
+      'mpl.unlabelled': 'more', 'train.total_steps': 0,
+    }
+  )  # fmt: skip
+  config.update_from_flattened_dict(changes)
+  plain = overlap_config.resolve(config)
+  specs.check(plain)
+  return Study(plain, tmp_path / 'work')
+
+
+@pytest.mark.slow
+def test_all_are_trained_and_predict(tmp_path, tree):
+  study = bound(tmp_path, tree)
+  training.train(study)
+  prediction.predict_all(study)
+  reader = store.Store(study.path)
+  for name in ('base', 'clip', 'mpl'):
+    logits = reader.read('image_folder', 'test', name, 'logits')
+    assert logits.shape == (8, 2)
+    assert np.isfinite(logits).all()
+    metrics = {
+      path.name for path in (study.path / 'models' / name).glob('metrics_*')
+    }
+    wanted = {'base': 'train', 'clip': 'pairs', 'mpl': 'mpl'}[name]
+    assert metrics == {f'metrics_{wanted}.csv'}
+  task = training.make_task(study, 'mpl')
+  assert task.unlabelled.ids[0].startswith('more/')
+  settings = study.config['models']
+  axes = {name: specs.axes(settings[name], 'd') for name in settings}
+  assert categories.category_to_base(axes['mpl'], axes['base']) == 'FRAMEWORK'
+  assert categories.category_to_base(axes['clip'], axes['base']) == 'FRAMEWORK'
+
+
+def test_a_table_of_pairs_is_a_data_set_of_its_own(tmp_path, tree):
+  table = tree / 'web.csv'
+  lines = [f'train/cat/{2 * i}.png,a cat' for i in range(4)]
+  lines += [f'train/dog/{2 * i + 1}.png,a dog' for i in range(4)]
+  table.write_text('\n'.join(['path,caption', *lines]))
+  study = bound(tmp_path, tree, **{'models.clip.image_text.pairs': str(table)})
+  task = training.make_task(study, 'clip')
+  assert len(task.pairs) == 8
+  assert task.pairs.fetch([0])['image'].shape == (1, 8, 8, 3)
+  settings = study.config['models']
+  axes = {name: specs.axes(settings[name], 'd') for name in settings}
+  assert categories.category_to_base(axes['clip'], axes['base']) == 'DATASET'
+
+
+@pytest.mark.parametrize(
+  ('changes', 'match'),
+  [
+    ({'clip.image_text.total_steps': 0}, r'clip\.image_text\.total_steps'),
+    ({'mpl.mpl.gradient': 'both'}, "'both'"),
+    ({'base.train.schedule': 'cosinus'}, "'cosine'"),
+    ({'base.train.optimizer': 'lar'}, "'lars'"),
+    ({'base.train.ema_decay': 1.0}, r'base\.train\.ema_decay must be in'),
+    ({'clip.architecture.options.representation': 'pooled'}, 'projected'),
+  ],
+)
+def test_what_can_not_be_is_told_before_anything_is_run(
+  tmp_path, tree, changes, match
+):
+  changed = {f'models.{field}': value for field, value in changes.items()}
+  with pytest.raises(errors.UsageError, match=match):
+    bound(tmp_path, tree, **changed)
+
+
+LATER = {
+  'train.schedule': 'constant',
+  'train.nesterov': False,
+  'train.ema_decay': 0.9,
+  'train.mixup': 0.1,
+  'simclr.optimizer': 'lars',
+  'image_text.pairs': 'x.csv',
+  'mpl.step_size': 0.5,
+}
+
+
+def without_later_fields(settings):
+  """A model's settings as they were before there were these methods."""
+  old = {k: v for k, v in settings.items() if k not in ('image_text', 'mpl')}
+  later = (
+    'schedule', 'milestones', 'decay_factor', 'decay_all', 'nesterov',
+    'ema_decay', 'accumulate_steps', 'resize', 'mixup',
+  )  # fmt: skip
+  old['train'] = {k: v for k, v in old['train'].items() if k not in later}
+  old['simclr'] = {k: v for k, v in old['simclr'].items() if k != 'optimizer'}
+  return old
+
+
+def plain(**changes):
+  config = overlap_config.study()
+  config.data.dataset = 'mnist_5k'
+  config.models.base = resnet(**changes)
+  return overlap_config.resolve(config)
+
+
+def test_hashes_of_before_there_were_these_methods_stay_valid():
+  now, before = plain(), plain()
+  before['models']['base'] = without_later_fields(before['models']['base'])
+  assert specs.training_hash(now, 'base', 'd') == (
+    specs.training_hash(before, 'base', 'd')
+  )
+  axes = [specs.axes(s['models']['base'], 'd') for s in (now, before)]
+  assert axes[0] == axes[1]
+  assert overlap_config.differences(before, now) == []
+  specs.check(before)  # What --resume=original goes on with.
+
+
+@pytest.mark.parametrize('field', LATER)
+def test_later_fields_are_in_the_hash_and_among_the_hyperparameters(field):
+  first, second = plain(), plain(**{field: LATER[field]})
+  assert specs.training_hash(first, 'base', 'd') != (
+    specs.training_hash(second, 'base', 'd')
+  )
+  axes = [specs.axes(s['models']['base'], 'd') for s in (first, second)]
+  assert categories.category_to_base(*axes) == 'HPARAM'
