@@ -123,9 +123,8 @@ class Pairs(Examples):
         image_size=self.image_size, channels=self.channels, native=False,
       )  # fmt: skip
 
-    images = images_lib.stack(
-      make, len(indices), self.image_size, self.channels
-    )
+    shape = (self.image_size, self.image_size, self.channels)
+    images = images_lib.stack(make, len(indices), shape)
     return images, self.read_labels(indices)
 
   def read_labels(self, indices: np.ndarray) -> np.ndarray:
