@@ -91,7 +91,6 @@ def study() -> ml_collections.ConfigDict:
   config.data.splits.train = 'train[1%:]'
   config.data.splits.heldout = 'train[:1%]'
   config.data.splits.test = 'validation'
-  config.data.num_threads = 4
   # 74.1 to 78.9 %: all of table 1.
   config.analyses.window = 0.024
   return config

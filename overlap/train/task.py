@@ -77,17 +77,19 @@ def batches_of(
   settings: Mapping[str, Any],
   *,
   seed: int = -1,
-  on_host: augment.OnHost | None = None,
+  views: int = 1,
 ) -> loop.BatchesFrom:
   """This process's batches of examples, from a step on.
 
   Args:
     task: the model's.
     examples: what to train on.
-    settings: with 'batch_size', over all processes, and 'total_steps'.
+    settings: with 'batch_size', over all processes, and 'total_steps'; and
+      with an augmentation, where that begins on the host.
     seed: of their order; that of the task if negative.
-    on_host: what is done to original images; None for square ones.
+    views: of each image, where its augmentation begins on the host.
   """
+  on_host = _on_host(task, settings, views)
 
   settings = lengths.in_steps(settings, len(task.train))
 
@@ -115,8 +117,8 @@ def run_phase(
   settings: Mapping[str, Any],
   constants: Any = (),
   bounds: tuple[tuple[str, float], ...] = (),
-  views: int = 1,
   batches_from: loop.BatchesFrom | None = None,
+  views: int = 1,
 ) -> dict[str, Any]:
   """Trains by one loss with one schedule.
 
@@ -129,14 +131,13 @@ def run_phase(
       its optimiser where that is another than that of `config.train`.
     constants: arrays of the loss that are not trained.
     bounds: see `optimizer.build`.
-    views: of each image, where the phase's augmentation begins on the host.
     batches_from: see `loop.fit`; those of the training split if None.
+    views: of each image, where the phase's augmentation begins on the host.
 
   Returns:
     The variables at the end, on the host.
   """
   settings = lengths.in_steps(settings, len(task.train))
-  on_host = _on_host(task, settings, views)
   batch_size, total_steps = settings['batch_size'], settings['total_steps']
   common = task.settings['train']
   # A config of before there were these fields is without them.
@@ -152,7 +153,7 @@ def run_phase(
     loss=loss,
     optimizer=_optimizer(common, settings, bounds),
     batches_from=batches_from
-    or batches_of(task, task.train, settings, on_host=on_host),
+    or batches_of(task, task.train, settings, views=views),
     total_steps=total_steps,
     seed=task.settings['seed'],
     folder=task.folder / phase,
