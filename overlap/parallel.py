@@ -44,7 +44,7 @@ def initialize(coordinator: str, num_processes: int, process_id: int) -> None:
   if coordinator == 'auto':
     if (num_processes, process_id) != (1, 0):
       raise errors.UsageError(
-        "--coordinator=auto finds --num_processes and --process_id by itself, "
+        '--coordinator=auto finds --num_processes and --process_id by itself, '
         f'got {num_processes} and {process_id}: leave them out.'
       )
     try:
@@ -68,8 +68,7 @@ def initialize(coordinator: str, num_processes: int, process_id: int) -> None:
     )
   elif num_processes > 1:
     raise errors.UsageError(
-      f'--num_processes={num_processes} needs --coordinator=HOST:PORT, got '
-      "''."
+      f"--num_processes={num_processes} needs --coordinator=HOST:PORT, got ''."
     )
 
 
@@ -81,6 +80,12 @@ def is_primary() -> bool:
 def process_index() -> int:
   """This process's number among those of the run, from 0."""
   return jax.process_index()
+
+
+def own_rows(count: int) -> tuple[int, int]:
+  """This process's part `(start, stop)` of rows that are shared evenly."""
+  index, processes = jax.process_index(), jax.process_count()
+  return index * count // processes, (index + 1) * count // processes
 
 
 def barrier(name: str) -> None:

@@ -73,9 +73,7 @@ def test_ten_kills_at_random_moments_change_no_bit(tmp_path):
   rng = np.random.default_rng(0)
   partial = 0
   for _ in range(KILLS):
-    kill(
-      start(killed, cache), rng.integers(STEPS_BETWEEN), rng.uniform(0, 0.1)
-    )
+    kill(start(killed, cache), rng.integers(STEPS_BETWEEN), rng.uniform(0, 0.1))
     partial += any(killed.rglob('*.orbax-checkpoint-tmp*'))
   # Some of the moments must be those in which a checkpoint is written.
   assert partial

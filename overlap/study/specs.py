@@ -199,8 +199,7 @@ def training_hash(study: Settings, name: str, dataset: str) -> str:
   schedule = {
     key: value
     for key, value in settings['train'].items()
-    if key
-    not in ('log_every_steps', 'checkpoint_every_steps', 'sharding')
+    if key not in ('log_every_steps', 'checkpoint_every_steps', 'sharding')
   }
   teacher = teacher_of(settings)
   return files.digest(
@@ -240,9 +239,7 @@ def axes(settings: Settings, dataset: str) -> dict[str, str]:
     for key in ('architecture', 'input', 'train', 'simclr', 'distill', 'head')
   }
   hparams['train'] = {
-    key: value
-    for key, value in active['train'].items()
-    if key != 'sharding'
+    key: value for key, value in active['train'].items() if key != 'sharding'
   }
   hparams['checkpoint'] = settings['init']['checkpoint']
   return {

@@ -48,9 +48,7 @@ def random_examples(count: int, size: int, channels: int) -> ArrayExamples:
     split='train',
     ids=np.array([f'train/{i:07d}' for i in range(count)]),
     class_names=tuple(f'{i}' for i in range(10)),
-    images=rng.integers(
-      0, 256, (count, size, size, channels), dtype=np.uint8
-    ),
+    images=rng.integers(0, 256, (count, size, size, channels), dtype=np.uint8),
     labels=rng.integers(0, 10, count).astype(np.int32),
   )
 

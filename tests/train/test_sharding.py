@@ -84,9 +84,7 @@ def held(monkeypatch):
 
 @pytest.mark.slow
 @pytest.mark.parametrize('architecture', OPTIONS)
-def test_the_loss_is_that_of_the_replicated_run(
-  tmp_path, architecture, held
-):
+def test_the_loss_is_that_of_the_replicated_run(tmp_path, architecture, held):
   ends = {}
   for kind in parallel.SHARDINGS:
     ends[kind], _ = trainer.train_model(
