@@ -82,6 +82,12 @@ def process_index() -> int:
   return jax.process_index()
 
 
+def own_rows(count: int) -> tuple[int, int]:
+  """This process's part `(start, stop)` of rows that are shared evenly."""
+  index, processes = jax.process_index(), jax.process_count()
+  return index * count // processes, (index + 1) * count // processes
+
+
 def barrier(name: str) -> None:
   """Waits until every process is here."""
   if jax.process_count() > 1:

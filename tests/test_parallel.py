@@ -1,11 +1,17 @@
 """Batches over devices: every example once, whatever the sizes."""
 
+import pathlib
+import subprocess
+import sys
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from overlap import errors, parallel
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
 
 
 def double(constant, batch):
@@ -50,6 +56,59 @@ def test_shard_and_replicate_use_every_device():
   np.testing.assert_array_equal(np.asarray(batch), np.arange(8.0))
   tree = parallel.replicate({'w': np.ones(3, np.float32)})
   assert tree['w'].sharding.is_fully_replicated
+
+
+@pytest.fixture
+def joined(monkeypatch):
+  """What `jax.distributed.initialize` was called with, call by call."""
+  calls = []
+  monkeypatch.setattr(
+    jax.distributed, 'initialize', lambda **options: calls.append(options)
+  )
+  return calls
+
+
+def test_processes_join_where_they_are_told_to(joined):
+  parallel.initialize('', 1, 0)
+  assert joined == []
+  parallel.initialize('host:1234', 4, 3)
+  assert joined == [
+    {'coordinator_address': 'host:1234', 'num_processes': 4, 'process_id': 3}
+  ]
+
+
+def test_a_cluster_tells_by_itself(joined):
+  parallel.initialize('auto', 1, 0)
+  assert joined == [{}]
+
+
+@pytest.mark.parametrize(
+  ('given', 'match'),
+  [
+    (('auto', 2, 0), 'leave them out'),
+    (('auto', 1, 1), 'leave them out'),
+    (('host:1', 2, 2), 'below --num_processes, got 2 and 2'),
+    (('host:1', 2, -1), 'at least 0'),
+    (('', 2, 0), '--num_processes=2 needs --coordinator'),
+  ],
+)
+def test_numbers_that_do_not_fit_are_one_line(joined, given, match):
+  with pytest.raises(errors.UsageError, match=match) as caught:
+    parallel.initialize(*given)
+  assert '\n' not in str(caught.value)
+  assert joined == []
+
+
+def test_auto_without_a_cluster_is_one_line():
+  # JAX's own function, which finds nothing here, in a process of its own: in
+  # this one there are devices already.
+  code = 'from overlap import parallel; parallel.initialize("auto", 1, 0)'
+  done = subprocess.run(
+    [sys.executable, '-c', code], capture_output=True, text=True, cwd=ROOT
+  )
+  line = done.stderr.splitlines()[-1]
+  assert line.startswith('overlap.errors.UsageError: --coordinator=auto needs')
+  assert 'Give HOST:PORT' in line
 
 
 def test_a_batch_that_does_not_divide_is_refused():

@@ -40,7 +40,9 @@ def define_study(values: flags.FlagValues, argv: list[str]) -> None:
     flag_values=values,
   )  # fmt: skip
   flags.DEFINE_string(
-    'coordinator', '', 'HOST:PORT of process 0 of a run of several processes',
+    'coordinator', '',
+    'HOST:PORT of process 0 of a run of several processes; auto where a '
+    'cluster (a TPU pod, SLURM, ...) tells each process what it is',
     flag_values=values,
   )  # fmt: skip
   flags.DEFINE_integer(

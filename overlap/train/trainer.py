@@ -1,7 +1,7 @@
 """One model from its settings to its variables."""
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import flax.linen as nn
@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from absl import logging
 
-from overlap import errors, inference, lookup, train
+from overlap import errors, inference, lookup, parallel, train
 from overlap.data import views
 from overlap.data.examples import Examples
 from overlap.models import checkpoints
@@ -101,19 +101,21 @@ def initial_variables(task: Task) -> Any:
 def features(
   task: Task, variables: Any, examples: Examples
 ) -> tuple[np.ndarray, np.ndarray]:
-  """Features `[n, D]` and labels `[n]` of a split, in inference mode."""
-  outputs = list(
-    inference.run(
-      inference.forward_function(task.model, task.model_input),
-      variables,
-      examples,
-      batch_size=task.batch_size,
-      num_threads=task.num_threads,
-    )
-  )
+  """Features `[n, D]` and labels `[n]` of a split, in inference mode.
+
+  Each process computes those of its own rows, and gets all.
+  """
+  outputs = list(_run(task, variables, examples))
+  width = variables['params']['head']['kernel'].shape[0]
   return (
-    np.concatenate([o.features for o in outputs]),
-    np.concatenate([o.labels for o in outputs]),
+    parallel.gather_rows(
+      np.concatenate(
+        [np.zeros((0, width), np.float32), *(o.features for o in outputs)]
+      )
+    ),
+    parallel.gather_rows(
+      np.concatenate([np.zeros(0, np.int32), *(o.labels for o in outputs)])
+    ),
   )
 
 
@@ -156,15 +158,26 @@ def fit_head(task: Task, variables: Any) -> tuple[Any, selection.Selection]:
 def accuracy(task: Task, variables: Any, examples: Examples) -> float:
   """Top-1 accuracy over a split, as a fraction."""
   right = 0
-  for outputs in inference.run(
+  for outputs in _run(task, variables, examples):
+    right += int(np.sum(np.argmax(outputs.logits, -1) == outputs.labels))
+  total = parallel.sum_over_processes(np.asarray([right], np.int64))
+  return int(total[0]) / len(examples)
+
+
+def _run(
+  task: Task, variables: Any, examples: Examples
+) -> Iterator[inference.Outputs]:
+  """The model's outputs for this process's rows of a split."""
+  start, stop = parallel.own_rows(len(examples))
+  return inference.run(
     inference.forward_function(task.model, task.model_input),
     variables,
     examples,
     batch_size=task.batch_size,
     num_threads=task.num_threads,
-  ):
-    right += int(np.sum(np.argmax(outputs.logits, -1) == outputs.labels))
-  return right / len(examples)
+    start=start,
+    stop=stop,
+  )
 
 
 @functools.cache

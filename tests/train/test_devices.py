@@ -96,6 +96,21 @@ def test_two_processes_read_their_own_rows_and_change_no_loss(
   halves = [x['seen'].reshape(STEPS, BATCH // 2) for x in (first, second)]
   whole = end(alone)['seen'].reshape(STEPS, BATCH)
   np.testing.assert_array_equal(np.hstack(halves), whole)
+  assert_shares_what_is_heldout(first, second, end(alone))
+
+
+def assert_shares_what_is_heldout(first, second, whole):
+  seen = [x['seen_heldout'].tolist() for x in (first, second)]
+  # Threads may read later batches first.
+  assert sorted(seen[0]) == list(range(len(seen[0])))
+  assert sorted(seen[0] + seen[1]) == sorted(whole['seen_heldout'])
+  assert abs(len(seen[0]) - len(seen[1])) <= 1
+  for each in (first, second):
+    assert each['accuracy'] == whole['accuracy']
+    np.testing.assert_array_equal(each['labels'], whole['labels'])
+    np.testing.assert_allclose(
+      each['features'], whole['features'], rtol=1e-3, atol=1e-4
+    )
 
 
 def test_a_run_goes_on_with_other_devices_and_another_sharding(tmp_path, alone):

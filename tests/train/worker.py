@@ -20,7 +20,7 @@ from overlap.study import specs
 from overlap.train import trainer
 from overlap.train.task import Task
 
-EXAMPLES, BATCH, STEPS = 96, 16, 16
+EXAMPLES, HELDOUT, BATCH, STEPS = 96, 31, 16, 16
 
 
 class Stopped(Exception):
@@ -53,14 +53,14 @@ class Recorded(ArrayExamples):
     return super().read(indices)
 
 
-def make_examples() -> Recorded:
-  rng = np.random.default_rng(0)
-  labels = rng.integers(0, 4, EXAMPLES).astype(np.int32)
-  images = rng.integers(0, 256, (EXAMPLES, 8, 8, 1)).astype(np.uint8)
+def make_examples(split: str, count: int) -> Recorded:
+  rng = np.random.default_rng(count)
+  labels = rng.integers(0, 4, count).astype(np.int32)
+  images = rng.integers(0, 256, (count, 8, 8, 1)).astype(np.uint8)
   return Recorded(
     dataset='noise',
-    split='train',
-    ids=np.array([f'train/{i}' for i in range(EXAMPLES)]),
+    split=split,
+    ids=np.array([f'{split}/{i}' for i in range(count)]),
     class_names=tuple('abcd'),
     images=images,
     labels=labels,
@@ -68,7 +68,11 @@ def make_examples() -> Recorded:
 
 
 def make_task(
-  folder: pathlib.Path, examples: Recorded, sharding: str, stop_at: int
+  folder: pathlib.Path,
+  examples: Recorded,
+  heldout: Recorded,
+  sharding: str,
+  stop_at: int,
 ) -> Task:
   config = overlap_config.model('')
   config.update_from_flattened_dict(
@@ -96,7 +100,7 @@ def make_task(
     model_input=specs.model_input(settings, examples),
     settings=settings,
     train=examples,
-    heldout=None,
+    heldout=heldout,
     folder=folder,
     num_threads=1,
     batch_size=16,
@@ -114,18 +118,26 @@ def main() -> None:
   parser.add_argument('--process_id', type=int, default=0)
   args = parser.parse_args()
   parallel.initialize(args.coordinator, args.num_processes, args.process_id)
-  examples = make_examples()
-  task = make_task(args.folder, examples, args.sharding, args.stop_at)
+  examples = make_examples('train', EXAMPLES)
+  heldout = make_examples('heldout', HELDOUT)
+  task = make_task(args.folder, examples, heldout, args.sharding, args.stop_at)
   try:
-    variables, _ = trainer.train_model(task)
+    variables, notes = trainer.train_model(task)
   except Stopped:
     return
+  seen_heldout = list(heldout.seen)
+  features, labels = trainer.features(task, variables, heldout)
   leaves, _ = jax.tree.flatten(variables)
   flat = np.concatenate([np.ravel(leaf) for leaf in leaves])
   np.savez(
-    args.folder / f'end{args.process_id}.npz', variables=flat,
+    args.folder / f'end{args.process_id}.npz',
+    variables=flat,
     seen=np.array(examples.seen),
-  )  # fmt: skip
+    seen_heldout=np.array(seen_heldout),
+    accuracy=notes['heldout_accuracy'],
+    features=features,
+    labels=labels,
+  )
 
 
 if __name__ == '__main__':
