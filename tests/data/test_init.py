@@ -96,7 +96,7 @@ def test_channels(folder):
   [
     ('fashion-mnist', "Did you mean 'fashion_mnist'"),
     ('cifar100', "Did you mean 'cifar10'"),
-    ('imagenet', 'Choices: cifar10, fashion_mnist, idx, image_folder, mnist'),
+    ('imagenet', 'Choices: cifar10, fashion_mnist, foolbox_imagenet, idx, '),
     ('', 'Choices: cifar10'),
   ],
 )

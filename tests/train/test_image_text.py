@@ -54,7 +54,7 @@ def settings_of(architecture='clip', **flat):
   config.update_from_flattened_dict(
     {
       'method': 'image_text',
-      'image_text.total_steps': 120,
+      'image_text.total_steps': 300,
       'image_text.temperature': 0.3,
       'image_text.batch_size': 32,
       'image_text.learning_rate': 2e-3,
@@ -148,9 +148,8 @@ def test_texts_meet_the_images_whose_classes_they_name(tmp_path):
     assert text in (f'a {name}.', f'the {name}')
 
 
-def one_step(parts_of_batch, params, loss, transform, batch):
-  """The gradient and loss over as many devices as there are parts."""
-  del parts_of_batch
+def one_step(params, loss, transform, batch):
+  """Parameters and metrics after a step over all devices."""
   state = parallel.replicate(step.create_state(params, {}, transform))
   state, metrics = step.train_step(
     state, (), parallel.shard(batch), np.uint32(0), loss=loss,
@@ -183,7 +182,7 @@ def test_negatives_are_those_of_all_devices(tmp_path):
   transform = optimizer.build(
     'sgd', learning_rate=0.1, warmup_steps=0, total_steps=9, weight_decay=0.0
   )
-  _, metrics = one_step(4, params, loss, transform, batch)
+  _, metrics = one_step(params, loss, transform, batch)
   images = (batch['image'] / 255 - 0.5) / 0.25
   _, features = one.model.apply(
     {'params': params['image']}, images.astype(np.float32)
@@ -213,7 +212,7 @@ def test_the_scale_does_not_exceed_a_hundred(tmp_path):
     'sgd', learning_rate=0.1, warmup_steps=0, total_steps=9,
     weight_decay=0.0, bounds=(('log_scale', image_text.MOST_LOG_SCALE),),
   )  # fmt: skip
-  after, _ = one_step(4, params, upwards, transform, batch)
+  after, _ = one_step(params, upwards, transform, batch)
   np.testing.assert_allclose(np.exp(after['log_scale']), 100, rtol=1e-5)
 
 
