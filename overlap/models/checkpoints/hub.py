@@ -54,6 +54,7 @@ def _malformed(path: str) -> errors.UsageError:
 def _library(path: str) -> Any:
   try:
     import huggingface_hub
+    import huggingface_hub.constants  # Not an attribute until then.
   except ImportError as e:
     raise errors.UsageError(
       f'{path} must be read by the package huggingface_hub, which is not '

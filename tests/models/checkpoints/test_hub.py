@@ -13,6 +13,9 @@ from overlap.models import checkpoints
 from overlap.models.checkpoints import hub
 
 huggingface_hub = pytest.importorskip('huggingface_hub')
+# The library gives its modules only after one has asked for them.
+pytest.importorskip('huggingface_hub.constants')
+pytest.importorskip('huggingface_hub.errors')
 
 COMMIT, OLDER = 40 * 'a', 40 * 'b'
 
