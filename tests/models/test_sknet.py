@@ -36,7 +36,8 @@ def test_one_block_a_stage_equals_timm(assert_equals_timm):
 @pytest.mark.slow
 def test_it_equals_timm_on_whole_images(assert_equals_timm):
   model = sknet.SKNet(num_classes=7)
-  assert_equals_timm(model, 'sknet', 'skresnet34', (2, 224, 224, 3))
+  # At 2 rounding grows until timm differs from its own float64.
+  assert_equals_timm(model, 'sknet', 'skresnet34', (2, 224, 224, 3), gain=1.0)
 
 
 def test_each_half_of_the_channels_has_its_path_and_the_shares_sum_to_one():
