@@ -7,6 +7,7 @@ A config file calls `study()`, `model()` and `probe()`, which return locked
 sees a ConfigDict.
 """
 
+import functools
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -227,6 +228,7 @@ def without_added(settings: Mapping[str, Any]) -> dict[str, Any]:
   return kept
 
 
+@functools.cache
 def _added_defaults() -> dict[str, Any]:
   defaults = flatten(_plain(model('').to_dict()))
   groups = tuple(f'{group}.' for group in _ADDED_GROUPS)

@@ -91,8 +91,6 @@ def batches_of(
   """
   on_host = _on_host(task, settings, views)
 
-  settings = lengths.in_steps(settings, len(task.train))
-
   def batches_from(start_step):
     return pipeline.batches(
       examples,
