@@ -15,16 +15,14 @@ _BLOCK = re.compile(
 
 
 def convert(state: Mapping[str, np.ndarray]) -> dict[str, Any]:
-  """Variables of `BiT`, see `leaves.convert` and `big_transfer`."""
+  """Variables of `BiT`, see `leaves.variables` and `big_transfer`."""
   if big_transfer.is_one(state):
     return leaves.nested(big_transfer.convert(state))
-  return leaves.nested(
-    leaves.convert(
-      state,
-      _rename,
-      family='BiT',
-      example='stages.0.blocks.0.conv1.weight',
-    )
+  return leaves.variables(
+    state,
+    _rename,
+    family='BiT',
+    example='stages.0.blocks.0.conv1.weight',
   )
 
 

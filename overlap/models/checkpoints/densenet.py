@@ -26,16 +26,14 @@ _TRANSITION = r'features\.transition(\d+)\.(norm|conv)'
 
 
 def convert(state: Mapping[str, np.ndarray]) -> dict[str, Any]:
-  """Variables of `DenseNet`, see `leaves.convert`."""
+  """Variables of `DenseNet`, see `leaves.variables`."""
   deep = 'features.conv1.weight' in state
   layers = _LAYERS | _DEEP if deep else _LAYERS
-  return leaves.nested(
-    leaves.convert(
-      state,
-      functools.partial(_rename, layers=layers),
-      family='DenseNet',
-      example='features.denseblock1.denselayer1.conv1.weight',
-    )
+  return leaves.variables(
+    state,
+    functools.partial(_rename, layers=layers),
+    family='DenseNet',
+    example='features.denseblock1.denselayer1.conv1.weight',
   )
 
 

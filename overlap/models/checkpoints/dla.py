@@ -23,14 +23,12 @@ _KINDS = {'conv': 'conv', 'bn': 'norm', '0': 'conv', '1': 'norm'}
 
 
 def convert(state: Mapping[str, np.ndarray]) -> dict[str, Any]:
-  """Variables of `DLA`, see `leaves.convert`."""
-  return leaves.nested(
-    leaves.convert(
-      {name: state[name] for name in state if _is_used(name, state)},
-      _rename,
-      family='DLA',
-      example='level2.tree1.conv1.weight',
-    )
+  """Variables of `DLA`, see `leaves.variables`."""
+  return leaves.variables(
+    {name: state[name] for name in state if _is_used(name, state)},
+    _rename,
+    family='DLA',
+    example='level2.tree1.conv1.weight',
   )
 
 

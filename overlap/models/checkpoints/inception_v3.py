@@ -34,17 +34,15 @@ _AUXILIARY = 'AuxLogits.'
 
 
 def convert(state: Mapping[str, np.ndarray]) -> dict[str, Any]:
-  """Variables of `InceptionV3`, see `leaves.convert`."""
+  """Variables of `InceptionV3`, see `leaves.variables`."""
   # The auxiliary head, which torchvision's file has and those from TensorFlow
   # lack, helps training alone: no output of the network depends on it.
   state = {k: v for k, v in state.items() if not k.startswith(_AUXILIARY)}
-  return leaves.nested(
-    leaves.convert(
-      state,
-      _rename,
-      family='InceptionV3',
-      example='Mixed_5b.branch1x1.conv.weight',
-    )
+  return leaves.variables(
+    state,
+    _rename,
+    family='InceptionV3',
+    example='Mixed_5b.branch1x1.conv.weight',
   )
 
 

@@ -56,6 +56,13 @@ def convert(
   return leaves
 
 
+def variables(
+  state: Mapping[str, np.ndarray], rename: Rename, *, family: str, example: str
+) -> dict[str, Any]:
+  """`convert`, as {'params': ..., 'batch_stats': ...}."""
+  return nested(convert(state, rename, family=family, example=example))
+
+
 class UnknownName(errors.DataError):
   """No model of a family has a tensor of this name."""
 

@@ -34,14 +34,12 @@ _OTHERS = {
 
 
 def convert(state: Mapping[str, np.ndarray]) -> dict[str, Any]:
-  """Variables of `MobileNetV2`, see `leaves.convert`."""
-  return leaves.nested(
-    leaves.convert(
-      state,
-      _rename,
-      family='MobileNetV2',
-      example='blocks.0.0.conv_dw.weight',
-    )
+  """Variables of `MobileNetV2`, see `leaves.variables`."""
+  return leaves.variables(
+    state,
+    _rename,
+    family='MobileNetV2',
+    example='blocks.0.0.conv_dw.weight',
   )
 
 

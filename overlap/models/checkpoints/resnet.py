@@ -14,11 +14,9 @@ _KINDS = {'conv': 'conv', 'bn': 'norm', '0': 'conv', '1': 'norm'}
 
 
 def convert(state: Mapping[str, np.ndarray]) -> dict[str, Any]:
-  """Variables of `ResNet`, see `leaves.convert`."""
-  return leaves.nested(
-    leaves.convert(
-      state, _rename, family='ResNet', example='layer1.0.conv1.weight'
-    )
+  """Variables of `ResNet`, see `leaves.variables`."""
+  return leaves.variables(
+    state, _rename, family='ResNet', example='layer1.0.conv1.weight'
   )
 
 

@@ -35,20 +35,18 @@ _SQUEEZE = {
 
 
 def convert(state: Mapping[str, np.ndarray]) -> dict[str, Any]:
-  """Variables of `SENet`, see `leaves.convert`."""
+  """Variables of `SENet`, see `leaves.variables`."""
   # The form 'd' counts the pooling in its shortcuts as a layer.
   pooled = any('.downsample.2.' in name for name in state)
   shortcut = {
     f'downsample.{pooled + 0}': 'shortcut/conv',
     f'downsample.{pooled + 1}': 'shortcut/norm',
   }
-  return leaves.nested(
-    leaves.convert(
-      state,
-      functools.partial(_rename, inner_layers=_SQUEEZE | shortcut),
-      family='SENet',
-      example='layer1.0.conv1.weight',
-    )
+  return leaves.variables(
+    state,
+    functools.partial(_rename, inner_layers=_SQUEEZE | shortcut),
+    family='SENet',
+    example='layer1.0.conv1.weight',
   )
 
 

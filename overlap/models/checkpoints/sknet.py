@@ -25,14 +25,12 @@ _BLOCK_LAYERS = {
 
 
 def convert(state: Mapping[str, np.ndarray]) -> dict[str, Any]:
-  """Variables of `SKNet`, see `leaves.convert`."""
-  return leaves.nested(
-    leaves.convert(
-      state,
-      _rename,
-      family='SK-ResNet',
-      example='layer1.0.conv1.paths.0.conv.weight',
-    )
+  """Variables of `SKNet`, see `leaves.variables`."""
+  return leaves.variables(
+    state,
+    _rename,
+    family='SK-ResNet',
+    example='layer1.0.conv1.paths.0.conv.weight',
   )
 
 

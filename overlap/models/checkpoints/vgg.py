@@ -25,7 +25,7 @@ _WINDOW = 7
 
 
 def convert(state: Mapping[str, np.ndarray]) -> dict[str, Any]:
-  """Variables of `VGG`, see `leaves.convert`."""
+  """Variables of `VGG`, see `leaves.variables`."""
   state = dict(state)
   dense = state.get(_FLATTENED)
   if dense is not None and dense.ndim == 2 and not dense.shape[1] % _WINDOW**2:
@@ -38,13 +38,11 @@ def convert(state: Mapping[str, np.ndarray]) -> dict[str, Any]:
     if match and state[name].ndim == 4
   )
   order = {number: i for i, number in enumerate(numbers, 1)}
-  return leaves.nested(
-    leaves.convert(
-      state,
-      functools.partial(_rename, order=order),
-      family='VGG',
-      example='features.0.weight',
-    )
+  return leaves.variables(
+    state,
+    functools.partial(_rename, order=order),
+    family='VGG',
+    example='features.0.weight',
   )
 
 

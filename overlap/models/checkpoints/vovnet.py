@@ -27,14 +27,12 @@ _BLOCK_LAYERS = {
 
 
 def convert(state: Mapping[str, np.ndarray]) -> dict[str, Any]:
-  """Variables of `VoVNet`, see `leaves.convert`."""
-  return leaves.nested(
-    leaves.convert(
-      state,
-      _rename,
-      family='VoVNet',
-      example='stages.0.blocks.0.conv_mid.0.bn.weight',
-    )
+  """Variables of `VoVNet`, see `leaves.variables`."""
+  return leaves.variables(
+    state,
+    _rename,
+    family='VoVNet',
+    example='stages.0.blocks.0.conv_mid.0.bn.weight',
   )
 
 
