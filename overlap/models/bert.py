@@ -9,7 +9,6 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from overlap import errors
 from overlap.models import clip, transformer
 from overlap.models.options import check_ranges
 
@@ -92,24 +91,11 @@ class BERTText(nn.Module):
     Raises:
       UsageError: the texts are longer than `context_length`.
     """
-    length, size = tokens.shape[1], self.hidden_size
-    if length > self.context_length:
-      raise errors.UsageError(
-        f'BERTText: texts must have at most {self.context_length} tokens, got '
-        f'{length}.'
-      )
-    embed = nn.Embed(
-      self.vocab_size,
-      size,
-      embedding_init=transformer.init,
-      dtype=self.dtype,
-      name='embed',
-    )
+    size = self.hidden_size
+    x, positions = transformer.embed_tokens(self, tokens, size)
     types = self.param('types', transformer.init, (self.types, size))
-    shape = (1, self.context_length, size)
-    positions = self.param('positions', transformer.init, shape)[:, :length]
     positions = positions + types[None, :1]
-    x = embed(tokens) + positions.astype(self.dtype)
+    x = x + positions.astype(self.dtype)
     x = transformer.norm(self.dtype, 'norm', _EPSILON)(x)
     for i in range(self.depth):
       x = Block(

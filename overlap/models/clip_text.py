@@ -9,7 +9,6 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from overlap import errors
 from overlap.models import clip, transformer
 from overlap.models.options import check_ranges, require
 
@@ -71,22 +70,8 @@ class CLIPText(nn.Module):
       UsageError: the texts are longer than `context_length`.
     """
     del mask
-    length = tokens.shape[1]
-    if length > self.context_length:
-      raise errors.UsageError(
-        f'CLIPText: texts must have at most {self.context_length} tokens, got '
-        f'{length}.'
-      )
-    embed = nn.Embed(
-      self.vocab_size,
-      self.hidden_size,
-      embedding_init=transformer.init,
-      dtype=self.dtype,
-      name='embed',
-    )
-    shape = (1, self.context_length, self.hidden_size)
-    positions = self.param('positions', transformer.init, shape)[:, :length]
-    x = embed(tokens) + positions.astype(self.dtype)
+    x, positions = transformer.embed_tokens(self, tokens, self.hidden_size)
+    x = x + positions.astype(self.dtype)
     for i in range(self.depth):
       x = transformer.Block(
         self.num_heads,

@@ -47,6 +47,45 @@ def norm(dtype: jnp.dtype, name: str, epsilon: float = 1e-6) -> nn.LayerNorm:
   return nn.LayerNorm(epsilon=epsilon, dtype=dtype, name=name)
 
 
+def embed_tokens(
+  module: nn.Module, tokens: jax.Array, size: int
+) -> tuple[jax.Array, jax.Array]:
+  """A text tower's tokens and positions, not yet added.
+
+  To be called in the compact method of `module`, which has the fields
+  `vocab_size`, `context_length` and `dtype`, and gets the parameters `embed`
+  and `positions`.
+
+  Args:
+    module: the tower.
+    tokens: int [texts, tokens].
+    size: of the embeddings.
+
+  Returns:
+    Embeddings [texts, tokens, size] in `dtype`, and positions
+    [1, tokens, size], float32.
+
+  Raises:
+    UsageError: the texts are longer than `context_length`.
+  """
+  length = tokens.shape[1]
+  if length > module.context_length:
+    raise errors.UsageError(
+      f'{type(module).__name__}: texts must have at most '
+      f'{module.context_length} tokens, got {length}.'
+    )
+  embed = nn.Embed(
+    module.vocab_size,
+    size,
+    embedding_init=init,
+    dtype=module.dtype,
+    name='embed',
+  )
+  shape = (1, module.context_length, size)
+  positions = module.param('positions', init, shape)[:, :length]
+  return embed(tokens), positions
+
+
 def to_patches(x: jax.Array, size: int, model: str) -> jax.Array:
   """Cuts images into square patches, row by row.
 
