@@ -170,9 +170,9 @@ class BiT(nn.Module):
           name=f'stage{stage + 1}_block{block + 1}',
         )(x)
     x = nn.relu(group_norm(self.groups, self.dtype, 'norm')(x))
-    features = jnp.mean(x, axis=(1, 2), dtype=jnp.float32)
-    x = nn.Dropout(self.dropout_rate)(features, deterministic=not train)
-    return layers.head(self.num_classes, zero_init=True)(x), features
+    return layers.classify(
+      x, self.num_classes, self.dropout_rate, train=train, zero_init=True
+    )
 
   def _stem(self, x: jax.Array, filters: int) -> jax.Array:
     imagenet = self.stem == 'imagenet'

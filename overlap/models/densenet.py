@@ -172,9 +172,7 @@ class DenseNet(nn.Module):
           x, train=train
         )
     x = nn.relu(layers.batch_norm(train, self.dtype)(x))
-    features = jnp.mean(x, axis=(1, 2), dtype=jnp.float32)
-    x = nn.Dropout(self.dropout_rate)(features, deterministic=not train)
-    return layers.head(self.num_classes)(x), features
+    return layers.classify(x, self.num_classes, self.dropout_rate, train=train)
 
   def _stem(self) -> nn.Module:
     filters = 2 * self.growth_rate

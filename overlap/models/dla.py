@@ -12,7 +12,7 @@ import jax.numpy as jnp
 
 from overlap import errors, lookup
 from overlap.models import layers
-from overlap.models.options import check_ranges, require
+from overlap.models.options import check_ranges, check_strides, require
 
 BLOCKS = ('basic', 'bottleneck')
 # A bottleneck block has this part of its filters within.
@@ -175,12 +175,7 @@ class DLA(nn.Module):
     levels = len(self.depths)
     require(levels > _PLAIN, self, 'depths', f'of more than {_PLAIN} levels')
     require(len(self.filters) == levels, self, 'filters', f'{levels} numbers')
-    require(
-      len(self.strides) == levels and set(self.strides) <= {1, 2},
-      self,
-      'strides',
-      f'{levels} times 1 or 2',
-    )
+    check_strides(self, 'strides', levels)
     super().__post_init__()
 
   @nn.compact
@@ -229,6 +224,4 @@ class DLA(nn.Module):
           name=f'level{level}_conv{i + 1}',
         )(x, train=train)
         x = nn.relu(x)
-    features = jnp.mean(x, axis=(1, 2), dtype=jnp.float32)
-    x = nn.Dropout(self.dropout_rate)(features, deterministic=not train)
-    return layers.head(self.num_classes)(x), features
+    return layers.classify(x, self.num_classes, self.dropout_rate, train=train)

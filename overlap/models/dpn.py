@@ -203,6 +203,4 @@ class DPN(nn.Module):
         )(x, train=train)
     x = layers.batch_norm(train, self.dtype, epsilon=_EPSILON)(x)
     x = ACTIVATIONS[self.last_activation](x)
-    features = jnp.mean(x, axis=(1, 2), dtype=jnp.float32)
-    x = nn.Dropout(self.dropout_rate)(features, deterministic=not train)
-    return layers.head(self.num_classes)(x), features
+    return layers.classify(x, self.num_classes, self.dropout_rate, train=train)

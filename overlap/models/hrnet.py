@@ -170,9 +170,7 @@ class HRNet(nn.Module):
           self.branch_blocks, self.dtype, name=f'stage{stage}_exchange{i + 1}'
         )(branches, train=train)
     x = self._joined(branches, train)
-    features = jnp.mean(x, axis=(1, 2), dtype=jnp.float32)
-    x = nn.Dropout(self.dropout_rate)(features, deterministic=not train)
-    return layers.head(self.num_classes)(x), features
+    return layers.classify(x, self.num_classes, self.dropout_rate, train=train)
 
   def _check_size(self, x: jax.Array) -> None:
     smallest = 2 ** len(self.exchanges)

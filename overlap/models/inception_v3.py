@@ -162,6 +162,4 @@ class InceptionV3(nn.Module):
     for i, spec in enumerate(inception_v3_spec.BLOCKS, 1):
       block = Block(spec, self.epsilon, self.dtype, name=f'block{i}')
       x = block(x, train=train)
-    features = jnp.mean(x, axis=(1, 2), dtype=jnp.float32)
-    x = nn.Dropout(self.dropout_rate)(features, deterministic=not train)
-    return layers.head(self.num_classes)(x), features
+    return layers.classify(x, self.num_classes, self.dropout_rate, train=train)

@@ -149,6 +149,33 @@ def head(
   )
 
 
+def classify(
+  x: jax.Array,
+  num_classes: int,
+  dropout_rate: float,
+  *,
+  train: bool,
+  zero_init: bool = False,
+) -> tuple[jax.Array, jax.Array]:
+  """What the convolutional families end with: pool, drop, classify.
+
+  To be called in a module's compact method, whose `head` it makes.
+
+  Args:
+    x: maps [examples, height, width, D].
+    num_classes: outputs of the head.
+    dropout_rate: of the features, before the head.
+    train: whether to drop; takes the stream 'dropout'.
+    zero_init: see `head`.
+
+  Returns:
+    Logits [examples, classes] and features [examples, D], both float32.
+  """
+  features = jnp.mean(x, axis=(1, 2), dtype=jnp.float32)
+  x = nn.Dropout(dropout_rate)(features, deterministic=not train)
+  return head(num_classes, zero_init=zero_init)(x), features
+
+
 class ConvNorm(nn.Module):
   """`Conv` and batch norm.
 

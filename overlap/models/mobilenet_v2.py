@@ -15,7 +15,7 @@ from overlap.models.inverted_residuals import (
   scale_depth,
   scale_filters,
 )
-from overlap.models.options import check_ranges, require
+from overlap.models.options import check_ranges, check_strides, require
 
 _STEM_FILTERS = 32
 # Table 2: the filters of each stage, before the width multiplier.
@@ -103,13 +103,7 @@ class MobileNetV2(nn.Module):
       'stage_sizes',
       f'of at most {most} stages',
     )
-    require(
-      len(self.stage_strides) == len(self.stage_sizes)
-      and set(self.stage_strides) <= {1, 2},
-      self,
-      'stage_strides',
-      f'{len(self.stage_sizes)} times 1 or 2',
-    )
+    check_strides(self, 'stage_strides', len(self.stage_sizes))
     require(self.stem_stride in (1, 2), self, 'stem_stride', '1 or 2')
     super().__post_init__()
 
@@ -150,6 +144,6 @@ class MobileNetV2(nn.Module):
         )(x, train=train)
     filters = scale_filters(self.top_filters, max(1.0, ends))
     x = layers.ConvNorm(filters, dtype=self.dtype, name='top')(x, train=train)
-    features = jnp.mean(nn.relu6(x), axis=(1, 2), dtype=jnp.float32)
-    x = nn.Dropout(self.dropout_rate)(features, deterministic=not train)
-    return layers.head(self.num_classes)(x), features
+    return layers.classify(
+      nn.relu6(x), self.num_classes, self.dropout_rate, train=train
+    )

@@ -81,3 +81,14 @@ def check_ranges(
     require(min(items, default=0) > 0, module, field, 'positive')
   for field in rates:
     require(0 <= getattr(module, field) < 1, module, field, 'in [0, 1)')
+
+
+def check_strides(module: nn.Module, field: str, count: int) -> None:
+  """Raises UsageError unless the field is `count` strides of 1 or 2."""
+  strides = getattr(module, field)
+  require(
+    len(strides) == count and set(strides) <= {1, 2},
+    module,
+    field,
+    f'{count} times 1 or 2',
+  )

@@ -235,9 +235,7 @@ class SENet(nn.Module):
           dtype=self.dtype,
           name=f'stage{stage + 1}_block{block + 1}',
         )(x, train=train)
-    features = jnp.mean(x, axis=(1, 2), dtype=jnp.float32)
-    x = nn.Dropout(self.dropout_rate)(features, deterministic=not train)
-    return layers.head(self.num_classes)(x), features
+    return layers.classify(x, self.num_classes, self.dropout_rate, train=train)
 
   def _filters(self, stage: int) -> tuple[int, int]:
     """Within a block and at its end, in a stage counted from 0."""

@@ -15,7 +15,7 @@ import jax.numpy as jnp
 
 from overlap import errors
 from overlap.models import depthwise, layers
-from overlap.models.options import check_ranges, require
+from overlap.models.options import check_ranges, check_strides, require
 
 
 class Layer(nn.Module):
@@ -166,12 +166,7 @@ class VoVNet(nn.Module):
       rates=('dropout_rate',),
     )  # fmt: skip
     require(len(self.stem_filters) == 3, self, 'stem_filters', '3 numbers')
-    require(
-      len(self.stem_strides) == 3 and set(self.stem_strides) <= {1, 2},
-      self,
-      'stem_strides',
-      '3 times 1 or 2',
-    )
+    check_strides(self, 'stem_strides', 3)
     stages = len(self.stage_sizes)
     for field in ('filters', 'layer_filters'):
       require(
@@ -220,6 +215,4 @@ class VoVNet(nn.Module):
           dtype=self.dtype,
           name=f'stage{stage + 1}_block{block + 1}',
         )(x, train=train)
-    features = jnp.mean(x, axis=(1, 2), dtype=jnp.float32)
-    x = nn.Dropout(self.dropout_rate)(features, deterministic=not train)
-    return layers.head(self.num_classes)(x), features
+    return layers.classify(x, self.num_classes, self.dropout_rate, train=train)
