@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from overlap import errors
-from overlap.data import images as images_lib
+from overlap.data.encoded import EncodedExamples
 from overlap.data.examples import Examples
 
 # From texts to arrays [texts, ...] by name, of the same shape for any texts.
@@ -83,7 +83,7 @@ def from_classes(
   return lambda indices: [caption(i) for i in indices.tolist()]
 
 
-class Pairs(Examples):
+class Pairs(EncodedExamples):
   """Pairs of an image file and a caption, listed in a table.
 
   They have no classes: all labels are 0. An id is the file's path as the table
@@ -115,17 +115,16 @@ class Pairs(Examples):
       image_size=image_size,
     )  # fmt: skip
 
-  def read(self, indices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    def make(row: int) -> np.ndarray:
-      name = self._files[indices[row]]
-      return images_lib.decode(
-        _content(os.path.join(self._folder, name)), name=name,
-        image_size=self.image_size, channels=self.channels, native=False,
-      )  # fmt: skip
+  def open(
+    self, indices: np.ndarray
+  ) -> tuple[Callable[[int], bytes], np.ndarray]:
+    def content(row: int) -> bytes:
+      return _content(os.path.join(self._folder, self.name(indices[row])))
 
-    shape = (self.image_size, self.image_size, self.channels)
-    images = images_lib.stack(make, len(indices), shape)
-    return images, self.read_labels(indices)
+    return content, self.read_labels(indices)
+
+  def name(self, index: int) -> str:
+    return self._files[index]
 
   def read_labels(self, indices: np.ndarray) -> np.ndarray:
     return np.zeros(len(indices), np.int64)

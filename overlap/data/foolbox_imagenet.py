@@ -5,21 +5,23 @@ Too few to measure a model by, and enough to see whether one was loaded well.
 
 import importlib.util
 import os
+import pathlib
 import re
+from collections.abc import Callable
 
 import numpy as np
 
 from overlap import errors, lookup
 from overlap.catalog import wordnet
-from overlap.data import images as images_lib
 from overlap.data import source
-from overlap.data.examples import Examples, Make
+from overlap.data.encoded import EncodedExamples
+from overlap.data.examples import Examples
 
 _NAME = re.compile(r'imagenet_\d+_(\d+)\.jpg')
 SPLITS = ('test',)
 
 
-class Photographs(Examples):
+class Photographs(EncodedExamples):
   """The photographs, read when they are asked for."""
 
   def __init__(self, *, dataset: str, split: str, image_size: int):
@@ -41,37 +43,16 @@ class Photographs(Examples):
       channels=3, image_size=image_size or 224,
     )  # fmt: skip
 
-  def read(self, indices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    def make(row: int) -> np.ndarray:
-      name = str(self.ids[indices[row]])
-      return images_lib.decode(
-        self._content(name), name=name, image_size=self.image_size,
-        channels=3, native=False,
-      )  # fmt: skip
+  def open(
+    self, indices: np.ndarray
+  ) -> tuple[Callable[[int], bytes], np.ndarray]:
+    def content(row: int) -> bytes:
+      return pathlib.Path(self._files[self.name(indices[row])]).read_bytes()
 
-    images = images_lib.stack(
-      make, len(indices), (self.image_size, self.image_size, 3)
-    )
-    return images, self._classes[indices]
-
-  def read_originals(
-    self, indices: np.ndarray, make: Make, shape: tuple[int, ...]
-  ) -> tuple[np.ndarray, np.ndarray]:
-    def decoded(row: int) -> np.ndarray:
-      name = str(self.ids[indices[row]])
-      content = self._content(name)
-      image = images_lib.decode_whole(content, name=name, channels=3)
-      return make(row, image)
-
-    images = images_lib.stack(decoded, len(indices), shape)
-    return images, self._classes[indices]
+    return content, self._classes[indices]
 
   def read_labels(self, indices: np.ndarray) -> np.ndarray:
     return self._classes[indices]
-
-  def _content(self, name: str) -> bytes:
-    with open(self._files[name], 'rb') as f:
-      return f.read()
 
 
 def _files() -> dict[str, str]:

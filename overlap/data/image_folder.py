@@ -5,20 +5,22 @@ below the tree's root.
 """
 
 import os
+from collections.abc import Callable
 
 import numpy as np
 
 from overlap import errors, lookup
 from overlap.data import images as images_lib
 from overlap.data import source
-from overlap.data.examples import Examples, Make
+from overlap.data.encoded import EncodedExamples
+from overlap.data.examples import Examples
 
 EXTENSIONS = ('.jpg', '.jpeg', '.png', '.bmp', '.webp', '.ppm')
 # So many files are looked at to tell whether a tree is grey.
 _PROBES = 64
 
 
-class ImageFolder(Examples):
+class ImageFolder(EncodedExamples):
   """One split of a tree; images are read and decoded when they are asked for.
 
   Raises:
@@ -56,35 +58,17 @@ class ImageFolder(Examples):
       image_size=image_size or images_lib.square_size(first, ids[0]),
     )  # fmt: skip
     self._root = root
-    self._native = not image_size
+    self.native = not image_size
     counts = [len(listed) for listed in files]
     self._label_array = np.repeat(np.arange(len(names)), counts)
 
-  def read(self, indices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    def make(row: int) -> np.ndarray:
-      name = str(self.ids[indices[row]])
-      return images_lib.decode(
-        _content(self._root, name), name=name, image_size=self.image_size,
-        channels=self.channels, native=self._native,
-      )  # fmt: skip
+  def open(
+    self, indices: np.ndarray
+  ) -> tuple[Callable[[int], bytes], np.ndarray]:
+    def content(row: int) -> bytes:
+      return _content(self._root, self.name(indices[row]))
 
-    shape = (self.image_size, self.image_size, self.channels)
-    images = images_lib.stack(make, len(indices), shape)
-    return images, self._label_array[indices]
-
-  def read_originals(
-    self, indices: np.ndarray, make: Make, shape: tuple[int, ...]
-  ) -> tuple[np.ndarray, np.ndarray]:
-    def decoded(row: int) -> np.ndarray:
-      name = str(self.ids[indices[row]])
-      content = _content(self._root, name)
-      image = images_lib.decode_whole(
-        content, name=name, channels=self.channels
-      )
-      return make(row, image)
-
-    images = images_lib.stack(decoded, len(indices), shape)
-    return images, self._label_array[indices]
+    return content, self._label_array[indices]
 
   def read_labels(self, indices: np.ndarray) -> np.ndarray:
     return self._label_array[indices]

@@ -5,6 +5,7 @@ a network a download hangs in retries.
 """
 
 import os
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -12,10 +13,11 @@ import numpy as np
 from overlap import errors, lookup
 from overlap.data import images as images_lib
 from overlap.data import source, tfds_labels
-from overlap.data.examples import Examples, Make
+from overlap.data.encoded import EncodedExamples
+from overlap.data.examples import Examples
 
 
-class TfdsExamples(Examples):
+class TfdsExamples(EncodedExamples):
   """A split of a prepared data set with images and one label each, or several.
 
   The features are 'image' and either 'label' or 'labels': see `tfds_labels`.
@@ -60,36 +62,13 @@ class TfdsExamples(Examples):
       channels=channels or features['image'].shape[-1],
       image_size=image_size or self._native_size(features['image'].shape),
     )  # fmt: skip
-    self._native = not image_size
+    self.native = not image_size
 
-  def read(self, indices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+  def open(
+    self, indices: np.ndarray
+  ) -> tuple[Callable[[int], bytes], np.ndarray]:
     records = self._get(indices)
-
-    def make(row: int) -> np.ndarray:
-      return images_lib.decode(
-        records[row]['image'], name=str(self.ids[indices[row]]),
-        image_size=self.image_size, channels=self.channels,
-        native=self._native,
-      )  # fmt: skip
-
-    shape = (self.image_size, self.image_size, self.channels)
-    images = images_lib.stack(make, len(indices), shape)
-    return images, self._label_array(records)
-
-  def read_originals(
-    self, indices: np.ndarray, make: Make, shape: tuple[int, ...]
-  ) -> tuple[np.ndarray, np.ndarray]:
-    records = self._get(indices)
-
-    def decoded(row: int) -> np.ndarray:
-      image = images_lib.decode_whole(
-        records[row]['image'], name=str(self.ids[indices[row]]),
-        channels=self.channels,
-      )  # fmt: skip
-      return make(row, image)
-
-    images = images_lib.stack(decoded, len(indices), shape)
-    return images, self._label_array(records)
+    return lambda row: records[row]['image'], self._label_array(records)
 
   def read_labels(self, indices: np.ndarray) -> np.ndarray:
     return self._label_array(self._get(indices))
