@@ -27,6 +27,7 @@ __all__ = [
 # Where `models` and each model's `architecture.options` are free-form.
 _FREE_FORM = (
   'architecture.options',
+  'image_text.attributes',
   'specialisation.groups',
   'transfer.groups',
 )
@@ -34,6 +35,7 @@ _IMMATERIAL = (
   'data.data_dir',
   'data.num_threads',
   'transfer.data_dir',
+  'pretrain.data_dir',
   'analyses.memory_mb',
   'train.log_every_steps',
   'train.checkpoint_every_steps',
@@ -72,7 +74,7 @@ _ADDED = (
   ),
   'simclr.optimizer',
 )  # fmt: skip
-_ADDED_GROUPS = ('image_text', 'mpl')
+_ADDED_GROUPS = ('image_text', 'mpl', 'pretrain')
 
 
 def paper_model(

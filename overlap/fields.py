@@ -63,10 +63,12 @@ def model(architecture: str, **options: Any) -> ml_collections.ConfigDict:
   config.simclr = ml_collections.ConfigDict(_simclr())
   config.image_text = ml_collections.ConfigDict(_image_text())
   config.mpl = ml_collections.ConfigDict(_mpl())
+  config.pretrain = ml_collections.ConfigDict(_pretrain())
   config.distill = ml_collections.ConfigDict(_distill())
   config.head = ml_collections.ConfigDict(_head())
   config.lock()
   config.architecture.options.unlock()
+  config.image_text.attributes.unlock()
   return config
 
 
@@ -319,6 +321,9 @@ def _image_text() -> dict[str, Any]:
     # and 'caption'; '': the training split, with its classes in templates.
     pairs='',
     templates=('openai_80',),  # As for `head`.
+    # Phrase -> classes that it is true of, one of which may follow a class's
+    # name: {'footwear': ('Sandal', 'Sneaker')} makes 'a Sandal, footwear'.
+    attributes=dict(),
     tokenizer='bytes',  # Or 'clip' or 'align', of `head.text_folder`.
     text_tower='clip',  # Or 'align', which is BERT.
     context_length=96,  # Tokens of a text at most.
@@ -346,6 +351,27 @@ def _mpl() -> dict[str, Any]:
     step_size=0.1,  # Of the student's step that the teacher looks ahead.
     consistency=0.0,  # Weight of the teacher's agreeing on both views,
     temperature=1.0,  # whose targets are sharpened by this divisor.
+  )
+
+
+def _pretrain() -> dict[str, Any]:
+  """What it learns first, from the labels of another data set."""
+  return dict(
+    dataset='',  # As for `data`.
+    data_dir='',  # Where its files are; that of `data` if empty.
+    split='train',  # Which of its examples.
+    total_steps=0,
+    total_epochs=0.0,  # As for `train`, as are the other fields.
+    batch_size=128,
+    optimizer='',  # As for `train`, whose it is if empty.
+    learning_rate=0.1,
+    learning_rate_batch=0,
+    warmup_steps=0,
+    warmup_epochs=0.0,
+    weight_decay=1e-4,
+    label_smoothing=0.0,
+    augment='none',
+    augment_on_host=0,
   )
 
 

@@ -3,11 +3,11 @@
 import csv
 import hashlib
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-from overlap import errors
+from overlap import errors, lookup
 from overlap.data.encoded import EncodedExamples
 from overlap.data.examples import Examples
 
@@ -56,29 +56,43 @@ def from_classes(
   *,
   class_names: Sequence[str],
   templates: Sequence[str],
+  attributes: Mapping[str, Sequence[str]],
   seed: int,
 ) -> Callable[[np.ndarray], list[str]]:
   """Captions that name an example's class in one of some sentences.
 
   An example has one caption, whenever it comes: a hash of the seed and of its
-  id chooses the sentence.
+  id chooses the sentence, and which attribute of its class follows the name,
+  if any.
 
   Args:
     examples: the examples.
     class_names: what texts call the classes.
     templates: sentences with '{}' where a name goes.
+    attributes: phrases, each with the classes (as the examples name them) that
+      it is true of.
     seed: of the choice.
 
   Returns:
     A function from indices [B] to B texts.
+
+  Raises:
+    UsageError: an attribute of a class that there is not.
   """
   labels = examples.labels()
+  named = [
+    (name, *(f'{name}, {phrase}' for phrase in phrases))
+    for name, phrases in zip(
+      class_names, _phrases(examples.class_names, attributes), strict=True
+    )
+  ]
 
   def caption(index: int) -> str:
     text = f'{seed}/{examples.ids[index]}'.encode()
     digest = hashlib.blake2b(text, digest_size=8).digest()
-    template = templates[int.from_bytes(digest, 'big') % len(templates)]
-    return template.replace('{}', class_names[labels[index]])
+    rest, template = divmod(int.from_bytes(digest, 'big'), len(templates))
+    choices = named[labels[index]]
+    return templates[template].replace('{}', choices[rest % len(choices)])
 
   return lambda indices: [caption(i) for i in indices.tolist()]
 
@@ -132,6 +146,19 @@ class Pairs(EncodedExamples):
   def texts(self, indices: np.ndarray) -> list[str]:
     """The captions at indices [B]."""
     return [self.captions[i] for i in indices.tolist()]
+
+
+def _phrases(
+  classes: Sequence[str], attributes: Mapping[str, Sequence[str]]
+) -> list[list[str]]:
+  """Those of each class, in the order of the classes."""
+  for phrase, described in attributes.items():
+    for one in described:
+      lookup.check(f'class (of the attribute {phrase!r})', one, classes)
+  return [
+    [phrase for phrase, described in attributes.items() if one in described]
+    for one in classes
+  ]
 
 
 def _read(path: str) -> tuple[list[str], list[str]]:

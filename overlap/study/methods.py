@@ -4,10 +4,10 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from overlap import lookup, train
+from overlap import data, lookup, train
 from overlap.data.captions import Pairs
 from overlap.data.examples import Examples
-from overlap.train import mpl, optimizer, texts
+from overlap.train import mpl, optimizer, pretrain, texts
 
 Settings = Mapping[str, Any]
 
@@ -26,11 +26,20 @@ def check(name: str, settings: Settings) -> None:
     texts.check(name, settings)
   elif settings['method'] == 'mpl':
     mpl.check(name, settings)
+  elif settings['method'] == 'pretrain':
+    pretrain.check(name, settings)
+    lookup.check(
+      f'dataset for {at}.pretrain.dataset',
+      settings['pretrain']['dataset'].partition(':')[0],
+      data.SOURCES,
+    )
 
 
 def learned_from(settings: Settings) -> str:
   """The data set of the pre-training, '' where it is the study's."""
   table = _table(settings)
+  if settings['method'] == 'pretrain':
+    return settings['pretrain']['dataset']
   if table:
     return os.path.splitext(os.path.basename(table))[0]
   return settings['init']['pretrained_on']

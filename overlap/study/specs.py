@@ -19,8 +19,8 @@ SOURCES = ('train', 'probe', 'store')
 _DTYPES = {'float32': jnp.float32, 'bfloat16': jnp.bfloat16}
 # Parts of a model's config that make the axis of hyper-parameters.
 _HPARAMS = (
-  'architecture', 'input', 'train', 'simclr', 'image_text', 'mpl', 'distill',
-  'head',
+  'architecture', 'input', 'train', 'simclr', 'image_text', 'mpl', 'pretrain',
+  'distill', 'head',
 )  # fmt: skip
 # Before the names of the splits of the data set that features are probed on:
 # it may be the study's own, which has splits of these names.
@@ -190,7 +190,7 @@ def training_hash(study: Settings, name: str, dataset: str) -> str:
   How often a run is logged or checkpointed, and how it lies on the devices, do
   not matter; a teacher's own settings do.
   """
-  settings = config.without_added(study['models'][name])
+  settings = _without_folders(config.without_added(study['models'][name]))
   source = study['data']
   schedule = {
     key: value
@@ -208,6 +208,15 @@ def training_hash(study: Settings, name: str, dataset: str) -> str:
       'teacher': training_hash(study, teacher, dataset) if teacher else '',
     }
   )
+
+
+def _without_folders(settings: Settings) -> dict[str, Any]:
+  """Without where data lie, on which nothing depends."""
+  first = settings.get('pretrain')
+  if not first:
+    return dict(settings)
+  first = {key: value for key, value in first.items() if key != 'data_dir'}
+  return {**settings, 'pretrain': first}
 
 
 def prediction_hash(
@@ -229,7 +238,7 @@ def axes(settings: Settings, dataset: str) -> dict[str, str]:
   Depth and width are hyper-parameters, as ResNet-101 at half width is in the
   paper's table 1.
   """
-  active = config.without_added(settings)
+  active = _without_folders(config.without_added(settings))
   hparams = {key: active[key] for key in _HPARAMS if key in active}
   hparams['train'] = {
     key: value for key, value in active['train'].items() if key != 'sharding'

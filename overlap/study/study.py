@@ -65,6 +65,27 @@ class Study:
       image_size=settings['image_size'],
     )
 
+  def load_other(
+    self, dataset: str, data_dir: str, *, split: str, spec: str, image_size: int
+  ) -> Examples:
+    """Examples of another data set, which is fetched if need be.
+
+    Args:
+      dataset: as for `config.data.dataset`.
+      data_dir: where its files are; that of `config.data` if empty.
+      split: what they are called.
+      spec: which they are, such as 'train[10%:]'.
+      image_size: see `data.load_examples`.
+    """
+    data_dir = data_dir or self.config['data']['data_dir']
+    return data.load_examples(
+      dataset=_obtain(dataset, data_dir),
+      split=split,
+      spec=spec,
+      data_dir=data_dir or 'data',
+      image_size=image_size,
+    )
+
   @functools.cached_property
   def transfer_dataset(self) -> str:
     """The data set that features are probed on; '' for none.
@@ -93,15 +114,14 @@ class Study:
     spec = settings['splits'][split]
     if not (spec and self.transfer_dataset):
       return None
-    folder = settings['data_dir'] or self.config['data']['data_dir']
     # As large as the study's own images, for which the models were made.
     size = self.config['data']['image_size']
     own = self.examples('train')
-    return data.load_examples(
-      dataset=self.transfer_dataset,
+    return self.load_other(
+      self.transfer_dataset,
+      settings['data_dir'],
       split=f'{specs.TRANSFER}{split}',
       spec=spec,
-      data_dir=folder or 'data',
       image_size=size or (own.image_size if own else 0),
     )
 

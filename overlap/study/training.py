@@ -71,6 +71,7 @@ def make_task(study: Study, name: str) -> Task:
     teacher=_teacher(study, teacher) if teacher else None,
     pairs=methods.pairs(settings, examples),
     unlabelled=_unlabelled(study, settings),
+    pretrain=functools.partial(_pretrain, study, settings, examples),
   )
 
 
@@ -80,6 +81,21 @@ def _unlabelled(study: Study, settings: Mapping[str, Any]) -> Examples | None:
   if settings['method'] != 'mpl' or not spec:
     return None
   return model_images.prepared(settings, study.load('unlabelled', spec))
+
+
+def _pretrain(
+  study: Study, settings: Mapping[str, Any], like: Examples
+) -> Examples:
+  """The examples that a model learns from first, as large as its others."""
+  given = settings['pretrain']
+  examples = study.load_other(
+    given['dataset'],
+    given['data_dir'],
+    split='pretrain',
+    spec=given['split'],
+    image_size=like.image_size,
+  )
+  return model_images.prepared(settings, examples)
 
 
 def _teacher(study: Study, name: str) -> Teacher:

@@ -5,5 +5,6 @@ METHODS = {
   'simclr': 'overlap.train.simclr:train',
   'image_text': 'overlap.train.image_text:train',
   'mpl': 'overlap.train.mpl:train',
+  'pretrain': 'overlap.train.pretrain:train',
   'distill': 'overlap.train.distill:train',
 }

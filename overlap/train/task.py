@@ -47,6 +47,8 @@ class Task:
       from such; None for the training split.
     pairs: images with captions, for methods that learn from them; None for
       captions made of the class names.
+    pretrain: opens another data set, for methods that learn from its labels
+      first.
     write_scalars: given (phase, step, metrics) at each logged step.
   """
 
@@ -62,6 +64,7 @@ class Task:
   teacher: Teacher | None = None
   unlabelled: Examples | None = None
   pairs: Pairs | None = None
+  pretrain: Callable[[], Examples] | None = None
   write_scalars: Callable[[str, int, dict[str, float]], None] | None = None
 
 

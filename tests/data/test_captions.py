@@ -24,9 +24,13 @@ def examples(count=60):
   )
 
 
-def made(of, seed=0):
+def made(of, seed=0, attributes=None):
   make = captions.from_classes(
-    of, class_names=NAMES, templates=TEMPLATES, seed=seed
+    of,
+    class_names=NAMES,
+    templates=TEMPLATES,
+    attributes=attributes or {},
+    seed=seed,
   )
   return make(np.arange(len(of)))
 
@@ -46,6 +50,26 @@ def test_a_caption_follows_the_seed_and_the_id_alone():
   assert made(Selected(examples(), order)) == [whole[i] for i in order]
   other = made(examples(), seed=1)
   assert 10 < sum(a != b for a, b in zip(whole, other)) < 60
+
+
+def test_attributes_of_a_class_follow_its_name_now_and_then():
+  found = made(
+    examples(300), attributes={'green': ('n1', 'n3'), 'old': ('n3',)}
+  )
+  endings = {
+    label: {
+      text.replace(NAMES[label], '{}').partition('{}')[2]
+      for text in found[label::3]
+    }
+    for label in range(3)
+  }
+  plain = {template.partition('{}')[2] for template in TEMPLATES}
+  green, old = (
+    {f', {phrase}{ending}' for ending in plain} for phrase in ('green', 'old')
+  )
+  assert endings == {0: plain | green, 1: plain, 2: plain | green | old}
+  with pytest.raises(errors.UsageError, match=r"'green'.*'n1'"):
+    made(examples(), attributes={'green': ('n4',)})
 
 
 def test_batches_have_their_texts():

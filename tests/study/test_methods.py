@@ -68,6 +68,13 @@ def bound(tmp_path, tree, **changes):
       'mpl.unlabelled': 'more', 'train.total_steps': 0,
     }
   )  # fmt: skip
+  config.models.digits = resnet(
+    **{
+      'method': 'pretrain', 'pretrain.dataset': 'mnist_5k',
+      'pretrain.split': 'train[:64]', 'pretrain.total_steps': 2,
+      'pretrain.batch_size': 8,
+    }
+  )  # fmt: skip
   config.update_from_flattened_dict(changes)
   plain = overlap_config.resolve(config)
   specs.check(plain)
@@ -80,21 +87,25 @@ def test_all_are_trained_and_predict(tmp_path, tree):
   training.train(study)
   prediction.predict_all(study)
   reader = store.Store(study.path)
-  for name in ('base', 'clip', 'mpl'):
+  for name in ('base', 'clip', 'mpl', 'digits'):
     logits = reader.read('image_folder', 'test', name, 'logits')
     assert logits.shape == (8, 2)
     assert np.isfinite(logits).all()
     metrics = {
       path.name for path in (study.path / 'models' / name).glob('metrics_*')
     }
-    wanted = {'base': 'train', 'clip': 'pairs', 'mpl': 'mpl'}[name]
-    assert metrics == {f'metrics_{wanted}.csv'}
+    wanted = {
+      'base': {'train'}, 'clip': {'pairs'}, 'mpl': {'mpl'},
+      'digits': {'pretrain', 'train'},
+    }[name]  # fmt: skip
+    assert metrics == {f'metrics_{phase}.csv' for phase in wanted}
   task = training.make_task(study, 'mpl')
   assert task.unlabelled.ids[0].startswith('more/')
   settings = study.config['models']
   axes = {name: specs.axes(settings[name], 'd') for name in settings}
   assert categories.category_to_base(axes['mpl'], axes['base']) == 'FRAMEWORK'
   assert categories.category_to_base(axes['clip'], axes['base']) == 'FRAMEWORK'
+  assert categories.category_to_base(axes['digits'], axes['base']) == 'DATASET'
 
 
 def test_a_table_of_pairs_is_a_data_set_of_its_own(tmp_path, tree):
@@ -116,6 +127,8 @@ def test_a_table_of_pairs_is_a_data_set_of_its_own(tmp_path, tree):
   [
     ({'clip.image_text.total_steps': 0}, r'clip\.image_text\.total_steps'),
     ({'mpl.mpl.gradient': 'both'}, "'both'"),
+    ({'digits.pretrain.dataset': 'mnist'}, "'mnist_5k'"),
+    ({'digits.pretrain.total_steps': 0}, r'pretrain\.total_steps'),
     ({'base.train.schedule': 'cosinus'}, "'cosine'"),
     ({'base.train.optimizer': 'lar'}, "'lars'"),
     ({'base.train.ema_decay': 1.0}, r'base\.train\.ema_decay must be in'),
@@ -130,6 +143,7 @@ def test_what_can_not_be_is_told_before_anything_is_run(
     bound(tmp_path, tree, **changed)
 
 
+NEW = ('image_text', 'mpl', 'pretrain')
 LATER = {
   'train.schedule': 'constant',
   'train.nesterov': False,
@@ -138,12 +152,13 @@ LATER = {
   'simclr.optimizer': 'lars',
   'image_text.pairs': 'x.csv',
   'mpl.step_size': 0.5,
+  'pretrain.split': 'test',
 }
 
 
 def without_later_fields(settings):
   """A model's settings as they were before there were these methods."""
-  old = {k: v for k, v in settings.items() if k not in ('image_text', 'mpl')}
+  old = {k: v for k, v in settings.items() if k not in NEW}
   later = (
     'schedule', 'milestones', 'decay_factor', 'decay_all', 'nesterov',
     'ema_decay', 'accumulate_steps', 'resize', 'mixup',
