@@ -89,7 +89,15 @@ def _models() -> dict[str, ml_collections.ConfigDict]:
   # FRAMEWORK
   models['simclr'] = _simclr()
   models['distilled'] = _distilled()
+  models['mpl'] = _mpl()
+  models['clip_zero_shot'] = _clip()
+  # The same features, as CLIP-S and CLIP-L have two heads in the paper.
+  models['clip_lbfgs'] = overlap_config.probe('clip_zero_shot')
+  models['clip_lbfgs'].strengths = 9
+  models['clip_lbfgs'].weakest = 1e-4
+  models['clip_lbfgs'].strongest = 1.0
   # DATASET
+  models['bit_digits'] = _bit()
   models['lite0_imagenet'] = _lite0_imagenet()
   return models
 
@@ -178,6 +186,75 @@ def _distilled() -> ml_collections.ConfigDict:
   config = _vit(distilled=True)
   config.method = 'distill'
   config.distill.teacher = 'base'
+  return config
+
+
+def _mpl() -> ml_collections.ConfigDict:
+  config = _resnet()
+  config.method = 'mpl'
+  config.mpl.total_steps = 500
+  config.mpl.warmup_steps = 50
+  config.mpl.learning_rate = 0.1
+  config.mpl.weight_decay = 5e-4
+  config.mpl.augment = 'crop(2)|flip'
+  # Fine-tuning of the student, on the labels.
+  config.train.total_steps = 300
+  config.train.learning_rate = 0.05
+  return config
+
+
+def _clip() -> ml_collections.ConfigDict:
+  config = overlap_config.model(
+    'clip',
+    patch_size=7,
+    hidden_size=64,
+    depth=3,
+    num_heads=2,
+    mlp_ratio=2.0,
+    projection_size=64,
+  )
+  config.method = 'image_text'
+  config.head.fit = 'zero_shot'
+  config.train.optimizer = 'adamw'
+  config.image_text.total_steps = 1600
+  config.image_text.batch_size = 128
+  config.image_text.learning_rate = 2e-3
+  config.image_text.warmup_steps = 100
+  config.image_text.weight_decay = 0.05
+  config.image_text.templates = (
+    'a photo of a {}.', 'a picture of a {}.', 'a {} for sale.',
+  )  # fmt: skip
+  config.image_text.attributes = {
+    'worn on the upper body': ('T-shirt/top', 'Pullover', 'Coat', 'Shirt'),
+    'worn on the feet': ('Sandal', 'Sneaker', 'Ankle boot'),
+    'with long sleeves': ('Pullover', 'Coat', 'Shirt'),
+    'with a heel': ('Sandal', 'Ankle boot'),
+  }
+  config.image_text.context_length = 64
+  config.image_text.hidden_size = 32
+  config.image_text.depth = 1
+  config.head.templates = ('a photo of a {}.',)
+  return config
+
+
+def _bit() -> ml_collections.ConfigDict:
+  config = overlap_config.model(
+    'bit', stage_sizes=(1, 1, 1), width=16, stem='small', stem_stride=2
+  )
+  config.method = 'pretrain'
+  config.pretrain.dataset = 'mnist_5k'
+  config.pretrain.total_steps = 200
+  config.pretrain.learning_rate = 0.03
+  config.pretrain.warmup_steps = 50
+  # As BiT is fine-tuned: by steps, with MixUp and no decay.
+  config.train.total_steps = 800
+  config.train.learning_rate = 0.03
+  config.train.warmup_steps = 50
+  config.train.schedule = 'step'
+  config.train.milestones = (0.3, 0.6, 0.9)
+  config.train.weight_decay = 0.0
+  config.train.mixup = 0.1
+  config.train.augment = 'flip'
   return config
 
 
