@@ -97,7 +97,7 @@ def _models() -> dict[str, ml_collections.ConfigDict]:
   models['clip_lbfgs'].weakest = 1e-4
   models['clip_lbfgs'].strongest = 1.0
   # DATASET
-  models['bit_digits'] = _bit()
+  models['bit_pretrained'] = _bit()
   models['lite0_imagenet'] = _lite0_imagenet()
   return models
 
@@ -239,7 +239,12 @@ def _clip() -> ml_collections.ConfigDict:
 
 def _bit() -> ml_collections.ConfigDict:
   config = overlap_config.model(
-    'bit', stage_sizes=(1, 1, 1), width=16, stem='small', stem_stride=2
+    'bit',
+    stage_sizes=(1, 1, 1),
+    width=16,
+    groups=8,
+    stem='small',
+    stem_stride=2,
   )
   config.method = 'pretrain'
   config.pretrain.dataset = 'mnist_5k'
