@@ -62,7 +62,8 @@ _ADDED = (
     f'train.{field}'
     for field in (
       'schedule', 'milestones', 'decay_factor', 'decay_all', 'nesterov',
-      'ema_decay', 'accumulate_steps', 'resize', 'mixup',
+      'ema_decay', 'accumulate_steps', 'batch_norm_groups', 'resize',
+      'mixup',
     )
   ),
   *(

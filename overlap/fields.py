@@ -268,6 +268,9 @@ def _train() -> dict[str, Any]:
     ema_decay=0.0,  # Of an average of the weights, which is then the result.
     # Parts that a batch is computed in, one after another, to save memory.
     accumulate_steps=1,
+    # Groups of neighbouring devices, each with statistics of its own in batch
+    # norm; 1: those of the whole batch.
+    batch_norm_groups=1,
     label_smoothing=0.0,
     augment='none',  # See overlap/data/augment.
     # How many of its first operations act on the original images, as these are

@@ -7,7 +7,7 @@ from typing import Any
 from overlap import data, lookup, train
 from overlap.data.captions import Pairs
 from overlap.data.examples import Examples
-from overlap.train import mpl, optimizer, pretrain, texts
+from overlap.train import groups, mpl, optimizer, pretrain, texts
 
 Settings = Mapping[str, Any]
 
@@ -22,6 +22,7 @@ def check(name: str, settings: Settings) -> None:
   at = f'config.models.{name}'
   lookup.check(f'training method (in {at})', settings['method'], train.METHODS)
   optimizer.check_settings(f'{at}.train', settings['train'])
+  groups.check(at, settings, settings['method'])
   if settings['method'] == 'image_text':
     texts.check(name, settings)
   elif settings['method'] == 'mpl':

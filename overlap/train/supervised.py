@@ -1,10 +1,4 @@
-"""Supervised training: cross-entropy on labels.
-
-A batch norm's statistics are those of the whole batch, over all devices of all
-processes: a step is one program, to which the batch is one array. There are no
-statistics of groups of devices; `train.accumulate_steps` makes parts of a
-batch, each with statistics of its own.
-"""
+"""Supervised training: cross-entropy on labels."""
 
 import functools
 from typing import Any

@@ -15,7 +15,7 @@ from overlap.data.captions import Pairs
 from overlap.data.examples import Examples
 from overlap.data.preparation import Preparation
 from overlap.inference import Input
-from overlap.train import lengths, loop, optimizer
+from overlap.train import groups, lengths, loop, optimizer
 from overlap.train.step import Loss
 
 
@@ -141,7 +141,6 @@ def run_phase(
   settings = lengths.in_steps(settings, len(task.train))
   batch_size, total_steps = settings['batch_size'], settings['total_steps']
   common = task.settings['train']
-  # A config of before there were these fields is without them.
   accumulate_steps = common.get('accumulate_steps', 1)
   optimizer.check_settings(f'config.models.{task.name}.train', common)
   parallel.check_batch_size(batch_size, parts=accumulate_steps)
@@ -151,7 +150,8 @@ def run_phase(
     params=variables['params'],
     batch_stats=variables.get('batch_stats', {}),
     constants=constants,
-    loss=loss,
+    # A config of before there were these fields is without them.
+    loss=groups.in_groups(loss, common.get('batch_norm_groups', 1)),
     optimizer=_optimizer(common, settings, bounds),
     batches_from=batches_from
     or batches_of(task, task.train, settings, views=views),

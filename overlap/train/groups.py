@@ -1,0 +1,87 @@
+"""Batch norm over groups of devices rather than over all.
+
+A step is one program, to which the batch is one array: unless told otherwise,
+a batch norm's statistics are those of all examples on all devices. In groups,
+each stretch of the batch, which lies on neighbouring devices, has its own, and
+devices of different groups exchange none.
+"""
+
+import functools
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from overlap import errors
+from overlap.train.step import Aux, Loss
+
+_CONTRASTIVE = ('simclr', 'image_text')
+
+
+# Cached, so that models that differ in their seed share a compiled step.
+@functools.cache
+def in_groups(loss: Loss, count: int) -> Loss:
+  """A loss that is the mean of those of equal stretches of the batch.
+
+  Running statistics and metrics are means over the groups; each has a random
+  key of its own. What else looks at several examples at once, such as MixUp,
+  looks at those of a group.
+
+  Args:
+    loss: of one group, see `step.Loss`.
+    count: of groups; 1 gives `loss` itself.
+  """
+  if count == 1:
+    return loss
+
+  def mean_loss(params, batch_stats, constants, batch, key):
+    def of_one(rows, number):
+      return loss(
+        params, batch_stats, constants, rows, jax.random.fold_in(key, number)
+      )
+
+    split = jax.tree.map(
+      lambda leaf: leaf.reshape(count, -1, *leaf.shape[1:]), batch
+    )
+    values, aux = jax.vmap(of_one)(split, jnp.arange(count))
+    value, stats, metrics = jax.tree.map(
+      lambda leaf: jnp.mean(leaf, axis=0), (values, *aux)
+    )
+    return value, Aux(stats, metrics)
+
+  return mean_loss
+
+
+def check(at: str, settings: Mapping[str, Any], method: str) -> None:
+  """Checks the number of groups.
+
+  Args:
+    at: what error texts call the model.
+    settings: its part of the config.
+    method: how it is trained.
+
+  Raises:
+    UsageError: it is less than 1, does not divide the parts of a batch, or the
+      method compares all examples of a batch.
+  """
+  common = settings['train']
+  # A config of before there was this field is without it.
+  count = common.get('batch_norm_groups', 1)
+  if count < 1:
+    raise errors.UsageError(
+      f'{at}.train.batch_norm_groups must be at least 1, got {count}.'
+    )
+  if count > 1 and method in _CONTRASTIVE:
+    raise errors.UsageError(
+      f'{at}.train.batch_norm_groups must be 1 where method={method!r}, which '
+      f'compares all examples of a batch, got {count}.'
+    )
+  parts = common.get('accumulate_steps', 1)
+  for phase in ('train', method):
+    size = settings.get(phase, {}).get('batch_size', 0)
+    if size % (count * max(parts, 1)):
+      raise errors.UsageError(
+        f'{at}.{phase}.batch_size must be a multiple of batch_norm_groups='
+        f'{count} times accumulate_steps={parts}, got {size}.'
+      )
