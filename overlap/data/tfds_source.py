@@ -1,9 +1,12 @@
-"""TensorFlow Datasets that are prepared as array_record, without TensorFlow.
+"""TensorFlow Datasets that are prepared, as array_record or TFRecord.
 
-Nothing is ever downloaded or prepared here: both need TensorFlow, and without
-a network a download hangs in retries.
+They are read without TensorFlow, and an example has the same id in both: TFDS
+writes either in the order of the hashes of its keys. Nothing is ever downloaded
+or prepared here: both need TensorFlow, and without a network a download hangs
+in retries.
 """
 
+import functools
 import os
 from collections.abc import Callable
 from typing import Any
@@ -12,7 +15,7 @@ import numpy as np
 
 from overlap import errors, lookup
 from overlap.data import images as images_lib
-from overlap.data import source, tfds_labels
+from overlap.data import source, tfds_labels, tfrecord
 from overlap.data.encoded import EncodedExamples
 from overlap.data.examples import Examples
 
@@ -36,7 +39,7 @@ class TfdsExamples(EncodedExamples):
     """Opens a split of `builder`, which reads from files.
 
     Raises:
-      DataError: not array_record, no image or labels, or a faulty file.
+      DataError: another file format, no image or labels, or a faulty file.
       UsageError: no such split.
     """
     import tensorflow_datasets as tfds
@@ -93,6 +96,8 @@ class TfdsExamples(EncodedExamples):
       if any(record[field] is None for record in records for field in fields):
         raise ValueError('an empty record')
       return records
+    except errors.DataError:
+      raise
     # array_record raises what its C++ side gives: no one class covers it.
     except Exception as e:
       raise errors.DataError(
@@ -112,13 +117,20 @@ def _open(dataset: str, builder: Any, split: str, decoders: Any) -> Any:
   try:
     return builder.as_data_source(split, decoders=decoders)
   except NotImplementedError as e:
-    folder = builder.data_dir
-    raise errors.DataError(
-      f'{dataset} must be prepared as array_record, which can be read without '
-      f'TensorFlow, got {builder.info.file_format.value} in {folder}; convert '
-      f'it where TensorFlow is installed: `tfds convert_format '
-      f'--dataset_version_dir={folder} --out_file_format=array_record`.'
-    ) from e
+    info = builder.info
+    if info.file_format.value != 'tfrecord':
+      raise errors.DataError(
+        f'{dataset} must be prepared as array_record or TFRecord, got '
+        f'{info.file_format.value} in {builder.data_dir}.'
+      ) from e
+    files = info.splits[split].file_instructions
+    return tfrecord.TfRecords(
+      [os.fspath(file.filename) for file in files],
+      [file.examples_in_shard for file in files],
+      functools.partial(
+        info.features.deserialize_example_np, decoders=decoders
+      ),
+    )
 
 
 def _checked_features(dataset: str, features: Any) -> Any:
