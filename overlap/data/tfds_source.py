@@ -35,8 +35,17 @@ class TfdsExamples(EncodedExamples):
     split: str,
     image_size: int = 0,
     channels: int = 0,
+    labels: tfds_labels.Labels | None = None,
   ):
     """Opens a split of `builder`, which reads from files.
+
+    Args:
+      dataset: name in the store.
+      builder: of TFDS.
+      split: TFDS's name of it.
+      image_size: 0 for the images' own, which then must all be alike.
+      channels: 0 for those of TFDS's feature.
+      labels: how images are labelled; None for what the features say.
 
     Raises:
       DataError: another file format, no image or labels, or a faulty file.
@@ -45,10 +54,7 @@ class TfdsExamples(EncodedExamples):
     import tensorflow_datasets as tfds
 
     lookup.check('split', split, builder.info.splits)
-    features = _checked_features(dataset, builder.info.features)
-    kind = tfds_labels.kind(dict(features.items()))
-    assert kind is not None
-    self._kind = kind
+    features, self._kind = _checked(dataset, builder.info.features, labels)
     self.multi_label = self._kind.multi_label
     # Bytes come out, and are decoded as those of every other source.
     self._records = _open(
@@ -70,14 +76,14 @@ class TfdsExamples(EncodedExamples):
   def open(
     self, indices: np.ndarray
   ) -> tuple[Callable[[int], bytes], np.ndarray]:
-    records = self._get(indices)
+    records = self.records(indices)
     return lambda row: records[row]['image'], self._label_array(records)
 
   def read_labels(self, indices: np.ndarray) -> np.ndarray:
-    return self._label_array(self._get(indices))
+    return self._label_array(self.records(indices))
 
   def read_targets(self, indices: np.ndarray) -> np.ndarray:
-    return np.stack([self._kind.targets(r) for r in self._get(indices)])
+    return np.stack([self._kind.targets(r) for r in self.records(indices)])
 
   def _label_array(self, records: list[dict[str, Any]]) -> np.ndarray:
     try:
@@ -88,7 +94,12 @@ class TfdsExamples(EncodedExamples):
       ) from e
     return np.array(labels, np.int64)
 
-  def _get(self, indices: np.ndarray) -> list[dict[str, Any]]:
+  def records(self, indices: np.ndarray) -> list[dict[str, Any]]:
+    """Returns what the files have of the examples at indices [B].
+
+    Raises:
+      DataError: a file can't be read.
+    """
     try:
       records = list(self._records.__getitems__(indices.tolist()))
       # A truncated file gives records without a value.
@@ -109,7 +120,7 @@ class TfdsExamples(EncodedExamples):
     height, width, _ = shape
     if height and height == width:
       return height
-    content = self._get(np.zeros(1, np.int64))[0]['image']
+    content = self.records(np.zeros(1, np.int64))[0]['image']
     return images_lib.square_size(content, f'the first of {self._what}')
 
 
@@ -133,24 +144,27 @@ def _open(dataset: str, builder: Any, split: str, decoders: Any) -> Any:
     )
 
 
-def _checked_features(dataset: str, features: Any) -> Any:
-  """Returns the features where image and label are as we can use them."""
+def _checked(
+  dataset: str, features: Any, labels: tfds_labels.Labels | None
+) -> tuple[Any, tfds_labels.Labels]:
+  """The features, and how images are labelled, where both can be used."""
   import tensorflow_datasets as tfds
 
   is_dict = isinstance(features, tfds.features.FeaturesDict)
   fields = dict(features.items()) if is_dict else {}
-  image = fields.get('image')
+  image, kind = fields.get('image'), labels or tfds_labels.kind(fields)
   if (
     not isinstance(image, tfds.features.Image)
-    or tfds_labels.kind(fields) is None
+    or kind is None
     or image.np_dtype != np.uint8
     or image.shape[-1] not in (1, 3)
   ):
+    needed = "'label' (a class) or 'labels' (several)"
     raise errors.DataError(
       f"{dataset} must have the features 'image' (uint8, 1 or 3 channels) and "
-      f"'label' (a class) or 'labels' (several), got {fields or features}."
+      f'{"a text" if labels else needed}, got {fields or features}.'
     )
-  return features
+  return features, kind
 
 
 def find_builder(dataset: str, data_dir: str) -> Any:
