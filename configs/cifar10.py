@@ -2,8 +2,8 @@ r"""CIFAR-10: the quickstart's study on colour images.
 
   overlap study --config=configs/cifar10.py --workdir=workdir/cifar10
 
-The images come from TFDS (`tfds:cifar10`, prepared as array_record) or from a
-tree `{train,test}/CLASS/*.jpg` where `--config.data.data_dir` names one.
+The images come from TFDS (`tfds:cifar10`, once prepared) or from a tree
+`{train,test}/CLASS/*.jpg` where `--config.data.data_dir` names one.
 `configs/cifar10.py:smoke` is the same with everything shrunk.
 
 It is meant for an accelerator and has not been run whole yet; its lengths
