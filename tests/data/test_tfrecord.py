@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from overlap import data, errors
-from overlap.data import crc32c, preparation, tfds_source
+from overlap.data import crc32c, preparation, tfds_source, tfrecord
 
 
 def test_checksums_are_those_that_were_published():
@@ -153,3 +153,17 @@ def test_faulty_files_are_one_line(both, fault):
     train.fetch([0, 19, 45])
   assert str(path) in str(error.value)
   assert '\n' not in str(error.value)
+
+
+def test_what_tensorflow_writes_is_read(tmp_path):
+  """Skips where TensorFlow is not installed, as in most environments."""
+  tf = pytest.importorskip('tensorflow')
+  rng = np.random.default_rng(0)
+  contents = [rng.bytes(size) for size in (0, 1, 7, 8, 9, 1000, 99_999)]
+  path = str(tmp_path / 'x.tfrecord')
+  with tf.io.TFRecordWriter(path) as writer:
+    for content in contents:
+      writer.write(content)
+  records = tfrecord.TfRecords([path, path], [7, 7], bytes)
+  order = rng.permutation(14).tolist()
+  assert records.__getitems__(order) == [contents[i % 7] for i in order]
