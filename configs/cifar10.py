@@ -2,7 +2,7 @@ r"""CIFAR-10: the quickstart's study on colour images, on two CPU cores.
 
   overlap study --config=configs/cifar10.py --workdir=workdir/cifar10
 
-The images come from TFDS (`tfds:cifar10`) or from a tree
+The images come from TFDS (`tfds:cifar10`, once prepared) or from a tree
 `{train,test}/CLASS/*.jpg` where `--config.data.data_dir` names one.
 `configs/cifar10.py:smoke` is the same with everything shrunk.
 

@@ -321,8 +321,11 @@ def _image_text() -> dict[str, Any]:
     temperature=0.07,  # Before the first step; from then on it is learned.
     label_smoothing=0.0,
     # CSV or TSV file of pairs, with columns 'path', from the file's folder,
-    # and 'caption'; '': the training split, with its classes in templates.
+    # and 'caption'; a folder of .tar files with KEY.jpg (.png, .webp) and
+    # KEY.txt, or a pattern of them; or 'tfds:NAME', from `data.data_dir`.
+    # '': the training split, with its classes in templates.
     pairs='',
+    caption='',  # Of TFDS's text features, as 'captions/text'; '': the only.
     templates=('openai_80',),  # As for `head`.
     # Phrase -> classes that it is true of, one of which may follow a class's
     # name: {'footwear': ('Sandal', 'Sneaker')} makes 'a Sandal, footwear'.

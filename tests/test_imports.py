@@ -16,7 +16,7 @@ CODE = sorted(
 
 # Lowest first: a module imports from its own layer and from lower ones.
 LAYERS = (
-  'errors lookup files progress fields',
+  'errors lookup files progress fields compiled',
   'catalog',
   'config provenance',
   'parallel',

@@ -5,8 +5,9 @@ r"""ResNet-50 on ImageNet, with which the paper compares all its models.
     --config.data.data_dir=DIR --workdir=workdir/imagenet
 
 The first line needs TensorFlow and the two archives of image-net.org in
-DIR/downloads/manual; the second does not. The paper's base is right on 76.5 %;
-this recipe has not been run whole here.
+DIR/downloads/manual; the second does not, and is enough where DIR has
+imagenet2012 already, be it as TFRecord: examples have the same ids. The paper's
+base is right on 76.5 %; this recipe has not been run whole here.
 
 Batches are spread over all devices: 1,024 photographs need about 100 GB of
 accelerator memory in float32 and half of that with

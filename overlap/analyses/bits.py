@@ -8,7 +8,7 @@ classes are the same where no plane differs.
 
 import numpy as np
 
-from overlap.analyses.compiled import compiled
+from overlap.compiled import compiled
 
 # Words of a strip: all planes of two strips stay in a processor's first cache.
 _STRIP = 128

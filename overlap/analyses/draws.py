@@ -10,7 +10,7 @@ import math
 
 import numpy as np
 
-from overlap.analyses.compiled import compiled
+from overlap.compiled import compiled
 
 # Where fewer are expected, counting up is as fast as rejection, which needs
 # this many to be right.

@@ -1,20 +1,15 @@
-"""Images with texts: captions made of class names, or read from a file."""
+"""Images with texts, and captions made of class names."""
 
-import csv
 import hashlib
-import os
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-from overlap import errors, lookup
-from overlap.data.encoded import EncodedExamples
+from overlap import lookup
 from overlap.data.examples import Examples
 
 # From texts to arrays [texts, ...] by name, of the same shape for any texts.
 Encode = Callable[[Sequence[str]], dict[str, np.ndarray]]
-_SEPARATORS = {'.csv': ',', '.tsv': '\t'}
-_COLUMNS = ('path', 'caption')
 
 
 class Captioned(Examples):
@@ -97,57 +92,6 @@ def from_classes(
   return lambda indices: [caption(i) for i in indices.tolist()]
 
 
-class Pairs(EncodedExamples):
-  """Pairs of an image file and a caption, listed in a table.
-
-  They have no classes: all labels are 0. An id is the file's path as the table
-  has it, with '#2' and so on for its further captions.
-
-  Attributes:
-    captions: a text an example.
-  """
-
-  def __init__(self, path: str, *, image_size: int, channels: int):
-    """Reads the table; images are read when they are asked for.
-
-    Args:
-      path: of a CSV or TSV file with the columns 'path', from the table's
-        folder, and 'caption'.
-      image_size: S.
-      channels: 1 or 3.
-
-    Raises:
-      UsageError: a file of another kind.
-      DataError: it can't be read, or is empty.
-    """
-    path = os.path.expanduser(path)
-    self._folder = os.path.dirname(path)
-    self._files, self.captions = _read(path)
-    super().__init__(
-      dataset=os.path.splitext(os.path.basename(path))[0], split='train',
-      ids=_ids(self._files), class_names=('image',), channels=channels,
-      image_size=image_size,
-    )  # fmt: skip
-
-  def open(
-    self, indices: np.ndarray
-  ) -> tuple[Callable[[int], bytes], np.ndarray]:
-    def content(row: int) -> bytes:
-      return _content(os.path.join(self._folder, self.name(indices[row])))
-
-    return content, self.read_labels(indices)
-
-  def name(self, index: int) -> str:
-    return self._files[index]
-
-  def read_labels(self, indices: np.ndarray) -> np.ndarray:
-    return np.zeros(len(indices), np.int64)
-
-  def texts(self, indices: np.ndarray) -> list[str]:
-    """The captions at indices [B]."""
-    return [self.captions[i] for i in indices.tolist()]
-
-
 def _phrases(
   classes: Sequence[str], attributes: Mapping[str, Sequence[str]]
 ) -> list[list[str]]:
@@ -159,44 +103,3 @@ def _phrases(
     [phrase for phrase, described in attributes.items() if one in described]
     for one in classes
   ]
-
-
-def _read(path: str) -> tuple[list[str], list[str]]:
-  separator = _SEPARATORS.get(os.path.splitext(path)[1].lower())
-  if separator is None:
-    raise errors.UsageError(
-      f'Pairs must be listed in a file of {" or ".join(_SEPARATORS)}, got '
-      f'{path!r}.'
-    )
-  try:
-    with open(path, encoding='utf-8', newline='') as f:
-      rows = list(csv.DictReader(f, delimiter=separator))
-  except (OSError, UnicodeDecodeError, csv.Error) as e:
-    raise errors.DataError(f'{path} must be readable, got: {e}.') from e
-  if not rows or any(
-    row.get(name) is None for row in rows for name in _COLUMNS
-  ):
-    raise errors.DataError(
-      f'{path} must have rows with the columns {" and ".join(_COLUMNS)}, got '
-      f'{"no rows" if not rows else ", ".join(map(str, rows[0]))}.'
-    )
-  return [row['path'] for row in rows], [row['caption'] for row in rows]
-
-
-def _ids(files: list[str]) -> list[str]:
-  seen: dict[str, int] = {}
-  ids = []
-  for name in files:
-    seen[name] = count = seen.get(name, 0) + 1
-    ids.append(name if count == 1 else f'{name}#{count}')
-  return ids
-
-
-def _content(path: str) -> bytes:
-  try:
-    with open(path, 'rb') as f:
-      return f.read()
-  except OSError as e:
-    raise errors.DataError(
-      f'{path} must be readable, got: {e.strerror or e}.'
-    ) from e

@@ -78,6 +78,24 @@ class Several:
     return result
 
 
+class Unlabelled:
+  """No feature: all labels are 0."""
+
+  class_names: tuple[str, ...] = ('image',)
+  multi_label = False
+
+  def __init__(self, fields: tuple[str, ...]):
+    self.fields = fields
+
+  def label(self, record: Mapping[str, Any]) -> int:
+    del record
+    return 0
+
+  def targets(self, record: Mapping[str, Any]) -> np.ndarray:
+    del record
+    return np.ones(1, np.int8)
+
+
 def kind(features: Mapping[str, Any]) -> Single | Several | None:
   """How a data set with these features labels its images; None: not at all.
 

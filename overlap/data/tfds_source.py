@@ -1,9 +1,12 @@
-"""TensorFlow Datasets that are prepared as array_record, without TensorFlow.
+"""TensorFlow Datasets that are prepared, as array_record or TFRecord.
 
-Nothing is ever downloaded or prepared here: both need TensorFlow, and without
-a network a download hangs in retries.
+They are read without TensorFlow, and an example has the same id in both: TFDS
+writes either in the order of the hashes of its keys. Nothing is ever downloaded
+or prepared here: both need TensorFlow, and without a network a download hangs
+in retries.
 """
 
+import functools
 import os
 from collections.abc import Callable
 from typing import Any
@@ -12,7 +15,7 @@ import numpy as np
 
 from overlap import errors, lookup
 from overlap.data import images as images_lib
-from overlap.data import source, tfds_labels
+from overlap.data import source, tfds_labels, tfrecord
 from overlap.data.encoded import EncodedExamples
 from overlap.data.examples import Examples
 
@@ -32,20 +35,26 @@ class TfdsExamples(EncodedExamples):
     split: str,
     image_size: int = 0,
     channels: int = 0,
+    labels: tfds_labels.Labels | None = None,
   ):
     """Opens a split of `builder`, which reads from files.
 
+    Args:
+      dataset: name in the store.
+      builder: of TFDS.
+      split: TFDS's name of it.
+      image_size: 0 for the images' own, which then must all be alike.
+      channels: 0 for those of TFDS's feature.
+      labels: how images are labelled; None for what the features say.
+
     Raises:
-      DataError: not array_record, no image or labels, or a faulty file.
+      DataError: another file format, no image or labels, or a faulty file.
       UsageError: no such split.
     """
     import tensorflow_datasets as tfds
 
     lookup.check('split', split, builder.info.splits)
-    features = _checked_features(dataset, builder.info.features)
-    kind = tfds_labels.kind(dict(features.items()))
-    assert kind is not None
-    self._kind = kind
+    features, self._kind = _checked(dataset, builder.info.features, labels)
     self.multi_label = self._kind.multi_label
     # Bytes come out, and are decoded as those of every other source.
     self._records = _open(
@@ -67,14 +76,14 @@ class TfdsExamples(EncodedExamples):
   def open(
     self, indices: np.ndarray
   ) -> tuple[Callable[[int], bytes], np.ndarray]:
-    records = self._get(indices)
+    records = self.records(indices)
     return lambda row: records[row]['image'], self._label_array(records)
 
   def read_labels(self, indices: np.ndarray) -> np.ndarray:
-    return self._label_array(self._get(indices))
+    return self._label_array(self.records(indices))
 
   def read_targets(self, indices: np.ndarray) -> np.ndarray:
-    return np.stack([self._kind.targets(r) for r in self._get(indices)])
+    return np.stack([self._kind.targets(r) for r in self.records(indices)])
 
   def _label_array(self, records: list[dict[str, Any]]) -> np.ndarray:
     try:
@@ -85,7 +94,12 @@ class TfdsExamples(EncodedExamples):
       ) from e
     return np.array(labels, np.int64)
 
-  def _get(self, indices: np.ndarray) -> list[dict[str, Any]]:
+  def records(self, indices: np.ndarray) -> list[dict[str, Any]]:
+    """Returns what the files have of the examples at indices [B].
+
+    Raises:
+      DataError: a file can't be read.
+    """
     try:
       records = list(self._records.__getitems__(indices.tolist()))
       # A truncated file gives records without a value.
@@ -93,6 +107,8 @@ class TfdsExamples(EncodedExamples):
       if any(record[field] is None for record in records for field in fields):
         raise ValueError('an empty record')
       return records
+    except errors.DataError:
+      raise
     # array_record raises what its C++ side gives: no one class covers it.
     except Exception as e:
       raise errors.DataError(
@@ -104,7 +120,7 @@ class TfdsExamples(EncodedExamples):
     height, width, _ = shape
     if height and height == width:
       return height
-    content = self._get(np.zeros(1, np.int64))[0]['image']
+    content = self.records(np.zeros(1, np.int64))[0]['image']
     return images_lib.square_size(content, f'the first of {self._what}')
 
 
@@ -112,33 +128,43 @@ def _open(dataset: str, builder: Any, split: str, decoders: Any) -> Any:
   try:
     return builder.as_data_source(split, decoders=decoders)
   except NotImplementedError as e:
-    folder = builder.data_dir
-    raise errors.DataError(
-      f'{dataset} must be prepared as array_record, which can be read without '
-      f'TensorFlow, got {builder.info.file_format.value} in {folder}; convert '
-      f'it where TensorFlow is installed: `tfds convert_format '
-      f'--dataset_version_dir={folder} --out_file_format=array_record`.'
-    ) from e
+    info = builder.info
+    if info.file_format.value != 'tfrecord':
+      raise errors.DataError(
+        f'{dataset} must be prepared as array_record or TFRecord, got '
+        f'{info.file_format.value} in {builder.data_dir}.'
+      ) from e
+    files = info.splits[split].file_instructions
+    return tfrecord.TfRecords(
+      [os.fspath(file.filename) for file in files],
+      [file.examples_in_shard for file in files],
+      functools.partial(
+        info.features.deserialize_example_np, decoders=decoders
+      ),
+    )
 
 
-def _checked_features(dataset: str, features: Any) -> Any:
-  """Returns the features where image and label are as we can use them."""
+def _checked(
+  dataset: str, features: Any, labels: tfds_labels.Labels | None
+) -> tuple[Any, tfds_labels.Labels]:
+  """The features, and how images are labelled, where both can be used."""
   import tensorflow_datasets as tfds
 
   is_dict = isinstance(features, tfds.features.FeaturesDict)
   fields = dict(features.items()) if is_dict else {}
-  image = fields.get('image')
+  image, kind = fields.get('image'), labels or tfds_labels.kind(fields)
   if (
     not isinstance(image, tfds.features.Image)
-    or tfds_labels.kind(fields) is None
+    or kind is None
     or image.np_dtype != np.uint8
     or image.shape[-1] not in (1, 3)
   ):
+    needed = "'label' (a class) or 'labels' (several)"
     raise errors.DataError(
       f"{dataset} must have the features 'image' (uint8, 1 or 3 channels) and "
-      f"'label' (a class) or 'labels' (several), got {fields or features}."
+      f'{"a text" if labels else needed}, got {fields or features}.'
     )
-  return features
+  return features, kind
 
 
 def find_builder(dataset: str, data_dir: str) -> Any:

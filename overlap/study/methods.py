@@ -1,12 +1,13 @@
 """What is particular to a training method, as far as a study sees it."""
 
-import os
-from collections.abc import Mapping
+import functools
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from overlap import data, lookup, train
-from overlap.data.captions import Pairs
+from overlap.data import pairs as pairs_lib
 from overlap.data.examples import Examples
+from overlap.data.pairs import Pairs
 from overlap.train import groups, mpl, optimizer, pretrain, texts
 
 Settings = Mapping[str, Any]
@@ -25,6 +26,7 @@ def check(name: str, settings: Settings) -> None:
   groups.check(at, settings, settings['method'])
   if settings['method'] == 'image_text':
     texts.check(name, settings)
+    pairs_lib.check(_pairs(settings), settings['image_text'].get('caption', ''))
   elif settings['method'] == 'mpl':
     mpl.check(name, settings)
   elif settings['method'] == 'pretrain':
@@ -38,29 +40,40 @@ def check(name: str, settings: Settings) -> None:
 
 def learned_from(settings: Settings) -> str:
   """The data set of the pre-training, '' where it is the study's."""
-  table = _table(settings)
+  given = _pairs(settings)
   if settings['method'] == 'pretrain':
     return settings['pretrain']['dataset']
-  if table:
-    return os.path.splitext(os.path.basename(table))[0]
+  if given:
+    return pairs_lib.dataset_name(given)
   return settings['init']['pretrained_on']
 
 
-def pairs(settings: Settings, examples: Examples) -> Pairs | None:
-  """The images and captions of a table, with images like the examples'.
+def pairs(
+  settings: Settings, examples: Examples, data_dir: str
+) -> Callable[[], Pairs] | None:
+  """Opens images with captions, which are made like the examples' images.
 
-  Raises:
-    UsageError, DataError: the table can't be read.
+  Args:
+    settings: of the model.
+    examples: of the study.
+    data_dir: where its data lie.
+
+  Returns:
+    A function, since an index of large data takes minutes; None where captions
+    are made of the class names. It raises a UsageError or a DataError where
+    the pairs can't be had.
   """
-  table = _table(settings)
-  if not table:
+  given = _pairs(settings)
+  if not given:
     return None
-  return Pairs(
-    table, image_size=examples.image_size, channels=examples.channels
-  )
+  return functools.partial(
+    pairs_lib.open_pairs, given, image_size=examples.image_size,
+    channels=examples.channels, data_dir=data_dir,
+    caption=settings['image_text'].get('caption', ''),
+  )  # fmt: skip
 
 
-def _table(settings: Settings) -> str:
+def _pairs(settings: Settings) -> str:
   if settings['method'] != 'image_text':
     return ''
   return settings['image_text']['pairs']

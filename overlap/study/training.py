@@ -69,7 +69,7 @@ def make_task(study: Study, name: str) -> Task:
     num_threads=study.config['data']['num_threads'],
     batch_size=study.config['predict']['batch_size'],
     teacher=_teacher(study, teacher) if teacher else None,
-    pairs=methods.pairs(settings, examples),
+    pairs=methods.pairs(settings, examples, study.config['data']['data_dir']),
     unlabelled=_unlabelled(study, settings),
     pretrain=functools.partial(_pretrain, study, settings, examples),
   )

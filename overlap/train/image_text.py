@@ -91,10 +91,11 @@ def train(task: Task, variables: Any) -> Any:
 
 
 def pairs(task: Task, tokenizer: texts.AnyTokenizer) -> Examples:
-  """Images with tokens: those of a table, or of the training split."""
+  """Images with tokens: with captions of their own, or the training split's."""
   encode = functools.partial(texts.encode, tokenizer)
   if task.pairs is not None:
-    return captions.Captioned(task.pairs, task.pairs.texts, encode)
+    found = task.pairs()
+    return captions.Captioned(found, found.texts, encode)
   settings = task.settings
   makes = captions.from_classes(
     task.train,

@@ -11,8 +11,8 @@ from etils import epath
 
 from overlap import parallel
 from overlap.data import augment, pipeline
-from overlap.data.captions import Pairs
 from overlap.data.examples import Examples
+from overlap.data.pairs import Pairs
 from overlap.data.preparation import Preparation
 from overlap.inference import Input
 from overlap.train import groups, lengths, loop, optimizer
@@ -45,8 +45,8 @@ class Task:
     teacher: for methods that have one.
     unlabelled: examples whose labels are not looked at, for methods that learn
       from such; None for the training split.
-    pairs: images with captions, for methods that learn from them; None for
-      captions made of the class names.
+    pairs: opens images with captions, for methods that learn from them; None
+      for captions made of the class names.
     pretrain: opens another data set, for methods that learn from its labels
       first.
     write_scalars: given (phase, step, metrics) at each logged step.
@@ -63,7 +63,7 @@ class Task:
   batch_size: int
   teacher: Teacher | None = None
   unlabelled: Examples | None = None
-  pairs: Pairs | None = None
+  pairs: Callable[[], Pairs] | None = None
   pretrain: Callable[[], Examples] | None = None
   write_scalars: Callable[[str, int, dict[str, float]], None] | None = None
 

@@ -119,6 +119,45 @@ def prepare_tfds() -> Callable[..., pathlib.Path]:
   return _prepare
 
 
+def _checksum(content: bytes) -> bytes:
+  """CRC-32C, masked, bit by bit from its definition."""
+  crc = 0xFFFFFFFF
+  for byte in content:
+    crc ^= byte
+    for _ in range(8):
+      crc = crc >> 1 ^ 0x82F63B78 * (crc & 1)
+  crc ^= 0xFFFFFFFF
+  rotated = crc >> 15 | crc << 17 & 0xFFFFFFFF
+  return struct.pack('<I', (rotated + 0xA282EAD8) & 0xFFFFFFFF)
+
+
+def _as_tfrecord(directory: pathlib.Path) -> list[pathlib.Path]:
+  """Rewrites a data set of `prepare_tfds` as TFRecord; returns its files."""
+  from array_record.python import array_record_module
+
+  made = []
+  for path in sorted(directory.glob('*.array_record*')):
+    reader = array_record_module.ArrayRecordReader(str(path))
+    made.append(path.with_name(path.name.replace('array_record', 'tfrecord')))
+    with made[-1].open('wb') as f:
+      for content in reader.read_all():
+        length = struct.pack('<Q', len(content))
+        for part in (length, content):
+          f.write(part + _checksum(part))
+    reader.close()
+    path.unlink()
+  path = directory / 'dataset_info.json'
+  info = json.loads(path.read_text())
+  assert info['fileFormat'] == 'array_record'
+  path.write_text(json.dumps(info | {'fileFormat': 'tfrecord'}))
+  return made
+
+
+@pytest.fixture
+def as_tfrecord() -> Callable[[pathlib.Path], list[pathlib.Path]]:
+  return _as_tfrecord
+
+
 _FAKE = """\
 #!{python}
 # Plays back what plan.json says for the next call of {name}, and writes down

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from overlap import errors
 from overlap.data import captions
@@ -82,50 +81,3 @@ def test_batches_have_their_texts():
   np.testing.assert_array_equal(batch['number'], [4, 2, 4])
   np.testing.assert_array_equal(batch['label'], [1, 2, 1])
   assert batch['image'].shape == (3, 2, 2, 1)
-
-
-def table(folder, text, name='web.csv'):
-  for i in range(2):
-    pixels = np.full((6, 8, 3), 50 * (i + 1), np.uint8)
-    Image.fromarray(pixels).save(folder / f'{i}.png')
-  (folder / name).write_text(text, encoding='utf-8')
-  return str(folder / name)
-
-
-def test_pairs_are_read_from_a_table(tmp_path):
-  path = table(
-    tmp_path, 'caption,path\n"grey, dark",0.png\nhell,1.png\nähnlich,0.png\n'
-  )
-  pairs = captions.Pairs(path, image_size=4, channels=3)
-  assert pairs.dataset == 'web'
-  assert list(pairs.ids) == ['0.png', '1.png', '0.png#2']
-  assert pairs.texts(np.array([2, 0])) == ['ähnlich', 'grey, dark']
-  batch = pairs.fetch([1, 2])
-  assert batch['image'].shape == (2, 4, 4, 3)
-  np.testing.assert_array_equal(batch['image'][:, 0, 0, 0], [100, 50])
-  np.testing.assert_array_equal(batch['label'], 0)
-
-
-@pytest.mark.parametrize(
-  ('name', 'text', 'error', 'match'),
-  [
-    ('web.txt', 'path,caption\n', errors.UsageError, r'\.csv or \.tsv'),
-    ('web.csv', 'path,caption\n', errors.DataError, 'no rows'),
-    ('web.csv', 'file,caption\na,b\n', errors.DataError, 'file, caption'),
-    ('web.tsv', 'path,caption\na,b\n', errors.DataError, 'columns path and'),
-    ('web.csv', 'path,caption\na\n', errors.DataError, 'columns path and'),
-  ],
-)
-def test_faulty_tables_are_one_line(tmp_path, name, text, error, match):
-  with pytest.raises(error, match=match):
-    captions.Pairs(table(tmp_path, text, name), image_size=4, channels=3)
-
-
-def test_absent_files_are_one_line(tmp_path):
-  with pytest.raises(errors.DataError, match='must be readable'):
-    captions.Pairs(str(tmp_path / 'no.csv'), image_size=4, channels=3)
-  pairs = captions.Pairs(
-    table(tmp_path, 'path,caption\nno.png,x\n'), image_size=4, channels=3
-  )
-  with pytest.raises(errors.DataError, match=r'no\.png must be readable'):
-    pairs.fetch([0])

@@ -1,5 +1,7 @@
 """Models of one study that learn in different ways, each as the others do."""
 
+import tarfile
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -115,11 +117,33 @@ def test_a_table_of_pairs_is_a_data_set_of_its_own(tmp_path, tree):
   table.write_text('\n'.join(['path,caption', *lines]))
   study = bound(tmp_path, tree, **{'models.clip.image_text.pairs': str(table)})
   task = training.make_task(study, 'clip')
-  assert len(task.pairs) == 8
-  assert task.pairs.fetch([0])['image'].shape == (1, 8, 8, 3)
+  pairs = task.pairs()
+  assert len(pairs) == 8
+  assert pairs.fetch([0])['image'].shape == (1, 8, 8, 3)
   settings = study.config['models']
   axes = {name: specs.axes(settings[name], 'd') for name in settings}
   assert categories.category_to_base(axes['clip'], axes['base']) == 'DATASET'
+
+
+def test_pairs_of_tar_files_are_a_data_set_of_their_own(tmp_path, tree):
+  shard = tmp_path / 'web' / '00000.tar'
+  shard.parent.mkdir()
+  with tarfile.open(shard, 'w') as tar:
+    for i, path in enumerate(sorted((tree / 'train').glob('*/*.png'))):
+      tar.add(path, f'{i:09d}.png')
+      (tmp_path / 'caption').write_text(f'a {path.parent.name}')
+      tar.add(tmp_path / 'caption', f'{i:09d}.txt')
+  changes = {'models.clip.image_text.pairs': str(shard.parent)}
+  study = bound(tmp_path, tree, **changes)
+  pairs = training.make_task(study, 'clip').pairs()
+  assert pairs.texts(np.array([0, 7])) == ['a cat', 'a dog']
+  assert pairs.fetch([7])['image'].shape == (1, 8, 8, 3)
+  axes = specs.axes(study.config['models']['clip'], 'd')
+  assert axes['dataset'] == 'web'
+  # Reports are made where the files are not.
+  shard.unlink()
+  specs.check(study.config)
+  assert training.make_task(study, 'clip').pairs is not None
 
 
 @pytest.mark.parametrize(
@@ -133,6 +157,7 @@ def test_a_table_of_pairs_is_a_data_set_of_its_own(tmp_path, tree):
     ({'base.train.optimizer': 'lar'}, "'lars'"),
     ({'base.train.ema_decay': 1.0}, r'base\.train\.ema_decay must be in'),
     ({'clip.architecture.options.representation': 'pooled'}, 'projected'),
+    ({'clip.image_text.caption': 'text'}, "pairs=tfds:NAME, got 'text'"),
   ],
 )
 def test_what_can_not_be_is_told_before_anything_is_run(

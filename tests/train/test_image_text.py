@@ -1,6 +1,7 @@
 """Image-text learning: its loss, its captions' part, and what it learns."""
 
 import dataclasses
+import functools
 import math
 
 import jax
@@ -10,7 +11,7 @@ import pytest
 
 from overlap import config as overlap_config
 from overlap import errors, parallel
-from overlap.data import captions
+from overlap.data import pairs
 from overlap.data.examples import ArrayExamples
 from overlap.study import heads, specs
 from overlap.train import image_text, optimizer, step, texts, trainer
@@ -261,7 +262,9 @@ def test_pairs_of_a_table_take_the_place_of_the_classes(tmp_path):
     Image.fromarray(image).save(tmp_path / f'{i}.png')
     lines.append(f'{i}.png\ta {NAMES[TRAIN.labels()[i]]}.')
   (tmp_path / 'web.tsv').write_text('\n'.join(lines))
-  table = captions.Pairs(str(tmp_path / 'web.tsv'), image_size=8, channels=1)
+  table = functools.partial(
+    pairs.open_pairs, str(tmp_path / 'web.tsv'), image_size=8, channels=1
+  )
   # Its own training split has other classes, which must make no difference.
   one = dataclasses.replace(
     task(tmp_path / 'run', examples=quadrants('t', 8, 5)), pairs=table

@@ -13,7 +13,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 
 from overlap.analyses import ahead
-from overlap.analyses.compiled import compiled
+from overlap.compiled import compiled
 
 _MIB = 2**20
 

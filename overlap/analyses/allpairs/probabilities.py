@@ -9,8 +9,8 @@ import functools
 
 import numpy as np
 
-from overlap.analyses.compiled import compiled
 from overlap.analyses.softmax import each, exp64, ordered
+from overlap.compiled import compiled
 
 # Values of a block: what a thread takes at a time.
 _BLOCK = 2**20

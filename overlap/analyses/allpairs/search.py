@@ -24,7 +24,7 @@ from overlap.analyses.allpairs.probabilities import (
   extremes,
   softmax_line,
 )
-from overlap.analyses.compiled import compiled
+from overlap.compiled import compiled
 
 # Columns of the counts.
 ONLY_1, ONLY_2, NEITHER, LOST = range(4)

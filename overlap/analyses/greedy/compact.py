@@ -15,7 +15,7 @@ import numpy as np
 
 from overlap import progress
 from overlap.analyses import ensembles
-from overlap.analyses.compiled import compiled
+from overlap.compiled import compiled
 
 # Scores of all models that one worker holds: 64 MB in float32.
 _BLOCK = 2**24

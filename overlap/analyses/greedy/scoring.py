@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from overlap.analyses.compiled import compiled
 from overlap.analyses.greedy.compact import Compact, Scores
+from overlap.compiled import compiled
 
 Ensemble = tuple[int, ...]
 

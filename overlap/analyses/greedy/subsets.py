@@ -6,8 +6,8 @@ from typing import NamedTuple
 import numpy as np
 
 from overlap import errors
-from overlap.analyses.compiled import compiled
 from overlap.analyses.greedy.compact import Compact, Scores
+from overlap.compiled import compiled
 
 # All subsets of twelve models, and room for small ones of more.
 MOST = 2**13

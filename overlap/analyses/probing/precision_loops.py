@@ -8,7 +8,7 @@ other rank can have the highest. Levels are compared in integers, as
 
 import numpy as np
 
-from overlap.analyses.compiled import compiled
+from overlap.compiled import compiled
 
 _LEVELS = 11
 
