@@ -192,14 +192,14 @@ def _distilled() -> ml_collections.ConfigDict:
 def _mpl() -> ml_collections.ConfigDict:
   config = _resnet()
   config.method = 'mpl'
-  config.mpl.total_steps = 500
-  config.mpl.warmup_steps = 50
+  config.mpl.total_steps = 250
+  config.mpl.warmup_steps = 25
   config.mpl.learning_rate = 0.1
   config.mpl.weight_decay = 5e-4
   config.mpl.augment = 'crop(2)|flip'
   # Fine-tuning of the student, on the labels.
-  config.train.total_steps = 300
-  config.train.learning_rate = 0.05
+  config.train.total_steps = 500
+  config.train.learning_rate = 0.1
   return config
 
 
@@ -225,12 +225,11 @@ def _clip() -> ml_collections.ConfigDict:
     'a photo of a {}.', 'a picture of a {}.', 'a {} for sale.',
   )  # fmt: skip
   config.image_text.attributes = {
-    'worn on the upper body': ('T-shirt/top', 'Pullover', 'Coat', 'Shirt'),
-    'worn on the feet': ('Sandal', 'Sneaker', 'Ankle boot'),
-    'with long sleeves': ('Pullover', 'Coat', 'Shirt'),
-    'with a heel': ('Sandal', 'Ankle boot'),
+    'a top': ('T-shirt/top', 'Pullover', 'Coat', 'Shirt'),
+    'footwear': ('Sandal', 'Sneaker', 'Ankle boot'),
+    'long-sleeved': ('Pullover', 'Coat', 'Shirt'),
   }
-  config.image_text.context_length = 64
+  config.image_text.context_length = 48
   config.image_text.hidden_size = 32
   config.image_text.depth = 1
   config.head.templates = ('a photo of a {}.',)
