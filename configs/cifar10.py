@@ -26,7 +26,7 @@ _ATTRIBUTES = {
 
 def get_config(arg: str = '') -> ml_collections.ConfigDict:
   """The study; `arg` is '' or 'smoke'."""
-  config = _quickstart().get_config(arg)
+  config = _quickstart().get_config(arg or 'all')
   config.name = f'cifar10:{arg}' if arg else 'cifar10'
   config.data.dataset = 'cifar10'
   config.data.label = 'C10'
@@ -37,13 +37,14 @@ def get_config(arg: str = '') -> ml_collections.ConfigDict:
     'animals': ('2-7',),
   }
   models = config.models
-  for name in ('vit', 'distilled', 'clip_zero_shot'):
-    models[name].architecture.options.patch_size = 4
+  for name in ('vit', 'distilled'):
+    models[name].architecture.options.patch_size = 8
+  if arg == 'smoke':
+    return config
+  models.clip_zero_shot.architecture.options.patch_size = 8
   models.clip_zero_shot.image_text.attributes = _ATTRIBUTES
   models.clip_zero_shot.image_text.templates = _TEMPLATES
   models.bit_pretrained.pretrain.dataset = 'fashion_mnist'
-  if arg == 'smoke':
-    return config
   for settings in models.values():
     if settings.source == 'train':
       _lengthen(settings)
@@ -56,8 +57,6 @@ def _lengthen(settings: ml_collections.ConfigDict) -> None:
     settings.train.augment = 'flip'
   if settings.head.fit == 'lbfgs':
     settings.input.size = 48
-    return
-  settings.train.total_steps *= 2
 
 
 def _quickstart():
