@@ -134,7 +134,7 @@ setuptools.setup(
     'overlap.catalog.paper': ['*.csv'],
     'overlap.catalog.prompts': ['*.csv', 'LICENSE'],
     'overlap.catalog.wordnet': ['*.csv', 'LICENSE'],
-    'overlap.report': ['*.j2', '*.html', '*.css', '*.js', 'templates/*'],
+    'overlap.report': ['page/*'],
   },
   install_requires=REQUIRES,
   extras_require=EXTRAS,
