@@ -35,6 +35,7 @@ _IMMATERIAL = (
   'data.num_threads',
   'transfer.data_dir',
   'analyses.memory_mb',
+  'report.thumbnails',
   'train.log_every_steps',
   'train.checkpoint_every_steps',
   'train.sharding',

@@ -210,6 +210,9 @@ def _report() -> dict[str, Any]:
   """What is drawn."""
   return dict(
     figures=FIGURES,
+    # Pixels a side of examples shown in the page; 0: none are. They are copies
+    # of the data: think of whom the page is for.
+    thumbnails=0,
   )
 
 

@@ -18,8 +18,8 @@ from etils import epath
 from overlap import figures as figures_lib
 from overlap import files
 from overlap.figures import frames, style
-from overlap.report import charts as charts_lib
 from overlap.report import cells, closeups, heat, provenance, rows
+from overlap.report import charts as charts_lib
 from overlap.report import findings as findings_lib
 from overlap.report import recommender as recommender_lib
 

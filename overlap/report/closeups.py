@@ -114,8 +114,6 @@ def _facts(tables: frames.Tables, pairs: pd.DataFrame) -> cells.Table:
   return cells.table('facts', '', columns, rows, len(rows))
 
 
-
-
 def _found(
   tables: frames.Tables, pairs: pd.DataFrame
 ) -> Sequence[Mapping[str, Any]]:

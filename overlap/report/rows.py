@@ -20,19 +20,13 @@ def models_table(tables: frames.Tables) -> cells.Table:
   columns = [
     cells.Column('Model', '', lambda row: _name(row), numeric=False),
     cells.category(),
-    cells.Column(
-      'Method', '', lambda row: _text(row['method']), numeric=False
-    ),
-    cells.Column(
-      'Head', '', lambda row: _text(row['head']), numeric=False
-    ),
+    cells.Column('Method', '', lambda row: _text(row['method']), numeric=False),
+    cells.Column('Head', '', lambda row: _text(row['head']), numeric=False),
     cells.percent('Accuracy', 'accuracy'),
     cells.percent(
       'Error inconsistency', 'error_inconsistency', 'with the base'
     ),
-    cells.percent(
-      'Ensemble accuracy', 'ensemble_accuracy', 'with the base'
-    ),
+    cells.percent('Ensemble accuracy', 'ensemble_accuracy', 'with the base'),
     cells.number('Temperature', 'temperature', 2),
     cells.number('NLL', 'nll', 3),
     cells.number('NLL, calibrated', 'nll_calibrated', 3),
@@ -56,17 +50,11 @@ def pairs_in_order(
   return pairs.head(limit).reset_index(drop=True)
 
 
-def pairs_table(
-  tables: frames.Tables, limit: int = MAX_PAIRS
-) -> cells.Table:
+def pairs_table(tables: frames.Tables, limit: int = MAX_PAIRS) -> cells.Table:
   """One row a pair, those with the base first."""
   columns = [
-    cells.Column(
-      'Model 1', '', lambda row: row['model_1'], numeric=False
-    ),
-    cells.Column(
-      'Model 2', '', lambda row: row['model_2'], numeric=False
-    ),
+    cells.Column('Model 1', '', lambda row: row['model_1'], numeric=False),
+    cells.Column('Model 2', '', lambda row: row['model_2'], numeric=False),
     cells.category(),
     cells.percent('Error inconsistency', 'error_inconsistency'),
     cells.number('Kappa', 'kappa', 3, 'error consistency beyond chance'),
@@ -78,12 +66,8 @@ def pairs_table(
       'share of the inconsistent examples that the ensemble gets right',
     ),
     cells.count('Both', 'both_correct', 'examples that both get right'),
-    cells.count(
-      'Only 1', 'only_1', 'examples that only model 1 gets right'
-    ),
-    cells.count(
-      'Only 2', 'only_2', 'examples that only model 2 gets right'
-    ),
+    cells.count('Only 1', 'only_1', 'examples that only model 1 gets right'),
+    cells.count('Only 2', 'only_2', 'examples that only model 2 gets right'),
     cells.count('Neither', 'neither', 'examples that neither gets right'),
     cells.Column(
       'p (Holm)',
@@ -111,9 +95,7 @@ def categories_table(tables: frames.Tables) -> cells.Table | None:
     cells.category(),
     cells.count('Pairs', 'pairs'),
     cells.percent('Error inconsistency', 'error_inconsistency'),
-    cells.percent(
-      'Paper: inconsistency', 'paper_inconsistency', 'on ImageNet'
-    ),
+    cells.percent('Paper: inconsistency', 'paper_inconsistency', 'on ImageNet'),
     cells.points('Gain (points)', 'gain'),
     cells.points('Paper: gain', 'paper_gain', 'on ImageNet'),
     cells.percent('Conversion rate', 'conversion_rate'),

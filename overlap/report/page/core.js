@@ -19,7 +19,7 @@ function byId(id) {
 }
 
 function share(part, whole) {
-  return whole ? `${(100 * part / whole).toFixed(1)} %` : MISSING;
+  return whole ? `${(100 * part / whole).toFixed(1)}\u00a0%` : MISSING;
 }
 
 function whole(number) {

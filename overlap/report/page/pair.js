@@ -33,12 +33,13 @@ function jointTable(pair, names) {
   );
 }
 
-function facts(pair) {
+function facts(pair, names) {
   const { headings, rows } = data.pairs;
   const more = data.closeups.facts;
+  const named = (heading) => heading.replace(/model ([12])/, (_, i) => names[i - 1]);
   const items = [
     ...headings.map((heading, i) => [heading, rows[pair][i], data.pairs.hints[i]]),
-    ...more.headings.map((heading, i) => [heading, more.rows[pair][i], more.hints[i]]),
+    ...more.headings.map((heading, i) => [named(heading), more.rows[pair][i], more.hints[i]]),
   ].filter(([heading, text]) => !COUNTED.has(heading) && text !== MISSING);
   return make('dl', { class: 'facts' }, ...items.map(([heading, text, hint]) => make(
     'div', {},
@@ -78,6 +79,7 @@ function thetaPicture(sides) {
 }
 
 // In words, how often the model that is right alone is the more confident.
+// A bin in the middle counts by half.
 function confident(counts, towards) {
   const half = counts.length / 2;
   const total = counts.reduce((a, b) => a + b, 0);
@@ -98,12 +100,14 @@ function thetaPart(pair, names) {
     `${side ? 'Below' : 'Above'}: only ${names[side]} right; it is the more confident`,
     ` on ${confident(sides[side], side ? -1 : 1)} of them.`,
   );
+  const tallest = whole(Math.max(...sides.flat()));
   return [
     text(0), thetaPicture(sides),
     make('p', { class: 'ends' },
       make('span', {}, `← ${names[1]} more confident`),
       make('span', {}, `${names[0]} more confident →`)),
     text(1),
+    make('p', { class: 'hint' }, `The longest bar: ${tallest} examples.`),
   ];
 }
 
@@ -116,7 +120,7 @@ function classesPart(pair, names) {
     rows.length
       ? make('ul', {}, ...rows.map(([name, one, two, n, q]) => {
         const [mine, other] = side ? [two, one] : [one, two];
-        const sure = q !== null && q < 0.05 ? `, q = ${q ? q.toFixed(4) : '<0.0001'}` : '';
+        const sure = q < 0.05 ? `, q ${q ? `= ${q.toFixed(4)}` : '< 0.0001'}` : '';
         return make('li', {}, `${name}: alone right on ${mine}, the other on ${other}`,
           `, of ${whole(n)}${sure}`);
       }))
@@ -175,7 +179,7 @@ function showPair() {
     make('h3', {}, make('span', { class: 'one' }, names[0]), ' and ',
       make('span', { class: 'two' }, names[1])),
     jointTable(pair, names),
-    facts(pair),
+    facts(pair, names),
     part('Who is the more confident where only one is right',
       'Examples by the angle θ between the two confidences.', ...thetaPart(pair, names)),
     part('Classes that each wins',

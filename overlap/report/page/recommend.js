@@ -17,26 +17,24 @@ function numbers(headings, rows, chosen = -1) {
 }
 
 function answer(start, step) {
-  const alone = start.steps[0];
-  const gain = step.gain === MISSING ? '' : `: ${step.gain} points over it`;
-  const honest = step.accuracy === MISSING
-    ? make('p', { class: 'caution' },
-      `Only optimistic: ${step.optimistic} on the very examples that members were chosen on.`)
-    : make('p', {},
-      make('b', { id: 'honest' }, step.accuracy),
-      ` with members chosen on one half of the examples and scored on the other, both ways${gain}.`
-      + ` ${start.name} alone: ${alone.accuracy}.`);
-  const optimistic = step.accuracy === MISSING || step.optimistic === MISSING
-    ? null
-    : make('p', { class: 'caution' },
-      `Optimistic: ${step.optimistic} on all examples, on which these members were chosen.`);
+  const members = step.members.length
+    ? memberList(step.members)
+    : make('p', {}, 'The halves of the examples chose different members.');
+  if (step.accuracy === MISSING) {
+    return [members, make('p', { class: 'caution' },
+      `Optimistic: ${step.optimistic}, on the very examples that members were chosen on.`)];
+  }
+  const optimistic = step.optimistic === MISSING
+    ? '' : ` Optimistic is ${step.optimistic}, on the examples on which the above were chosen.`;
   return [
-    step.members.length
-      ? memberList(step.members)
-      : make('p', {}, 'The halves of the examples chose different members.'),
-    honest,
-    optimistic,
-  ].filter(Boolean);
+    members,
+    make('p', {},
+      'Accuracy: ', make('b', { id: 'honest' }, step.accuracy), `; “${start.name}” alone: `,
+      `${start.steps[0].accuracy}. A difference of ${step.gain} points.`),
+    make('p', { class: 'hint' },
+      'That is what choosing so is worth: members chosen on one half of the examples, which',
+      ' may be others than the above, and scored on the other half, both ways.', optimistic),
+  ];
 }
 
 function stepTable(start, more) {
