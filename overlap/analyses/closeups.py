@@ -159,7 +159,7 @@ def _row(context: Context, one: Member, two: Member) -> dict[str, Any]:
 
 def _contested(context: Context) -> pd.DataFrame:
   correct = context.correct
-  chosen = contested(correct, context.ids, context.options.seed)
+  chosen = contested(correct, context.ids.tolist(), context.options.seed)
   labels = context.split.labels[chosen]
   return tables.typed(
     'contested',

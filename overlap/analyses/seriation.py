@@ -9,7 +9,7 @@ _TURNED = 300
 
 
 def order(distances: np.ndarray) -> list[int]:
-  """The leaves of a tree of average linkage, turned so that neighbours are near.
+  """The leaves of a tree of average linkage, turned to be near neighbours.
 
   Args:
     distances: float64 `[models, models]`, symmetric, 0 on the diagonal, none

@@ -98,7 +98,7 @@ def render(
     policy=_policy(scripts),
     css=markupsafe.Markup(_asset('page.css') + charts_lib.colours()),
     run=provenance.what_was_run(config, request or {}, tables),
-    findings=findings_lib.findings(tables),
+    findings=findings_lib.findings(tables, _level(request or {})),
     charts=charts,
     models=rows.models_table(tables),
     pairs=pairs and pairs._replace(rows=pairs.rows[:_STATIC_ROWS]),
@@ -155,6 +155,11 @@ def script_json(value: Any) -> markupsafe.Markup:
   for character, escape in _ESCAPES.items():
     text = text.replace(character, escape)
   return markupsafe.Markup(text)
+
+
+def _level(request: dict[str, Any]) -> float:
+  """The level of the intervals that the tables were asked for."""
+  return float((request.get('options') or {}).get('confidence', 0.95))
 
 
 def _policy(scripts: Sequence[str]) -> str:

@@ -84,7 +84,7 @@ def _facts(tables: frames.Tables, pairs: pd.DataFrame) -> cells.Table:
     table = tables.get(name)
     if table is not None:
       pairs = pairs.merge(table[[*_KEYS, *columns]], on=_KEYS, how='left')
-  columns = [
+  shown = [
     cells.percent('Accuracy of model 1', 'accuracy_1'),
     cells.percent('Accuracy of model 2', 'accuracy_2'),
     cells.Column(
@@ -111,7 +111,7 @@ def _facts(tables: frames.Tables, pairs: pd.DataFrame) -> cells.Table:
     ),
   ]  # fmt: skip
   rows = pairs.to_dict('records')
-  return cells.table('facts', '', columns, rows, len(rows))
+  return cells.table('facts', '', shown, rows, len(rows))
 
 
 def _found(
