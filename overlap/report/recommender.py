@@ -146,7 +146,8 @@ def _pool(request: Mapping[str, Any]) -> str:
   if bound > 0:
     limit = f'at most {wording.percent(bound)} accurate'
   elif bound < 0:
-    limit = f'less accurate than the first by {wording.points(-bound)} points'
+    limit = 'less accurate than the first by '
+    limit += f'{wording.number(-100 * bound, 2)} points'
   else:
     limit = 'less accurate than the first'
   return f'Only models {limit} may be added{f", of {among}" if among else ""}.'

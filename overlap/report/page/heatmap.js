@@ -55,6 +55,7 @@ function layOut() {
   canvas.height = Math.round(size * ratio);
   canvas.style.width = `${size}px`;
   canvas.style.height = `${size}px`;
+  Object.assign(canvas.dataset, { at: map.at, cell: map.cell });
   const context = canvas.getContext('2d', { willReadFrequently: true });
   context.setTransform(ratio, 0, 0, ratio, 0, 0);
   context.clearRect(0, 0, size, size);
