@@ -21,6 +21,7 @@ from overlap.analyses.similarity import correlations as similarity_correlations
 from overlap.analyses.similarity import pairwise
 from overlap.analyses.similarity.options import Similarity
 from overlap.analyses.specialisation import classes, separation, views
+from overlap.catalog import models as catalog
 
 CATEGORIES = ('REINIT', 'HPARAM', 'ARCH', 'FRAMEWORK', 'DATASET')
 EXAMPLES = 2000
@@ -52,6 +53,16 @@ _NOISE = {
   'BASE': 0.5, 'REINIT': 0.5, 'HPARAM': 0.6, 'ARCH': 0.8, 'FRAMEWORK': 0.9,
   'DATASET': 1.4,
 }  # fmt: skip
+
+
+def paper_models():
+  """The paper's models, the base as 'base', with their categories."""
+  listed = {
+    model.name: model.category
+    for model in catalog.models()
+    if model.category != 'BASE'
+  }
+  return {'base': 'BASE'} | listed
 
 
 def _table(name, rows):
