@@ -44,7 +44,7 @@ def write(
 ) -> epath.Path:
   """Writes `report/index.html` from the tables of a workdir.
 
-  `config.json`, `timings.json`, `tables/analysis.json` and
+  `config.json`, `timings.json`, `tables/analysis.json`, `tables/done.json` and
   `report/thumbnails.json` are shown where they exist. The same files give the
   same page.
 
@@ -66,6 +66,7 @@ def write(
     config=provenance.read(workdir, 'config.json'),
     request=provenance.read(workdir, 'tables/analysis.json'),
     timings=provenance.read(workdir, 'timings.json'),
+    done=provenance.read(workdir, 'tables/done.json'),
     thumbnails=provenance.read(workdir, 'report/thumbnails.json'),
     figures=figures,
   )
@@ -80,6 +81,7 @@ def render(
   config: dict[str, Any] | None = None,
   request: dict[str, Any] | None = None,
   timings: dict[str, Any] | None = None,
+  done: dict[str, Any] | None = None,
   thumbnails: dict[str, Any] | None = None,
   figures: Iterable[str] | None = None,
 ) -> str:
@@ -107,6 +109,7 @@ def render(
     legend=charts_lib.legend(tables),
     stages=provenance.stages(timings),
     software=provenance.software(config, timings),
+    checksums=provenance.checksums(done or {}),
     config=provenance.config_text(config),
     data=script_json(
       {

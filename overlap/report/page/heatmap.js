@@ -48,8 +48,8 @@ function layOut() {
   const named = count <= NAMED;
   const label = named ? Math.min(130, Math.floor(room * 0.3)) : 0;
   map.at = label + STRIP + 3;
-  map.cell = Math.max(4, Math.min(28, Math.floor((room - map.at) / count)));
-  const size = map.at + map.cell * count;
+  map.cell = Math.max(4, Math.min(28, Math.floor((room - map.at - 2) / count)));
+  const size = map.at + map.cell * count + 2; // For the frames of the last.
   const ratio = window.devicePixelRatio || 1;
   canvas.width = Math.round(size * ratio);
   canvas.height = Math.round(size * ratio);
