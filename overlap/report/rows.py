@@ -10,7 +10,7 @@ from overlap.figures import frames, style, wording
 from overlap.report import cells
 
 # More pairs would make the page too heavy; the CSV file has them all.
-MAX_PAIRS = 12_000
+MAX_PAIRS = 10_000
 
 
 def models_table(tables: frames.Tables) -> cells.Table:
