@@ -47,11 +47,19 @@ def ensembles(
   return say.Finding('Which ensemble gains most', tuple(said))
 
 
-def _over_better(pair: Mapping[str, Any], confidence: float) -> str:
-  """What an ensemble is more accurate by than the better of its two models."""
-  # The better one is right on what both are and on what it alone is.
-  first = pair['accuracy_1'] >= pair['accuracy_2']
-  own, other = ('only_1', 'only_2') if first else ('only_2', 'only_1')
+def over_one(pair: Mapping[str, Any], side: int, confidence: float) -> str:
+  """What an ensemble is more accurate by than one of its two models.
+
+  Args:
+    pair: a row of `pairs.csv` with counts of an ensemble.
+    side: which model, 1 or 2.
+    confidence: level of the interval.
+
+  Returns:
+    Points with their interval.
+  """
+  # The model is right on what both are and on what it alone is.
+  own, other = f'only_{side}', f'only_{3 - side}'
   counts = (
     pair[f'converted_{other}'] + pair['converted_neither'],
     pair['lost'] + pair[own] - pair[f'converted_{own}'],
@@ -59,3 +67,8 @@ def _over_better(pair: Mapping[str, Any], confidence: float) -> str:
   )
   found = paired.difference(*counts, confidence=confidence)
   return wording.points(*(float(value) for value in found))
+
+
+def _over_better(pair: Mapping[str, Any], confidence: float) -> str:
+  side = 1 if pair['accuracy_1'] >= pair['accuracy_2'] else 2
+  return over_one(pair, side, confidence)

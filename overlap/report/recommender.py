@@ -2,7 +2,8 @@
 
 All of it was computed before: greedy selection from a few starts. Members are
 told as chosen by all examples; what they are worth is the accuracy of members
-chosen on one half of the examples and scored on the other.
+chosen on one half of the examples and scored on the other. From other models
+there are only pairs, which are optimistic.
 """
 
 import json
@@ -12,6 +13,7 @@ from typing import Any
 import pandas as pd
 
 from overlap.figures import frames, style, wording
+from overlap.report import gains
 
 Row = Mapping[str, Any]
 _FIRST = 10  # Models listed that may be added to a start.
@@ -28,8 +30,9 @@ def recommender(
 
   Returns:
     `pool`, a sentence on which models may be added; `starts`, each with
-    `name`, `alone` (its accuracy), `steps` (see `_step`) and `first`, what
-    each other model alone adds; `free`, the best subsets of any models.
+    `name`, `category`, `steps` (see `_step`; none where greedy selection was
+    not run from the model) and `first`, what each other model alone adds;
+    `free`, the best subsets of any models.
   """
   greedy = tables.get('greedy')
   if greedy is None or not (greedy['step'] > 0).any():
@@ -49,6 +52,15 @@ def recommender(
       )
   if not starts:
     return None
+  level = float((request.get('options') or {}).get('confidence', 0.95))
+  known = {start['name'] for start in starts}
+  starts += [
+    {'name': row['model'], 'category': style.category_name(row['category']),
+     'steps': [], 'first': first}
+    for row in tables['models'].to_dict('records')
+    if row['model'] not in known
+    and (first := _partners(tables['pairs'], row['model'], level))
+  ]  # fmt: skip
   return {'pool': _pool(request), 'starts': starts, 'free': _free(tables)}
 
 
@@ -112,6 +124,29 @@ def _first(additions: pd.DataFrame | None, start: str) -> list[dict[str, str]]:
       'p': wording.p_value(row['mcnemar_p_holm']),
     }
     for row in mine.to_dict('records')
+  ]
+
+
+def _partners(
+  pairs: pd.DataFrame, name: str, confidence: float
+) -> list[dict[str, str]]:
+  """As `_first`, of all pairs with a model, whatever is the more accurate."""
+  found = pd.concat(
+    pairs[pairs[f'model_{side}'] == name].assign(side=side) for side in (1, 2)
+  ).dropna(subset=['ensemble_accuracy'])
+  found = found.sort_values(
+    'ensemble_accuracy', ascending=False, kind='stable'
+  ).head(_FIRST)
+  return [
+    {
+      'added': row[f'model_{3 - row["side"]}'],
+      'category': style.category_name(row['category']),
+      'own': wording.percent(row[f'accuracy_{3 - row["side"]}']),
+      'accuracy': wording.percent(row['ensemble_accuracy'], digits=2),
+      'gain': gains.over_one(row, row['side'], confidence),
+      'p': wording.MISSING,
+    }
+    for row in found.to_dict('records')
   ]
 
 

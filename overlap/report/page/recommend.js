@@ -83,6 +83,13 @@ function freeTable() {
 
 function recommend() {
   const start = data.recommender.starts[Number(byId('start').value)];
+  if (!start.steps.length) {
+    byId('answer').replaceChildren(make('p', {},
+      'From this model greedy selection was not run: there is what one more model adds.'));
+    byId('steps').replaceChildren(...firstTable(start), ...freeTable());
+    byId('steps').firstChild.open = true;
+    return;
+  }
   const more = Math.min(Number(byId('budget').value), start.steps.at(-1).more);
   const step = start.steps.find((one) => one.more === more);
   byId('answer').replaceChildren(...answer(start, step));
@@ -100,7 +107,8 @@ function offer() {
   byId('budget').replaceChildren(
     ...offered.map(({ more }) => make('option', { value: more }, more)),
   );
-  byId('budget').value = (offered.find(({ best }) => best) ?? offered[0]).more;
+  byId('budget').disabled = !offered.length;
+  if (offered.length) byId('budget').value = (offered.find(({ best }) => best) ?? offered[0]).more;
   recommend();
 }
 

@@ -111,6 +111,18 @@ def test_the_recommender_answers_from_the_tables(reader, study):
   assert cells == listed
 
 
+def test_of_other_models_there_is_one_more_alone(reader, study):
+  started = study['greedy']['start'].nunique()
+  reader.page.locator('#start').select_option(str(started))
+  assert reader.page.locator('#budget').is_disabled()
+  assert 'was not run' in reader.text('#answer')
+  assert reader.page.locator('#steps details[open] tbody tr').count() == 10
+  assert 'flattered' in reader.text('#steps .caution')
+  reader.page.locator('#start').select_option('0')
+  assert reader.page.locator('#budget').is_enabled()
+  assert reader.page.locator('#honest').count() == 1
+
+
 def test_what_is_only_optimistic_is_called_so(
   open_page, tmp_path, synthetic, study
 ):
