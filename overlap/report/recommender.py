@@ -59,7 +59,7 @@ def recommender(
      'steps': [], 'first': first}
     for row in tables['models'].to_dict('records')
     if row['model'] not in known
-    and (first := _partners(tables['pairs'], row['model'], level))
+    and (first := _partners(tables, row['model'], level))
   ]  # fmt: skip
   return {'pool': _pool(request), 'starts': starts, 'free': _free(tables)}
 
@@ -128,9 +128,11 @@ def _first(additions: pd.DataFrame | None, start: str) -> list[dict[str, str]]:
 
 
 def _partners(
-  pairs: pd.DataFrame, name: str, confidence: float
+  tables: frames.Tables, name: str, confidence: float
 ) -> list[dict[str, str]]:
   """As `_first`, of all pairs with a model, whatever is the more accurate."""
+  pairs, models = tables['pairs'], tables['models']
+  categories = dict(zip(models['model'], models['category']))
   found = pd.concat(
     pairs[pairs[f'model_{side}'] == name].assign(side=side) for side in (1, 2)
   ).dropna(subset=['ensemble_accuracy'])
@@ -140,7 +142,9 @@ def _partners(
   return [
     {
       'added': row[f'model_{3 - row["side"]}'],
-      'category': style.category_name(row['category']),
+      'category': style.category_name(
+        categories.get(row[f'model_{3 - row["side"]}'])
+      ),
       'own': wording.percent(row[f'accuracy_{3 - row["side"]}']),
       'accuracy': wording.percent(row['ensemble_accuracy'], digits=2),
       'gain': gains.over_one(row, row['side'], confidence),

@@ -142,4 +142,5 @@ def test_of_models_without_a_path_there_are_pairs(tables, synthetic):
     assert together[best['added']] == max(together.values())
     gain = together[best['added']] - np.mean(alone > 0)
     assert best['gain'].startswith(f'{100 * gain:+.2f} ('.replace('-', '−'))
+    assert best['category'] == synthetic.MODELS[best['added']]
     assert best['own'] == f'{100 * np.mean(values[best["added"]] > 0):.1f} %'

@@ -50,15 +50,17 @@ function stepTable(start, more) {
 
 function firstTable(start) {
   if (!start.first.length) return [];
+  const tested = start.first.some(({ p }) => p !== MISSING);
   return [make(
     'details', {},
     make('summary', {}, 'One more model: which'),
     make('p', { class: 'caution' },
       'Scored on all examples, on which they are also ranked: the first is flattered.'),
     numbers(
-      ['Added', 'Category', 'Its own accuracy', 'Together', 'Gain (points)', 'p (Holm)'],
+      ['Added', 'Category', 'Its own accuracy', 'Together', 'Gain (points)',
+        ...(tested ? ['p (Holm)'] : [])],
       start.first.map(({ added, category, own, accuracy, gain, p }) => [
-        added, category, own, accuracy, gain, p,
+        added, category, own, accuracy, gain, ...(tested ? [p] : []),
       ]),
     ),
   )];
