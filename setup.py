@@ -72,6 +72,8 @@ EXTRAS = {
     # The notebooks are run in the tests.
     'nbclient>=0.11,<0.12',
     'ipykernel>=6,<8',
+    # Drives the Chromium that the machine has, to test the report.
+    'playwright>=1.50,<2',
   ],
   'notebook': [
     'nbclient>=0.11,<0.12',
@@ -134,7 +136,7 @@ setuptools.setup(
     'overlap.catalog.paper': ['*.csv'],
     'overlap.catalog.prompts': ['*.csv', 'LICENSE'],
     'overlap.catalog.wordnet': ['*.csv', 'LICENSE'],
-    'overlap.report': ['*.j2', '*.html', '*.css', '*.js', 'templates/*'],
+    'overlap.report': ['page/*'],
   },
   install_requires=REQUIRES,
   extras_require=EXTRAS,

@@ -37,6 +37,7 @@ _IMMATERIAL = (
   'transfer.data_dir',
   'pretrain.data_dir',
   'analyses.memory_mb',
+  'report.thumbnails',
   'train.log_every_steps',
   'train.checkpoint_every_steps',
   'train.sharding',

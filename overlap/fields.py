@@ -14,7 +14,7 @@ TABLES = (
   'first_additions', 'subsets', 'similarity', 'similarity_correlations',
   'joined', 'joined_pairs', 'joined_categories', 'joined_correlations',
   'compression', 'compression_targets', 'compression_categories', 'transfer',
-  'transfer_classes',
+  'transfer_classes', 'pair_closeups', 'contested',
 )  # fmt: skip
 FIGURES = (
   'fig01', 'fig02', 'fig03', 'fig04', 'fig05', 'fig06', 'fig07', 'fig08',
@@ -212,6 +212,9 @@ def _report() -> dict[str, Any]:
   """What is drawn."""
   return dict(
     figures=FIGURES,
+    # Pixels a side of examples shown in the page; 0: none are. They are copies
+    # of the data: think of whom the page is for.
+    thumbnails=0,
   )
 
 

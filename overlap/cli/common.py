@@ -128,7 +128,7 @@ def open_study(values: flags.FlagValues) -> Any:
 
   # Not at the top: these import JAX, which a misspelt flag need not wait for.
   from overlap import parallel
-  from overlap.study import results, specs, study
+  from overlap.study import results, specs, study, thumbnails
   from overlap.study import workdir as study_workdir
 
   parallel.initialize(
@@ -138,6 +138,7 @@ def open_study(values: flags.FlagValues) -> Any:
   )
   specs.check(resolved)
   results.check(resolved)
+  thumbnails.check(resolved)
   resume = values['resume'].value
   bound = study_workdir.open_workdir(path, resolved, resume=resume)
   return study.Study(bound, path, replace=resume == 'update')

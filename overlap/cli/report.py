@@ -16,11 +16,13 @@ def define(values: flags.FlagValues, argv: list[str]) -> None:
 
 def run(values: flags.FlagValues) -> None:
   """Draws what is asked for; prints where it is."""
-  from overlap.study import results
+  from overlap.study import results, thumbnails
 
   path = common.workdir(values)
   if values['config'].value is not None:
-    path = common.open_study(values).path
+    study = common.open_study(values)
+    if not values['only'].value:
+      thumbnails.make(study)
   if values['only'].value:
     for file in results.draw(path, values['only'].value):
       print(f'figure: {file}')

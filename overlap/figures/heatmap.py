@@ -23,12 +23,7 @@ _DIAGONAL = 'datum.model_1==datum.model_2'
 
 def rows(tables: frames.Tables) -> pd.DataFrame:
   """What is drawn: one row a pair, and one a model for the diagonal."""
-  models = frames.in_order(
-    tables['models'], {n: i for i, n in enumerate(tables['models']['model'])}
-  )
-  # The base stands first, before the categories that are relative to it.
-  first = models['category'] == style.BASE
-  models = pd.concat([models[first], models[~first]])
+  models = by_category(tables['models'])
   place = {name: i for i, name in enumerate(models['model'])}
   pairs = tables['pairs'].copy()
   if pairs.empty:
@@ -44,6 +39,15 @@ def rows(tables: frames.Tables) -> pd.DataFrame:
   keys = [whole[name].map(place) for name in columns]
   order = keys[1] * len(place) + keys[0]
   return whole.iloc[order.argsort(kind='stable')].reset_index(drop=True)
+
+
+def by_category(models: pd.DataFrame) -> pd.DataFrame:
+  """Rows of `models.csv` in the order of the categories, the base first."""
+  place = {name: i for i, name in enumerate(models['model'])}
+  models = frames.in_order(models, place)
+  # Before the categories, which are relative to it.
+  first = models['category'] == style.BASE
+  return pd.concat([models[first], models[~first]])
 
 
 def plot(tables: frames.Tables) -> tuple[alt.LayerChart, pd.DataFrame]:

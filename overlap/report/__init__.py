@@ -17,11 +17,18 @@ from etils import epath
 
 from overlap import figures as figures_lib
 from overlap import files
-from overlap.figures import frames
+from overlap.figures import frames, style
+from overlap.report import cells, closeups, heat, provenance, rows
 from overlap.report import charts as charts_lib
 from overlap.report import findings as findings_lib
-from overlap.report import provenance, rows
+from overlap.report import recommender as recommender_lib
 
+# One module in the page; later ones use what earlier ones define.
+_SCRIPTS = (
+  'core.js', 'charts.js', 'tables.js', 'heatmap.js', 'pair.js', 'recommend.js',
+)  # fmt: skip
+# Rows of the pairs that are there without JavaScript.
+_STATIC_ROWS = 100
 # As text inside <script>, these could end it or break its lines.
 _ESCAPES = {
   '<': '\\u003c',
@@ -37,8 +44,9 @@ def write(
 ) -> epath.Path:
   """Writes `report/index.html` from the tables of a workdir.
 
-  `config.json`, `timings.json` and `tables/analysis.json` are shown where
-  they exist. The same files give the same page.
+  `config.json`, `timings.json`, `tables/analysis.json`, `tables/done.json` and
+  `report/thumbnails.json` are shown where they exist. The same files give the
+  same page.
 
   Args:
     workdir: of the study.
@@ -58,6 +66,8 @@ def write(
     config=provenance.read(workdir, 'config.json'),
     request=provenance.read(workdir, 'tables/analysis.json'),
     timings=provenance.read(workdir, 'timings.json'),
+    done=provenance.read(workdir, 'tables/done.json'),
+    thumbnails=provenance.read(workdir, 'report/thumbnails.json'),
     figures=figures,
   )
   path = epath.Path(workdir) / 'report' / 'index.html'
@@ -71,24 +81,35 @@ def render(
   config: dict[str, Any] | None = None,
   request: dict[str, Any] | None = None,
   timings: dict[str, Any] | None = None,
+  done: dict[str, Any] | None = None,
+  thumbnails: dict[str, Any] | None = None,
   figures: Iterable[str] | None = None,
 ) -> str:
   """The page as text; arguments as the files that `write` reads."""
   config, timings = config or {}, timings or {}
   charts = charts_lib.charts(tables, figures)
-  scripts = [charts_lib.javascript(), _asset('page.js')]
+  # The library last: nothing but the charts waits for it.
+  scripts = [
+    '\n'.join(_asset(name) for name in _SCRIPTS),
+    charts_lib.javascript(),
+  ]
+  pairs = rows.pairs_table(tables) if len(tables['pairs']) else None
+  shown = recommender_lib.recommender(tables, request or {})
   return _template().render(
     title=provenance.title(config, tables),
     policy=_policy(scripts),
-    css=markupsafe.Markup(_asset('page.css')),
+    css=markupsafe.Markup(_asset('page.css') + charts_lib.colours()),
     run=provenance.what_was_run(config, request or {}, tables),
-    findings=findings_lib.findings(tables),
+    findings=findings_lib.findings(tables, _level(request or {})),
     charts=charts,
     models=rows.models_table(tables),
-    pairs=rows.pairs_table(tables) if len(tables['pairs']) else None,
+    pairs=pairs and pairs._replace(rows=pairs.rows[:_STATIC_ROWS]),
     categories=rows.categories_table(tables),
+    recommender=shown,
+    legend=charts_lib.legend(tables),
     stages=provenance.stages(timings),
     software=provenance.software(config, timings),
+    checksums=provenance.checksums(done or {}),
     config=provenance.config_text(config),
     data=script_json(
       {
@@ -96,10 +117,37 @@ def render(
         'rows': {chart.name: chart.data for chart in charts},
         'configs': charts_lib.configs(),
         'categories': rows.category_order(),
+        'order': list(style.ORDER),
+        'recommender': shown,
+        **_of_pairs(tables, pairs, thumbnails or {}),
       }
     ),
     scripts=[markupsafe.Markup(script) for script in scripts],
   )
+
+
+def _of_pairs(
+  tables: frames.Tables,
+  table: cells.Table | None,
+  thumbnails: dict[str, Any],
+) -> dict[str, Any]:
+  """What the heat map, the table of pairs and the chosen pair are made from."""
+  names = ('pairs', 'heat', 'closeups', 'contested')
+  if table is None:
+    return dict.fromkeys(names)
+  pairs = rows.pairs_in_order(tables)
+  listed = {
+    'headings': [column.heading for column in table.columns],
+    'hints': [column.hint for column in table.columns],
+    'rows': table.rows,
+  }
+  found = (
+    listed,
+    heat.heat(tables, pairs) | {'start': heat.most_apart(pairs)},
+    closeups.closeups(tables, pairs),
+    closeups.contested(tables, thumbnails),
+  )
+  return dict(zip(names, found))
 
 
 def script_json(value: Any) -> markupsafe.Markup:
@@ -110,6 +158,11 @@ def script_json(value: Any) -> markupsafe.Markup:
   for character, escape in _ESCAPES.items():
     text = text.replace(character, escape)
   return markupsafe.Markup(text)
+
+
+def _level(request: dict[str, Any]) -> float:
+  """The level of the intervals that the tables were asked for."""
+  return float((request.get('options') or {}).get('confidence', 0.95))
 
 
 def _policy(scripts: Sequence[str]) -> str:
@@ -126,12 +179,12 @@ def _policy(scripts: Sequence[str]) -> str:
 
 
 def _asset(name: str) -> str:
-  return (epath.resource_path('overlap') / 'report' / name).read_text()
+  return (epath.resource_path('overlap') / 'report' / 'page' / name).read_text()
 
 
 def _template() -> jinja2.Template:
   environment = jinja2.Environment(
-    loader=jinja2.PackageLoader('overlap.report', '.'),
+    loader=jinja2.PackageLoader('overlap.report', 'page'),
     autoescape=True,
     undefined=jinja2.StrictUndefined,
   )

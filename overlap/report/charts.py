@@ -11,10 +11,9 @@ from absl import logging
 from overlap import figures
 from overlap.figures import frames, style
 
-# The models are on the page as one table that can be sorted.
-_NOT_CHARTS = ('table1', 'table2', 'table3', 'table4')
-# The heat map keeps its size and scrolls: its labels need it.
-_FIXED_SIZE = ('heatmap',)
+# The models are on the page as one table that can be sorted, the heat map as
+# one that can be picked from.
+_NOT_CHARTS = ('table1', 'table2', 'table3', 'table4', 'heatmap')
 
 
 class Chart(NamedTuple):
@@ -28,7 +27,6 @@ class Chart(NamedTuple):
   name: str
   title: str
   notes: list[str]
-  fixed: bool
   spec: dict[str, Any]
   data: dict[str, Any]
 
@@ -68,6 +66,24 @@ def configs() -> dict[str, dict[str, Any]]:
   return themes
 
 
+def legend(tables: frames.Tables) -> list[tuple[str, int]]:
+  """The categories of the models, with the place of each one's colour."""
+  found = style.present(tables['models']['category'].map(style.category_name))
+  return [(name, style.ORDER.index(name)) for name in found]
+
+
+def colours() -> str:
+  """Style sheet: the colour of each category, by its place, and its theme."""
+  light, dark = (
+    ''.join(
+      f'.swatch.c{place}{{background:{colour}}}'
+      for place, colour in enumerate(style.COLOURS[theme])
+    )
+    for theme in ('light', 'dark')
+  )
+  return f'{light}@media(prefers-color-scheme:dark){{{dark}}}'
+
+
 @functools.lru_cache(maxsize=1)
 def javascript() -> str:
   """Vega, Vega-Lite and vega-embed as one script, 0.9 MB."""
@@ -87,7 +103,6 @@ def _bare(name: str, spec: dict[str, Any], drawn: pd.DataFrame) -> Chart:
     name=name,
     title=title.get('text', name),
     notes=notes,
-    fixed=name in _FIXED_SIZE,
     spec=spec,
     data={'fields': list(drawn.columns), 'rows': rows},
   )

@@ -5,6 +5,7 @@ tables have nothing to say. Fractions become per cent and points here.
 """
 
 import contextlib
+import functools
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,22 +13,28 @@ import pandas as pd
 
 from overlap.catalog.paper import published
 from overlap.figures import frames, style, wording
+from overlap.report import gains, specialisation
 from overlap.report import joined as joined_lib
 from overlap.report import larger as larger_lib
 from overlap.report import order as order_lib
 from overlap.report import sentences as say
 from overlap.report import similarity as similarity_lib
-from overlap.report import specialisation
 from overlap.report import transfer as transfer_lib
 
 Tables = frames.Tables
 ALPHA = 0.05
 
 
-def findings(tables: Tables) -> list[say.Finding]:
-  """All findings that the tables allow, the most asked for first."""
+def findings(tables: Tables, confidence: float = 0.95) -> list[say.Finding]:
+  """All findings that the tables allow, the most asked for first.
+
+  Args:
+    tables: of the study.
+    confidence: level of the intervals that the tables don't have.
+  """
   functions = (
-    differences, ensembles, larger_lib.larger, order_lib.order, correlation,
+    differences, functools.partial(gains.ensembles, confidence=confidence),
+    larger_lib.larger, order_lib.order, correlation,
     similarity_lib.similarity, joined_lib.joined, transfer_lib.transfer,
     significance, specialisation.confident, specialisation.groups,
     specialisation.weights, window, calibration, uncategorised,
@@ -60,38 +67,6 @@ def differences(tables: Tables) -> say.Finding | None:
       f' {say.inconsistency(far)}.'
     )
   return say.Finding('Which models differ most', tuple(said))
-
-
-def ensembles(tables: Tables) -> say.Finding | None:
-  """Which ensembles gain most: over their members' mean, and the better."""
-  pairs = tables['pairs'].dropna(subset=['ensemble_accuracy', 'gain'])
-  if pairs.empty:
-    return None
-  better = pairs[['accuracy_1', 'accuracy_2']].max(axis='columns')
-  over_better = pairs['ensemble_accuracy'] - better
-  most = pairs.loc[pairs['gain'].idxmax()]
-  gain = wording.points(most['gain'], most['gain_lower'], most['gain_upper'])
-  mean = (most['accuracy_1'] + most['accuracy_2']) / 2
-  said = [
-    f'{say.both(most)} gain most over the mean of their accuracies:'
-    f' {gain} points, from {wording.percent(mean)} to'
-    f' {wording.percent(most["ensemble_accuracy"])}.'
-  ]
-  place = over_better.idxmax()
-  best = pairs.loc[place]
-  if over_better[place] > 0:
-    said.append(
-      f'{say.both(best)} gain most over the better of the two:'
-      f' {wording.points(over_better[place])} points, from'
-      f' {wording.percent(better[place])} to'
-      f' {wording.percent(best["ensemble_accuracy"])}.'
-    )
-  beaten = int((over_better > 0).sum())
-  said.append(
-    f'{beaten} of {len(pairs)} pairs are more accurate together than the'
-    ' better of the two alone.'
-  )
-  return say.Finding('Which ensemble gains most', tuple(said))
 
 
 def correlation(tables: Tables) -> say.Finding | None:

@@ -105,6 +105,12 @@ def software(
   return facts
 
 
+def checksums(done: Mapping[str, Any]) -> list[Fact]:
+  """SHA-256 of every CSV table, from `tables/done.json`."""
+  held = done.get('tables') or {}
+  return [Fact(k, str(held[k])) for k in sorted(held) if k.endswith('.csv')]
+
+
 def stages(timings: Mapping[str, Any]) -> list[Stage]:
   """Time a stage and a model, the latest run of each counted."""
   latest: dict[tuple[str, str], float] = {}

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from etils import epath
 
-from overlap.study import prediction, results, training
+from overlap.study import prediction, results, thumbnails, training
 from overlap.study.study import Study
 
 
@@ -28,5 +28,6 @@ def run(
     request = results.study_request(study.path, study.config)
     results.analyse(study.path, request, again=len(stages) == 1)
   if 'report' in stages:
+    thumbnails.make(study)
     page = results.write_report(study.path)
   return page

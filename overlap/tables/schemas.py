@@ -301,6 +301,23 @@ _TRANSFER_CLASSES = {
   **_bounds('score'),
   'l2': NUMBER,
 }
+# One row a pair, of which this much is shown when it is picked out: lists in
+# JSON. `theta_*` are counts of `bins` bins, empty without confidences;
+# `classes_*` are rows of a class, `only_1`, `only_2`, `n` and `q`.
+_PAIR_CLOSEUPS = {
+  **_columns(TEXT, 'model_1 model_2 category'),
+  'bins': COUNT,
+  **_columns(TEXT, 'theta_only_1 theta_only_2 classes_1 classes_2'),
+}
+# One row an example on which models disagree; `right` has a 'y' or
+# an 'n' for each model.
+_CONTESTED = {
+  'id': TEXT,
+  'label': COUNT,
+  'class_name': TEXT,
+  'models_right': COUNT,
+  'right': TEXT,
+}
 SCHEMAS: Mapping[str, Mapping[str, str]] = {
   'models': _MODELS,
   'pairs': _PAIRS,
@@ -329,4 +346,6 @@ SCHEMAS: Mapping[str, Mapping[str, str]] = {
   'compression_categories': _COMPRESSION_CATEGORIES,
   'transfer': _TRANSFER,
   'transfer_classes': _TRANSFER_CLASSES,
+  'pair_closeups': _PAIR_CLOSEUPS,
+  'contested': _CONTESTED,
 }

@@ -5,6 +5,7 @@ the further its category; who is right, and how sure, follows. All counts and
 fractions of `pairs.csv` are computed from that, so every identity holds.
 """
 
+import functools
 import itertools
 import json
 
@@ -12,6 +13,7 @@ import numpy as np
 from scipy import stats
 
 from overlap import tables as tables_lib
+from overlap.analyses import closeups
 from overlap.analyses.interpolation import curves, winning
 from overlap.analyses.probing import transfer
 from overlap.analyses.probing.multi_label import Labels
@@ -19,6 +21,7 @@ from overlap.analyses.similarity import correlations as similarity_correlations
 from overlap.analyses.similarity import pairwise
 from overlap.analyses.similarity.options import Similarity
 from overlap.analyses.specialisation import classes, separation, views
+from overlap.catalog import models as catalog
 
 CATEGORIES = ('REINIT', 'HPARAM', 'ARCH', 'FRAMEWORK', 'DATASET')
 EXAMPLES = 2000
@@ -50,6 +53,16 @@ _NOISE = {
   'BASE': 0.5, 'REINIT': 0.5, 'HPARAM': 0.6, 'ARCH': 0.8, 'FRAMEWORK': 0.9,
   'DATASET': 1.4,
 }  # fmt: skip
+
+
+def paper_models():
+  """The paper's models, the base as 'base', with their categories."""
+  listed = {
+    model.name: model.category
+    for model in catalog.models()
+    if model.category != 'BASE'
+  }
+  return {'base': 'BASE'} | listed
 
 
 def _table(name, rows):
@@ -85,6 +98,7 @@ def study(models=MODELS, examples=EXAMPLES, seed=0, window=True):
     tables['correlations'] = correlations_table(with_base, pairs)
     tables |= specialised(models, values)
     tables |= larger_tables(models, values)
+    tables |= closeup_tables(models, values)
     tables |= joined_tables(models, tables['pairs'])
     tables |= similarity_tables(models, values, tables['models']['in_window'])
     tables |= transfer_tables(models, values)
@@ -336,6 +350,48 @@ def specialised(models, values):
     ),
     **interpolated(known, labels, values),
   }  # fmt: skip
+
+
+def closeup_tables(models, values):
+  """What is shown of one pair, and the examples that models disagree on."""
+  labels = labels_of(len(next(iter(values.values()))))
+  names = [f'class {c}' for c in range(9)] + [HOSTILE]
+  count = functools.partial(np.bincount, minlength=len(names))
+  rows = []
+  for one, two in itertools.combinations(models, 2):
+    both = paired(one, two, models, values)
+    only = [
+      both.correct_1 & ~both.correct_2, both.correct_2 & ~both.correct_1
+    ]  # fmt: skip
+    row = both.identity | {'bins': 20}
+    thetas = '', ''
+    if both.has_confidences:
+      theta = both.measures()['theta']
+      thetas = closeups.theta_counts(theta, both.outcomes, 20)
+    won = closeups.classes_won(
+      count(labels[only[0]]), count(labels[only[1]]), count(labels)
+    )
+    for i in (0, 1):
+      row[f'theta_only_{i + 1}'] = json.dumps(thetas[i]) if thetas[i] else ''
+      row[f'classes_{i + 1}'] = json.dumps(
+        [[names[int(c)], *values] for c, *values in won[i]]
+      )
+    rows.append(row)
+  correct = np.stack([margins > 0 for margins in values.values()])
+  ids = [f'test/{i:05d}' for i in range(len(labels))]
+  chosen = closeups.contested(correct, ids, seed=0)
+  examples = [
+    {
+      'id': ids[i], 'label': labels[i], 'class_name': names[labels[i]],
+      'models_right': correct[:, i].sum(),
+      'right': ''.join('ny'[int(right)] for right in correct[:, i]),
+    }
+    for i in chosen
+  ]  # fmt: skip
+  return {
+    'pair_closeups': _table('pair_closeups', rows),
+    'contested': _table('contested', examples),
+  }
 
 
 def interpolated(pairs, labels, values):

@@ -71,33 +71,6 @@ def test_differences_without_pairs_with_the_base(study):
   assert len(findings.differences(study).sentences) == 1
 
 
-def test_ensembles(study):
-  # Gains over the mean: 82 - 75 = 7, 85 - 82 = 3, 83 - 77 = 6 points; over
-  # the better: 2, 1, -1.
-  assert findings.ensembles(study).sentences == (
-    '“base” and “a” gain most over the mean of their accuracies: +7.00'
-    ' (6.50–7.50) points, from 75.0 % to 82.0 %.',
-    '“base” and “a” gain most over the better of the two: +2.00 points, from'
-    ' 80.0 % to 82.0 %.',
-    '2 of 3 pairs are more accurate together than the better of the two alone.',
-  )
-
-
-def test_ensembles_that_never_help(study):
-  pairs = study['pairs'].assign(ensemble_accuracy=0.6)
-  said = findings.ensembles(study | {'pairs': pairs}).sentences
-  assert len(said) == 2
-  assert said[-1].startswith('0 of 3 pairs')
-
-
-def test_ensembles_of_hard_labels(study):
-  none = study['pairs'].assign(ensemble_accuracy=np.nan, gain=np.nan)
-  assert findings.ensembles(study | {'pairs': none}) is None
-  none.loc[1, ['ensemble_accuracy', 'gain']] = 0.85, 0.03
-  said = findings.ensembles(study | {'pairs': none}).sentences
-  assert said[-1].startswith('1 of 1 pairs')
-
-
 def test_correlation(study):
   study['correlations'] = correlations(
     ['error_inconsistency_vs_gain', 'base', 0.97, 0.93, 0.99, 0.37, 14],

@@ -100,3 +100,10 @@ def test_stages():
 def test_config_text_is_json():
   config = {'config': {'name': '<b>', 'models': {'ä': {}}}}
   assert json.loads(provenance.config_text(config)) == config['config']
+
+
+def test_checksums_are_those_of_the_tables_to_read():
+  done = {'tables': {'b.csv': '2f', 'a.csv': '1e', 'a.parquet': '0d'}}
+  facts = provenance.checksums(done)
+  assert facts == [('a.csv', '1e'), ('b.csv', '2f')]
+  assert provenance.checksums({}) == []

@@ -1,0 +1,138 @@
+"""What the page shows of the pair that its reader picks out."""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from overlap.figures import frames, wording
+from overlap.report import cells
+
+# Cells of the joint table, and how many of each the ensemble gets right.
+_CELLS = ('both_correct', 'only_1', 'only_2', 'neither')
+_RIGHT = ('lost', 'converted_only_1', 'converted_only_2', 'converted_neither')
+_KEYS = ['model_1', 'model_2']
+_ENDS = ('', '_lower', '_upper')
+_IMAGE = re.compile(r'data:image/(png|jpeg);base64,[A-Za-z0-9+/=]+')
+
+
+def closeups(tables: frames.Tables, pairs: pd.DataFrame) -> dict[str, Any]:
+  """What there is of every pair, as JSON.
+
+  Args:
+    tables: of the study.
+    pairs: rows of its pairs, in the order of the page.
+
+  Returns:
+    Lists with an entry a pair: `counts` (both right, only one, only the other,
+    neither), `right` (how many of these the ensemble gets right, or null),
+    `theta` (two histograms, or null) and `classes` (those that each model
+    wins, or null); and `facts`, `headings` and a list of texts a pair.
+  """
+  table = _facts(tables, pairs)
+  found = _found(tables, pairs)
+  return {
+    'counts': pairs[list(_CELLS)].astype(int).values.tolist(),
+    'right': [_right(row) for row in pairs.to_dict('records')],
+    'facts': {
+      'headings': [column.heading for column in table.columns],
+      'hints': [column.hint for column in table.columns],
+      'rows': table.rows,
+    },
+    'theta': [_both(row, 'theta_only_1', 'theta_only_2') for row in found],
+    'classes': [_both(row, 'classes_1', 'classes_2') for row in found],
+  }
+
+
+def contested(
+  tables: frames.Tables, thumbnails: Mapping[str, Any]
+) -> list[dict[str, str]]:
+  """The examples on which the models disagree the most.
+
+  Args:
+    tables: of the study.
+    thumbnails: `dataset`, `split` and `images`, ids -> data URLs, or nothing;
+      those of other data are not taken.
+
+  Returns:
+    `id`, `class_name` and `right` of each, a letter a model as in the table,
+    and `image` where there is one.
+  """
+  table = tables.get('contested')
+  if table is None:
+    return []
+  first = tables['models'].iloc[0]
+  here = all(thumbnails.get(k) == first[k] for k in ('dataset', 'split'))
+  images = thumbnails.get('images', {}) if here else {}
+  rows = table[['id', 'class_name', 'right']].to_dict('records')
+  return [
+    row | {'image': images[row['id']]}
+    if _IMAGE.fullmatch(str(images.get(row['id'])))
+    else row
+    for row in rows
+  ]
+
+
+def _facts(tables: frames.Tables, pairs: pd.DataFrame) -> cells.Table:
+  """What the table of pairs has no room for."""
+  for name, columns in (
+    ('similarity', ['cka', 'mutual_knn']),
+    ('specialisation', [f'theta_separation{e}' for e in _ENDS]),
+  ):
+    table = tables.get(name)
+    if table is not None:
+      pairs = pairs.merge(table[[*_KEYS, *columns]], on=_KEYS, how='left')
+  shown = [
+    cells.percent('Accuracy of model 1', 'accuracy_1'),
+    cells.percent('Accuracy of model 2', 'accuracy_2'),
+    cells.Column(
+      'Attainable kappa', 'with these two accuracies',
+      lambda row: f'{wording.number(row["kappa_min"], 2)} to'
+      f' {wording.number(row["kappa_max"], 2)}'
+      if not wording.absent(row['kappa_min']) else wording.MISSING,
+    ),
+    cells.percent(
+      'Another class predicted', 'disagreement', 'share of all examples'
+    ),
+    cells.percent(
+      'Same wrong class', 'agreement_when_wrong', 'where both are wrong'
+    ),
+    cells.percent('Lost', 'loss_rate', 'of what both get right'),
+    cells.percent(
+      'Newly right', 'neither_conversion_rate', 'of what neither gets right'
+    ),
+    cells.number('Linear CKA', 'cka', 3, 'similarity of features'),
+    cells.percent('Nearest neighbours in common', 'mutual_knn'),
+    cells.number(
+      'Means of θ apart', 'theta_separation', 2,
+      'θ of what only model 1 gets right, less θ of what only model 2 does',
+    ),
+  ]  # fmt: skip
+  rows = pairs.to_dict('records')
+  return cells.table('facts', '', shown, rows, len(rows))
+
+
+def _found(
+  tables: frames.Tables, pairs: pd.DataFrame
+) -> Sequence[Mapping[str, Any]]:
+  """The row of 'pair_closeups' of each pair, empty where there is none."""
+  table = tables.get('pair_closeups')
+  if table is None:
+    return [{}] * len(pairs)
+  return pairs[_KEYS].merge(table, on=_KEYS, how='left').to_dict('records')
+
+
+def _both(row: Mapping[str, Any], *names: str) -> list[Any] | None:
+  texts = [row.get(name) for name in names]
+  if not all(isinstance(text, str) and text for text in texts):
+    return None
+  return [json.loads(str(text)) for text in texts]
+
+
+def _right(row: Mapping[str, Any]) -> list[int] | None:
+  if any(wording.absent(row[name]) for name in _RIGHT):
+    return None
+  lost, *converted = (int(row[name]) for name in _RIGHT)
+  return [int(row['both_correct']) - lost, *converted]

@@ -1,0 +1,210 @@
+"""Which models to ensemble with a given one: rows that a reader picks from.
+
+All of it was computed before: greedy selection from a few starts. Members are
+told as chosen by all examples; what they are worth is the accuracy of members
+chosen on one half of the examples and scored on the other. From other models
+there are only pairs, which are optimistic.
+"""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from overlap.figures import frames, style, wording
+from overlap.report import gains
+
+Row = Mapping[str, Any]
+_FIRST = 10  # Models listed that may be added to a start.
+
+
+def recommender(
+  tables: frames.Tables, request: Mapping[str, Any]
+) -> dict[str, Any] | None:
+  """What the page offers, as JSON; None without greedy selection.
+
+  Args:
+    tables: of the study.
+    request: of `tables/analysis.json`, empty where it is unknown.
+
+  Returns:
+    `pool`, a sentence on which models may be added; `starts`, each with
+    `name`, `category`, `steps` (see `_step`; none where greedy selection was
+    not run from the model) and `first`, what each other model alone adds;
+    `free`, the best subsets of any models.
+  """
+  greedy = tables.get('greedy')
+  if greedy is None or not (greedy['step'] > 0).any():
+    return None
+  additions = tables.get('first_additions')
+  starts = []
+  for name, mine in greedy.groupby('start', sort=False):
+    steps = _steps(mine)
+    if len(steps) > 1:
+      starts.append(
+        {
+          'name': name,
+          'category': style.category_name(mine['start_category'].iloc[0]),
+          'steps': steps,
+          'first': _first(additions, str(name)),
+        }
+      )
+  if not starts:
+    return None
+  level = float((request.get('options') or {}).get('confidence', 0.95))
+  known = {start['name'] for start in starts}
+  starts += [
+    {'name': row['model'], 'category': style.category_name(row['category']),
+     'steps': [], 'first': first}
+    for row in tables['models'].to_dict('records')
+    if row['model'] not in known
+    and (first := _partners(tables, row['model'], level))
+  ]  # fmt: skip
+  return {'pool': _pool(request), 'starts': starts, 'free': _free(tables)}
+
+
+def _steps(rows: pd.DataFrame) -> list[dict[str, Any]]:
+  """The ensembles from one start, the start alone first."""
+  whole = _by_size(rows[rows['half'] == 'all'])
+  both = _by_size(rows[rows['half'] == 'both'])
+  best = _best(both) if both else _best(whole)
+  return [
+    _step(whole.get(size), both.get(size)) | {'best': size == best}
+    for size in sorted(whole.keys() | both.keys())
+  ]
+
+
+def _step(whole: Row | None, both: Row | None) -> dict[str, Any]:
+  """One ensemble.
+
+  Returns:
+    `members`, as chosen by all examples, empty where that was not asked for;
+    `accuracy` and `gain` over the start, of members chosen on other examples
+    than they are scored on, '–' where that was not asked for; `optimistic`,
+    the accuracy on the examples of the choice.
+  """
+  row = whole if both is None else both
+  assert row is not None
+  told = None if whole is None else whole['members']
+  return {
+    'more': int(row['step']),
+    # The halves may agree, too.
+    'members': json.loads(told or (both or {}).get('members') or '[]'),
+    'added': '' if whole is None else whole['added'],
+    'accuracy': _accuracy(both),
+    'gain': _gain(both, 'improvement_over_start'),
+    'optimistic': wording.MISSING
+    if whole is None
+    else wording.percent(whole['accuracy'], digits=2),
+  }
+
+
+def _best(rows: Mapping[int, Row]) -> int:
+  """The size that seems best where members are chosen."""
+  known = {
+    size: row['selection_accuracy']
+    for size, row in rows.items()
+    if not wording.absent(row['selection_accuracy'])
+  }
+  return max(known, key=lambda size: known[size]) if known else 0
+
+
+def _first(additions: pd.DataFrame | None, start: str) -> list[dict[str, str]]:
+  if additions is None:
+    return []
+  mine = additions[additions['start'] == start].head(_FIRST)
+  return [
+    {
+      'added': row['added'],
+      'category': style.category_name(row['added_category']),
+      'own': wording.percent(row['added_accuracy']),
+      'accuracy': _accuracy(row),
+      'gain': _gain(row, 'improvement'),
+      'p': wording.p_value(row['mcnemar_p_holm']),
+    }
+    for row in mine.to_dict('records')
+  ]
+
+
+def _partners(
+  tables: frames.Tables, name: str, confidence: float
+) -> list[dict[str, str]]:
+  """As `_first`, of all pairs with a model, whatever is the more accurate."""
+  pairs, models = tables['pairs'], tables['models']
+  categories = dict(zip(models['model'], models['category']))
+  found = pd.concat(
+    pairs[pairs[f'model_{side}'] == name].assign(side=side) for side in (1, 2)
+  ).dropna(subset=['ensemble_accuracy'])
+  found = found.sort_values(
+    'ensemble_accuracy', ascending=False, kind='stable'
+  ).head(_FIRST)
+  return [
+    {
+      'added': row[f'model_{3 - row["side"]}'],
+      'category': style.category_name(
+        categories.get(row[f'model_{3 - row["side"]}'])
+      ),
+      'own': wording.percent(row[f'accuracy_{3 - row["side"]}']),
+      'accuracy': wording.percent(row['ensemble_accuracy'], digits=2),
+      'gain': gains.over_one(row, row['side'], confidence),
+      'p': wording.MISSING,
+    }
+    for row in found.to_dict('records')
+  ]
+
+
+def _free(tables: frames.Tables) -> list[dict[str, Any]]:
+  """The best of all subsets of each size, where these were searched."""
+  table = tables.get('subsets')
+  if table is None or table.empty:
+    return []
+  whole, both = (
+    _by_size(table[table['half'] == half]) for half in ('all', 'both')
+  )
+  return [
+    {
+      'size': size,
+      'subsets': wording.count(row['subsets']),
+      'members': json.loads(row['members'] or '[]'),
+      'accuracy': _accuracy(both.get(size)),
+      'optimistic': wording.percent(row['accuracy'], digits=2),
+    }
+    for size, row in sorted(whole.items())
+  ]
+
+
+def _pool(request: Mapping[str, Any]) -> str:
+  options = (request.get('options') or {}).get('greedy')
+  if options is None:
+    return ''
+  bound = options['bound']
+  among = 'the models of config.analyses.greedy.pool' if options['pool'] else ''
+  if bound == 1:
+    return f'Any of {among or "the models"} may be added.'
+  if bound > 0:
+    limit = f'at most {wording.percent(bound)} accurate'
+  elif bound < 0:
+    limit = 'less accurate than the first by '
+    limit += f'{wording.number(-100 * bound, 2)} points'
+  else:
+    limit = 'less accurate than the first'
+  return f'Only models {limit} may be added{f", of {among}" if among else ""}.'
+
+
+def _by_size(rows: pd.DataFrame) -> dict[int, Row]:
+  return {int(row['size']): row for row in rows.to_dict('records')}
+
+
+def _accuracy(row: Row | None) -> str:
+  if row is None:
+    return wording.MISSING
+  return wording.percent(
+    row['accuracy'], row['accuracy_lower'], row['accuracy_upper'], digits=2
+  )
+
+
+def _gain(row: Row | None, name: str) -> str:
+  if row is None:
+    return wording.MISSING
+  return wording.points(row[name], row[f'{name}_lower'], row[f'{name}_upper'])
