@@ -60,8 +60,10 @@ def named(
     values: the values, after which the items are named; or each by the word
       that stands for it in the name.
   """
-  named = isinstance(values, Mapping)
-  pairs = values.items() if named else [(value, value) for value in values]
+  if isinstance(values, Mapping):
+    pairs = list(values.items())
+  else:
+    pairs = [(value, value) for value in values]
   return [
     Item(safe(f'{label}_{word}'), {field: value}) for word, value in pairs
   ]
