@@ -60,7 +60,8 @@ class Driver:
       while True:
         self._look()
         self._block()
-        self._start()
+        while self._start():
+          pass
         self._show(self.records, self._executor)
         if not (self._in(ledger_lib.RUNNING) or self._in(ledger_lib.WAITING)):
           break
@@ -122,7 +123,8 @@ class Driver:
         lost.add(record.unit.name)
         self._ledger.write(record)
 
-  def _start(self) -> None:
+  def _start(self) -> bool:
+    """Starts as many as are taken together; returns whether there were any."""
     done = {record.unit.name for record in self._in(ledger_lib.DONE)}
     ready = [
       record
@@ -130,15 +132,18 @@ class Driver:
       if done.issuperset(record.unit.after)
     ]
     if not ready:
-      return
+      return False
     running = [r.run.handle for r in self._in(ledger_lib.RUNNING)]
-    places = self._executor.places(running)
+    places = self._executor.places(running)[: self._executor.batch]
     token = uuid.uuid4().hex[:12]
     chosen = ready[: len(places)]
     for index, (record, place) in enumerate(zip(chosen, places)):
       self._ledger.begin(record, {**place, 'token': token, 'index': index})
-    if not chosen:
-      return
+    if chosen:
+      self._start_all(chosen)
+    return bool(chosen)
+
+  def _start_all(self, chosen: Sequence[Record]) -> None:
     try:
       self._executor.start([record.run for record in chosen])
     except errors.DataError as e:

@@ -60,10 +60,12 @@ class Executor(Protocol):
     poll_seconds: how long to wait between two looks.
     stops: whether its runs are stopped where the launcher is interrupted;
       elsewhere they go on, and the next launcher finds them.
+    batch: how many it takes in one call of `start`.
   """
 
   poll_seconds: float
   stops: bool
+  batch: int
 
   def places(self, running: Sequence[Handle]) -> list[Handle]:
     """The first handles of what can be started now beside what is running."""

@@ -20,6 +20,7 @@ class Local:
 
   poll_seconds = 0.5
   stops = True
+  batch = 1
 
   def __init__(self, program: Sequence[str], shares: Sequence[devices.Share]):
     """Prepares a pool.
