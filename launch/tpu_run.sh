@@ -4,8 +4,8 @@
 #   TPU_ZONE=ZONE launch/tpu_run.sh NAME COMMAND --workdir=gs://... [FLAGS]
 #   TPU_ZONE=ZONE launch/tpu_run.sh --stop NAME
 #
-#   launch/tpu_run.sh t1 train --config=configs/imagenet/paper.py:all \
-#     --model=resnet_50 --workdir=gs://BUCKET/w --config.data.data_dir=gs://...
+#   launch/tpu_run.sh t1 study --config=configs/quickstart.py \
+#     --workdir=gs://BUCKET/w
 #
 # The second form ends what is running there. Of two commands on one VM, the
 # second waits for the first. Output goes to the terminal, to a file below

@@ -87,7 +87,7 @@ class Ledger:
 
     Args:
       units: of the sweep as it is now.
-      again: names of those that are forgotten, done or not.
+      again: names of those that are to be run anew, done or not.
 
     Raises:
       UsageError: a unit that is done or running would be another one now; or

@@ -149,7 +149,11 @@ def _digest(
   resolved: Mapping[str, Any], every: Mapping[str, Any], name: str, stages: str
 ) -> str:
   parts = {n: every[n] for n in _in_order(every, [name])}
-  data = {k: v for k, v in resolved['data'].items() if k != 'data_dir'}
+  data = {
+    key: value
+    for key, value in resolved['data'].items()
+    if f'data.{key}' not in _IMMATERIAL
+  }
   return files.digest([name, stages, parts, data])
 
 

@@ -7,7 +7,6 @@ import shlex
 import sys
 
 import pytest
-import yaml
 
 from overlap.launch import programs, skypilot, slurm, tpu_vm
 
@@ -171,6 +170,8 @@ def test_slurm_runs_what_is_ready_as_one_array(on_slurm, capsys):
   assert srun[0] == '--kill-on-bad-exit=1'
   assert launcher(*flags) == 0
   assert len(on_slurm.asked('sbatch')) == 2
+  assert launcher(*flags, '--again=vit') == 0
+  assert launcher.names().count('vit') == 2
 
 
 @pytest.mark.parametrize(
@@ -317,6 +318,7 @@ def test_skypilot_gets_a_managed_job_a_unit(cluster):
   assert launcher(*flags, '--', f'--config.data.data_dir={nasty}') == 0
   launches = cluster.asked('sky', 'jobs', 'launch')
   assert [call[2:4] for call in launches] == [['--yes', '--detach-run']] * 2
+  yaml = pytest.importorskip('yaml')
   task = yaml.safe_load(pathlib.Path(launches[1][-1]).read_text())
   assert launches[1][4] == f'--name={task["name"]}'
   assert task['workdir'] == str(ROOT)

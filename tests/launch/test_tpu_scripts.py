@@ -12,7 +12,6 @@ import time
 import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-SCRIPTS = sorted((ROOT / 'launch').glob('*.sh'))
 
 # The VM and the queued resource are files that hold their states, one a line:
 # each look takes the first one away, but for the last. `ssh` runs the command
@@ -397,17 +396,3 @@ def test_help_tells_the_usage(cloud, verb):
   assert done.returncode == 0
   assert f'launch/tpu_{verb}.sh NAME' in done.stdout
   assert 'set -euo' not in done.stdout
-
-
-def test_shellcheck_finds_nothing():
-  shellcheck = shutil.which('shellcheck') or shutil.which(
-    'shellcheck', path=os.path.dirname(sys.executable)
-  )
-  if not shellcheck:
-    pytest.skip('shellcheck is not installed')
-  done = subprocess.run(
-    [shellcheck, '-x', '-P', str(ROOT / 'launch'), *map(str, SCRIPTS),
-     str(ROOT / '.ci' / 'run')],
-    capture_output=True, text=True, timeout=120,
-  )  # fmt: skip
-  assert done.returncode == 0, done.stdout
