@@ -120,6 +120,9 @@ def main(argv: Sequence[str]) -> int:
   except errors.OverlapError as e:
     print(f'sweep: {e}', file=sys.stderr)
     return e.exit_status
+  except OSError as e:
+    print(f'sweep: {e.filename or "a file"}: {e.strerror}.', file=sys.stderr)
+    return 1
   except KeyboardInterrupt:
     print('sweep: interrupted; the same command goes on.', file=sys.stderr)
     return 130

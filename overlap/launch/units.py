@@ -1,5 +1,6 @@
 """The work units of a sweep: one `overlap` command each."""
 
+import contextlib
 import dataclasses
 import pathlib
 from collections.abc import Mapping, Sequence
@@ -175,7 +176,8 @@ def _of_study(
 
 def _checked(words: Sequence[str]) -> dict[str, Any]:
   """The config that a command would work with, checked as it checks it."""
-  values = cli.parse(words)
+  with contextlib.chdir(ROOT):  # Where it will run.
+    values = cli.parse(words)
   resolved = config.resolve(values['config'].value)
   # Not at the top: it imports JAX, which a misspelt flag need not wait for.
   from overlap.study import specs

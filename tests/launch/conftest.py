@@ -192,7 +192,12 @@ class Launcher:
 
   def __call__(self, *more: str) -> int:
     """Runs the launcher in this process; returns its exit status."""
-    return SWEEP.main(self.words(*more))
+    return self.main(self.words(*more))
+
+  @staticmethod
+  def main(words: list[str]) -> int:
+    """`__call__` with all of its arguments."""
+    return SWEEP.main(words)
 
   def start(self, *more: str, **env: str) -> subprocess.Popen:
     """Starts it as a process of its own."""
@@ -216,7 +221,7 @@ class Launcher:
 
   def wait_for(self, count: int, kind: str = 'begin') -> None:
     """Waits until so many have noted it."""
-    limit = time.monotonic() + 60
+    limit = time.monotonic() + 120
     while len(self.calls(kind)) < count:
       assert time.monotonic() < limit, self.calls_file.read_text()
       time.sleep(0.01)

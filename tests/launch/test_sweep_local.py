@@ -50,13 +50,13 @@ def test_units_run_two_at_a_time_and_a_second_call_runs_none(launcher, capsys):
 def test_a_launcher_that_is_killed_twice_runs_each_to_done_once(launcher):
   launcher.models(*EIGHT)
   for count in (3, 6):
-    process = launcher.start('--parallel=2', FAKE_SECONDS='0.5')
+    process = launcher.start('--parallel=2', FAKE_SECONDS='1')
     launcher.wait_for(count)
     process.kill()
     process.communicate()
     # What it has started goes on without it.
     assert running(launcher, EIGHT)
-  process = launcher.start('--parallel=2', FAKE_SECONDS='0.5')
+  process = launcher.start('--parallel=2', FAKE_SECONDS='1')
   out, err = process.communicate(timeout=100)
   assert process.returncode == 0, err
   assert '8 done of 8' in out
@@ -313,7 +313,40 @@ def test_dry_run_prints_commands_and_runs_nothing(launcher, capsys):
   assert not launcher.workdir.exists()
 
 
-def test_help_lists_every_flag(capsys):
+def test_the_folder_that_one_is_in_does_not_matter(
+  launcher, monkeypatch, tmp_path
+):
+  launcher.write("sweeps.variants('vit', sweeps.named('seed', 'seed', (1,)))")
+  monkeypatch.chdir(tmp_path)
+  words = launcher.words('--workdir=relative')
+  words[1] = '--sweep=sweep.py'
+  assert launcher.main(words) == 0
+  assert (tmp_path / 'relative' / 'sweep' / 'units' / 'vit_seed_1').is_dir()
+  (call,) = [c for c in launcher.calls() if c[0] == 'vit_seed_1']
+  assert call[2:4] == [
+    f'--config=configs/swept.py:configs/quickstart.py+{tmp_path}/sweep.py',
+    f'--workdir={tmp_path}/relative',
+  ]
+
+
+def test_a_workdir_that_cannot_be_is_one_line(launcher, capsys):
+  launcher.models('base')
+  launcher.workdir.write_text('a file')
+  assert launcher() == 1
+  assert capsys.readouterr().err.count('\n') == 1
+
+
+def test_without_its_packages_it_says_which_python_to_take():
+  done = subprocess.run(
+    [sys.executable, '-I', '-S', ROOT / 'launch' / 'sweep.py'],
+    capture_output=True, text=True, timeout=60,
+  )  # fmt: skip
+  assert done.returncode == 1
+  assert done.stderr.count('\n') == 1
+  assert '/.venv/bin/python' in done.stderr
+
+
+def test_help_lists_every_flag():
   done = subprocess.run(
     [sys.executable, ROOT / 'launch' / 'sweep.py', '--help'],
     capture_output=True, text=True, timeout=60,
