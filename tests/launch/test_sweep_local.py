@@ -66,7 +66,9 @@ def test_a_launcher_that_is_killed_twice_runs_each_to_done_once(launcher):
   assert at_once(launcher) <= 2
   for name in EIGHT:
     assert launcher.state(name)['state'] == 'done'
-    assert launcher.outcomes(name) == ['done']
+    # A kill may come between noting that one starts and starting it.
+    before, last = launcher.outcomes(name)[:-1], launcher.outcomes(name)[-1]
+    assert (set(before) <= {'preempted'}, last) == (True, 'done')
 
 
 def test_what_a_machine_lost_with_its_launcher_is_run_again(launcher):
@@ -367,7 +369,7 @@ def test_a_real_sweep_trains_variants_into_one_study(launcher, test_data):
   words[0] += ':smoke'
   done = subprocess.run(
     [sys.executable, ROOT / 'launch' / 'sweep.py', *words],
-    env=os.environ | {'XLA_FLAGS': ''},
+    env=os.environ | {'XLA_FLAGS': '--xla_backend_optimization_level=0'},
     capture_output=True, text=True, timeout=600,
   )  # fmt: skip
   assert done.returncode == 0, done.stdout + done.stderr
