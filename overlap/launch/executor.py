@@ -1,6 +1,7 @@
 """What the places have in common where units run."""
 
 import dataclasses
+import json
 import pathlib
 from collections.abc import Sequence
 from typing import Any, Protocol
@@ -36,6 +37,18 @@ class Run:
   def log(self) -> pathlib.Path:
     """Where what it says is written."""
     return self.folder / f'attempt_{self.attempt}.log'
+
+  @property
+  def result(self) -> pathlib.Path:
+    """Where its exit status is noted, as JSON, when it has ended."""
+    return self.folder / f'attempt_{self.attempt}.json'
+
+  def exit_status(self) -> int | None:
+    """What is noted there, None before."""
+    try:
+      return json.loads(self.result.read_text())['exit_status']
+    except FileNotFoundError:
+      return None
 
 
 @dataclasses.dataclass(frozen=True)

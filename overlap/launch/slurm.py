@@ -1,6 +1,5 @@
 """Units as the elements of job arrays of Slurm."""
 
-import json
 import pathlib
 import shlex
 from collections.abc import Sequence
@@ -77,7 +76,7 @@ class Slurm:
     states = self._states(runs)
     if states is None:
       # What has ended has said so itself.
-      noted = [(run, _status(run)) for run in runs]
+      noted = [(run, run.exit_status()) for run in runs]
       return [
         None if status is None else of_status(status, run.log)
         for run, status in noted
@@ -125,7 +124,7 @@ class Slurm:
       lines += [
         f'  {run.handle["index"]})',
         f'    log={shlex.quote(str(run.log))}',
-        f'    result={shlex.quote(str(_result(run)))}',
+        f'    result={shlex.quote(str(run.result))}',
         f'    words=({words})',
         '    ;;',
       ]
@@ -143,7 +142,7 @@ class Slurm:
   def _outcome(
     self, run: Run, states: dict[str, tuple[str, str]]
   ) -> Outcome | None:
-    status = _status(run)
+    status = run.exit_status()
     if status == 0:
       return Outcome(DONE, 0)
     state, code = states.get(_element(run), ('', ''))
@@ -209,18 +208,6 @@ def _name(run: Run) -> str:
 
 def _element(run: Run) -> str:
   return f'{run.handle.get("job")}_{run.handle["index"]}'
-
-
-def _result(run: Run) -> pathlib.Path:
-  return run.folder / f'attempt_{run.attempt}.json'
-
-
-def _status(run: Run) -> int | None:
-  """The exit status that the script has noted, None before."""
-  try:
-    return json.loads(_result(run).read_text())['exit_status']
-  except (FileNotFoundError, ValueError):
-    return None
 
 
 def _of_slurm(code: str) -> int:

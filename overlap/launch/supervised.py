@@ -8,7 +8,6 @@ knows of each attempt whether it is running, how it ended, or that it vanished.
 
 import contextlib
 import fcntl
-import json
 import os
 import pathlib
 import signal
@@ -55,7 +54,7 @@ class Supervised:
       DataError: something of the unit is running already.
     """
     run.folder.mkdir(parents=True, exist_ok=True)
-    _result(run).unlink(missing_ok=True)
+    run.result.unlink(missing_ok=True)
     # From here to the child without a gap: a lock belongs to the open file.
     lock = _acquired(run)
     os.ftruncate(lock, 0)  # Of an older group, whose number may be another's.
@@ -65,7 +64,7 @@ class Supervised:
           subprocess.Popen(
             [
               sys.executable, '-I', '-S', str(_SUPERVISOR),
-              str(_result(run)), str(lock), ','.join(map(str, cpus)) or '-',
+              str(run.result), str(lock), ','.join(map(str, cpus)) or '-',
               *command,
             ],
             cwd=cwd,
@@ -85,7 +84,7 @@ class Supervised:
     self._children = [c for c in self._children if c.poll() is None]
     if is_running(run.folder):
       return None
-    return of_status(_exit_status(run), run.log)
+    return of_status(run.exit_status(), run.log)
 
   def stop(self, runs: Sequence[Run]) -> None:
     """Ends runs: SIGTERM, and SIGKILL for those that take too long."""
@@ -145,14 +144,3 @@ def _group(folder: pathlib.Path) -> int:
   """The process group of what holds the lock, 0 where it has yet to say so."""
   text = (folder / 'lock').read_text()
   return int(text) if text.isdigit() else 0
-
-
-def _result(run: Run) -> pathlib.Path:
-  return run.folder / f'attempt_{run.attempt}.json'
-
-
-def _exit_status(run: Run) -> int | None:
-  try:
-    return json.loads(_result(run).read_text())['exit_status']
-  except FileNotFoundError:
-    return None

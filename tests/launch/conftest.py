@@ -236,15 +236,11 @@ class Launcher:
     return [a.get('outcome') for a in self.state(name)['attempts']]
 
 
-def _load_sweep_script():
-  path = ROOT / 'launch' / 'sweep.py'
-  spec = importlib.util.spec_from_file_location('launch_sweep', path)
-  module = importlib.util.module_from_spec(spec)
-  spec.loader.exec_module(module)
-  return module
-
-
-SWEEP = _load_sweep_script()
+SPEC = importlib.util.spec_from_file_location(
+  'launch_sweep', ROOT / 'launch' / 'sweep.py'
+)
+SWEEP = importlib.util.module_from_spec(SPEC)
+SPEC.loader.exec_module(SWEEP)
 
 
 @pytest.fixture
