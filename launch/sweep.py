@@ -44,8 +44,8 @@ _STRINGS = {
               'tpu:0,1,..., or auto for what is there'),
   'state': ('', 'a local folder for states and logs; WORKDIR/sweep if empty, '
             'or one in workdir/sweeps where WORKDIR is not local'),
-  'program': ('', 'the words that start overlap; of this environment, or of '
-              'the one that launch/tpu_setup.sh makes'),
+  'program': ('', 'the words that start overlap; if empty, this Python for '
+              'local, .venv/bin/overlap of the project elsewhere'),
 }  # fmt: skip
 _LISTS = {
   'stages': ('train,predict', 'the stages of a unit that is a model'),
