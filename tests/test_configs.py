@@ -8,8 +8,10 @@ import jax.numpy as jnp
 import pytest
 
 from overlap import config as overlap_config
-from overlap import errors
+from overlap import errors, sweeps
 from overlap.catalog import categories
+from overlap.cli import main as cli
+from overlap.launch import units
 from overlap.study import specs
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
@@ -19,9 +21,20 @@ FORMS = [
   ('cifar10', ''),
   ('cifar10', 'smoke'),
   ('pretrained', ''),
+  ('swept', 'configs/quickstart.py:smoke+configs/sweeps/dropout.py'),
 ]
 # Those that are a study of the paper's five categories.
-STUDIES = [form for form in FORMS if form[0] != 'pretrained']
+STUDIES = [form for form in FORMS if form[0] in ('quickstart', 'cifar10')]
+# Each sweep with a config that it is of.
+SWEEPS = [
+  ('dropout', 'quickstart.py'),
+  ('dropout:vit', 'cifar10.py'),
+  ('seeds', 'quickstart.py'),
+  ('learning_rate', 'quickstart.py'),
+  ('train_fraction', 'quickstart.py'),
+  ('paper', 'imagenet/paper.py:all'),
+  ('paper:FRAMEWORK', 'imagenet/paper.py:all'),
+]
 
 
 def load(name, arg):
@@ -37,8 +50,35 @@ def test_every_config_file_is_listed_here():
   assert files == {name for name, _ in FORMS}
 
 
+def test_every_sweep_is_listed_here():
+  files = {path.stem for path in (ROOT / 'configs' / 'sweeps').glob('*.py')}
+  assert files == {name.partition(':')[0] for name, _ in SWEEPS}
+
+
+@pytest.mark.parametrize(('sweep', 'config'), SWEEPS)
+def test_every_unit_of_a_sweep_loads_under_the_lock(monkeypatch, sweep, config):
+  monkeypatch.chdir(ROOT)
+  name, colon, arg = sweep.partition(':')
+  path = f'configs/sweeps/{name}.py{colon}{arg}'
+  made = units.make(f'configs/{config}', path, '/w').units
+  of_models = {
+    word for unit in made for word in unit.words if '--model=' in word
+  }
+  named = {item.name for item in sweeps.load(path)}
+  assert named <= {unit.name for unit in made}
+  # Those in one workdir have one config, which `units.make` has checked.
+  if of_models:
+    assert len(of_models) == len(made)
+    made = made[:1]
+  for unit in made:
+    values = cli.parse(unit.words)
+    assert values['config'].value.is_locked
+    specs.check(overlap_config.resolve(values['config'].value))
+
+
 @pytest.mark.parametrize(('name', 'arg'), FORMS)
-def test_config_loads_resolves_and_describes_models(name, arg):
+def test_config_loads_resolves_and_describes_models(monkeypatch, name, arg):
+  monkeypatch.chdir(ROOT)
   config = load(name, arg)
   config.lock()
   resolved = overlap_config.resolve(config)

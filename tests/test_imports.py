@@ -18,7 +18,7 @@ CODE = sorted(
 LAYERS = (
   'errors lookup files progress fields compiled',
   'catalog',
-  'config provenance',
+  'config provenance sweeps swept',
   'parallel',
   'data',
   'models',
@@ -35,6 +35,7 @@ LAYERS = (
   'study verify anchors',
   'app',
   'cli __main__',
+  'launch',
 )
 RANK = {unit: i for i, units in enumerate(LAYERS) for unit in units.split()}
 
@@ -54,12 +55,13 @@ NEVER = (
     ('overlap.analyses.run',),
   ),
   (
-    tuple(RANK.keys() - {'config', 'fields', 'study', 'cli'}),
+    tuple(RANK.keys() - {'config', 'fields', 'swept', 'study', 'cli'}),
     ('ml_collections',),
     ('overlap.analyses.run',),
   ),
   (tuple(RANK.keys() - {'cli', 'app'}), ('absl.flags', 'absl.app'), ()),
-  (tuple(RANK.keys() - {'cli', '__main__'}), ('overlap.cli',), ()),
+  # A launcher's units are command lines, which it checks as they check them.
+  (tuple(RANK.keys() - {'cli', '__main__', 'launch'}), ('overlap.cli',), ()),
   (tuple(RANK), ('configs', 'tests', 'notebooks'), ()),
   (tuple(RANK.keys() - {'parallel'}), ('flax.jax_utils',), ()),
   (tuple(RANK.keys() - {'data', 'app'}), ('tensorflow',), ()),
@@ -173,6 +175,7 @@ def test_no_import_or_habit_is_forbidden(path):
     ('overlap.predict', 'import ml_collections'),
     ('overlap.train.loop', 'from absl import flags'),
     ('overlap.study', 'from overlap.cli import main'),
+    ('overlap.study', 'from overlap.launch import units'),
     ('overlap.study', "TABLE = {'x': 'overlap.cli.study:main'}"),
     ('overlap.study', 'from configs import quickstart'),
     ('overlap.train.step', 'from flax import jax_utils'),

@@ -64,6 +64,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 130
 
 
+def parse(argv: Sequence[str]) -> flags.FlagValues:
+  """The flags of one command, as `main` would take them; runs nothing.
+
+  Raises:
+    UsageError: no such command or flag, or a value that can't be.
+  """
+  return _parse(argv[0], _command(argv[0]), list(argv))
+
+
 def _command(name: str) -> ModuleType:
   return importlib.import_module(
     COMMANDS[lookup.check('command', name, COMMANDS)]

@@ -6,15 +6,17 @@ interruption.
 
 from absl import flags
 
-from overlap import lookup
+from overlap import errors, lookup
 from overlap.cli import common
 
 STAGES = ('train', 'predict', 'analyse', 'report')
+_OF_ONE_MODEL = STAGES[:2]
 
 
 def define(values: flags.FlagValues, argv: list[str]) -> None:
   """Defines the command's flags."""
   common.define_study(values, argv)
+  common.define_model(values)
   flags.DEFINE_list(
     'stages', ','.join(STAGES), 'the stages to run, in their own order',
     flag_values=values,
@@ -26,9 +28,15 @@ def run(values: flags.FlagValues) -> None:
   stages = [
     lookup.check('stage', stage, STAGES) for stage in values['stages'].value
   ]
+  model = values['model'].value
+  if model and not set(stages) <= set(_OF_ONE_MODEL):
+    raise errors.UsageError(
+      '--model goes with the stages that are of one model, '
+      f'--stages={",".join(_OF_ONE_MODEL)}, got {",".join(stages)}.'
+    )
   study = common.open_study(values)
   from overlap.study import run as study_run
 
-  page = study_run.run(study, stages)
+  page = study_run.run(study, stages, model)
   if page is not None:
     print(f'report: {page}')

@@ -73,7 +73,8 @@ def check_writable(path: epath.PathLike) -> None:
   """Raises DataError unless files can be made in `path`."""
   probe = epath.Path(path) / f'.probe{parallel.process_index()}'
   files.write_bytes(probe, b'')
-  probe.unlink()
+  # Of two runs in one folder, another may have been quicker.
+  probe.unlink(missing_ok=True)
 
 
 def read_config(path: epath.PathLike) -> dict[str, Any]:

@@ -40,6 +40,10 @@ BAD = {
   'command': (['stdy'], "Did you mean 'study'"),
   'flag': (['study', '--wrkdir=x'], 'wrkdir'),
   'positional': (['verify', 'somewhere'], "got 'somewhere'"),
+  'stages of a model': (
+    ['study', CONFIG, '--model=vit', '--workdir=W'],
+    '--stages=train,predict, got train,predict,analyse,report',
+  ),
   'no workdir': (['verify'], '--workdir must name a folder'),
   'no config': (['study', '--workdir=W'], '--config must name'),
   'no file': (['study', '--config=W/none.py', '--workdir=W'], 'none.py'),

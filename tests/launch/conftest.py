@@ -1,12 +1,19 @@
 """A copy of the launch scripts among fake programs that note their calls."""
 
+import importlib.util
+import json
 import os
 import pathlib
+import shlex
 import shutil
 import stat
 import subprocess
+import sys
+import time
 
 import pytest
+
+from overlap.launch import local
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 # All that the scripts may use besides Python; no real Python among them.
@@ -123,3 +130,120 @@ def machine(tmp_path) -> Machine:
   if os.name != 'posix':
     pytest.skip('the scripts are for POSIX machines')
   return Machine(tmp_path)
+
+
+# In the place of `overlap`: notes what it was called with, does what the file
+# named after its unit says for this attempt (0, 1, ..., or a signal), and ends.
+FAKE_UNIT = """#!/usr/bin/env bash
+for word; do
+  case "$word" in
+    --model=*) name="${word#--model=}" ;;
+    --workdir=*/units/*) name="${word##*/}" ;;
+  esac
+done
+{ printf 'begin\\t%s' "$name"; printf '\\t%s' "$@"; printf '\\n'; } >>"$CALLS"
+number=$(grep -c -P "^begin\\t$name\\t" "$CALLS")
+status=$(sed -n "${number}p" "$PLAYS/$name" 2>/dev/null)
+[[ $status != hang ]] || sleep 300
+sleep "${FAKE_SECONDS:-0}"
+printf 'end\\t%s\\t%s\\n' "$name" "$status" >>"$CALLS"
+echo "$name says so"
+[[ $status != SIG* ]] || kill -s "${status#SIG}" $$
+exit "${status:-0}"
+"""
+
+
+class Launcher:
+  """launch/sweep.py with a fake `overlap`, over models of the quickstart."""
+
+  def __init__(self, folder: pathlib.Path, monkeypatch: pytest.MonkeyPatch):
+    self.folder, self.workdir = folder, folder / 'work dir'
+    self.plays, self.calls_file = folder / 'plays', folder / 'calls'
+    self.plays.mkdir()
+    self.calls_file.write_text('')
+    self.sweep = folder / 'sweep.py'
+    program(folder / 'fake', FAKE_UNIT)
+    monkeypatch.setenv('CALLS', str(self.calls_file))
+    monkeypatch.setenv('PLAYS', str(self.plays))
+
+  def models(self, *names: str) -> None:
+    """Makes it a sweep of these models."""
+    self.write(f'sweeps.models(*{names})')
+
+  def write(self, items: str) -> None:
+    """Makes it a sweep of what an expression gives."""
+    self.sweep.write_text(
+      'from overlap import sweeps\n\n\ndef get_sweep():\n'
+      f'  return {items}\n'
+    )  # fmt: skip
+
+  def play(self, name: str, *statuses: object) -> None:
+    """What a unit's attempts end with; 0 from then on."""
+    self.plays.joinpath(name).write_text('\n'.join(map(str, statuses)) + '\n')
+
+  def words(self, *more: str, program: str = '') -> list[str]:
+    """The launcher's arguments."""
+    given = [
+      f'--config={ROOT}/configs/quickstart.py', f'--sweep={self.sweep}',
+      f'--workdir={self.workdir}', '--devices=cpu',
+      f"--program={program or shlex.quote(str(self.folder / 'fake'))}",
+    ]  # fmt: skip
+    return [*given, *more]
+
+  def __call__(self, *more: str) -> int:
+    """Runs the launcher in this process; returns its exit status."""
+    return self.main(self.words(*more))
+
+  @staticmethod
+  def main(words: list[str]) -> int:
+    """`__call__` with all of its arguments."""
+    return SWEEP.main(words)
+
+  def start(self, *more: str, **env: str) -> subprocess.Popen:
+    """Starts it as a process of its own."""
+    return subprocess.Popen(
+      [sys.executable, ROOT / 'launch' / 'sweep.py', *self.words(*more)],
+      env=os.environ | env,
+      stdout=subprocess.PIPE,
+      stderr=subprocess.PIPE,
+      text=True,
+    )
+
+  def calls(self, kind: str = 'begin') -> list[list[str]]:
+    """What units noted, in order: their names, and what follows."""
+    lines = self.calls_file.read_text().splitlines()
+    found = [line.split('\t') for line in lines]
+    return [words[1:] for words in found if words[0] == kind]
+
+  def names(self, kind: str = 'begin') -> list[str]:
+    """The units that noted something, in order."""
+    return [words[0] for words in self.calls(kind)]
+
+  def wait_for(self, count: int, kind: str = 'begin') -> None:
+    """Waits until so many have noted it."""
+    limit = time.monotonic() + 120
+    while len(self.calls(kind)) < count:
+      assert time.monotonic() < limit, self.calls_file.read_text()
+      time.sleep(0.01)
+
+  def state(self, name: str) -> dict:
+    """What the launcher has on disk of a unit."""
+    file = self.workdir / 'sweep' / 'units' / name / 'state.json'
+    return json.loads(file.read_text())
+
+  def outcomes(self, name: str) -> list[str]:
+    """How a unit's attempts ended."""
+    return [a.get('outcome') for a in self.state(name)['attempts']]
+
+
+SPEC = importlib.util.spec_from_file_location(
+  'launch_sweep', ROOT / 'launch' / 'sweep.py'
+)
+SWEEP = importlib.util.module_from_spec(SPEC)
+SPEC.loader.exec_module(SWEEP)
+
+
+@pytest.fixture
+def launcher(tmp_path, monkeypatch) -> Launcher:
+  monkeypatch.setattr(local.Local, 'poll_seconds', 0.02)
+  return Launcher(tmp_path, monkeypatch)

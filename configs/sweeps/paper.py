@@ -1,0 +1,26 @@
+r"""The paper's models that are trained from nothing on ImageNet, one a run.
+
+  launch/sweep.py --config=configs/imagenet/paper.py:all \
+    --sweep=configs/sweeps/paper.py --workdir=W --executor=slurm \
+    -- --config.data.data_dir=DIR
+
+`configs/sweeps/paper.py:HPARAM` are those of one category, with the base. All
+of them share the workdir: in the end `overlap study` with the same --config
+loads the models with public weights, and compares.
+"""
+
+import importlib.util
+import pathlib
+
+from overlap import sweeps
+
+
+def get_sweep(arg: str = '') -> list[sweeps.Item]:
+  """The models; `arg` is as for configs/imagenet/paper.py."""
+  path = pathlib.Path(__file__).parents[1] / 'imagenet' / 'paper.py'
+  spec = importlib.util.spec_from_file_location('imagenet_paper', path)
+  assert spec
+  assert spec.loader
+  paper = importlib.util.module_from_spec(spec)
+  spec.loader.exec_module(paper)
+  return sweeps.models(*paper.get_config(arg or 'trained').models)

@@ -1,0 +1,63 @@
+"""What a launcher is asked for."""
+
+import dataclasses
+import pathlib
+
+from overlap import errors, files, sweeps
+from overlap.launch import units
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+  """The launcher's flags; see launch/sweep.py for what each says."""
+
+  config: str
+  sweep: str
+  workdir: str
+  executor: str = 'local'
+  parallel: int = 0
+  retries: int = 3
+  stages: tuple[str, ...] = ('train', 'predict')
+  again: tuple[str, ...] = ()
+  further: tuple[str, ...] = ()
+  state: str = ''
+  program: tuple[str, ...] = ()
+  devices: str = 'auto'
+  tpus: tuple[str, ...] = ()
+  sbatch: tuple[str, ...] = ()
+  resources: tuple[str, ...] = ()
+
+  def make_sweep(self) -> units.Sweep:
+    """The units; see `units.make`.
+
+    Raises:
+      UsageError: a flag is missing, or something would make a unit fail.
+    """
+    for name in ('config', 'sweep', 'workdir'):
+      if not getattr(self, name):
+        raise errors.UsageError(f'--{name} must be given, got nothing.')
+    return units.make(
+      self.config,
+      self.sweep,
+      self.absolute_workdir,
+      further=self.further,
+      stages=self.stages,
+    )
+
+  @property
+  def absolute_workdir(self) -> str:
+    """The workdir, so that it is the same seen from any folder."""
+    if '://' in self.workdir:
+      return self.workdir.rstrip('/')
+    return str(pathlib.Path(self.workdir).absolute())
+
+  @property
+  def state_folder(self) -> pathlib.Path:
+    """Where the units' states and logs are: a local folder."""
+    if self.state:
+      return pathlib.Path(self.state).absolute()
+    workdir = self.absolute_workdir
+    if '://' not in workdir:
+      return pathlib.Path(workdir) / 'sweep'
+    name = f'{sweeps.safe(workdir)[-60:]}_{files.digest(workdir)[:8]}'
+    return units.ROOT / 'workdir' / 'sweeps' / name

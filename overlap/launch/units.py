@@ -1,0 +1,186 @@
+"""The work units of a sweep: one `overlap` command each."""
+
+import contextlib
+import dataclasses
+import pathlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from overlap import config, errors, files, lookup, sweeps, swept
+from overlap.cli import main as cli
+from overlap.sweeps import Item
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+_SWEPT = 'configs/swept.py'
+# Where data lie and how they are read changes no result.
+_IMMATERIAL = ('data.data_dir', 'data.num_threads', 'transfer.data_dir')
+
+
+@dataclasses.dataclass(frozen=True)
+class Unit:
+  """One command, run until it has exited with status 0, and then never again.
+
+  Attributes:
+    name: as its item's; safe as a file's name.
+    words: what follows the program's name, one argument each.
+    after: the names of units that must be done before.
+    digest: names all that decides what it makes.
+  """
+
+  name: str
+  words: tuple[str, ...]
+  after: tuple[str, ...] = ()
+  digest: str = ''
+
+
+@dataclasses.dataclass(frozen=True)
+class Sweep:
+  """Units, and the words that compare what they made; () for none."""
+
+  units: tuple[Unit, ...]
+  compare: tuple[str, ...] = ()
+
+
+def make(
+  config_path: str,
+  sweep_path: str,
+  workdir: str,
+  *,
+  further: Sequence[str] = (),
+  stages: Sequence[str] = ('train', 'predict'),
+) -> Sweep:
+  """The units of a sweep over a config, all of them checked.
+
+  Where items are models, all units work in one workdir, each on its model, so
+  that one study compares them; the models they need (the base of variants,
+  teachers) are units too. Where items are fields of the whole study, each
+  unit is a study in a folder of its own, WORKDIR/units/NAME.
+
+  Args:
+    config_path: FILE.py or FILE.py:ARGUMENT.
+    sweep_path: likewise.
+    workdir: a folder, absolute or gs://.
+    further: flags for every command.
+    stages: of the units of models.
+
+  Raises:
+    UsageError: anything in the sweep, the config or the flags that would make
+      one of the commands fail before it has begun.
+  """
+  items = sweeps.load(sweep_path)
+  config_path, sweep_path = from_root(config_path), from_root(sweep_path)
+  of_models = [bool(item.model) for item in items]
+  if all(of_models):
+    if any(item.variant_of for item in items):
+      config_path = f'{_SWEPT}:{config_path}+{sweep_path}'
+      items = []  # All models of that study.
+    base = ('study', f'--config={config_path}', f'--workdir={workdir}')
+    one = ('--stages=' + ','.join(stages), *further)
+    return Sweep(_of_models(base, one, items), (*base, *further))
+  if any(of_models):
+    raise errors.UsageError(
+      'The items of a sweep must be all of models or all of the whole study, '
+      f'got {items[of_models.index(True)].name!r} and '
+      f'{items[of_models.index(False)].name!r}.'
+    )
+  return Sweep(
+    tuple(_of_study(config_path, workdir, item, further) for item in items)
+  )
+
+
+def from_root(path: str) -> str:
+  """The path of a file as seen from the project's folder, if it is inside."""
+  name, colon, arg = path.partition(':')
+  file = pathlib.Path(name).resolve()
+  if file.is_relative_to(ROOT):
+    file = file.relative_to(ROOT)
+  return f'{file}{colon}{arg}'
+
+
+def flag(path: str, value: Any) -> str:
+  """The flag that sets a field, such as '--config.models.vit.seed=1'."""
+  if isinstance(value, (list, tuple)):
+    value = tuple(value)
+  return f'--config.{path}={value}'
+
+
+def _of_models(
+  base: Sequence[str], one: Sequence[str], items: Sequence[Item]
+) -> tuple[Unit, ...]:
+  """A unit for each item's model and each it needs; of all where no items."""
+  resolved = _checked((*base, *one))
+  every = resolved['models']
+  for item in items:
+    lookup.check('model of this study', item.model, every)
+  wanted = [item.model for item in items] or list(every)
+  names = [
+    name
+    for name in _in_order(every, wanted)
+    if every[name]['source'] != 'store'
+  ]
+  return tuple(
+    Unit(
+      sweeps.safe(name),
+      (*base, *one, f'--model={name}'),
+      after=tuple(
+        sweeps.safe(n) for n in swept.needed(every[name]) if n in names
+      ),
+      digest=_digest(resolved, every, name, one[0]),
+    )
+    for name in names
+  )
+
+
+def _in_order(every: Mapping[str, Any], wanted: Sequence[str]) -> list[str]:
+  """The models, each after those it needs, and those of the others."""
+  order: dict[str, None] = {}
+
+  def visit(name: str) -> None:
+    if name not in order and name in every:
+      for before in swept.needed(every[name]):
+        visit(before)
+      order[name] = None
+
+  for name in wanted:
+    visit(name)
+  return list(order)
+
+
+def _digest(
+  resolved: Mapping[str, Any], every: Mapping[str, Any], name: str, stages: str
+) -> str:
+  parts = {n: every[n] for n in _in_order(every, [name])}
+  data = {
+    key: value
+    for key, value in resolved['data'].items()
+    if f'data.{key}' not in _IMMATERIAL
+  }
+  return files.digest([name, stages, parts, data])
+
+
+def _of_study(
+  config_path: str, workdir: str, item: Item, further: Sequence[str]
+) -> Unit:
+  words = (
+    'study',
+    f'--config={config_path}',
+    f'--workdir={workdir}/units/{item.name}',
+    *(flag(path, value) for path, value in item.overrides.items()),
+    *further,
+  )
+  flat = config.flatten(_checked(words))
+  for path in _IMMATERIAL:
+    flat.pop(path, None)
+  return Unit(item.name, words, digest=files.digest(flat))
+
+
+def _checked(words: Sequence[str]) -> dict[str, Any]:
+  """The config that a command would work with, checked as it checks it."""
+  with contextlib.chdir(ROOT):  # Where it will run.
+    values = cli.parse(words)
+  resolved = config.resolve(values['config'].value)
+  # Not at the top: it imports JAX, which a misspelt flag need not wait for.
+  from overlap.study import specs
+
+  specs.check(resolved)
+  return resolved

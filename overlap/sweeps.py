@@ -1,0 +1,209 @@
+"""Sweeps as data: which runs there are, each a name and a few fields.
+
+A file of a sweep has `get_sweep(arg='')`, which returns a list of `Item`.
+Items are made of axes and put together:
+
+  seeds = sweeps.named('seed', 'seed', range(3))
+  rates = sweeps.named('lr', 'train.learning_rate', (0.1, 0.2))
+  return sweeps.variants('base', sweeps.grid(rates, seeds))
+
+An item is one of three things: a model of the study as it is (`models`), a
+further model, made of one of the study's by changing fields (`variants`), or
+fields of the whole study, which then becomes a study of its own.
+"""
+
+import dataclasses
+import importlib.util
+import itertools
+import pathlib
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from overlap import errors
+
+_LONGEST_NAME = 100
+# Of whoever wrote the file.
+_FAULTS = (
+  AttributeError, ImportError, KeyError, NameError, SyntaxError, TypeError,
+  ValueError,
+)  # fmt: skip
+_NAME = re.compile(r'[A-Za-z0-9_]+')
+
+
+@dataclasses.dataclass(frozen=True)
+class Item:
+  """One run of a sweep.
+
+  Attributes:
+    name: letters, digits and underscores; unique in its sweep.
+    overrides: values by the dotted paths of their fields: of the study, or of
+      the model that a variant is made of.
+    model: the study's model that is trained; '' for all of them.
+    variant_of: the model of which `model` is a variant, '' for none.
+  """
+
+  name: str
+  overrides: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+  model: str = ''
+  variant_of: str = ''
+
+
+def named(
+  label: str, field: str, values: Sequence[Any] | Mapping[str, Any]
+) -> list[Item]:
+  """An axis: one field, several values.
+
+  Args:
+    label: the first part of the items' names.
+    field: its dotted path.
+    values: the values, after which the items are named; or each by the word
+      that stands for it in the name.
+  """
+  if isinstance(values, Mapping):
+    pairs = list(values.items())
+  else:
+    pairs = [(value, value) for value in values]
+  return [
+    Item(safe(f'{label}_{word}'), {field: value}) for word, value in pairs
+  ]
+
+
+def grid(*axes: Sequence[Item]) -> list[Item]:
+  """Every combination of the axes' items, the last axis changing fastest.
+
+  Raises:
+    UsageError: two axes set the same field; no axes.
+  """
+  if not axes:
+    raise errors.UsageError('A grid needs axes, got none.')
+  return [_joined(items) for items in itertools.product(*axes)]
+
+
+def zipped(*axes: Sequence[Item]) -> list[Item]:
+  """The axes' first items together, their second ones, and so on.
+
+  Raises:
+    UsageError: they are not equally long; two set the same field; no axes.
+  """
+  lengths = [len(axis) for axis in axes]
+  if not axes or len(set(lengths)) > 1:
+    raise errors.UsageError(
+      'Axes that are zipped must have equally many values, got '
+      f'{", ".join(map(str, lengths)) or "no axes"}.'
+    )
+  return [_joined(items) for items in zip(*axes, strict=True)]
+
+
+def models(*names: str) -> list[Item]:
+  """Models of the study as they are, one a run."""
+  return [Item(safe(name), model=name) for name in names]
+
+
+def variants(model: str, items: Iterable[Item]) -> list[Item]:
+  """Further models of the study, one an item, with an item's fields changed.
+
+  Args:
+    model: the model of the study that they are made of.
+    items: their overrides are of that model's fields.
+  """
+  return [
+    Item(name, item.overrides, model=name, variant_of=model)
+    for item in items
+    for name in [safe(f'{model}_{item.name}')]
+  ]
+
+
+def check(items: Sequence[Item]) -> list[Item]:
+  """The items, where they can be run side by side.
+
+  Raises:
+    UsageError: there are none; a name that is taken, or is no name.
+  """
+  if not items:
+    raise errors.UsageError('A sweep needs items, got none.')
+  seen: set[str] = set()
+  for item in items:
+    if not isinstance(item, Item):
+      raise errors.UsageError(
+        f'A sweep must be a list of sweeps.Item, got {item!r} in it.'
+      )
+    if not _NAME.fullmatch(item.name) or len(item.name) > _LONGEST_NAME:
+      raise errors.UsageError(
+        'The name of an item must be of letters, digits and underscores, at '
+        f'most {_LONGEST_NAME}, got {item.name!r}.'
+      )
+    # As files they must differ where case does not count, too.
+    if item.name.lower() in seen:
+      raise errors.UsageError(
+        f'The items of a sweep must have different names, got {item.name!r} '
+        'twice: name the values that differ, as in '
+        "named('seed', 'seed', {'a': 0, 'b': 1})."
+      )
+    seen.add(item.name.lower())
+    if item.model and item.overrides and not item.variant_of:
+      raise errors.UsageError(
+        f'The item {item.name!r} must not change fields of the model '
+        f"{item.model!r}, which is the study's own: make it a variant, as in "
+        f'variants({item.model!r}, ...).'
+      )
+  return list(items)
+
+
+def load(path: str) -> list[Item]:
+  """The checked items of a file, FILE.py or FILE.py:ARGUMENT.
+
+  Raises:
+    UsageError: there is no such file, or no `get_sweep` in it; see `check`.
+  """
+  return check(list(call(path, 'get_sweep', '--sweep')))
+
+
+def call(path: str, function: str, flag: str) -> Any:
+  """What a function of a Python file returns.
+
+  Args:
+    path: FILE.py or FILE.py:ARGUMENT.
+    function: its name; called with the argument where there is one.
+    flag: that gave the path, for the error's text.
+
+  Raises:
+    UsageError: there is no such file, no such function in it, or a fault.
+  """
+  name, _, arg = path.partition(':')
+  file = pathlib.Path(name)
+  if not (file.suffix == '.py' and file.is_file()):
+    raise errors.UsageError(
+      f'{flag} must name a Python file, got {name!r}, which is none.'
+    )
+  spec = importlib.util.spec_from_file_location(f'overlap_{file.stem}', file)
+  assert spec
+  assert spec.loader
+  module = importlib.util.module_from_spec(spec)
+  try:
+    spec.loader.exec_module(module)
+    if not hasattr(module, function):
+      raise errors.UsageError(f'{name} must have {function}(), and has not.')
+    return getattr(module, function)(*([arg] if arg else []))
+  except _FAULTS as e:
+    raise errors.UsageError(
+      f'{name} must run, got {type(e).__name__}: {e}.'
+    ) from e
+
+
+def _joined(items: Sequence[Item]) -> Item:
+  overrides: dict[str, Any] = {}
+  for item in items:
+    twice = overrides.keys() & item.overrides.keys()
+    if twice:
+      raise errors.UsageError(
+        f'Each axis must set fields of its own, got {min(twice)!r} in two.'
+      )
+    overrides |= item.overrides
+  return Item('_'.join(item.name for item in items), overrides)
+
+
+def safe(text: str) -> str:
+  """A name for an item or a file, of letters, digits and underscores."""
+  # No dots: flags name the fields of a model by its name and dots.
+  return re.sub(r'[^A-Za-z0-9]+', '_', text).strip('_')
