@@ -245,28 +245,20 @@ def _clip() -> ml_collections.ConfigDict:
 
 
 def _bit() -> ml_collections.ConfigDict:
-  config = overlap_config.model(
-    'bit',
-    stage_sizes=(1, 1, 1),
-    width=16,
-    groups=8,
-    stem='small',
+  config = _resnet()
+  config.architecture = overlap_config.model(
+    'bit', stage_sizes=(1, 1, 1), width=8, groups=4, stem='small',
     stem_stride=2,
-  )
+  ).architecture  # fmt: skip
   config.method = 'pretrain'
   config.pretrain.dataset = 'mnist_5k'
   config.pretrain.total_steps = 200
-  config.pretrain.learning_rate = 0.03
+  config.pretrain.learning_rate = 0.1
   config.pretrain.warmup_steps = 50
-  # As BiT is fine-tuned: by steps, with MixUp and no decay.
+  # Fine-tuning; as BiT's, it mixes images.
   config.train.total_steps = 800
-  config.train.learning_rate = 0.03
-  config.train.warmup_steps = 50
-  config.train.schedule = 'step'
-  config.train.milestones = (0.3, 0.6, 0.9)
-  config.train.weight_decay = 0.0
+  config.train.learning_rate = 0.1
   config.train.mixup = 0.1
-  config.train.augment = 'flip'
   return config
 
 
