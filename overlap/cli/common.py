@@ -112,8 +112,12 @@ def workdir(values: flags.FlagValues) -> epath.Path:
   return epath.Path(values['workdir'].value)
 
 
-def open_study(values: flags.FlagValues) -> Any:
+def open_study(values: flags.FlagValues, *, dry_run: bool = False) -> Any:
   """The study that --config and --workdir name, checked and bound.
+
+  Args:
+    values: the flags.
+    dry_run: leave the workdir as it is, and give a `preview.Preview`.
 
   Raises:
     UsageError: see `config.resolve`, `specs.check` and `open_workdir`.
@@ -140,5 +144,10 @@ def open_study(values: flags.FlagValues) -> Any:
   results.check(resolved)
   thumbnails.check(resolved)
   resume = values['resume'].value
+  if dry_run:
+    from overlap.study import preview
+
+    chosen = study_workdir.choose_config(path, resolved, resume=resume)
+    return preview.Preview(chosen, path, replace=resume == 'update')
   bound = study_workdir.open_workdir(path, resolved, resume=resume)
   return study.Study(bound, path, replace=resume == 'update')

@@ -21,6 +21,11 @@ def define(values: flags.FlagValues, argv: list[str]) -> None:
     'stages', ','.join(STAGES), 'the stages to run, in their own order',
     flag_values=values,
   )  # fmt: skip
+  flags.DEFINE_boolean(
+    'dry_run', False,
+    'print what would be done and what it costs; make and write nothing',
+    flag_values=values,
+  )  # fmt: skip
 
 
 def run(values: flags.FlagValues) -> None:
@@ -34,7 +39,19 @@ def run(values: flags.FlagValues) -> None:
       '--model goes with the stages that are of one model, '
       f'--stages={",".join(_OF_ONE_MODEL)}, got {",".join(stages)}.'
     )
-  study = common.open_study(values)
+  dry_run = values['dry_run'].value
+  study = common.open_study(values, dry_run=dry_run)
+  if dry_run:
+    from overlap.study import plan, plan_text
+
+    print(
+      plan_text.text(
+        plan.make(study, stages, model),
+        name=study.config['name'],
+        workdir=str(study.path),
+      )
+    )
+    return
   from overlap.study import run as study_run
 
   page = study_run.run(study, stages, model)

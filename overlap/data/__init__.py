@@ -31,6 +31,8 @@ __all__ = [
   'SOURCES',
   'ArrayExamples',
   'Examples',
+  'is_fetched',
+  'is_here',
   'load_examples',
   'obtain',
   'prepare_examples',
@@ -125,6 +127,31 @@ def obtain(dataset: str, *, data_dir: str, fallback: str = '') -> str:
     logging.warning('%s takes the place of %s: %s', fallback, dataset, e)
     return obtain(fallback, data_dir=data_dir)
   return dataset
+
+
+def is_here(dataset: str, *, data_dir: str) -> bool:
+  """Whether a data set can be loaded as it lies here, nothing fetched.
+
+  Args:
+    dataset: as for `load_examples`.
+    data_dir: folder of the data; '' is 'data'.
+
+  Raises:
+    UsageError: no such data set.
+  """
+  source, folder = _source(dataset), _folder(data_dir)
+  if source.is_here is not None:
+    return source.is_here(dataset=dataset, data_dir=folder)
+  try:
+    source.obtain(dataset=dataset, data_dir=folder)
+  except errors.DataError:
+    return False
+  return True
+
+
+def is_fetched(dataset: str) -> bool:
+  """Whether a data set that is not here would be fetched."""
+  return _source(dataset).is_here is not None
 
 
 def _source(dataset: str) -> Source:

@@ -46,10 +46,9 @@ def obtain(data_dir: str) -> str:
   Raises:
     DataError: there is no way to have them; the text lists what was tried.
   """
+  if folder := _find(data_dir):
+    return folder
   own = os.path.join(data_dir, _FOLDER)
-  for folder in (data_dir, own, _INSTALLED):
-    if all(None not in idx.paths(folder, split) for split in idx.SPLITS):
-      return folder
   ways: dict[str, Callable[[str, str], str]] = {
     'the Debian package': _from_debian,
     'TFDS': _from_tfds,
@@ -67,6 +66,14 @@ def obtain(data_dir: str) -> str:
     f'Fashion-MNIST needs its four files ({", ".join(FILES)}) in {own}, and '
     f'they could not be fetched: {"; ".join(reasons)}.'
   )
+
+
+def _find(data_dir: str) -> str | None:
+  """Returns a folder with the four files, None where none has them yet."""
+  for folder in (data_dir, os.path.join(data_dir, _FOLDER), _INSTALLED):
+    if all(None not in idx.paths(folder, split) for split in idx.SPLITS):
+      return folder
+  return None
 
 
 def _place(way: Callable[[str, str], str], data_dir: str, own: str) -> str:
@@ -141,4 +148,9 @@ def _load(
   )  # fmt: skip
 
 
-SOURCE = source.Source(_obtain, _load)
+def _is_here(*, dataset: str, data_dir: str) -> bool:
+  del dataset
+  return _find(data_dir) is not None
+
+
+SOURCE = source.Source(_obtain, _load, _is_here)

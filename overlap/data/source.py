@@ -42,10 +42,18 @@ class Load(Protocol):
     """
 
 
+class IsHere(Protocol):
+  def __call__(self, *, dataset: str, data_dir: str) -> bool:
+    """Whether the data set can be loaded as it lies here, nothing fetched."""
+
+
 @dataclasses.dataclass(frozen=True)
 class Source:
+  """A source's functions; `is_here` is None where it never fetches."""
+
   obtain: Obtain
   load: Load
+  is_here: IsHere | None = None
 
 
 def folder(dataset: str, data_dir: str) -> str:

@@ -1,6 +1,5 @@
 """What was run, on what, and for how long: from config.json, timings.json."""
 
-import collections
 import json
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -112,15 +111,20 @@ def checksums(done: Mapping[str, Any]) -> list[Fact]:
 
 
 def stages(timings: Mapping[str, Any]) -> list[Stage]:
-  """Time a stage and a model, the latest run of each counted."""
-  latest: dict[tuple[str, str], float] = {}
+  """Time a stage and a model, over all splits, the latest run of each."""
+  latest: dict[tuple[str, str, str], float] = {}
   for entry in timings.get('stages', ()):
-    key = (str(entry['stage']), str(entry.get('model') or ''))
-    latest[key] = float(entry['seconds'])
-  by_stage: dict[str, list[tuple[str, float]]] = collections.defaultdict(list)
-  for (stage, model), seconds in latest.items():
-    by_stage[stage].append((model, seconds))
-  return [_stage(name, by_stage[name]) for name in _sorted(by_stage)]
+    stage, model, split = (
+      str(entry.get(field) or '') for field in ('stage', 'model', 'split')
+    )
+    latest[stage, model, split] = float(entry['seconds'])
+  by_stage: dict[str, dict[str, float]] = {}
+  for (stage, model, _), seconds in latest.items():
+    models = by_stage.setdefault(stage, {})
+    models[model] = models.get(model, 0.0) + seconds
+  return [
+    _stage(name, list(by_stage[name].items())) for name in _sorted(by_stage)
+  ]
 
 
 def config_text(config: Mapping[str, Any]) -> str:

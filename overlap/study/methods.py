@@ -2,13 +2,13 @@
 
 import functools
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from overlap import data, lookup, train
 from overlap.data import pairs as pairs_lib
 from overlap.data.examples import Examples
 from overlap.data.pairs import Pairs
-from overlap.train import groups, mpl, optimizer, pretrain, texts
+from overlap.train import groups, lengths, mpl, optimizer, pretrain, texts
 
 Settings = Mapping[str, Any]
 
@@ -36,6 +36,39 @@ def check(name: str, settings: Settings) -> None:
       settings['pretrain']['dataset'].partition(':')[0],
       data.SOURCES,
     )
+
+
+class Phase(NamedTuple):
+  """A part of a training.
+
+  Attributes:
+    fields: the length and batches, as `lengths.in_steps` takes them.
+    views: images that the model is shown for each example of a batch.
+    own_examples: whether it goes through the study's training split.
+  """
+
+  fields: Settings
+  views: int = 1
+  own_examples: bool = True
+
+
+def phases(settings: Settings) -> list[Phase]:
+  """The parts of a model's training, in their order; none for no training."""
+  method = settings['method']
+  found = []
+  if method == 'simclr':
+    found.append(Phase(settings['simclr'], views=2))
+  elif method == 'mpl':
+    # Labelled ones, and those whose labels are not looked at.
+    views = 1 + settings['mpl']['unlabelled_ratio']
+    found.append(Phase(settings['mpl'], views=views))
+  elif method == 'image_text':
+    found.append(Phase(settings['image_text']))
+  elif method == 'pretrain':
+    found.append(Phase(settings['pretrain'], own_examples=False))
+  if lengths.is_trained(settings['train']):
+    found.append(Phase(settings['train']))
+  return found
 
 
 def learned_from(settings: Settings) -> str:

@@ -1,7 +1,8 @@
 """The stage that fills the store."""
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Iterator
+from typing import Any, NamedTuple
 
 from absl import logging
 
@@ -11,78 +12,125 @@ from overlap.study import model_images, probe_models, specs, workdir
 from overlap.study.study import Study
 from overlap.study.training import load, make_task, read_model
 
+_FEATURES = ('features',)
+
+
+class Part(NamedTuple):
+  """A split that every model predicts, and what the store keeps of it.
+
+  Attributes:
+    dataset: whose it is.
+    split: as the store calls it.
+    arrays: of `predict.ARRAYS`.
+    is_transfer: whether it is of the data set that features are probed on.
+  """
+
+  dataset: str
+  split: str
+  arrays: tuple[str, ...]
+  is_transfer: bool = False
+
+  def examples(self, study: Study) -> Examples:
+    """Its examples, which are fetched if need be."""
+    found = (
+      study.transfer_examples(self.split.removeprefix(specs.TRANSFER))
+      if self.is_transfer
+      else study.examples(self.split)
+    )
+    assert found is not None  # Else it would be no part.
+    return found
+
+
+def parts(study: Study) -> list[Part]:
+  """All that is predicted, in its order.
+
+  Raises:
+    UsageError: a split that is to be predicted is left empty.
+  """
+  return list(_parts(study))
+
+
+def _parts(study: Study) -> Iterator[Part]:
+  settings = study.config['predict']
+  for split in settings['splits']:
+    yield Part(study.dataset, _needed(study, split), tuple(predict.ARRAYS))
+  for split in settings['feature_splits']:
+    if split not in settings['splits']:
+      yield Part(study.dataset, _needed(study, split), _FEATURES)
+  for split, spec in study.config['transfer']['splits'].items():
+    if spec and study.transfer_dataset:
+      name = f'{specs.TRANSFER}{split}'
+      yield Part(study.transfer_dataset, name, _FEATURES, is_transfer=True)
+
+
+def _needed(study: Study, split: str) -> str:
+  if not study.config['data']['splits'][split]:
+    raise errors.UsageError(
+      f'config.data.splits.{split} must name a split to predict, got "".'
+    )
+  return split
+
 
 def predict_all(study: Study, model: str | None = None) -> None:
   """Predicts every split that config names with every model."""
   names = study.selected(model)
-  if names:  # Else no data are needed.
-    _predict_images(study, names)
+  for part in parts(study) if names else ():  # Else no data are needed.
+    examples = part.examples(study)
+    predict.ensure_examples(study.path, examples)
+    for name in names:
+      _predict(study, name, part, examples)
   # Last: they are fitted on what the others have stored.
   for name in study.selected(model, 'probe'):
     probe_models.predict(study, name)
 
 
-def _predict_images(study: Study, names: Sequence[str]) -> None:
-  settings = study.config['predict']
-  for split in settings['splits']:
-    _predict_split(study, _needed(study, split), predict.ARRAYS, names)
-  for split in settings['feature_splits']:
-    if split not in settings['splits']:
-      _predict_split(study, _needed(study, split), ('features',), names)
-  for split in study.config['transfer']['splits']:
-    examples = study.transfer_examples(split)
-    if examples is not None:
-      _predict_split(study, examples, ('features',), names)
+def is_predicted(study: Study, name: str, part: Part) -> bool:
+  """Whether the store has a model's predictions, made by this config.
 
-
-def _needed(study: Study, split: str) -> Examples:
-  examples = study.examples(split)
-  if examples is None:
-    raise errors.UsageError(
-      f'config.data.splits.{split} must name a split to predict, got "".'
-    )
-  return examples
-
-
-def _predict_split(
-  study: Study,
-  examples: Examples,
-  arrays: Sequence[str],
-  names: Sequence[str],
-) -> None:
-  predict.ensure_examples(study.path, examples)
-  for name in names:
-    _predict(study, name, examples, arrays)
-
-
-def _predict(
-  study: Study, name: str, examples: Examples, arrays: Sequence[str]
-) -> None:
-  wanted = specs.prediction_hash(
-    study.config, name, study.dataset, examples.split
-  )
-  record = store.Store(study.path).record(
-    examples.dataset, examples.split, name
-  )
-  made = record is not None and record.get('config_hash') == wanted
-  if record and made and set(arrays) <= set(record['arrays']):
-    logging.info('%s: predicted %s already', name, examples.split)
-    return
+  Raises:
+    UsageError: it has another config's, and `study.replace` is not set.
+  """
+  record = _record(study, name, part)
+  if record is None:
+    return False
   # Features alone that are now wanted with logits are the same config's.
-  if record and not (study.replace or made):
+  if record.get('config_hash') == _hash(study, name, part):
+    return set(part.arrays) <= set(record['arrays'])
+  if not study.replace:
     raise errors.UsageError(
       f'The predictions of {name} in {study.path} must have been made by this '
       'config, and were made by another: use --resume=update to make them '
       'again, or another --workdir.'
     )
-  trained = read_model(study, name)
-  if trained is None:
+  return False
+
+
+def _record(study: Study, name: str, part: Part) -> dict[str, Any] | None:
+  return store.Store(study.path).record(part.dataset, part.split, name)
+
+
+def _hash(study: Study, name: str, part: Part) -> str:
+  return specs.prediction_hash(study.config, name, study.dataset, part.split)
+
+
+def require_trained(study: Study, name: str) -> None:
+  """Raises DataError where a model has no variables to predict with."""
+  if read_model(study, name) is None:
     raise errors.DataError(
       f'{name} must be trained before it predicts: run the stage train.'
     )
+
+
+def _predict(study: Study, name: str, part: Part, examples: Examples) -> None:
+  if is_predicted(study, name, part):
+    logging.info('%s: predicted %s already', name, part.split)
+    return
+  require_trained(study, name)
   settings = study.config['models'][name]
   with provenance.timed(
-    functools.partial(workdir.add_timing, study.path, 'predict', name)
+    functools.partial(
+      workdir.add_timing, study.path, 'predict', name, split=part.split
+    )
   ):
     task = make_task(study, name)
     predict.predict(
@@ -94,11 +142,12 @@ def _predict(
       batch_size=task.batch_size,
       num_threads=task.num_threads,
       record={
-        'config_hash': wanted,
+        'config_hash': _hash(study, name, part),
         'axes': specs.axes(settings, study.dataset),
         **specs.labels(settings, study.dataset_label),
       },
-      arrays=arrays,
-      replace=study.replace or made,
+      arrays=part.arrays,
+      # What is there is then this config's, and lacks an array.
+      replace=study.replace or _record(study, name, part) is not None,
     )
-  logging.info('%s: predicted %s', name, examples.split)
+  logging.info('%s: predicted %s', name, part.split)

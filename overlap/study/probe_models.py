@@ -33,36 +33,54 @@ def predict(study: Study, name: str) -> None:
     UsageError: its predictions were made by another config or of other
       features, and `study.replace` is not set.
   """
-  reader = store.Store(study.path)
-  dataset = results.stored_dataset(study.path, study.config)
   choice: Selection | None = None
   for split in study.config['predict']['splits']:
-    splits = _open(study, name, reader, Where(dataset, split))
-    wanted = _identity(study, name, splits)
-    record = reader.record(dataset, split, name)
-    if record and record.get('config_hash') == wanted:
+    splits = _open(study, name, split)
+    if _is_there(study, name, splits):
       logging.info('%s: predicted %s already', name, split)
       continue
-    if record and not study.replace:
-      raise errors.UsageError(
-        f'The predictions of {name} in {study.path} must have been made by '
-        'this config, of the features that are stored, and were not: use '
-        '--resume=update to make them again, or another --workdir.'
-      )
     with provenance.timed(
-      functools.partial(workdir.add_timing, study.path, 'predict', name)
+      functools.partial(
+        workdir.add_timing, study.path, 'predict', name, split=split
+      )
     ):
       choice = choice or _fit(study, name, splits)
-      _predict(study, name, splits, choice, wanted)
+      _predict(study, name, splits, choice)
     logging.info('%s: predicted %s', name, split)
+
+
+def is_predicted(study: Study, name: str, split: str) -> bool:
+  """Whether the store has a probe's logits on a split, of this config.
+
+  Raises:
+    DataError, UsageError: as `predict`.
+  """
+  return _is_there(study, name, _open(study, name, split))
+
+
+def _is_there(study: Study, name: str, splits: Splits) -> bool:
+  record = store.Store(study.path).record(*splits.test, name)
+  if record is None:
+    return False
+  if record.get('config_hash') == _identity(study, name, splits):
+    return True
+  if not study.replace:
+    raise errors.UsageError(
+      f'The predictions of {name} in {study.path} must have been made by '
+      'this config, of the features that are stored, and were not: use '
+      '--resume=update to make them again, or another --workdir.'
+    )
+  return False
 
 
 def _members(study: Study, name: str) -> list[str]:
   return list(study.config['models'][name]['models'])
 
 
-def _open(study: Study, name: str, reader: store.Store, test: Where) -> Splits:
+def _open(study: Study, name: str, split: str) -> Splits:
   """The splits, on all of which there are features of all its models."""
+  reader = store.Store(study.path)
+  test = Where(results.stored_dataset(study.path, study.config), split)
   options = specs.probing(study.config, name)
   train, heldout = (
     Where(test.dataset, split) for split in (options.train, options.heldout)
@@ -128,7 +146,7 @@ def _fit(study: Study, name: str, splits: Splits) -> Selection:
 
 
 def _predict(
-  study: Study, name: str, splits: Splits, choice: Selection, identity: str
+  study: Study, name: str, splits: Splits, choice: Selection
 ) -> None:
   members = _members(study, name)
   features = splits.rows(_parts(splits, members), splits.test)
@@ -149,7 +167,7 @@ def _predict(
     rows=rows,
     record={
       'source': 'probe',
-      'config_hash': identity,
+      'config_hash': _identity(study, name, splits),
       'probe': choice.record() | {'models': members},
       **_place(splits, study.config['models'][name], members),
     },

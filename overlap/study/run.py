@@ -1,11 +1,23 @@
 """All stages of a study, in their order."""
 
+import time
 from collections.abc import Sequence
 
+from absl import logging
 from etils import epath
 
-from overlap.study import prediction, results, thumbnails, training
+from overlap import parallel
+from overlap.study import (
+  prediction,
+  results,
+  thumbnails,
+  timings,
+  training,
+  workdir,
+)
 from overlap.study.study import Study
+
+STAGES = ('train', 'predict', 'analyse', 'report')
 
 
 def run(
@@ -19,6 +31,24 @@ def run(
       done even where nothing has changed.
     model: train and predict this one alone.
   """
+  began, start = workdir.now(), time.monotonic()
+  page = _stages(study, stages, model)
+  if parallel.is_primary():
+    added = [
+      entry
+      for entry in timings.read(study.path)['stages']
+      if str(entry['finished']) >= began and 'peak_memory_bytes' in entry
+    ]
+    order = [stage for stage in STAGES if stage in stages]
+    seconds = time.monotonic() - start
+    for line in timings.summary(added, order, seconds):
+      logging.info('%s', line)
+  return page
+
+
+def _stages(
+  study: Study, stages: Sequence[str], model: str | None
+) -> epath.Path | None:
   page = None
   if 'train' in stages:
     training.train(study, model)

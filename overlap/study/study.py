@@ -31,7 +31,7 @@ class Study:
   def dataset(self) -> str:
     """The data set's name, the fallback's where the first can't be had."""
     settings = self.config['data']
-    return _obtain(
+    return self.obtain(
       settings['dataset'], settings['data_dir'], settings['fallback']
     )
 
@@ -79,7 +79,7 @@ class Study:
     """
     data_dir = data_dir or self.config['data']['data_dir']
     return data.load_examples(
-      dataset=_obtain(dataset, data_dir),
+      dataset=self.obtain(dataset, data_dir),
       split=split,
       spec=spec,
       data_dir=data_dir or 'data',
@@ -101,7 +101,7 @@ class Study:
       logging.warning('no transfer to %s: it is what models learn', name)
       return ''
     folder = settings['data_dir'] or self.config['data']['data_dir']
-    return _obtain(name, folder, optional=settings['optional'])
+    return self.obtain(name, folder, optional=settings['optional'])
 
   @functools.cache  # noqa: B019 (a process has one study)
   def transfer_examples(self, split: str) -> Examples | None:
@@ -139,24 +139,30 @@ class Study:
       name for name in order if self.config['models'][name]['source'] == source
     ]
 
+  def obtain(
+    self,
+    dataset: str,
+    data_dir: str,
+    fallback: str = '',
+    *,
+    optional: bool = False,
+  ) -> str:
+    """Makes sure that a data set is there; returns its or the fallback's name.
 
-def _obtain(
-  dataset: str, data_dir: str, fallback: str = '', *, optional: bool = False
-) -> str:
-  """Makes sure that a data set is there; returns its or the fallback's name.
-
-  The primary process fetches it, the others wait. One that can't be had gives
-  '' and a line where it is optional.
-  """
-  if not parallel.is_primary():
-    parallel.barrier(f'data {dataset}')
-  try:
-    name = data.obtain(dataset, data_dir=data_dir or 'data', fallback=fallback)
-  except errors.DataError as e:
-    if not optional:
-      raise
-    logging.warning('no transfer to %s: %s', dataset, e)
-    name = ''
-  if parallel.is_primary():
-    parallel.barrier(f'data {dataset}')
-  return name
+    The primary process fetches it, the others wait. One that can't be had
+    gives '' and a line where it is optional.
+    """
+    if not parallel.is_primary():
+      parallel.barrier(f'data {dataset}')
+    try:
+      name = data.obtain(
+        dataset, data_dir=data_dir or 'data', fallback=fallback
+      )
+    except errors.DataError as e:
+      if not optional:
+        raise
+      logging.warning('no transfer to %s: %s', dataset, e)
+      name = ''
+    if parallel.is_primary():
+      parallel.barrier(f'data {dataset}')
+    return name

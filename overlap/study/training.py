@@ -19,21 +19,46 @@ from overlap.train.task import Task, Teacher
 def train(study: Study, model: str | None = None) -> None:
   """Trains (or loads) every model whose variables are not there yet."""
   for name in study.selected(model):
-    wanted = specs.training_hash(study.config, name, study.dataset)
-    done = read_model(study, name)
-    if done and done['training_hash'] == wanted:
+    if is_trained(study, name):
       logging.info('%s: trained already', name)
       continue
-    if done and not study.replace:
-      raise errors.UsageError(
-        f'The model {name} of {study.path} must have been made by this '
-        'config, and was made by another: use --resume=update to make it '
-        'again, or another --workdir.'
-      )
     with provenance.timed(
       functools.partial(workdir.add_timing, study.path, 'train', name)
     ):
-      _train(study, name, wanted)
+      _train(study, name)
+
+
+def is_trained(study: Study, name: str) -> bool:
+  """Whether a model's variables are there and are those of this config.
+
+  Raises:
+    UsageError: they are another config's, and `study.replace` is not set.
+  """
+  done = read_model(study, name)
+  if not done:
+    return False
+  if done['training_hash'] == _hash(study, name):
+    return True
+  if not study.replace:
+    raise errors.UsageError(
+      f'The model {name} of {study.path} must have been made by this '
+      'config, and was made by another: use --resume=update to make it '
+      'again, or another --workdir.'
+    )
+  return False
+
+
+def _hash(study: Study, name: str) -> str:
+  return specs.training_hash(study.config, name, study.dataset)
+
+
+def run_folder(study: Study, name: str) -> epath.Path:
+  """Where a training run under way keeps its checkpoints.
+
+  A run is bound to the config it began with: another one starts afresh.
+  """
+  folder = workdir.model_folder(study.path, name)
+  return folder / f'run-{_hash(study, name)}'
 
 
 def read_model(study: Study, name: str) -> dict[str, Any] | None:
@@ -54,10 +79,7 @@ def make_task(study: Study, name: str) -> Task:
   heldout = study.examples('heldout')
   if heldout is not None:
     heldout = model_images.prepared(settings, heldout)
-  folder = workdir.model_folder(study.path, name)
   teacher = specs.teacher_of(settings)
-  # A run is bound to the config it began with: another one starts afresh.
-  run = specs.training_hash(study.config, name, study.dataset)
   return Task(
     name=name,
     model=specs.build_for(settings, examples.class_names),
@@ -65,7 +87,7 @@ def make_task(study: Study, name: str) -> Task:
     settings=settings,
     train=examples,
     heldout=heldout,
-    folder=folder / f'run-{run}',
+    folder=run_folder(study, name),
     num_threads=study.config['data']['num_threads'],
     batch_size=study.config['predict']['batch_size'],
     teacher=_teacher(study, teacher) if teacher else None,
@@ -116,7 +138,7 @@ def load(study: Study, task: Task) -> Any:
   )
 
 
-def _train(study: Study, name: str, training_hash: str) -> None:
+def _train(study: Study, name: str) -> None:
   folder = workdir.model_folder(study.path, name)
   task = make_task(study, name)
   if parallel.is_primary():
@@ -136,7 +158,7 @@ def _train(study: Study, name: str, training_hash: str) -> None:
       folder / 'model.json',
       {
         'model': name,
-        'training_hash': training_hash,
+        'training_hash': _hash(study, name),
         'dataset': study.dataset,
         'settings': task.settings,
         **notes,

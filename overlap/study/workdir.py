@@ -8,6 +8,7 @@ from absl import logging
 from etils import epath
 
 from overlap import config, errors, files, lookup, parallel, provenance
+from overlap.study import timings
 
 RESUME = ('same', 'update', 'original')
 
@@ -20,34 +21,25 @@ def open_workdir(
   Args:
     path: the folder; made where it is absent.
     resolved: the study's config.
-    resume: where the folder was made by a config with other fields: 'same'
-      refuses, 'update' goes on with the new one (what its changes touch is
-      made again), 'original' goes on with the old one.
+    resume: see `choose_config`.
 
   Raises:
-    UsageError: the configs differ under 'same', or an unknown `resume`.
+    UsageError: see `choose_config`.
     DataError: the folder can't be written.
   """
-  lookup.check('way to resume (--resume)', resume, RESUME)
+  chosen = choose_config(path, resolved, resume=resume)
   path = epath.Path(path)
   file = path / 'config.json'
-  if file.exists() and _holds_results(path):
-    old = files.read_json(file)['config']
-    changed = config.differences(old, resolved)
-    if changed and resume == 'same':
-      raise errors.UsageError(
-        f'{path} was made by another config and is left as it is; '
-        f'{len(changed)} fields differ: {"; ".join(changed[:5])}'
-        f'{"; ..." if len(changed) > 5 else ""}. Choices: --resume=update '
-        '(keep what is unchanged, make the rest again), --resume=original '
-        '(go on with the config it was made by), or another --workdir.'
-      )
-    if changed and resume == 'original':
-      logging.info('going on with the config of %s', file)
-      return old
-    if old == resolved:
-      check_writable(path)
-      return dict(resolved)
+  if chosen != resolved:
+    logging.info('going on with the config of %s', file)
+    return chosen
+  if (
+    file.exists()
+    and _holds_results(path)
+    and files.read_json(file)['config'] == resolved
+  ):
+    check_writable(path)
+    return chosen
   if parallel.is_primary():
     files.write_json(
       file,
@@ -61,7 +53,40 @@ def open_workdir(
       },
     )
   parallel.barrier('config.json')
-  return dict(resolved)
+  return chosen
+
+
+def choose_config(
+  path: epath.PathLike, resolved: Mapping[str, Any], *, resume: str
+) -> dict[str, Any]:
+  """The config to work with in a folder, nothing of which is changed.
+
+  Args:
+    path: the folder; may be absent.
+    resolved: the study's config.
+    resume: where the folder was made by a config with other fields: 'same'
+      refuses, 'update' goes on with the new one (what its changes touch is
+      made again), 'original' goes on with the old one.
+
+  Raises:
+    UsageError: the configs differ under 'same', or an unknown `resume`.
+  """
+  lookup.check('way to resume (--resume)', resume, RESUME)
+  path = epath.Path(path)
+  file = path / 'config.json'
+  if not (file.exists() and _holds_results(path)):
+    return dict(resolved)
+  old = files.read_json(file)['config']
+  changed = config.differences(old, resolved)
+  if changed and resume == 'same':
+    raise errors.UsageError(
+      f'{path} was made by another config and is left as it is; '
+      f'{len(changed)} fields differ: {"; ".join(changed[:5])}'
+      f'{"; ..." if len(changed) > 5 else ""}. Choices: --resume=update '
+      '(keep what is unchanged, make the rest again), --resume=original '
+      '(go on with the config it was made by), or another --workdir.'
+    )
+  return old if changed and resume == 'original' else dict(resolved)
 
 
 def _holds_results(path: epath.Path) -> bool:
@@ -92,33 +117,27 @@ def model_folder(path: epath.PathLike, name: str) -> epath.Path:
 
 
 def add_timing(
-  path: epath.PathLike, stage: str, model: str | None, seconds: float
+  path: epath.PathLike,
+  stage: str,
+  model: str | None,
+  seconds: float,
+  *,
+  split: str | None = None,
 ) -> None:
-  """Notes in timings.json what a stage took."""
+  """Notes in the workdir what a stage took, and the most memory until then."""
   if not parallel.is_primary():
     return
-  file = epath.Path(path) / 'timings.json'
-  timings: dict[str, Any] = (
-    files.read_json(file)
-    if file.exists()
-    else {'stages': [], 'peak_memory_bytes': 0}
-  )
-  timings['stages'] = [
-    entry
-    for entry in timings['stages']
-    if (entry['stage'], entry['model']) != (stage, model)
-  ] + [
+  timings.add(
+    path,
     {
       'stage': stage,
       'model': model,
+      'split': split,
       'seconds': round(seconds, 3),
       'finished': now(),
-    }
-  ]
-  timings['peak_memory_bytes'] = max(
-    timings['peak_memory_bytes'], provenance.peak_memory_bytes()
+      'peak_memory_bytes': provenance.peak_memory_bytes(),
+    },
   )
-  files.write_json(file, timings)
 
 
 def now() -> str:

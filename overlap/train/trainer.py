@@ -53,7 +53,13 @@ def train_model(task: Task) -> tuple[Any, dict[str, Any]]:
 
 def template(task: Task) -> Any:
   """The variables' shapes, without computing any."""
-  return jax.eval_shape(_init(task), jax.random.key(0))
+  return abstract_variables(task.model, task.model_input)
+
+
+def abstract_variables(model: nn.Module, model_input: inference.Input) -> Any:
+  """The shapes of a model's variables; nothing is computed or compiled."""
+  key = jax.eval_shape(lambda: jax.random.key(0))
+  return jax.eval_shape(_init_function(model, model_input.shape()), key)
 
 
 def initial_variables(task: Task) -> Any:

@@ -1,0 +1,137 @@
+"""What a model of a study costs, estimated before anything is computed."""
+
+import functools
+import math
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import flax.linen as nn
+import jax
+import numpy as np
+
+from overlap import inference
+from overlap.data.examples import Examples
+from overlap.inference import Input
+from overlap.study import methods, model_images, specs
+from overlap.study.study import Study
+from overlap.train import lengths, trainer
+
+# The gradients by inputs and by parameters each take what the outputs do.
+TRAINING_PASSES = 3
+
+
+class Model(NamedTuple):
+  """What one pass of one image through a model takes, and what it gives.
+
+  Attributes:
+    parameters: how many.
+    num_bytes: of all its variables.
+    flops: of the forward pass of one image, its resizing with it.
+    classes: logits.
+    features: their width.
+  """
+
+  parameters: int
+  num_bytes: int
+  flops: float
+  classes: int
+  features: int
+
+
+class Training(NamedTuple):
+  """The length of a training, and its operations."""
+
+  steps: int
+  images: int
+  flops: float
+
+
+def model(study: Study, name: str, examples: Examples) -> Model:
+  """Measures a model that is shown images of a split; compiles nothing."""
+  settings = study.config['models'][name]
+  shown = model_images.prepared(settings, examples)
+  return _model(
+    specs.build_for(settings, shown.class_names),
+    specs.model_input(settings, shown),
+    (1, shown.image_size, shown.image_size, shown.channels),
+  )
+
+
+# Many models of a study differ in their seed or their schedule alone.
+@functools.cache
+def _model(
+  module: nn.Module, model_input: Input, images: tuple[int, ...]
+) -> Model:
+  variables = trainer.abstract_variables(module, model_input)
+  forward = inference.forward_function(module, model_input)
+  lowered = jax.jit(forward).lower(
+    variables, jax.ShapeDtypeStruct(images, np.uint8)
+  )
+  outputs = lowered.out_info
+  return Model(
+    parameters=sum(_sizes(variables['params'])),
+    num_bytes=sum(
+      math.prod(leaf.shape) * leaf.dtype.itemsize
+      for leaf in jax.tree.leaves(variables)
+    ),
+    flops=float((lowered.cost_analysis() or {}).get('flops', 0)),
+    classes=outputs['logits'].shape[-1],
+    features=outputs['features'].shape[-1],
+  )
+
+
+def _sizes(tree: Any) -> list[int]:
+  return [math.prod(leaf.shape) for leaf in jax.tree.leaves(tree)]
+
+
+def training(
+  study: Study, name: str, measured: Model, examples: Examples
+) -> Training:
+  """The steps of a training, the images that the model is shown, operations.
+
+  With those of the held-out split, and of the features that a head is fitted
+  on, once each. Augmentation, teachers and towers of text are left out.
+
+  Args:
+    study: whose model it is.
+    name: the model's.
+    measured: from `model`.
+    examples: the training split.
+
+  Raises:
+    DataError: a data set that it learns from first is not there.
+  """
+  settings = study.config['models'][name]
+  steps = images = 0
+  for phase in methods.phases(settings):
+    count = len(examples)
+    if not phase.own_examples:
+      count = _other_count(study, settings)
+    made = lengths.in_steps(phase.fields, count)
+    steps += made['total_steps']
+    images += made['total_steps'] * made['batch_size'] * phase.views
+  heldout = study.examples('heldout')
+  once = len(heldout) if heldout is not None else 0
+  if settings['head']['fit'] == 'lbfgs':
+    most = settings['head']['max_examples'] or len(examples)
+    once += min(most, len(examples))
+  passes = TRAINING_PASSES * images + once
+  return Training(steps, images, passes * measured.flops)
+
+
+def _other_count(study: Study, settings: methods.Settings) -> int:
+  """Examples of the data set that a model learns from first."""
+  given = settings['pretrain']
+  if given['total_steps']:
+    return 1  # No length depends on it.
+  other = study.load_other(
+    given['dataset'], given['data_dir'], split='pretrain', spec=given['split'],
+    image_size=0,
+  )  # fmt: skip
+  return len(other)
+
+
+def stored_bytes(measured: Model, arrays: Sequence[str], count: int) -> int:
+  """Bytes of a model's float32 arrays over so many examples."""
+  widths = {'logits': measured.classes, 'features': measured.features}
+  return 4 * count * sum(widths[array] for array in arrays)

@@ -1,0 +1,203 @@
+"""What a study would do from where its workdir is, and what that costs.
+
+Each stage itself is asked what is done; nothing is fetched, compiled or
+written.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from etils import epath
+
+from overlap import errors, store
+from overlap.study import (
+  costs,
+  methods,
+  prediction,
+  probe_models,
+  results,
+  training,
+  unchanged,
+)
+from overlap.study.prediction import Part
+from overlap.study.preview import Preview
+
+# What is done about a model, before it predicts.
+THERE, TRAIN, GO_ON, LOAD, FIT, BRING = (
+  'there', 'train', 'train on', 'load', 'fit', 'to be brought',
+)  # fmt: skip
+
+
+class Row(NamedTuple):
+  """What is to be done about a model.
+
+  Attributes:
+    name: its.
+    does: one of the words above.
+    measured: None where nothing is to be done, or the data are not here.
+    trained: likewise, and where it is not trained.
+    splits: that it will predict, as the store calls them.
+    predict_flops: of the images among them.
+    stored_bytes: of the arrays among them.
+    kept_bytes: of the weights that will be kept.
+  """
+
+  name: str
+  does: str
+  measured: costs.Model | None = None
+  trained: costs.Training | None = None
+  splits: tuple[str, ...] = ()
+  predict_flops: float = 0.0
+  stored_bytes: int = 0
+  kept_bytes: int = 0
+
+
+class Plan(NamedTuple):
+  """What a study would do.
+
+  Attributes:
+    data: each data set, and what there is to say of it.
+    sizes: split to its number of examples, None where that is not known.
+    rows: one a model.
+    tables: to be made; empty where they are there; None where the stage is
+      not asked for.
+    figures: to be drawn; None likewise.
+  """
+
+  data: dict[str, str]
+  sizes: dict[str, int | None]
+  rows: list[Row]
+  tables: list[str] | None
+  figures: list[str] | None
+
+
+def make(
+  study: Preview, stages: Sequence[str], model: str | None = None
+) -> Plan:
+  """Looks at the workdir and at the data.
+
+  Args:
+    study: whose data are not fetched.
+    stages: as for `run.run`.
+    model: likewise.
+
+  Raises:
+    DataError, UsageError: what a stage would raise before it began.
+  """
+  trained = study.selected(model)
+  parts = prediction.parts(study) if trained and 'predict' in stages else []
+  sizes = {part.split: _size(study, part) for part in parts}
+  rows = [_image_row(study, name, stages, parts, sizes) for name in trained]
+  changed = {row.name for row in rows if row.splits}
+  for name in study.selected(model, 'probe') if 'predict' in stages else ():
+    rows.append(_probe_row(study, name, changed, sizes))
+  rows += [_stored_row(study, name) for name in study.selected(model, 'store')]
+  changed = {row.name for row in rows if row.splits}
+  return Plan(
+    data=dict(study.notes),
+    sizes=sizes,
+    rows=rows,
+    tables=_tables(study, stages, bool(changed)),
+    figures=(
+      list(study.config['report']['figures']) if 'report' in stages else None
+    ),
+  )
+
+
+def _size(study: Preview, part: Part) -> int | None:
+  try:
+    return len(part.examples(study))
+  except errors.DataError:
+    return None
+
+
+def _image_row(
+  study: Preview,
+  name: str,
+  stages: Sequence[str],
+  parts: Sequence[Part],
+  sizes: dict[str, int | None],
+) -> Row:
+  there = training.is_trained(study, name)
+  does = THERE
+  if not there and 'train' in stages:
+    does = _making(study, name)
+  left = [p for p in parts if not prediction.is_predicted(study, name, p)]
+  if left and does == THERE:
+    prediction.require_trained(study, name)
+  row = Row(name, does, splits=tuple(part.split for part in left))
+  if does == THERE and not left:
+    return row
+  try:
+    examples = study.examples('train')
+    if examples is None:
+      return row  # The stage says so.
+    measured = costs.model(study, name, examples)
+    row = row._replace(measured=measured)
+    if does != THERE:
+      row = row._replace(
+        trained=costs.training(study, name, measured, examples),
+        kept_bytes=measured.num_bytes,
+      )
+  except errors.DataError:
+    return row
+  return row._replace(
+    predict_flops=sum(sizes[p.split] or 0 for p in left) * measured.flops,
+    stored_bytes=sum(
+      costs.stored_bytes(measured, p.arrays, sizes[p.split] or 0) for p in left
+    ),
+  )
+
+
+def _making(study: Preview, name: str) -> str:
+  """How a model that is not there comes to be."""
+  settings = study.config['models'][name]
+  if not methods.phases(settings) and settings['init']['checkpoint']:
+    return LOAD
+  begun = training.run_folder(study, name)
+  return GO_ON if begun.exists() and any(begun.iterdir()) else TRAIN
+
+
+def _probe_row(
+  study: Preview,
+  name: str,
+  changed: set[str],
+  sizes: dict[str, int | None],
+) -> Row:
+  """A probe is fitted again on whatever features are made again."""
+  splits = list(study.config['predict']['splits'])
+  if not changed & set(study.config['models'][name]['models']):
+    splits = [
+      s for s in splits if not probe_models.is_predicted(study, name, s)
+    ]
+  if not splits:
+    return Row(name, THERE)
+  try:
+    examples = [study.examples(split) for split in splits]
+    num_bytes = sum(4 * len(e) * len(e.class_names) for e in examples if e)
+  except errors.DataError:
+    num_bytes = 0
+  return Row(name, FIT, splits=tuple(splits), stored_bytes=num_bytes)
+
+
+def _stored_row(study: Preview, name: str) -> Row:
+  settings = study.config['data']
+  reader, split = store.Store(study.path), study.config['analyses']['split']
+  for dataset in (settings['dataset'], settings['fallback']):
+    if dataset and name in reader.models(dataset, split):
+      return Row(name, THERE)
+  return Row(name, BRING)
+
+
+def _tables(
+  study: Preview, stages: Sequence[str], changed: bool
+) -> list[str] | None:
+  if 'analyse' not in stages:
+    return None
+  wanted = list(study.config['analyses']['tables'])
+  if changed or len(stages) == 1:
+    return wanted
+  path = epath.Path(study.path)
+  request = results.study_request(path, study.config)
+  done = unchanged.is_done(path, unchanged.stamp(path, request))
+  return [] if done else wanted

@@ -1,0 +1,122 @@
+"""A plan in words, for a terminal."""
+
+from collections.abc import Sequence
+
+from overlap.figures import wording
+from overlap.study import costs
+from overlap.study.plan import Plan, Row
+
+_HEADER = (
+  'model', 'does', 'parameters', 'steps', 'images', 'training', 'prediction',
+  'arrays', 'predicts',
+)  # fmt: skip
+_PREFIXES = ('', 'k', 'M', 'G', 'T', 'P', 'E', 'Z')
+_ABSENT = '-'
+
+
+def text(plan: Plan, *, name: str, workdir: str) -> str:
+  """The whole plan, a line each.
+
+  Args:
+    plan: from `plan.make`.
+    name: of the study.
+    workdir: where it would be.
+  """
+  lines = [f'dry run of {name} in {workdir}: nothing is made or written']
+  lines += [
+    f'data: {dataset}{f" ({note})" if note else ""}'
+    for dataset, note in plan.data.items()
+  ]
+  if plan.sizes:
+    lines.append(f'predicted: {", ".join(_sizes(plan))}')
+  if plan.rows:
+    lines += [
+      '',
+      *_aligned([_HEADER, *(_cells(row, plan) for row in plan.rows)]),
+    ]
+  lines += ['', *_products(plan), *_totals(plan.rows)]
+  return '\n'.join(lines)
+
+
+def flops(value: float) -> str:
+  """Operations with three digits: '1.23 TFLOP'."""
+  place = 0
+  while value >= 1000 and place < len(_PREFIXES) - 1:
+    value, place = value / 1000, place + 1
+  return f'{value:.3g} {_PREFIXES[place]}FLOP'
+
+
+def _sizes(plan: Plan) -> list[str]:
+  return [
+    f'{split} ({_ABSENT if size is None else wording.count(size)})'
+    for split, size in plan.sizes.items()
+  ]
+
+
+def _cells(row: Row, plan: Plan) -> tuple[str, ...]:
+  cells = [row.name, row.does]
+  cells.append(
+    wording.count(row.measured.parameters) if row.measured else _ABSENT
+  )
+  if row.trained:
+    cells += [wording.count(row.trained.steps)]
+    cells += [wording.count(row.trained.images), flops(row.trained.flops)]
+  else:
+    cells += [_ABSENT] * 3
+  cells.append(flops(row.predict_flops) if row.predict_flops else _ABSENT)
+  cells.append(wording.size(row.stored_bytes) if row.stored_bytes else _ABSENT)
+  everything = len(row.splits) == len(plan.sizes) > 1
+  splits = f'all {len(row.splits)}' if everything else ', '.join(row.splits)
+  return (*cells, splits or _ABSENT)
+
+
+def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+  """Columns side by side: words to the left, numbers to the right."""
+  widths = [max(map(len, column)) for column in zip(*rows)]
+  last = len(widths) - 1
+  return [
+    '  '.join(
+      cell.ljust(width) if i in (0, 1, last) else cell.rjust(width)
+      for i, (cell, width) in enumerate(zip(row, widths))
+    ).rstrip()
+    for row in rows
+  ]
+
+
+def _products(plan: Plan) -> list[str]:
+  lines = []
+  if plan.tables is not None:
+    made = ', '.join(plan.tables) or 'all there, and unchanged'
+    lines.append(f'tables: {made}')
+  if plan.figures is not None:
+    lines.append(f'figures: {", ".join(plan.figures) or "none"}; the report')
+  return lines
+
+
+def _totals(rows: Sequence[Row]) -> list[str]:
+  trained = [row.trained for row in rows if row.trained]
+  made = [row for row in rows if row.does not in ('there', 'to be brought')]
+  lines = [
+    f'in all: {len(made)} of {len(rows)} models made, '
+    f'{wording.count(sum(t.steps for t in trained))} steps, '
+    f'{wording.count(sum(t.images for t in trained))} images, '
+    f'training {flops(sum(t.flops for t in trained))}, '
+    f'prediction {flops(sum(row.predict_flops for row in rows))}',
+    f'on disk: weights {wording.size(sum(row.kept_bytes for row in rows))}, '
+    f'logits and features {wording.size(sum(row.stored_bytes for row in rows))}',
+  ]
+  if trained:
+    lines.append(
+      f'(training is counted as {costs.TRAINING_PASSES} forward passes an image'
+      ' shown, and one for the held-out examples; without augmentation, '
+      'teachers, text towers and probes)'
+    )
+  if any(_unknown(row) for row in rows):
+    lines.append(
+      'What depends on data that are not here is left out of all sums.'
+    )
+  return lines
+
+
+def _unknown(row: Row) -> bool:
+  return row.does in ('train', 'train on', 'load') and row.trained is None

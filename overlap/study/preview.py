@@ -1,0 +1,70 @@
+"""A study that looks at what is there, and fetches and writes nothing."""
+
+import functools
+
+from overlap import data, errors
+from overlap.data.examples import Examples
+from overlap.study.study import Study
+
+
+class Preview(Study):
+  """A study for which no data are fetched.
+
+  Data that are not here keep their name, for models are known by it; their
+  examples can't be had: `examples`, `load` and the like raise a DataError.
+  """
+
+  @functools.cached_property
+  def notes(self) -> dict[str, str]:
+    """What there is to say of each data set that is asked for."""
+    return {}
+
+  def obtain(
+    self,
+    dataset: str,
+    data_dir: str,
+    fallback: str = '',
+    *,
+    optional: bool = False,
+  ) -> str:
+    """The data set that the study would take, as far as can be known."""
+    here = functools.partial(data.is_here, data_dir=data_dir)
+    if here(dataset):
+      self.notes[dataset] = ''
+      return dataset
+    place = data_dir or 'data'
+    if data.is_fetched(dataset):
+      then = 'to be fetched'
+      if optional or fallback:
+        then += f', or {fallback or "nothing"} takes its place'
+      self.notes[dataset] = f'not in {place}: {then}'
+      return dataset
+    if fallback:
+      self.notes[fallback] = f'for {dataset}, which is not in {place}'
+      if not here(fallback):
+        self.notes[fallback] += ', and not there either'
+      return fallback
+    if optional:
+      self.notes[dataset] = f'not in {place}, and left out'
+      return ''
+    self.notes[dataset] = f'not in {place}: the study would stop there'
+    return dataset
+
+  def load(self, split: str, spec: str) -> Examples:
+    """As `Study.load`, of data that are here."""
+    self._require(self.dataset, self.config['data']['data_dir'])
+    return super().load(split, spec)
+
+  def load_other(
+    self, dataset: str, data_dir: str, *, split: str, spec: str, image_size: int
+  ) -> Examples:
+    """As `Study.load_other`, of data that are here."""
+    folder = data_dir or self.config['data']['data_dir']
+    self._require(self.obtain(dataset, folder), folder)
+    return super().load_other(
+      dataset, data_dir, split=split, spec=spec, image_size=image_size
+    )
+
+  def _require(self, dataset: str, data_dir: str) -> None:
+    if not data.is_here(dataset, data_dir=data_dir):
+      raise errors.DataError(f'{dataset} must be in {data_dir or "data"}.')

@@ -1,0 +1,114 @@
+"""What each stage of a study took, kept in the workdir.
+
+Each entry is a file of its own, `timings/STAGE[.SPLIT][.MODEL].json`, so that
+runs side by side in one workdir lose none of each other's; `timings.json` joins
+them all.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from etils import epath
+
+from overlap import files, provenance
+from overlap.figures import wording
+
+# Of the models of a stage, so many of the longest are named.
+_LONGEST = 3
+
+Entry = Mapping[str, Any]
+
+
+def add(path: epath.PathLike, entry: Entry) -> None:
+  """Writes an entry, in place of an older one of its stage, model and split.
+
+  Args:
+    path: the workdir.
+    entry: `stage`, `seconds`, `finished` (the time), `peak_memory_bytes` and,
+      or None, `model` and `split`.
+  """
+  path = epath.Path(path)
+  name = '.'.join(
+    files.encode_name(str(entry[field]))
+    for field in ('stage', 'split', 'model')
+    if entry.get(field)
+  )
+  files.write_json(path / 'timings' / f'{name}.json', dict(entry))
+  joined = read(path)
+  while True:
+    files.write_json(path / 'timings.json', joined)
+    # Another run may have added an entry meanwhile, and have joined before us:
+    # who writes last has then looked again, and found nothing more.
+    again = read(path)
+    if again == joined:
+      return
+    joined = again
+
+
+def read(path: epath.PathLike) -> dict[str, Any]:
+  """All entries, as `stages`, and the most memory any process has held.
+
+  Args:
+    path: the workdir.
+  """
+  path = epath.Path(path)
+  joined, folder = path / 'timings.json', path / 'timings'
+  found = [
+    files.read_json(file)
+    for file in (folder.glob('*.json') if folder.exists() else ())
+  ]
+  # Entries of before each had a file of its own are there alone.
+  old = files.read_json(joined) if joined.exists() else {}
+  known = {(entry['stage'], entry['model']) for entry in found}
+  found += [
+    entry
+    for entry in old.get('stages', ())
+    if (entry['stage'], entry['model']) not in known
+  ]
+  stages = sorted(found, key=_order)
+  peaks = [entry.get('peak_memory_bytes', 0) for entry in stages]
+  return {
+    'stages': stages,
+    'peak_memory_bytes': max([old.get('peak_memory_bytes', 0), *peaks]),
+  }
+
+
+def _order(entry: Entry) -> tuple[str, ...]:
+  fields = ('finished', 'stage', 'model', 'split')
+  return tuple(str(entry.get(field) or '') for field in fields)
+
+
+def summary(
+  entries: Sequence[Entry], stages: Sequence[str], seconds: float
+) -> list[str]:
+  """A line for each stage of a run, and one for all.
+
+  Args:
+    entries: those that the run has added, as for `add`.
+    stages: that were run, in their order.
+    seconds: that the run took in all.
+  """
+  lines = []
+  for stage in stages:
+    own = [entry for entry in entries if entry['stage'] == stage]
+    lines.append(f'{stage:8} {_stage(own) if own else "nothing left to do"}')
+  peak = wording.size(provenance.peak_memory_bytes())
+  return [*lines, f'{"in all":8} {wording.duration(seconds)}, at most {peak}']
+
+
+def _stage(entries: Sequence[Entry]) -> str:
+  total = wording.duration(sum(entry['seconds'] for entry in entries))
+  peak = wording.size(max(entry['peak_memory_bytes'] for entry in entries))
+  text = f'{total}, at most {peak} so far'
+  by_model: dict[str, float] = {}
+  for entry in entries:
+    if name := entry.get('model'):
+      by_model[name] = by_model.get(name, 0.0) + entry['seconds']
+  longest = sorted(by_model, key=lambda name: -by_model[name])[:_LONGEST]
+  if not longest:
+    return text
+  named = ', '.join(
+    f'{name} {wording.duration(by_model[name])}' for name in longest
+  )
+  many = f'{len(by_model)} model{"s" if len(by_model) > 1 else ""}'
+  return f'{text}; {many}, longest: {named}'
