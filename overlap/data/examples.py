@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from PIL import Image
 
-from overlap import errors
+from overlap import errors, progress
 from overlap.data import images as images_lib
 from overlap.data import preparation as preparation_lib
 from overlap.data.preparation import Preparation
@@ -183,7 +183,10 @@ class Examples(abc.ABC):
     everything = np.arange(len(self))
     starts = range(0, len(self), _LABEL_CHUNK)
     chunks = [everything[start : start + _LABEL_CHUNK] for start in starts]
-    labels = [np.zeros(0, np.int32), *map(self.read_labels, chunks)]
+    shown = progress.track(
+      chunks, total=len(chunks), what=f'labels of {self.split}', unit='chunk'
+    )
+    labels = [np.zeros(0, np.int32), *map(self.read_labels, shown)]
     return self._checked(np.concatenate(labels), everything)
 
   def _within(self, indices: np.ndarray | Sequence[int]) -> np.ndarray:

@@ -15,7 +15,7 @@ import vl_convert
 from absl import logging
 from etils import epath
 
-from overlap import files, lookup
+from overlap import files, lookup, progress
 from overlap import tables as tables_lib
 from overlap.figures import frames
 
@@ -105,7 +105,9 @@ def save(
   folder = epath.Path(workdir) / 'figures'
   written = []
   left_out: dict[str, list[str]] = {}
-  for name in names:
+  for name in progress.track(
+    names, total=len(names), what='draw', unit='figure'
+  ):
     try:
       chart, drawn = plot(name, tables)
     except NotDrawableError as e:

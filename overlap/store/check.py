@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from etils import epath
 
-from overlap import errors, files
+from overlap import errors, files, progress
 from overlap.store import arrays, examples, folders, records, schema
 from overlap.store.reader import Store, named_folders
 
@@ -33,7 +33,10 @@ def check(workdir: epath.PathLike) -> Iterator[str]:
       yield from _misnamed(inner, files.encode_name(split))
       yield from _strays(inner)
       yield from _check_examples(workdir, dataset, split)
-      for model, path in named_folders(inner):
+      found = list(named_folders(inner))
+      for model, path in progress.track(
+        found, total=len(found), what=f'check {dataset}/{split}', unit='model'
+      ):
         if path.name == schema.EXAMPLES:
           continue
         if path.name == schema.model_component(model):

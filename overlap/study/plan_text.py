@@ -12,6 +12,7 @@ _HEADER = (
 )  # fmt: skip
 _PREFIXES = ('', 'k', 'M', 'G', 'T', 'P', 'E', 'Z')
 _ABSENT = '-'
+_WIDTH = 80
 
 
 def text(plan: Plan, *, name: str, workdir: str) -> str:
@@ -46,6 +47,13 @@ def flops(value: float) -> str:
   return f'{value:.3g} {_PREFIXES[place]}FLOP'
 
 
+def _size(num_bytes: int) -> str:
+  kibibytes = num_bytes / 2**10
+  return (
+    f'{kibibytes:.0f} KiB' if kibibytes < 2**10 else wording.size(num_bytes)
+  )
+
+
 def _sizes(plan: Plan) -> list[str]:
   return [
     f'{split} ({_ABSENT if size is None else wording.count(size)})'
@@ -59,12 +67,13 @@ def _cells(row: Row, plan: Plan) -> tuple[str, ...]:
     wording.count(row.measured.parameters) if row.measured else _ABSENT
   )
   if row.trained:
-    cells += [wording.count(row.trained.steps)]
-    cells += [wording.count(row.trained.images), flops(row.trained.flops)]
+    steps, images = row.trained.steps, row.trained.images
+    cells += [wording.count(n) if n else _ABSENT for n in (steps, images)]
+    cells.append(flops(row.trained.flops))
   else:
     cells += [_ABSENT] * 3
   cells.append(flops(row.predict_flops) if row.predict_flops else _ABSENT)
-  cells.append(wording.size(row.stored_bytes) if row.stored_bytes else _ABSENT)
+  cells.append(_size(row.stored_bytes) if row.stored_bytes else _ABSENT)
   everything = len(row.splits) == len(plan.sizes) > 1
   splits = f'all {len(row.splits)}' if everything else ', '.join(row.splits)
   return (*cells, splits or _ABSENT)
@@ -102,14 +111,15 @@ def _totals(rows: Sequence[Row]) -> list[str]:
     f'{wording.count(sum(t.images for t in trained))} images, '
     f'training {flops(sum(t.flops for t in trained))}, '
     f'prediction {flops(sum(row.predict_flops for row in rows))}',
-    f'on disk: weights {wording.size(sum(row.kept_bytes for row in rows))}, '
-    f'logits and features {wording.size(sum(row.stored_bytes for row in rows))}',
+    f'on disk: weights {_size(sum(row.kept_bytes for row in rows))}, '
+    f'logits and features {_size(sum(row.stored_bytes for row in rows))}',
   ]
   if trained:
     lines.append(
-      f'(training is counted as {costs.TRAINING_PASSES} forward passes an image'
-      ' shown, and one for the held-out examples; without augmentation, '
-      'teachers, text towers and probes)'
+      f'Training is counted as {costs.TRAINING_PASSES} forward passes for each '
+      'image that a model is shown, and one for those that are held out, or '
+      'that a head is fitted on; augmentation, teachers, text towers and '
+      'probes are not counted.'
     )
   if any(_unknown(row) for row in rows):
     lines.append(

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from absl import logging
 
-from overlap import errors, inference, lookup, parallel, train
+from overlap import errors, inference, lookup, parallel, progress, train
 from overlap.data import views
 from overlap.data.examples import Examples
 from overlap.models import checkpoints
@@ -111,7 +111,7 @@ def features(
 
   Each process computes those of its own rows, and gets all.
   """
-  outputs = list(_run(task, variables, examples))
+  outputs = list(_run(task, variables, examples, 'features'))
   width = variables['params']['head']['kernel'].shape[0]
   return (
     parallel.gather_rows(
@@ -164,18 +164,18 @@ def fit_head(task: Task, variables: Any) -> tuple[Any, selection.Selection]:
 def accuracy(task: Task, variables: Any, examples: Examples) -> float:
   """Top-1 accuracy over a split, as a fraction."""
   right = 0
-  for outputs in _run(task, variables, examples):
+  for outputs in _run(task, variables, examples, 'accuracy'):
     right += int(np.sum(np.argmax(outputs.logits, -1) == outputs.labels))
   total = parallel.sum_over_processes(np.asarray([right], np.int64))
   return int(total[0]) / len(examples)
 
 
 def _run(
-  task: Task, variables: Any, examples: Examples
+  task: Task, variables: Any, examples: Examples, what: str
 ) -> Iterator[inference.Outputs]:
   """The model's outputs for this process's rows of a split."""
   start, stop = parallel.own_rows(len(examples))
-  return inference.run(
+  outputs = inference.run(
     inference.forward_function(task.model, task.model_input),
     variables,
     examples,
@@ -183,6 +183,12 @@ def _run(
     num_threads=task.num_threads,
     start=start,
     stop=stop,
+  )
+  return progress.track(
+    outputs,
+    total=-(-(stop - start) // task.batch_size),
+    what=f'{task.name}: {what} on {examples.split}',
+    unit='batch',
   )
 
 

@@ -1,0 +1,58 @@
+"""Progress of what runs long: bars, lines, and the items as they are."""
+
+import io
+import sys
+
+import pytest
+
+from overlap import progress
+
+
+class Terminal(io.StringIO):
+  def isatty(self):
+    return True
+
+
+@pytest.fixture
+def lines(monkeypatch):
+  """What is logged, a step taking 25 seconds."""
+  said, clock = [], iter(range(0, 10_000, 25))
+  monkeypatch.setattr(progress.time, 'monotonic', lambda: float(next(clock)))
+  monkeypatch.setattr(
+    progress.logging, 'info', lambda text, *args: said.append(text % args)
+  )
+  return said
+
+
+def test_a_line_each_minute_where_there_is_no_terminal(lines, monkeypatch):
+  monkeypatch.setattr(sys, 'stderr', io.StringIO())
+  got = list(progress.track('abcdefg', total=7, what='it', unit='step'))
+  assert got == list('abcdefg')
+  # Of 25 s each the third and the sixth end a minute; the last needs no line.
+  assert lines == [
+    'it: 3 of 7 steps, 0.04 a second, 100 s left',
+    'it: 6 of 7 steps, 0.04 a second, 25 s left',
+  ]
+
+
+def test_what_was_done_before_counts_and_does_not_speed_up(lines, monkeypatch):
+  monkeypatch.setattr(sys, 'stderr', io.StringIO())
+  list(progress.track('abc', total=10, what='it', unit='step', done=6))
+  assert lines == ['it: 9 of 10 steps, 0.04 a second, 25 s left']
+
+
+def test_a_bar_with_rate_and_time_left_on_a_terminal(monkeypatch):
+  terminal = Terminal()
+  monkeypatch.setattr(sys, 'stderr', terminal)
+  monkeypatch.setattr(progress.tqdm, 'tqdm', _eager(progress.tqdm.tqdm))
+  got = list(progress.track('abc', total=4, what='it', unit='step', done=1))
+  assert got == list('abc')
+  bars = terminal.getvalue()
+  assert 'it: ' in bars
+  assert '4/4 [' in bars
+  assert 'step/s' in bars
+
+
+def _eager(bar):
+  """Draws each step, which a bar leaves out where they are quick."""
+  return lambda items, **more: bar(items, mininterval=0, miniters=1, **more)
