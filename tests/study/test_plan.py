@@ -96,6 +96,8 @@ def test_a_fresh_study(tmp_path):
   assert trained.flops == (3 * 16 + 20) * flops
   assert found.rows[0].predict_flops == 100 * flops
   assert not [name for name in compiled if 'backend' in name]
+  jax.jit(lambda x: 3 * x)(1.5)
+  assert [name for name in compiled if 'backend' in name]
   assert not (tmp_path / 'new').exists()
 
 
