@@ -1,5 +1,6 @@
 """A plan in words, for a terminal."""
 
+import textwrap
 from collections.abc import Sequence
 
 from overlap.figures import wording
@@ -29,14 +30,18 @@ def text(plan: Plan, *, name: str, workdir: str) -> str:
     for dataset, note in plan.data.items()
   ]
   if plan.sizes:
-    lines.append(f'predicted: {", ".join(_sizes(plan))}')
+    lines += _wrapped(f'predicted: {", ".join(_sizes(plan))}')
   if plan.rows:
-    lines += [
-      '',
-      *_aligned([_HEADER, *(_cells(row, plan) for row in plan.rows)]),
-    ]
-  lines += ['', *_products(plan), *_totals(plan.rows)]
+    cells = [_cells(row, plan) for row in plan.rows]
+    lines += ['', *_aligned([_HEADER, *cells])]
+  lines.append('')
+  for line in (*_products(plan), *_totals(plan.rows)):
+    lines += _wrapped(line)
   return '\n'.join(lines)
+
+
+def _wrapped(line: str) -> list[str]:
+  return textwrap.wrap(line, _WIDTH, subsequent_indent='  ')
 
 
 def flops(value: float) -> str:
@@ -48,10 +53,9 @@ def flops(value: float) -> str:
 
 
 def _size(num_bytes: int) -> str:
-  kibibytes = num_bytes / 2**10
-  return (
-    f'{kibibytes:.0f} KiB' if kibibytes < 2**10 else wording.size(num_bytes)
-  )
+  if num_bytes < 2**20:
+    return f'{num_bytes / 2**10:.0f} KiB'
+  return wording.size(num_bytes)
 
 
 def _sizes(plan: Plan) -> list[str]:

@@ -101,6 +101,7 @@ def test_a_fresh_study(tmp_path):
   assert not (tmp_path / 'new').exists()
 
 
+@pytest.mark.slow
 def test_what_it_said_is_what_is_then_done(done, tmp_path):
   row, probe = look(tmp_path).rows
   variables = training.load(done, training.make_task(done, 'base'))
@@ -119,6 +120,7 @@ def test_what_it_said_is_what_is_then_done(done, tmp_path):
   assert stored == {'base': row.stored_bytes, 'probe': probe.stored_bytes}
 
 
+@pytest.mark.slow
 def test_nothing_is_left_to_do_and_the_figures_are_drawn(done):
   before = sorted(p for p in done.path.rglob('*'))
   found = look(done.path)
@@ -130,8 +132,10 @@ def test_nothing_is_left_to_do_and_the_figures_are_drawn(done):
   text = plan_text.text(found, name='s', workdir='W')
   assert 'tables: all there, and unchanged' in text
   assert 'in all: 0 of 2 models made, 0 steps' in text
+  assert max(map(len, text.splitlines())) <= 80
 
 
+@pytest.mark.slow
 def test_another_config_is_refused_or_made_again(done):
   other = {'models.base.train.total_steps': 3}
   with pytest.raises(errors.UsageError, match='--resume=update'):
@@ -143,6 +147,7 @@ def test_another_config_is_refused_or_made_again(done):
   assert found.tables == ['models', 'pairs']
 
 
+@pytest.mark.slow
 def test_only_what_changed_is_predicted_again(done):
   other = {'data.splits.test': 'test[:30]'}
   found = look(done.path, replace=True, **other)
