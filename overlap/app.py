@@ -1,8 +1,11 @@
 """The edges of a run that every command shares: the log, the processes."""
 
 import logging as std_logging
+import sys
 
 from absl import flags, logging
+
+from overlap import progress
 
 
 def start_logging() -> None:
@@ -17,3 +20,6 @@ def start_logging() -> None:
   logging.get_absl_handler().setFormatter(
     std_logging.Formatter('%(asctime)s %(message)s', '%H:%M:%S')
   )
+  handler = logging.get_absl_handler().python_handler
+  if handler.stream is sys.stderr and sys.stderr.isatty():
+    handler.setStream(progress.BesideBars(sys.stderr))

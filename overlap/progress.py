@@ -3,7 +3,7 @@
 import sys
 import time
 from collections.abc import Iterable, Iterator
-from typing import TypeVar
+from typing import TextIO, TypeVar
 
 import tqdm
 from absl import logging
@@ -40,3 +40,24 @@ def track(
         '%s: %d of %d %ss, %.3g a second, %.0f s left',
         what, count, total, unit, rate, (total - count) / rate,
       )  # fmt: skip
+
+
+class BesideBars:
+  """A terminal to log to: bars go before a line, and come again after it."""
+
+  def __init__(self, terminal: TextIO):
+    """Takes the terminal that bars are drawn on."""
+    self._terminal = terminal
+
+  def write(self, text: str) -> int:
+    """Writes text that is no part of a bar."""
+    with tqdm.tqdm.external_write_mode(file=self._terminal):
+      return self._terminal.write(text)
+
+  def flush(self) -> None:
+    """As the terminal's."""
+    self._terminal.flush()
+
+  def isatty(self) -> bool:
+    """It is one."""
+    return True

@@ -53,6 +53,22 @@ def test_a_bar_with_rate_and_time_left_on_a_terminal(monkeypatch):
   assert 'step/s' in bars
 
 
+def test_a_line_does_not_end_up_in_a_bar(monkeypatch):
+  terminal = Terminal()
+  monkeypatch.setattr(sys, 'stderr', terminal)
+  log = progress.BesideBars(terminal)
+  for _ in progress.track('ab', total=2, what='it', unit='step'):
+    before = terminal.tell()
+    log.write('a line\n')
+    after = terminal.getvalue()[before:]
+    # The bar is wiped out, the line written, and the bar drawn anew.
+    wiped, drawn = after.split('a line\n')
+    assert wiped.endswith('\r')
+    assert not wiped.strip()
+    assert 'it: ' in drawn
+  assert log.isatty()
+
+
 def _eager(bar):
   """Draws each step, which a bar leaves out where they are quick."""
   return lambda items, **more: bar(items, mininterval=0, miniters=1, **more)
