@@ -76,6 +76,9 @@ def study(tmp_path_factory):
   status, stdout, stderr = overlap('study', CONFIG, workdir=workdir)
   assert status == 0, stderr
   assert stdout.strip() == f'report: {workdir}/report/index.html'
+  # What each stage took, and at last the whole.
+  said = [x.split()[1] for x in stderr.splitlines() if ', at most ' in x]
+  assert said == ['train', 'predict', 'analyse', 'report', 'in']
   return workdir
 
 
