@@ -11,8 +11,9 @@ from overlap.figures import wording
 from overlap.report.provenance import Fact
 from overlap.report.sentences import Finding
 
-# The others can be unfolded.
+# So many findings, with so many sentences; all of them can be unfolded.
 _SHOWN = 4
+_SENTENCES = 2
 _CELL = Markup(
   'style="text-align:{};padding:0.15em 0.9em 0.15em 0;vertical-align:top"'
 )
@@ -27,18 +28,17 @@ def study(
   tables: Sequence[str],
 ) -> str:
   """A study's summary: what was run, what it found, what can be asked."""
-  said = [_finding(finding) for finding in findings]
   parts = [
     Markup('<strong style="font-size:1.2em">{}</strong>').format(title),
     _paragraph(' · '.join(f'{name}: {value}' for name, value in facts)),
-    *said[:_SHOWN],
+    *(_finding(finding, _SENTENCES) for finding in findings[:_SHOWN]),
   ]
-  if said[_SHOWN:]:
+  if findings:
     parts.append(
       Markup(
-        '<details style="margin:0.7em 0"><summary>{} findings more</summary>'
+        '<details style="margin:0.7em 0"><summary>All that was found</summary>'
         '{}</details>'
-      ).format(len(said) - _SHOWN, Markup('').join(said[_SHOWN:]))
+      ).format(Markup('').join(map(_finding, findings)))
     )
   parts.append(_paragraph(f'Tables: {", ".join(tables)}.'))
   return _box(parts)
@@ -104,11 +104,11 @@ def _table(lines: Iterable[Markup]) -> Markup:
   )
 
 
-def _finding(finding: Finding) -> Markup:
+def _finding(finding: Finding, sentences: int | None = None) -> Markup:
   sign = '⚠ ' if finding.warning else ''
   return Markup(
     '<p style="margin:0.7em 0"><strong>{}{}</strong><br>{}</p>'
-  ).format(sign, finding.title, ' '.join(finding.sentences))
+  ).format(sign, finding.title, ' '.join(finding.sentences[:sentences]))
 
 
 def _paragraph(text: str) -> Markup:
@@ -120,8 +120,7 @@ def _style(side: str) -> Markup:
 
 
 def _box(parts: Iterable[Markup]) -> str:
-  return str(
-    Markup('<div style="max-width:60em;line-height:1.45">{}</div>').format(
-      Markup('').join(parts)
-    )
+  html = Markup('<div style="max-width:60em;line-height:1.45">{}</div>').format(
+    Markup('').join(parts)
   )
+  return str(html).replace(' %', '\u00a0%')  # Lines don't break there.

@@ -35,8 +35,8 @@ def predictions(folder: epath.PathLike, examples: int = 1000) -> pathlib.Path:
   labels = rng.integers(_CLASSES, size=examples)
   shared = rng.normal(size=(examples, _CLASSES))
   right = np.eye(_CLASSES)[labels]
-  logits: dict[str, np.ndarray] = {
-    name: np.float32(shared + height * right + rng.normal(0, own, shared.shape))
+  logits = {
+    name: shared + height * right + rng.normal(0, own, shared.shape)
     for name, (height, own) in _MODELS.items()
   }
   ids = [f'image_{i:04}.jpg' for i in range(examples)]
@@ -45,7 +45,9 @@ def predictions(folder: epath.PathLike, examples: int = 1000) -> pathlib.Path:
     known = pd.DataFrame({'id': ids, 'label': labels})
     known.to_csv(folder / 'labels.csv', index=False)
   if _absent(folder / 'cnn.npz'):
-    np.savez(folder / 'cnn.npz', logits=logits['cnn'], ids=ids)
+    np.savez(
+      folder / 'cnn.npz', logits=np.asarray(logits['cnn'], np.float32), ids=ids
+    )
   probabilities = np.exp(logits['transformer'])
   probabilities /= probabilities.sum(axis=1, keepdims=True)
   _csv(folder / 'cnn-2.csv', 'id', ids, 'logit', logits['cnn-2'])
@@ -72,7 +74,9 @@ def features(folder: epath.PathLike, width: int = 32) -> pathlib.Path:
   for name, noise in (('cnn', 2.2), ('transformer', 2.4)):
     centres = rng.normal(size=(_CLASSES, width))
     made[name] = {
-      split: np.float32(centres[own] + rng.normal(0, noise, (len(own), width)))
+      split: np.asarray(
+        centres[own] + rng.normal(0, noise, (len(own), width)), np.float32
+      )
       for split, own in labels.items()
     }
   for name, arrays in made.items():

@@ -9,6 +9,7 @@ import pandas as pd
 from overlap import errors, lookup
 from overlap.notebook import html, names
 from overlap.report import closeups, rows
+from overlap.report import sentences as say
 
 _KEYS = ['model_1', 'model_2']
 # What the facts of a pair are taken from besides `pairs`, all of them the
@@ -92,7 +93,17 @@ class Pair:
       names=(self.model_1, self.model_2),
       category=texts.get('Category', ''),
       counts=self.counts.to_numpy().tolist(),
-      facts=facts,
+      facts=[
+        (self._named(heading), value, self._named(hint))
+        for heading, value, hint in facts
+      ],
+    )
+
+  def _named(self, text: str) -> str:
+    """A text with the models' names for 'model 1' and 'model 2'."""
+    called = {'1': self.model_1, '2': self.model_2}
+    return re.sub(
+      r'\bmodel ([12])\b', lambda found: say.quote(called[found[1]]), text
     )
 
 

@@ -15,6 +15,9 @@ from overlap.report import findings as findings_lib
 from overlap.report import provenance
 from overlap.report.sentences import Finding
 
+# Of studies in a folder that is none, so many are named.
+_LISTED = 5
+
 
 def load_study(workdir: epath.PathLike) -> 'Study':
   """Opens a study from its folder.
@@ -48,9 +51,10 @@ def _no_study(path: epath.Path) -> str:
     for child in path.iterdir()
     if (child / 'tables' / 'models.csv').exists()
   )
+  listed = ', '.join(inside[:_LISTED]) + ', ...' * (len(inside) > _LISTED)
   return (
     f'{rule} {path}, which has none. '
-    + (f'Studies in it: {", ".join(inside)}. ' if inside else '')
+    + (f'Studies in it: {listed}. ' if inside else '')
     + '`overlap study --config=configs/quickstart.py --workdir=W` makes one.'
   )
 

@@ -147,6 +147,14 @@ def gains(
   return pd.DataFrame(found)
 
 
+def inconsistency(probed: Mapping[str, Probed]) -> pd.DataFrame:
+  """Error inconsistency of the probes, a row and a column for each."""
+  correct = np.stack([one.correct for one in probed.values()])
+  counts = errors_lib.pair_counts(correct)
+  names = list(probed)
+  return pd.DataFrame(errors_lib.error_inconsistency(counts), names, names)
+
+
 def choices(probed: Mapping[str, Probed]) -> pd.DataFrame:
   """One row for each strength of each probe, as the choice was made.
 
