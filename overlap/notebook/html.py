@@ -66,7 +66,7 @@ def pair(
   lines = [
     Markup('<tr><td {}>{}</td><td {}>{}</td><td {}>{}</td></tr>').format(
       _style('left'), heading,
-      _style('left'), value,
+      _style('left;white-space:nowrap'), value,
       _style('left'), Markup('<span {}>{}</span>').format(_FAINT, hint),
     )
     for heading, value, hint in facts
@@ -106,9 +106,12 @@ def _table(lines: Iterable[Markup]) -> Markup:
 
 def _finding(finding: Finding, sentences: int | None = None) -> Markup:
   sign = '⚠ ' if finding.warning else ''
+  said = ' '.join(finding.sentences[:sentences])
+  if sentences and finding.sentences[sentences:]:
+    said += ' …'
   return Markup(
     '<p style="margin:0.7em 0"><strong>{}{}</strong><br>{}</p>'
-  ).format(sign, finding.title, ' '.join(finding.sentences[:sentences]))
+  ).format(sign, finding.title, said)
 
 
 def _paragraph(text: str) -> Markup:

@@ -59,7 +59,11 @@ def test_figures_are_those_that_have_data(tmp_path, synthetic):
 
 def test_the_summary_says_what_was_found_and_escapes_names(study, synthetic):
   html = study._repr_html_()
-  assert study.findings[0].title in html
+  title, sentences, _ = study.findings[0]
+  assert len(sentences) > 2
+  # In short, and unfolded in full.
+  assert html.count(title) == 2
+  assert html.count(' …</p>') >= 1
   assert study.findings[-1].sentences[-1].split('%')[0][:20] in html
   assert synthetic.HOSTILE not in html
   assert 'Models: 15' in html
