@@ -4,22 +4,26 @@ Nothing was trained: random numbers in which models share what is hard, as
 models do, and each has mistakes of its own. Files that are there stay.
 """
 
-import pathlib
+import io
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from etils import epath
 
-from overlap.files import encode_name
+from overlap import files
 
 _CLASSES = 10
 # How much higher the right class is, and how much noise a model has of its own
 # beside what all share.
 _MODELS = {'cnn': (2.6, 0.6), 'cnn-2': (2.6, 0.6), 'transformer': (3.0, 1.1)}
+# How far features lie from the mean of their class, which is of length about
+# the square root of the width.
+_SPREAD = {'cnn': 2.2, 'transformer': 2.4}
+_SIZES = {'train': 1000, 'heldout': 300, 'test': 1000}
 
 
-def predictions(folder: epath.PathLike, examples: int = 1000) -> pathlib.Path:
+def predictions(folder: epath.PathLike, examples: int = 1000) -> epath.Path:
   """Writes predictions of three models, and the labels.
 
   Args:
@@ -30,6 +34,9 @@ def predictions(folder: epath.PathLike, examples: int = 1000) -> pathlib.Path:
 
   Returns:
     The folder.
+
+  Raises:
+    DataError: it can't be written.
   """
   rng = np.random.default_rng(0)
   labels = rng.integers(_CLASSES, size=examples)
@@ -40,22 +47,20 @@ def predictions(folder: epath.PathLike, examples: int = 1000) -> pathlib.Path:
     for name, (height, own) in _MODELS.items()
   }
   ids = [f'image_{i:04}.jpg' for i in range(examples)]
-  folder = _folder(folder)
-  if _absent(folder / 'labels.csv'):
-    known = pd.DataFrame({'id': ids, 'label': labels})
-    known.to_csv(folder / 'labels.csv', index=False)
-  if _absent(folder / 'cnn.npz'):
-    np.savez(
-      folder / 'cnn.npz', logits=np.asarray(logits['cnn'], np.float32), ids=ids
-    )
   probabilities = np.exp(logits['transformer'])
   probabilities /= probabilities.sum(axis=1, keepdims=True)
-  _csv(folder / 'cnn-2.csv', 'id', ids, 'logit', logits['cnn-2'])
-  _csv(folder / 'transformer.csv', 'filename', ids, 'prob', probabilities)
+  folder = epath.Path(folder)
+  for name, content in {
+    'labels.csv': _csv(pd.DataFrame({'id': ids, 'label': labels})),
+    'cnn.npz': _npz(logits=logits['cnn'].astype(np.float32), ids=ids),
+    'cnn-2.csv': _csv(_scores('id', ids, 'logit', logits['cnn-2'])),
+    'transformer.csv': _csv(_scores('filename', ids, 'prob', probabilities)),
+  }.items():
+    _write(folder / name, content)
   return folder
 
 
-def features(folder: epath.PathLike, width: int = 32) -> pathlib.Path:
+def features(folder: epath.PathLike, width: int = 32) -> epath.Path:
   """Writes features of two models, and the labels.
 
   Args:
@@ -65,42 +70,47 @@ def features(folder: epath.PathLike, width: int = 32) -> pathlib.Path:
 
   Returns:
     The folder.
+
+  Raises:
+    DataError: it can't be written.
   """
   rng = np.random.default_rng(0)
-  sizes = {'train': 1000, 'heldout': 300, 'test': 1000}
-  labels = {s: rng.integers(_CLASSES, size=n) for s, n in sizes.items()}
-  folder = _folder(folder)
-  made: dict[str, dict[str, Any]] = {'labels': labels}
-  for name, noise in (('cnn', 2.2), ('transformer', 2.4)):
-    centres = rng.normal(size=(_CLASSES, width))
-    made[name] = {
-      split: np.asarray(
-        centres[own] + rng.normal(0, noise, (len(own), width)), np.float32
-      )
+  labels = {s: rng.integers(_CLASSES, size=n) for s, n in _SIZES.items()}
+  made = {'labels.npz': _npz(**labels)}
+  for name, spread in _SPREAD.items():
+    means = rng.normal(size=(_CLASSES, width))
+    splits = {
+      split: means[own] + rng.normal(0, spread, (len(own), width))
       for split, own in labels.items()
     }
-  for name, arrays in made.items():
-    path = folder / f'{encode_name(name)}.npz'
-    if _absent(path):
-      np.savez(path, allow_pickle=False, **arrays)
+    made[f'{name}.npz'] = _npz(
+      **{split: own.astype(np.float32) for split, own in splits.items()}
+    )
+  folder = epath.Path(folder)
+  for name, content in made.items():
+    _write(folder / name, content)
   return folder
 
 
-def _folder(folder: epath.PathLike) -> pathlib.Path:
-  path = pathlib.Path(folder)
-  path.mkdir(parents=True, exist_ok=True)
-  return path
+def _write(path: epath.Path, content: bytes) -> None:
+  if not path.exists():
+    files.write_bytes(path, content)
 
 
-def _absent(path: pathlib.Path) -> bool:
-  return not path.exists()
+def _npz(**arrays: Any) -> bytes:
+  buffer = io.BytesIO()
+  np.savez(buffer, allow_pickle=False, **arrays)
+  return buffer.getvalue()
 
 
-def _csv(
-  path: pathlib.Path, key: str, ids: list[str], prefix: str, scores: np.ndarray
-) -> None:
-  if _absent(path):
-    names = [f'{prefix}_{i}' for i in range(scores.shape[1])]
-    table = pd.DataFrame(scores, columns=names)
-    table.insert(0, key, ids)
-    table.to_csv(path, index=False)
+def _scores(
+  key: str, ids: list[str], prefix: str, scores: np.ndarray
+) -> pd.DataFrame:
+  names = [f'{prefix}_{i}' for i in range(scores.shape[1])]
+  table = pd.DataFrame(scores, columns=names)
+  table.insert(0, key, ids)
+  return table
+
+
+def _csv(table: pd.DataFrame) -> bytes:
+  return table.to_csv(index=False).encode()
