@@ -13,6 +13,10 @@ class OverlapError(Exception):
   def __str__(self) -> str:
     return ' '.join(super().__str__().split())
 
+  def _render_traceback_(self) -> list[str]:
+    """What a notebook shows: the one line, as the command line does."""
+    return [f'{type(self).__name__}: {self}']
+
 
 class DataError(OverlapError):
   """A fault in data or results: exit status 1."""

@@ -33,6 +33,7 @@ LAYERS = (
   'figures',
   'report',
   'study verify anchors',
+  'notebook',
   'app',
   'cli __main__',
   'launch',

@@ -1,8 +1,7 @@
 """The figures and tables for people, drawn from the study's tables alone.
 
 `FIGURES` names them. Each module has `plot(tables) -> (chart, rows drawn)`;
-in a notebook, `overlap.figures.plot('fig02', overlap.figures.load(workdir))[0]`
-shows one.
+in a notebook, `overlap.load_study(workdir).figure('fig02')` shows one.
 """
 
 import re

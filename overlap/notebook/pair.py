@@ -1,0 +1,137 @@
+"""Two models of a study and what was measured of them."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from overlap import errors, lookup
+from overlap.notebook import html, names
+from overlap.report import closeups, rows
+from overlap.report import sentences as say
+
+_KEYS = ['model_1', 'model_2']
+# What the facts of a pair are taken from besides `pairs`, all of them the
+# same whichever of the two is model 1.
+_FURTHER = ('similarity', 'specialisation')
+
+
+class Pair:
+  """Two models; every column of `pairs` is an attribute: `pair.gain`.
+
+  Model 1 is the one that was named first, whatever the order of the tables.
+
+  Attributes:
+    numbers: the columns of `pairs`, fractions and counts, with intervals.
+    counts: examples `[2, 2]`: rows by model 1, columns by model 2, each right
+      and wrong.
+  """
+
+  def __init__(
+    self, tables: Mapping[str, pd.DataFrame], model_1: str, model_2: str
+  ):
+    found = turned(tables['pairs'], model_1, model_2)
+    if found.empty:
+      raise errors.DataError(
+        f'The table pairs must have the pair of {model_1!r} and {model_2!r}, '
+        f'got {len(tables["pairs"])} pairs without it: the study compared '
+        'others (config.analyses.pairs).'
+      )
+    self._tables = {'models': tables['models'], 'pairs': found}
+    for name in _FURTHER:
+      if name in tables:
+        self._tables[name] = turned(tables[name], model_1, model_2)
+    self._all = tables
+    self.numbers = found.iloc[0]
+    cells = self.numbers[['both_correct', 'only_1', 'only_2', 'neither']]
+    self.counts = pd.DataFrame(
+      cells.to_numpy(int).reshape(2, 2),
+      index=pd.Index(['right', 'wrong'], name=model_1),
+      columns=pd.Index(['right', 'wrong'], name=model_2),
+    )
+
+  def __getattr__(self, name: str) -> Any:
+    held = vars(self).get('numbers', {})
+    return held[names.check('number of a pair', name, held.keys())]
+
+  def __dir__(self) -> list[str]:
+    return sorted({*super().__dir__(), *self.numbers.index})
+
+  def table(self, name: str) -> pd.DataFrame:
+    """The rows of another table about this pair, in the study's order.
+
+    Args:
+      name: of a table with a row or more a pair: 'classes', 'theta', ...
+
+    Raises:
+      UsageError: no such table.
+    """
+    having = [key for key, t in self._all.items() if {*_KEYS} <= {*t.columns}]
+    table = self._all[lookup.check('table of pairs', name, having)]
+    return table[_is_of(table, self.model_1, self.model_2)]
+
+  def __repr__(self) -> str:
+    n = self.numbers
+    return (
+      f'Pair of {n["model_1"]!r} and {n["model_2"]!r}: error inconsistency'
+      f' {n["error_inconsistency"]:.4f}, gain {n["gain"]:+.4f}, {n["n"]}'
+      ' examples'
+    )
+
+  def _repr_html_(self) -> str:
+    table = rows.pairs_table(self._tables)
+    texts = dict(zip([c.heading for c in table.columns], table.rows[0]))
+    facts = [
+      (column.heading, texts[column.heading], column.hint)
+      for column in table.columns
+      if column.heading not in _ABOVE
+    ]
+    more = closeups.closeups(self._tables, self._tables['pairs'])['facts']
+    facts += zip(more['headings'], more['rows'][0], more['hints'])
+    return html.pair(
+      names=(self.model_1, self.model_2),
+      category=texts.get('Category', ''),
+      counts=self.counts.to_numpy().tolist(),
+      facts=[
+        (self._named(heading), value, self._named(hint))
+        for heading, value, hint in facts
+      ],
+    )
+
+  def _named(self, text: str) -> str:
+    """A text with the models' names for 'model 1' and 'model 2'."""
+    called = {'1': self.model_1, '2': self.model_2}
+    return re.sub(
+      r'\bmodel ([12])\b', lambda found: say.quote(called[found[1]]), text
+    )
+
+
+# Stands above the facts, as title and joint table.
+_ABOVE = (
+  'Model 1', 'Model 2', 'Category', 'Both', 'Only 1', 'Only 2', 'Neither',
+)  # fmt: skip
+
+
+def turned(table: pd.DataFrame, model_1: str, model_2: str) -> pd.DataFrame:
+  """The rows of two models with `model_1` as model 1; none, or one a pair.
+
+  Columns that end in `_1` and `_2` change places where the table has the two
+  the other way round.
+  """
+  found = table[_is_of(table, model_1, model_2)].reset_index(drop=True)
+  if not len(found) or found.at[0, 'model_1'] == model_1:
+    return found
+  swapped = {
+    column: column[:-1] + ('2' if column.endswith('1') else '1')
+    for column in table.columns
+    if re.search('_[12]$', column)
+  }
+  return found.rename(columns=swapped)[list(table.columns)]
+
+
+def _is_of(table: pd.DataFrame, model_1: str, model_2: str) -> pd.Series:
+  one, two = table['model_1'], table['model_2']
+  return ((one == model_1) & (two == model_2)) | (
+    (one == model_2) & (two == model_1)
+  )

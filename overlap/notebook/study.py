@@ -1,0 +1,159 @@
+"""A study as an object: tables by name, figures, pairs, findings."""
+
+import functools
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+from etils import epath
+
+from overlap import errors, figures, lookup, tables
+from overlap.figures import frames
+from overlap.notebook import html, names
+from overlap.notebook.pair import Pair
+from overlap.report import findings as findings_lib
+from overlap.report import provenance
+from overlap.report.sentences import Finding
+
+# Of studies in a folder that is none, so many are named.
+_LISTED = 5
+
+
+def load_study(workdir: epath.PathLike) -> 'Study':
+  """Opens a study from its folder.
+
+  Only `tables/` is needed; `config.json` is read where it is there.
+
+  Args:
+    workdir: of the study, local or in cloud storage.
+
+  Raises:
+    DataError: the folder is absent or holds no study, or a file in it is
+      damaged.
+  """
+  path = epath.Path(workdir)
+  if not (path / 'tables' / 'models.csv').exists():
+    raise errors.DataError(_no_study(path))
+  return Study(path, figures.load(path))
+
+
+def _no_study(path: epath.Path) -> str:
+  rule = "The workdir must be a study's folder, with tables in it, got"
+  if not path.exists():
+    return f'{rule} {path}, which does not exist.'
+  if (path / 'predictions').exists():
+    return (
+      f'{rule} {path}, which has predictions only: `overlap analyse'
+      f' --workdir={path} --base=MODEL` makes the tables.'
+    )
+  inside = sorted(
+    child.name
+    for child in path.iterdir()
+    if (child / 'tables' / 'models.csv').exists()
+  )
+  listed = ', '.join(inside[:_LISTED]) + ', ...' * (len(inside) > _LISTED)
+  return (
+    f'{rule} {path}, which has none. '
+    + (f'Studies in it: {listed}. ' if inside else '')
+    + '`overlap study --config=configs/quickstart.py --workdir=W` makes one.'
+  )
+
+
+class Tables(dict[str, pd.DataFrame]):
+  """The tables by name; a name that is not there is one clear line."""
+
+  def __missing__(self, name: str) -> pd.DataFrame:
+    lookup.check('table of this study', name, self)
+    raise AssertionError(name)
+
+
+class Study:
+  """A study that was run: what it holds, by name.
+
+  Tables are attributes: `study.models`, `study.pairs`, ...
+
+  Attributes:
+    workdir: its folder.
+    tables: from names to pandas tables, fractions in them as in the CSV.
+    config: the study's config; empty where it was made without.
+    base: the name of the model that the others are compared with.
+  """
+
+  def __init__(self, workdir: epath.Path, loaded: Mapping[str, pd.DataFrame]):
+    self.workdir = workdir
+    self.tables = Tables(
+      (name, loaded[name]) for name in tables.SCHEMAS if name in loaded
+    )
+    self._config = provenance.read(workdir, 'config.json')
+    self._request = provenance.read(workdir, 'tables/analysis.json')
+    self.config = self._config.get('config') or {}
+    self.base = frames.base_name(self.tables['models'])
+
+  def __getattr__(self, name: str) -> pd.DataFrame:
+    held = vars(self).get('tables', {})
+    return held[names.check('table of this study', name, held)]
+
+  def __dir__(self) -> list[str]:
+    return sorted({*super().__dir__(), *self.tables})
+
+  @property
+  def findings(self) -> list[Finding]:
+    """What the study found, in words: each a title and sentences."""
+    options = self._request.get('options') or {}
+    level = float(options.get('confidence', 0.95))
+    return findings_lib.findings(self.tables, level)
+
+  @functools.cached_property
+  def figures(self) -> dict[str, Any]:
+    """All figures that the tables allow: from names to Altair charts."""
+    drawn = {}
+    for name in figures.FIGURES:
+      try:
+        drawn[name] = self.figure(name)
+      except figures.NotDrawableError:
+        continue
+    return drawn
+
+  def figure(self, name: str) -> Any:
+    """One of the paper's figures for this study, as an Altair chart.
+
+    Args:
+      name: 'fig01' ... 'fig13', 'table1' ... 'table4' or 'heatmap'.
+
+    Raises:
+      UsageError: no such figure.
+      NotDrawableError: the tables hold nothing that it shows.
+    """
+    return figures.plot(name, self.tables)[0]
+
+  def pair(self, model_1: str, model_2: str) -> Pair:
+    """What was measured of two models, the first named as model 1.
+
+    Raises:
+      UsageError: no such model, or twice the same.
+      DataError: the study did not compare these two.
+    """
+    for name in (model_1, model_2):
+      lookup.check('model of this study', name, self.models['model'])
+    if model_1 == model_2:
+      raise errors.UsageError(
+        f'A pair must be of two different models, got {model_1!r} twice.'
+      )
+    return Pair(self.tables, model_1, model_2)
+
+  def __repr__(self) -> str:
+    first = self.models.iloc[0]
+    return (
+      f'Study of {len(self.models)} models and {len(self.pairs)} pairs on'
+      f' {first["dataset"]}/{first["split"]}, base {self.base!r}, in'
+      f' {self.workdir}'
+    )
+
+  def _repr_html_(self) -> str:
+    facts = provenance.what_was_run(self._config, self._request, self.tables)
+    return html.study(
+      title=provenance.title(self._config, self.tables),
+      facts=facts,
+      findings=self.findings,
+      tables=list(self.tables),
+    )
