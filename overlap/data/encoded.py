@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from overlap import errors
 from overlap.data import images as images_lib
 from overlap.data.examples import Examples, Make
 
@@ -60,3 +61,18 @@ class EncodedExamples(Examples):
       return make(row, image)
 
     return images_lib.stack(made, len(indices), shape), labels
+
+
+def read_file(path: str) -> bytes:
+  """The content of a file of an image.
+
+  Raises:
+    DataError: it can't be read.
+  """
+  try:
+    with open(path, 'rb') as f:
+      return f.read()
+  except OSError as e:
+    raise errors.DataError(
+      f'{path} must be readable, got: {e.strerror or e}.'
+    ) from e

@@ -12,7 +12,7 @@ import numpy as np
 from overlap import errors, lookup
 from overlap.data import images as images_lib
 from overlap.data import source
-from overlap.data.encoded import EncodedExamples
+from overlap.data.encoded import EncodedExamples, read_file
 from overlap.data.examples import Examples
 
 EXTENSIONS = ('.jpg', '.jpeg', '.png', '.bmp', '.webp', '.ppm')
@@ -51,7 +51,7 @@ class ImageFolder(EncodedExamples):
     names = classes[split]
     files = [_files(root, split, name) for name in names]
     ids = [name for listed in files for name in listed]
-    first = _content(root, ids[0])
+    first = read_file(os.path.join(root, ids[0]))
     super().__init__(
       dataset=dataset, split=split, ids=ids, class_names=names,
       channels=channels or _tree_channels(root, classes),
@@ -66,7 +66,7 @@ class ImageFolder(EncodedExamples):
     self, indices: np.ndarray
   ) -> tuple[Callable[[int], bytes], np.ndarray]:
     def content(row: int) -> bytes:
-      return _content(self._root, self.name(indices[row]))
+      return read_file(os.path.join(self._root, self.name(indices[row])))
 
     return content, self._label_array[indices]
 
@@ -125,16 +125,6 @@ def _is_image(file: str) -> bool:
   return file.lower().endswith(EXTENSIONS) and not file.startswith('.')
 
 
-def _content(root: str, name: str) -> bytes:
-  try:
-    with open(os.path.join(root, name), 'rb') as f:
-      return f.read()
-  except OSError as e:
-    raise errors.DataError(
-      f'{os.path.join(root, name)} must be readable, got: {e.strerror or e}.'
-    ) from e
-
-
 def _tree_channels(root: str, classes: dict[str, tuple[str, ...]]) -> int:
   """Returns 1 where the files of the tree are grey, else 3.
 
@@ -147,7 +137,8 @@ def _tree_channels(root: str, classes: dict[str, tuple[str, ...]]) -> int:
   step = -(-len(folders) // _PROBES)
   for split, name in folders[::step]:
     file = _files(root, split, name)[0]
-    if images_lib.native_shape(_content(root, file), file)[2] == 3:
+    content = read_file(os.path.join(root, file))
+    if images_lib.native_shape(content, file)[2] == 3:
       return 3
   return 1
 

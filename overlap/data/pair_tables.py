@@ -8,6 +8,7 @@ import numpy as np
 
 from overlap import errors
 from overlap.data import pairs
+from overlap.data.encoded import read_file
 
 _SEPARATORS = {'.csv': ',', '.tsv': '\t'}
 _COLUMNS = ('path', 'caption')
@@ -45,7 +46,7 @@ class TablePairs(pairs.Pairs):
     self, indices: np.ndarray
   ) -> tuple[Callable[[int], bytes], np.ndarray]:
     def content(row: int) -> bytes:
-      return _content(os.path.join(self._folder, self.name(indices[row])))
+      return read_file(os.path.join(self._folder, self.name(indices[row])))
 
     return content, self.read_labels(indices)
 
@@ -81,13 +82,3 @@ def _read(path: str) -> tuple[list[str], list[str]]:
       f'{"no rows" if not rows else ", ".join(map(str, rows[0]))}.'
     )
   return [row['path'] for row in rows], [row['caption'] for row in rows]
-
-
-def _content(path: str) -> bytes:
-  try:
-    with open(path, 'rb') as f:
-      return f.read()
-  except OSError as e:
-    raise errors.DataError(
-      f'{path} must be readable, got: {e.strerror or e}.'
-    ) from e
