@@ -53,8 +53,19 @@ def towers():
   with warnings.catch_warnings():
     warnings.simplefilter('ignore')
     pytest.importorskip('transformers.models.clip.modeling_clip')
-  path = ROOT / 'tests' / 'models' / 'tiny_towers.py'
-  spec = importlib.util.spec_from_file_location('tiny_towers', path)
+  return _module('models/tiny_towers.py')
+
+
+@pytest.fixture(scope='session')
+def synthetic():
+  """The module that makes tables of a study that never ran."""
+  return _module('figures/synthetic.py')
+
+
+def _module(path):
+  """A module of the tests that is none of them."""
+  path = ROOT / 'tests' / path
+  spec = importlib.util.spec_from_file_location(path.stem, path)
   module = importlib.util.module_from_spec(spec)
   spec.loader.exec_module(module)
   return module

@@ -1,20 +1,6 @@
 """Fixtures of tables of a study that never ran, for notebooks."""
 
-import importlib.util
-import pathlib
-
 import pytest
-
-
-@pytest.fixture(scope='session')
-def synthetic():
-  path = (
-    pathlib.Path(__file__).resolve().parents[1] / 'figures' / 'synthetic.py'
-  )
-  spec = importlib.util.spec_from_file_location('synthetic', path)
-  module = importlib.util.module_from_spec(spec)
-  spec.loader.exec_module(module)
-  return module
 
 
 @pytest.fixture(scope='session')
