@@ -77,6 +77,8 @@ _ADDED = (
   'simclr.optimizer',
 )  # fmt: skip
 _ADDED_GROUPS = ('image_text', 'mpl', 'pretrain')
+# Likewise tables, which such a config could not ask for.
+_ADDED_TABLES = ('costs', 'greedy_budgets')
 
 
 def paper_model(
@@ -199,6 +201,12 @@ def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
   Fields that no result depends on, such as where data lie, are left out.
   """
   old, new = flatten(old), flatten(new)
+  if 'analyses.tables' in old and 'analyses.tables' in new:
+    new['analyses.tables'] = [
+      name
+      for name in new['analyses.tables']
+      if name in old['analyses.tables'] or name not in _ADDED_TABLES
+    ]
   defaults = _added_defaults()
   return [
     f'{path}: {old.get(path, "absent")!r} -> {new.get(path, "absent")!r}'

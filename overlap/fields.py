@@ -14,7 +14,7 @@ TABLES = (
   'first_additions', 'subsets', 'similarity', 'similarity_correlations',
   'joined', 'joined_pairs', 'joined_categories', 'joined_correlations',
   'compression', 'compression_targets', 'compression_categories', 'transfer',
-  'transfer_classes', 'pair_closeups', 'contested',
+  'transfer_classes', 'pair_closeups', 'contested', 'costs', 'greedy_budgets',
 )  # fmt: skip
 FIGURES = (
   'fig01', 'fig02', 'fig03', 'fig04', 'fig05', 'fig06', 'fig07', 'fig08',

@@ -113,6 +113,18 @@ def test_a_field_that_came_later_is_no_difference_where_it_does_nothing():
   )
 
 
+def test_a_table_that_came_later_is_no_difference():
+  new = overlap_config.resolve(small_study())
+  old = overlap_config.resolve(small_study())
+  for name in ('costs', 'greedy_budgets'):
+    old['analyses']['tables'].remove(name)
+  assert overlap_config.differences(old, new) == []
+  assert overlap_config.differences(new, old) != []
+  old['analyses']['tables'].remove('theta')
+  (text,) = overlap_config.differences(old, new)
+  assert text.startswith('analyses.tables: ')
+
+
 def test_error_texts_are_one_line():
   error = errors.UsageError('a rule,\n  a value')
   assert str(error) == 'a rule, a value'

@@ -14,7 +14,14 @@ from absl import logging
 from etils import epath
 
 from overlap import errors, lookup, progress, store
-from overlap.analyses import ahead, calibration, closeups, members, overview
+from overlap.analyses import (
+  ahead,
+  calibration,
+  closeups,
+  costs,
+  members,
+  overview,
+)
 from overlap.analyses import options as options_lib
 from overlap.analyses.context import Context, Pairs
 from overlap.analyses.greedy import analysis as greedy
@@ -31,7 +38,7 @@ from overlap.catalog import categories
 # `measure(context) -> {name: table}`.
 ANALYSES = (
   overview, specialisation, interpolation, greedy, similarity, joined, transfer,
-  closeups,
+  closeups, costs,
 )  # fmt: skip
 _PAIRS = ('all', 'base')
 

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 MISSING = '–'
+_PREFIXES = ('', 'k', 'M', 'G', 'T', 'P', 'E', 'Z')
 
 
 def number(value: Any, digits: int = 1, *, plus: bool = False) -> str:
@@ -100,6 +101,16 @@ def size(number_of_bytes: Any) -> str:
   if mebibytes < 1024:
     return f'{mebibytes:.0f} MiB'
   return f'{mebibytes / 1024:.1f} GiB'
+
+
+def flops(value: Any) -> str:
+  """Operations with three digits: '1.23 TFLOP'."""
+  if absent(value):
+    return MISSING
+  place = 0
+  while value >= 1000 and place < len(_PREFIXES) - 1:
+    value, place = value / 1000, place + 1
+  return f'{value:.3g} {_PREFIXES[place]}FLOP'
 
 
 def percent_of(

@@ -14,6 +14,7 @@ import pandas as pd
 
 from overlap.figures import frames, style, wording
 from overlap.report import gains
+from overlap.report.costs import Costs
 
 Row = Mapping[str, Any]
 _FIRST = 10  # Models listed that may be added to a start.
@@ -30,24 +31,27 @@ def recommender(
 
   Returns:
     `pool`, a sentence on which models may be added; `starts`, each with
-    `name`, `category`, `steps` (see `_step`; none where greedy selection was
-    not run from the model) and `first`, what each other model alone adds;
-    `free`, the best subsets of any models.
+    `name`, `category`, `flops` (of an image, in words), `steps` (see `_step`;
+    none where greedy selection was not run from the model), `budgets` (see
+    `_budgets`) and `first`, what each other model alone adds; `free`, the best
+    subsets of any models.
   """
   greedy = tables.get('greedy')
   if greedy is None or not (greedy['step'] > 0).any():
     return None
-  additions = tables.get('first_additions')
+  additions, costs = tables.get('first_additions'), Costs(tables)
   starts = []
   for name, mine in greedy.groupby('start', sort=False):
-    steps = _steps(mine)
+    steps = _steps(mine, str(name), costs)
     if len(steps) > 1:
       starts.append(
         {
           'name': name,
           'category': style.category_name(mine['start_category'].iloc[0]),
+          'flops': costs.of(str(name)),
           'steps': steps,
-          'first': _first(additions, str(name)),
+          'budgets': _budgets(tables, str(name), costs),
+          'first': _first(additions, str(name), costs),
         }
       )
   if not starts:
@@ -56,44 +60,88 @@ def recommender(
   known = {start['name'] for start in starts}
   starts += [
     {'name': row['model'], 'category': style.category_name(row['category']),
-     'steps': [], 'first': first}
+     'flops': costs.of(row['model']), 'steps': [], 'budgets': [],
+     'first': first}
     for row in tables['models'].to_dict('records')
     if row['model'] not in known
-    and (first := _partners(tables, row['model'], level))
+    and (first := _partners(tables, row['model'], costs, level))
   ]  # fmt: skip
   return {'pool': _pool(request), 'starts': starts, 'free': _free(tables)}
 
 
-def _steps(rows: pd.DataFrame) -> list[dict[str, Any]]:
+def _steps(
+  rows: pd.DataFrame, start: str, costs: Costs
+) -> list[dict[str, Any]]:
   """The ensembles from one start, the start alone first."""
-  whole = _by_size(rows[rows['half'] == 'all'])
-  both = _by_size(rows[rows['half'] == 'both'])
+  whole = _by(rows[rows['half'] == 'all'], 'size')
+  both = _by(rows[rows['half'] == 'both'], 'size')
   best = _best(both) if both else _best(whole)
   return [
-    _step(whole.get(size), both.get(size)) | {'best': size == best}
+    _step(whole.get(size), both.get(size), start, costs)
+    | {'best': size == best}
     for size in sorted(whole.keys() | both.keys())
   ]
 
 
-def _step(whole: Row | None, both: Row | None) -> dict[str, Any]:
+def _step(
+  whole: Row | None, both: Row | None, start: str, costs: Costs
+) -> dict[str, Any]:
+  """An `_ensemble` that greedy selection came by, and what it added last."""
+  row = whole if both is None else both
+  assert row is not None
+  gain = _gain(both, 'improvement_over_start')
+  return {
+    'more': int(row['step']),
+    'added': '' if whole is None else whole['added'],
+    **_ensemble(whole, both, start, costs),
+    'gain': gain,
+  }
+
+
+def _budgets(
+  tables: frames.Tables, start: str, costs: Costs
+) -> list[dict[str, Any]]:
+  """The best ensembles from a start within budgets of operations.
+
+  Returns:
+    For each an `_ensemble`, and `budget`, in multiples of the start's
+    operations: '2'.
+  """
+  table = tables.get('greedy_budgets')
+  if table is None:
+    return []
+  mine = table[table['start'] == start]
+  whole = _by(mine[mine['half'] == 'all'], 'budget')
+  both = _by(mine[mine['half'] == 'both'], 'budget')
+  return [
+    {
+      'budget': f'{budget:g}',
+      **_ensemble(whole.get(budget), both.get(budget), start, costs),
+      'gain': _gain(both.get(budget), 'improvement'),
+    }
+    for budget in sorted(whole.keys() | both.keys())
+  ]
+
+
+def _ensemble(
+  whole: Row | None, both: Row | None, start: str, costs: Costs
+) -> dict[str, Any]:
   """One ensemble.
 
   Returns:
     `members`, as chosen by all examples, empty where that was not asked for;
-    `accuracy` and `gain` over the start, of members chosen on other examples
-    than they are scored on, '–' where that was not asked for; `optimistic`,
-    the accuracy on the examples of the choice.
+    `cost`, their operations as a multiple of the start's; `accuracy`, of
+    members chosen on other examples than they are scored on, '–' where that
+    was not asked for; `optimistic`, the accuracy on the examples of the
+    choice.
   """
-  row = whole if both is None else both
-  assert row is not None
   told = None if whole is None else whole['members']
+  # The halves may agree, too.
+  members = json.loads(told or (both or {}).get('members') or '[]')
   return {
-    'more': int(row['step']),
-    # The halves may agree, too.
-    'members': json.loads(told or (both or {}).get('members') or '[]'),
-    'added': '' if whole is None else whole['added'],
+    'members': members,
+    'cost': costs.times(members, start) if members else wording.MISSING,
     'accuracy': _accuracy(both),
-    'gain': _gain(both, 'improvement_over_start'),
     'optimistic': wording.MISSING
     if whole is None
     else wording.percent(whole['accuracy'], digits=2),
@@ -110,7 +158,9 @@ def _best(rows: Mapping[int, Row]) -> int:
   return max(known, key=lambda size: known[size]) if known else 0
 
 
-def _first(additions: pd.DataFrame | None, start: str) -> list[dict[str, str]]:
+def _first(
+  additions: pd.DataFrame | None, start: str, costs: Costs
+) -> list[dict[str, str]]:
   if additions is None:
     return []
   mine = additions[additions['start'] == start].head(_FIRST)
@@ -119,6 +169,7 @@ def _first(additions: pd.DataFrame | None, start: str) -> list[dict[str, str]]:
       'added': row['added'],
       'category': style.category_name(row['added_category']),
       'own': wording.percent(row['added_accuracy']),
+      'cost': costs.times([row['added']], start),
       'accuracy': _accuracy(row),
       'gain': _gain(row, 'improvement'),
       'p': wording.p_value(row['mcnemar_p_holm']),
@@ -128,7 +179,7 @@ def _first(additions: pd.DataFrame | None, start: str) -> list[dict[str, str]]:
 
 
 def _partners(
-  tables: frames.Tables, name: str, confidence: float
+  tables: frames.Tables, name: str, costs: Costs, confidence: float
 ) -> list[dict[str, str]]:
   """As `_first`, of all pairs with a model, whatever is the more accurate."""
   pairs, models = tables['pairs'], tables['models']
@@ -146,6 +197,7 @@ def _partners(
         categories.get(row[f'model_{3 - row["side"]}'])
       ),
       'own': wording.percent(row[f'accuracy_{3 - row["side"]}']),
+      'cost': costs.times([row[f'model_{3 - row["side"]}']], name),
       'accuracy': wording.percent(row['ensemble_accuracy'], digits=2),
       'gain': gains.over_one(row, row['side'], confidence),
       'p': wording.MISSING,
@@ -160,7 +212,7 @@ def _free(tables: frames.Tables) -> list[dict[str, Any]]:
   if table is None or table.empty:
     return []
   whole, both = (
-    _by_size(table[table['half'] == half]) for half in ('all', 'both')
+    _by(table[table['half'] == half], 'size') for half in ('all', 'both')
   )
   return [
     {
@@ -192,8 +244,8 @@ def _pool(request: Mapping[str, Any]) -> str:
   return f'Only models {limit} may be added{f", of {among}" if among else ""}.'
 
 
-def _by_size(rows: pd.DataFrame) -> dict[int, Row]:
-  return {int(row['size']): row for row in rows.to_dict('records')}
+def _by(rows: pd.DataFrame, column: str) -> dict[Any, Row]:
+  return {row[column]: row for row in rows.to_dict('records')}
 
 
 def _accuracy(row: Row | None) -> str:

@@ -1,8 +1,9 @@
 """What a model of a study costs, estimated before anything is computed."""
 
+import contextlib
 import functools
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import flax.linen as nn
@@ -50,11 +51,17 @@ def model(study: Study, name: str, examples: Examples) -> Model:
   """Measures a model that is shown images of a split; compiles nothing."""
   settings = study.config['models'][name]
   shown = model_images.prepared(settings, examples)
-  return _model(
+  return measure(
     specs.build_for(settings, shown.class_names),
     specs.model_input(settings, shown),
-    (1, shown.image_size, shown.image_size, shown.channels),
+    shown,
   )
+
+
+def measure(module: nn.Module, model_input: Input, shown: Examples) -> Model:
+  """Measures a module that is shown images as `shown` has them."""
+  size, channels = shown.image_size, shown.channels
+  return _model(module, model_input, (1, size, size, channels))
 
 
 # Many models of a study differ in their seed or their schedule alone.
@@ -64,9 +71,10 @@ def _model(
 ) -> Model:
   variables = trainer.abstract_variables(module, model_input)
   forward = inference.forward_function(module, model_input)
-  lowered = jax.jit(forward).lower(
-    variables, jax.ShapeDtypeStruct(images, np.uint8)
-  )
+  with _on_host():
+    lowered = jax.jit(forward).lower(
+      variables, jax.ShapeDtypeStruct(images, np.uint8)
+    )
   outputs = lowered.out_info
   return Model(
     parameters=sum(_sizes(variables['params'])),
@@ -78,6 +86,52 @@ def _model(
     classes=outputs['logits'].shape[-1],
     features=outputs['features'].shape[-1],
   )
+
+
+def _on_host() -> contextlib.AbstractContextManager[None]:
+  """Lowers for the CPU: of other devices, XLA counts compiled programs alone.
+
+  So that a model has the same operations wherever it is measured.
+  """
+  try:
+    return jax.default_device(jax.local_devices(backend='cpu')[0])
+  except RuntimeError:  # Where JAX_PLATFORMS leaves the CPU out.
+    return contextlib.nullcontext()
+
+
+def recorded(measured: Model) -> dict[str, int | None]:
+  """What record.json says of a model's costs; None for what is not known."""
+  return {
+    'parameters': measured.parameters,
+    'flops': round(measured.flops) or None,
+  }
+
+
+def of_probe(
+  parts: Sequence[Mapping[str, Any]], width: int, classes: int
+) -> dict[str, int | None]:
+  """The costs of a linear probe, with those of the models that it stands on.
+
+  Args:
+    parts: the models' records.
+    width: of their features side by side.
+    classes: logits.
+
+  Returns:
+    As `recorded`; a product and a sum for each weight, as XLA counts.
+  """
+  own = {'parameters': (width + 1) * classes, 'flops': 2 * width * classes}
+  known = [record.get('costs') or {} for record in parts]
+  return {
+    name: _sum([value, *(costs.get(name) for costs in known)])
+    for name, value in own.items()
+  }
+
+
+def _sum(values: Sequence[int | None]) -> int | None:
+  """The sum; None where a value is not known."""
+  known = [value for value in values if value is not None]
+  return sum(known) if len(known) == len(values) else None
 
 
 def _sizes(tree: Any) -> list[int]:

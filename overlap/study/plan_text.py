@@ -11,7 +11,6 @@ _HEADER = (
   'model', 'does', 'parameters', 'steps', 'images', 'training', 'prediction',
   'arrays', 'predicts',
 )  # fmt: skip
-_PREFIXES = ('', 'k', 'M', 'G', 'T', 'P', 'E', 'Z')
 _ABSENT = '-'
 _WIDTH = 80
 
@@ -44,14 +43,6 @@ def _wrapped(line: str) -> list[str]:
   return textwrap.wrap(line, _WIDTH, subsequent_indent='  ')
 
 
-def flops(value: float) -> str:
-  """Operations with three digits: '1.23 TFLOP'."""
-  place = 0
-  while value >= 1000 and place < len(_PREFIXES) - 1:
-    value, place = value / 1000, place + 1
-  return f'{value:.3g} {_PREFIXES[place]}FLOP'
-
-
 def _size(num_bytes: int) -> str:
   if num_bytes < 2**20:
     return f'{num_bytes / 2**10:.0f} KiB'
@@ -73,10 +64,12 @@ def _cells(row: Row, plan: Plan) -> tuple[str, ...]:
   if row.trained:
     steps, images = row.trained.steps, row.trained.images
     cells += [wording.count(n) if n else _ABSENT for n in (steps, images)]
-    cells.append(flops(row.trained.flops))
+    cells.append(wording.flops(row.trained.flops))
   else:
     cells += [_ABSENT] * 3
-  cells.append(flops(row.predict_flops) if row.predict_flops else _ABSENT)
+  cells.append(
+    wording.flops(row.predict_flops) if row.predict_flops else _ABSENT
+  )
   cells.append(_size(row.stored_bytes) if row.stored_bytes else _ABSENT)
   everything = len(row.splits) == len(plan.sizes) > 1
   splits = f'all {len(row.splits)}' if everything else ', '.join(row.splits)
@@ -113,8 +106,8 @@ def _totals(rows: Sequence[Row]) -> list[str]:
     f'in all: {len(made)} of {len(rows)} models made, '
     f'{wording.count(sum(t.steps for t in trained))} steps, '
     f'{wording.count(sum(t.images for t in trained))} images, '
-    f'training {flops(sum(t.flops for t in trained))}, '
-    f'prediction {flops(sum(row.predict_flops for row in rows))}',
+    f'training {wording.flops(sum(t.flops for t in trained))}, '
+    f'prediction {wording.flops(sum(row.predict_flops for row in rows))}',
     f'on disk: weights {_size(sum(row.kept_bytes for row in rows))}, '
     f'logits and features {_size(sum(row.stored_bytes for row in rows))}',
   ]

@@ -8,7 +8,7 @@ from absl import logging
 
 from overlap import errors, inference, predict, provenance, store
 from overlap.data.examples import Examples
-from overlap.study import model_images, probe_models, specs, workdir
+from overlap.study import costs, model_images, probe_models, specs, workdir
 from overlap.study.study import Study
 from overlap.study.training import load, make_task, read_model
 
@@ -133,17 +133,20 @@ def _predict(study: Study, name: str, part: Part, examples: Examples) -> None:
     )
   ):
     task = make_task(study, name)
+    shown = model_images.prepared(settings, examples)
+    measured = costs.measure(task.model, task.model_input, shown)
     predict.predict(
       workdir=study.path,
       name=name,
       forward=inference.forward_function(task.model, task.model_input),
       variables=load(study, task),
-      examples=model_images.prepared(settings, examples),
+      examples=shown,
       batch_size=task.batch_size,
       num_threads=task.num_threads,
       record={
         'config_hash': _hash(study, name, part),
         'axes': specs.axes(settings, study.dataset),
+        'costs': costs.recorded(measured),
         **specs.labels(settings, study.dataset_label),
       },
       arrays=part.arrays,

@@ -18,7 +18,7 @@ from overlap.analyses.probing import fitting
 from overlap.analyses.probing.features import Dimensions, Splits, Where
 from overlap.catalog import categories
 from overlap.probes.selection import Selection
-from overlap.study import results, specs, workdir
+from overlap.study import costs, results, specs, workdir
 from overlap.study.study import Study
 
 # Rows whose logits are made at a time.
@@ -169,6 +169,11 @@ def _predict(
       'source': 'probe',
       'config_hash': _identity(study, name, splits),
       'probe': choice.record() | {'models': members},
+      'costs': costs.of_probe(
+        [splits.record(splits.test, model) for model in members],
+        sum(splits.width(model) for model in members),
+        len(examples.class_names),
+      ),
       **_place(splits, study.config['models'][name], members),
     },
     replace=study.replace,

@@ -318,6 +318,28 @@ _CONTESTED = {
   'models_right': COUNT,
   'right': TEXT,
 }
+# One row a model: what its forward pass of one image takes. Empty where the
+# predictions don't say.
+_COSTS = {
+  'model': TEXT,
+  **_columns(MAYBE_COUNT, 'parameters flops'),
+}
+# One row a start and a budget of operations, in multiples of the start's: the
+# best ensemble that costs no more, the start counted. `flops` are those of all
+# members; empty, as `size`, where the halves chose different ones.
+_GREEDY_BUDGETS = {
+  **_columns(TEXT, 'start start_category protocol half'),
+  'budget': NUMBER,
+  'size': MAYBE_COUNT,
+  'flops': MAYBE_COUNT,
+  **_columns(TEXT, 'members'),
+  **_columns(COUNT, 'n correct'),
+  **_columns(NUMBER, 'accuracy'),
+  **_bounds('accuracy'),
+  **_columns(NUMBER, 'start_accuracy'),
+  **_GAINED,
+  **_columns(NUMBER, 'selection_accuracy'),
+}
 SCHEMAS: Mapping[str, Mapping[str, str]] = {
   'models': _MODELS,
   'pairs': _PAIRS,
@@ -348,4 +370,6 @@ SCHEMAS: Mapping[str, Mapping[str, str]] = {
   'transfer_classes': _TRANSFER_CLASSES,
   'pair_closeups': _PAIR_CLOSEUPS,
   'contested': _CONTESTED,
+  'costs': _COSTS,
+  'greedy_budgets': _GREEDY_BUDGETS,
 }

@@ -44,6 +44,8 @@ MODELS = {
   'features/imagenet': 'DATASET',
   HARD_LABEL: 'DATASET',
 }
+# Of operations, in multiples of a start's.
+BUDGETS = (1.5, 2.0, 3.0, 6.0)
 # Outside the accuracy window: of the same kind, below and above.
 OUTSIDE = ('lr/0.5', 'MobileNet-V2', 'features/imagenet')
 _OWN_SHIFT = {'MobileNet-V2': -0.5, 'features/imagenet': 0.5}
@@ -435,7 +437,11 @@ def larger_tables(models, values, starts=3, steps=4):
   if len(soft) < 2:
     return {}
   halves = np.arange(len(values[soft[0]])) % 2
-  tables = {'greedy': [], 'greedy_best': [], 'first_additions': []}
+  flops = flops_of(models)
+  tables = {
+    'greedy': [], 'greedy_best': [], 'greedy_budgets': [],
+    'first_additions': [],
+  }  # fmt: skip
   ranked = sorted(soft, key=lambda m: -np.mean(values[m] > 0))
   for start in ranked[:starts]:
     alone = values[start] > 0
@@ -460,13 +466,13 @@ def larger_tables(models, values, starts=3, steps=4):
       for row in rows:
         row |= head | {'protocol': protocol, 'best_prefix': row is best}
       tables['greedy'] += rows
-      tables['greedy_best'].append(best | {
-        'start_accuracy': alone.mean(), 'mcnemar_p': 0.001,
-        **{
-          f'improvement{end}': best[f'improvement_over_start{end}']
-          for end in ('', '_lower', '_upper')
-        },
-      })  # fmt: skip
+      tables['greedy_best'].append(_as_best(best, alone))
+      for budget in BUDGETS if flops[start] else ():
+        able = [row for row in rows if _cost(row, flops) <= budget]
+        best = max(able, key=lambda row: row['selection_accuracy'])
+        tables['greedy_budgets'].append(_as_best(best, alone) | {
+          'budget': budget, 'flops': _cost(best, flops) * flops[start],
+        })  # fmt: skip
     order = sorted(below, key=lambda m: -_together(values, [start, m]).mean())
     for rank, added in enumerate(order, 1):
       tables['first_additions'].append(head | {
@@ -476,6 +482,10 @@ def larger_tables(models, values, starts=3, steps=4):
         **_gained(alone, _together(values, [start, added])),
       })  # fmt: skip
   made = {name: _table(name, rows) for name, rows in tables.items()}
+  made['costs'] = _table('costs', [
+    {'model': name, 'parameters': 1000 + i, 'flops': flops[name]}
+    for i, name in enumerate(models)
+  ])  # fmt: skip
   made['subsets'] = _table('subsets', [
     {
       'protocol': 'optimistic', 'half': 'all', 'size': size, 'subsets': size,
@@ -636,6 +646,28 @@ def transfer_tables(models, values, examples=300):
     'transfer': _table('transfer', rows),
     'transfer_classes': _table('transfer_classes', classes),
   }
+
+
+def flops_of(models):
+  """Operations of each model; nobody knows those of some."""
+  found = {name: 10**6 * (2 + i % 3) for i, name in enumerate(models)}
+  return found | dict.fromkeys((HARD_LABEL, 'SimCLR'))
+
+
+def _cost(row, flops):
+  """An ensemble's, in multiples of its first model's."""
+  costs = [flops[name] or np.inf for name in json.loads(row['members'])]
+  return sum(costs) / costs[0]
+
+
+def _as_best(row, alone):
+  return row | {
+    'start_accuracy': alone.mean(), 'mcnemar_p': 0.001,
+    **{
+      f'improvement{end}': row[f'improvement_over_start{end}']
+      for end in ('', '_lower', '_upper')
+    },
+  }  # fmt: skip
 
 
 def _together(values, members):

@@ -105,3 +105,14 @@ def test_charts_say_the_same(python, expression):
   expected = [python(*row) for row in values]
   # The sign of zero gains is the one thing that d3 writes in its own way.
   assert [text.replace('+0.00', '0.00') for text in drawn] == expected
+
+
+@pytest.mark.parametrize(
+  ('value', 'text'),
+  [
+    (0, '0 FLOP'), (999, '999 FLOP'), (1234, '1.23 kFLOP'),
+    (4.5e12, '4.5 TFLOP'), (2e25, '2e+04 ZFLOP'), (float('nan'), '–'),
+  ],
+)  # fmt: skip
+def test_operations_in_words(value, text):
+  assert wording.flops(value) == text

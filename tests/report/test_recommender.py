@@ -50,17 +50,66 @@ def test_members_by_all_examples_scored_honestly(study):
   assert start['steps'] == [
     {
       'more': 0, 'members': ['a'], 'added': '', 'best': False, 'gain': '–',
+      'cost': '–',
       'accuracy': '80.00 % (79.00–81.00)', 'optimistic': '80.00 %',
     },
     {
       'more': 1, 'members': ['a', 'b'], 'added': 'b', 'best': False,
+      'cost': '–',
       'gain': '+5.00 (3.00–7.00)', 'accuracy': '85.00 % (84.00–86.00)',
       'optimistic': '87.00 %',
     },
     # The best by what members are chosen by, though not by the score.
     {
       'more': 2, 'members': ['a', 'b', 'c'], 'added': 'c', 'best': True,
+      'cost': '–',
       'gain': '+4.00 (2.00–6.00)', 'accuracy': '84.00 % (83.00–85.00)',
+      'optimistic': '89.00 %',
+    },
+  ]  # fmt: skip
+
+
+def costs(**flops):
+  columns = {'model': list(flops), 'flops': list(flops.values())}
+  return pd.DataFrame(columns).astype({'flops': 'Int64'})
+
+
+def budget(half, of, accuracy, members):
+  return step('a', half, 1, accuracy, accuracy, members) | {
+    'budget': of,
+    **{
+      f'improvement{end}': accuracy - 0.8 + shift
+      for end, shift in (('', 0), ('_lower', -0.01), ('_upper', 0.01))
+    },
+  }
+
+
+def test_what_ensembles_cost(study):
+  study['costs'] = costs(a=4_000_000, b=1_000_000, c=None)
+  (start,) = recommender.recommender(study, {})['starts']
+  assert start['flops'] == '4 MFLOP'
+  assert [s['cost'] for s in start['steps']] == ['1.00', '1.25', '–']
+  assert start['budgets'] == []
+
+
+def test_the_best_within_budgets_scored_honestly(study):
+  study['costs'] = costs(a=4, b=1, c=3)
+  study['greedy_budgets'] = pd.DataFrame([
+    budget('both', 1.25, 0.85, None), budget('1', 1.25, 0.99, ['a', 'c']),
+    budget('all', 1.25, 0.87, ['a', 'b']),
+    budget('both', 2.0, 0.84, ['a', 'b', 'c']),
+    budget('all', 2.0, 0.89, ['a', 'b', 'c']),
+  ])  # fmt: skip
+  (start,) = recommender.recommender(study, {})['starts']
+  assert start['budgets'] == [
+    {
+      'budget': '1.25', 'members': ['a', 'b'], 'cost': '1.25',
+      'accuracy': '85.00 % (84.00–86.00)', 'gain': '+5.00 (4.00–6.00)',
+      'optimistic': '87.00 %',
+    },
+    {
+      'budget': '2', 'members': ['a', 'b', 'c'], 'cost': '2.00',
+      'accuracy': '84.00 % (83.00–85.00)', 'gain': '+4.00 (3.00–5.00)',
       'optimistic': '89.00 %',
     },
   ]  # fmt: skip
@@ -109,10 +158,18 @@ def test_what_may_be_added(study, bound, pool, text):
   assert recommender.recommender(study, {})['pool'] == ''
 
 
-def test_of_a_whole_study(tables):
+def test_of_a_whole_study(tables, synthetic):
   made = recommender.recommender(tables, {})
   first = tables['first_additions']
+  flops = synthetic.flops_of(synthetic.MODELS)
   for start in made['starts'][:3]:
+    assert [float(b['budget']) for b in start['budgets']] == [
+      budget for budget in synthetic.BUDGETS if flops[start['name']]
+    ]
+    for row in start['first']:
+      both = flops[start['name']], flops[row['added']]
+      known = None not in both
+      assert row['cost'] == (f'{sum(both) / both[0]:.2f}' if known else '–')
     mine = first[first['start'] == start['name']]
     listed = [row['added'] for row in start['first']]
     assert listed == mine['added'].head(10).tolist()

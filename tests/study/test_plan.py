@@ -118,6 +118,17 @@ def test_what_it_said_is_what_is_then_done(done, tmp_path):
         4 * math.prod(entry['shape']) for entry in arrays.values()
       )
   assert stored == {'base': row.stored_bytes, 'probe': probe.stored_bytes}
+  recorded = {
+    model: reader.record('mnist_5k', 'test', model)['costs'] for model in stored
+  }
+  assert recorded['base'] == {
+    'parameters': row.measured.parameters, 'flops': row.measured.flops,
+  }  # fmt: skip
+  # A probe on four features, with those of the model that it stands on.
+  assert recorded['probe'] == {
+    'parameters': row.measured.parameters + 5 * 10,
+    'flops': row.measured.flops + 2 * 4 * 10,
+  }
 
 
 @pytest.mark.slow
@@ -207,14 +218,3 @@ def test_operations_are_those_of_the_convolutions(tmp_path):
   convolutions = 2 * (1 + 4 + 4) * 4 * (28 * 3 - 2) ** 2
   assert convolutions < measured.flops < 1.2 * convolutions
   assert (measured.classes, measured.features) == (10, 4)
-
-
-@pytest.mark.parametrize(
-  ('value', 'text'),
-  [
-    (0, '0 FLOP'), (999, '999 FLOP'), (1234, '1.23 kFLOP'),
-    (4.5e12, '4.5 TFLOP'), (2e25, '2e+04 ZFLOP'),
-  ],
-)  # fmt: skip
-def test_operations_in_words(value, text):
-  assert plan_text.flops(value) == text

@@ -124,6 +124,8 @@ def test_models_that_say_only_their_category(tmp_path):
   record = store.Store(tmp_path).record('things', 'test', 'probe')
   assert 'axes' not in record
   assert record['category'] == 'ARCH'
+  # Nor do they say what they cost.
+  assert record['costs'] == {'parameters': None, 'flops': None}
 
 
 def test_what_is_done_is_left_and_what_has_changed_is_asked_for(tmp_path):

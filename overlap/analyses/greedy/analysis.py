@@ -4,17 +4,29 @@ Members are chosen on one half of the examples and the ensemble is scored on
 the other, both ways; the halves are drawn by a hash of the examples' ids.
 """
 
+from typing import NamedTuple
+
 import numpy as np
 import pandas as pd
 
-from overlap.analyses import calibration
+from overlap.analyses import calibration, costs
 from overlap.analyses.context import Context
-from overlap.analyses.greedy import best, first, paths, steps
+from overlap.analyses.greedy import best, budgets, first, paths, steps
 from overlap.analyses.greedy.choice import Choice, choose
 from overlap.analyses.greedy.compact import Scores
 from overlap.analyses.greedy.halves import Part, parts
+from overlap.analyses.greedy.steps import Taken
 
-TABLES = ('greedy', 'greedy_best', 'first_additions', 'subsets')
+_STEPS = ('greedy', 'greedy_best', 'first_additions')
+TABLES = (*_STEPS, 'subsets', 'greedy_budgets')
+
+
+class _Wanted(NamedTuple):
+  """A path to take."""
+
+  start: int
+  part: Part
+  budget: float = np.inf
 
 
 def measure(context: Context) -> dict[str, pd.DataFrame]:
@@ -22,8 +34,9 @@ def measure(context: Context) -> dict[str, pd.DataFrame]:
 
   Returns:
     'greedy' (every step from every start), 'greedy_best' (the best ensemble
-    of each path), 'first_additions' (what each model adds to each start) and
-    'subsets' (the best of each size).
+    of each path), 'first_additions' (what each model adds to each start),
+    'subsets' (the best of each size) and 'greedy_budgets' (the best that so
+    many operations allow).
 
   Raises:
     UsageError: the options name a model that is not there or has no logits.
@@ -38,16 +51,26 @@ def measure(context: Context) -> dict[str, pd.DataFrame]:
     max_members=max(options.max_members, len(choice.candidates)),
     method=options.method,
   )
-  made: dict[str, pd.DataFrame] = {}
-  if set(TABLES[:3]) & set(context.options.tables):
-    taken, additions = _take(context, choice, scores, asked)
-    made['greedy'], made['greedy_best'] = steps.tables_of(
-      context, choice, taken, confidence=level
-    )
-    made['first_additions'] = first.table(
+  tables, flops = set(context.options.tables), costs.flops(context)
+  flops = flops[choice.index]
+  free, bound = [], []
+  if tables & set(_STEPS):
+    free = [_Wanted(start, part) for start in choice.starts for part in asked]
+  if 'greedy_budgets' in tables:
+    bound = _bound(context, choice, asked, flops)
+  taken, additions = _take(context, choice, scores, free + bound, flops)
+  made = {
+    'first_additions': first.table(
       context, choice, additions, confidence=level
-    )
-  if 'subsets' in context.options.tables:
+    ),
+    'greedy_budgets': budgets.table(
+      context, choice, taken[len(free) :], flops, confidence=level
+    ),
+  }
+  made['greedy'], made['greedy_best'] = steps.tables_of(
+    context, choice, taken[: len(free)], confidence=level
+  )
+  if 'subsets' in tables:
     made['subsets'] = best.table(
       choice,
       scores,
@@ -59,23 +82,47 @@ def measure(context: Context) -> dict[str, pd.DataFrame]:
   return made
 
 
-def _take(
-  context: Context, choice: Choice, scores: Scores, asked: list[Part]
-) -> tuple[list[steps.Taken], dict[int, np.ndarray]]:
+def _bound(
+  context: Context, choice: Choice, asked: list[Part], flops: np.ndarray
+) -> list[_Wanted]:
+  """The paths within budgets, from each start those of smaller ones first."""
   options = context.options.greedy
-  wanted = [(start, part) for start in choice.starts for part in asked]
+  return [
+    _Wanted(start, part, budget)
+    for start in choice.starts
+    for budget in budgets.offered(
+      flops, start, choice.pool(start, options), options.max_members
+    )
+    for part in asked
+  ]
+
+
+def _take(
+  context: Context,
+  choice: Choice,
+  scores: Scores,
+  wanted: list[_Wanted],
+  flops: np.ndarray,
+) -> tuple[list[Taken], dict[int, np.ndarray]]:
+  options = context.options.greedy
   taken, additions = paths.take_paths(
     scores,
     choice.names,
     choice.correct,
     [
-      paths.Plan(start, choice.pool(start, options), part.chosen_on)
-      for start, part in wanted
+      paths.Plan(
+        start,
+        choice.pool(start, options),
+        part.chosen_on,
+        *((flops, budget * flops[start]) if np.isfinite(budget) else ()),
+      )
+      for start, part, budget in wanted
     ],
     max_members=options.max_members,
     repetition=options.repetition,
   )
   found = [
-    steps.Taken(start, part, path) for (start, part), path in zip(wanted, taken)
+    Taken(start, part, path, budget)
+    for (start, part, budget), path in zip(wanted, taken)
   ]
   return found, additions

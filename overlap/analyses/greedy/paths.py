@@ -17,11 +17,23 @@ class Plan:
     start: the model to begin with, by index.
     pool: bool `[models]`, which may be added.
     chosen_on: bool `[examples]`, on which the accuracy is compared.
+    costs: of each model, float64 `[models]`, NaN where unknown; None for a
+      path without a budget.
+    budget: what the costs of all members may add up to.
   """
 
   start: int
   pool: np.ndarray
   chosen_on: np.ndarray
+  costs: np.ndarray | None = None
+  budget: float = np.inf
+
+  def affords(self, members: Sequence[int]) -> bool:
+    """Whether an ensemble is within the budget; never if a cost is unknown."""
+    if self.costs is None:
+      return True
+    # A model that is there twice is computed once.
+    return bool(self.costs[list(set(members))].sum() <= self.budget)
 
 
 @dataclasses.dataclass
@@ -100,5 +112,7 @@ def _allowed(
   return [
     model
     for model in order
-    if plan.pool[model] and (repetition or model not in path.members)
+    if plan.pool[model]
+    and (repetition or model not in path.members)
+    and plan.affords([*path.members, model])
   ]

@@ -19,11 +19,19 @@ Row = dict[str, Any]
 
 
 class Taken(NamedTuple):
-  """A path, from which start, and on which examples it was chosen."""
+  """A path, from which start, and on which examples it was chosen.
+
+  Attributes:
+    start: the model that it begins with.
+    part: the examples.
+    path: what was taken.
+    budget: of operations, in multiples of the start's.
+  """
 
   start: int
   part: Part
   path: Path
+  budget: float = np.inf
 
 
 class Scored(NamedTuple):
@@ -58,15 +66,8 @@ def tables_of(
     confidence: level of all intervals.
   """
   every, best = [], []
-  for group in _groups(taken):
-    start, part = group[0].start, group[0].part
-    half = part.half if len(group) == 1 else BOTH
-    head = {
-      'start': choice.names[start],
-      'start_category': context.members[choice.index[start]].category,
-      'protocol': part.protocol,
-      'half': half,
-    }
+  for group in groups(taken):
+    head = _head(context, choice, group)
     chosen = [one.path.best_prefix(one.part.chosen_on) for one in group]
     scored = [
       _scored(group, [step] * len(group))
@@ -83,27 +84,61 @@ def tables_of(
         | _gains(scored[0], now, confidence, step, over='_over_start')
         | {'best_prefix': all(step == best for best in chosen)}
       )
-    final = _scored(group, chosen)
-    best.append(
-      head
-      | {'size': chosen[0] + 1 if len(set(chosen)) == 1 else None}
-      | row_of(choice, final, confidence)
-      | {'start_accuracy': _accuracy(scored[0])}
-      | _gains(scored[0], final, confidence, 1)
-    )
+    best.append(best_row(context, choice, group, chosen, confidence))
   return typed('greedy', every), typed('greedy_best', best)
 
 
-def _groups(taken: Sequence[Taken]) -> Iterator[list[Taken]]:
+def groups(taken: Sequence[Taken]) -> Iterator[list[Taken]]:
   """Each path alone; after those of two halves, both together."""
-  for place, one in enumerate(taken):
+  previous = None
+  for one in taken:
     yield [one]
-    previous = taken[place - 1] if place else one
-    if (previous.start, previous.part.protocol) == (
-      one.start,
-      one.part.protocol,
-    ) and place:
+    if previous and _alike(previous) == _alike(one):
       yield [previous, one]
+    previous = one
+
+
+def _alike(one: Taken) -> tuple[int, str, float]:
+  """What paths of two halves have in common."""
+  return one.start, one.part.protocol, one.budget
+
+
+def best_row(
+  context: Context,
+  choice: Choice,
+  group: Sequence[Taken],
+  steps: Sequence[int],
+  confidence: float,
+) -> Row:
+  """What is told of an ensemble as the best from its start.
+
+  Args:
+    context: of the analysis.
+    choice: who takes part.
+    group: its path, or those of two halves.
+    steps: how far to go on each.
+    confidence: level of all intervals.
+  """
+  start = _scored(group, [0] * len(group))
+  final = _scored(group, steps)
+  return (
+    _head(context, choice, group)
+    | {'size': steps[0] + 1 if len(set(steps)) == 1 else None}
+    | row_of(choice, final, confidence)
+    | {'start_accuracy': _accuracy(start)}
+    | _gains(start, final, confidence, 1)
+  )
+
+
+def _head(context: Context, choice: Choice, group: Sequence[Taken]) -> Row:
+  """From where, and on which examples."""
+  start, part = group[0].start, group[0].part
+  return {
+    'start': choice.names[start],
+    'start_category': context.members[choice.index[start]].category,
+    'protocol': part.protocol,
+    'half': part.half if len(group) == 1 else BOTH,
+  }
 
 
 def _scored(group: Sequence[Taken], steps: Sequence[int]) -> Scored:

@@ -1,4 +1,8 @@
 // Which models to add to a given one: picks among rows computed before.
+const TIMES = '×'; // Before budgets of operations, among numbers of models.
+const NO_BUDGETS = 'No budget of operations can be chosen here: predictions don’t say what'
+  + ' their models take, or nothing is within one.';
+
 function memberList(members) {
   return make('ol', { class: 'members' }, ...members.map((name) => make('li', {}, name)));
 }
@@ -17,17 +21,21 @@ function numbers(headings, rows, chosen = -1) {
 }
 
 function answer(start, step) {
-  const members = step.members.length
-    ? memberList(step.members)
-    : make('p', {}, 'The halves of the examples chose different members.');
+  const members = [
+    step.members.length
+      ? memberList(step.members)
+      : make('p', {}, 'The halves of the examples chose different members.'),
+    step.cost === MISSING ? null : make('p', { id: 'cost' },
+      `Operations: ${step.cost} times those of “${start.name}” alone, ${start.flops} an image.`),
+  ].filter((part) => part !== null);
   if (step.accuracy === MISSING) {
-    return [members, make('p', { class: 'caution' },
+    return [...members, make('p', { class: 'caution' },
       `Optimistic: ${step.optimistic}, on the very examples that members were chosen on.`)];
   }
   const optimistic = step.optimistic === MISSING
     ? '' : ` Optimistic is ${step.optimistic}, on the examples on which the above were chosen.`;
   return [
-    members,
+    ...members,
     make('p', {},
       'Accuracy: ', make('b', { id: 'honest' }, step.accuracy), `; “${start.name}” alone: `,
       `${start.steps[0].accuracy}. A difference of ${step.gain} points.`),
@@ -37,14 +45,34 @@ function answer(start, step) {
   ];
 }
 
-function stepTable(start, more) {
-  const row = (step) => [
-    step.best ? `${step.more} ★` : step.more, step.added || MISSING,
-    step.accuracy, step.gain, step.optimistic,
+// A column that is there if any of its rows has a value.
+function withCosts(rows, headings, cells) {
+  const known = rows.some(({ cost }) => cost !== MISSING);
+  const heading = 'Operations (× the first’s)';
+  return [
+    known ? [...headings, heading] : headings,
+    rows.map((row) => (known ? [...cells(row), row.cost] : cells(row))),
   ];
-  return numbers(
+}
+
+function stepTable(start, step) {
+  return numbers(...withCosts(
+    start.steps,
     ['More models', 'Added', 'Accuracy', 'Over the first alone (points)', 'Optimistic'],
-    start.steps.map(row), start.steps.findIndex((step) => step.more === more),
+    ({ best, more, added, accuracy, gain, optimistic }) => [
+      best ? `${more} ★` : more, added || MISSING, accuracy, gain, optimistic,
+    ],
+  ), start.steps.indexOf(step));
+}
+
+function budgetTable(start, step) {
+  return numbers(
+    ['At most (× the first’s operations)', 'Members', 'Accuracy',
+      'Over the first alone (points)', 'Optimistic', 'Operations (×)'],
+    start.budgets.map(({ budget, members, accuracy, gain, optimistic, cost }) => [
+      budget, members.length || MISSING, accuracy, gain, optimistic, cost,
+    ]),
+    start.budgets.indexOf(step),
   );
 }
 
@@ -56,13 +84,14 @@ function firstTable(start) {
     make('summary', {}, 'One more model: which'),
     make('p', { class: 'caution' },
       'Scored on all examples, on which they are also ranked: the first is flattered.'),
-    numbers(
+    numbers(...withCosts(
+      start.first,
       ['Added', 'Category', 'Its own accuracy', 'Together', 'Gain (points)',
         ...(tested ? ['p (Holm)'] : [])],
-      start.first.map(({ added, category, own, accuracy, gain, p }) => [
+      ({ added, category, own, accuracy, gain, p }) => [
         added, category, own, accuracy, gain, ...(tested ? [p] : []),
-      ]),
-    ),
+      ],
+    )),
   )];
 }
 
@@ -92,22 +121,34 @@ function recommend() {
     byId('steps').firstChild.open = true;
     return;
   }
-  const more = Math.min(Number(byId('budget').value), start.steps.at(-1).more);
-  const step = start.steps.find((one) => one.more === more);
+  const wanted = byId('budget').value;
+  const within = start.budgets.find((one) => wanted === `${TIMES}${one.budget}`);
+  const step = within ?? start.steps.find(({ more }) => String(more) === wanted);
   byId('answer').replaceChildren(...answer(start, step));
   byId('steps').replaceChildren(
-    stepTable(start, more),
-    make('p', { class: 'hint' }, '★ seems best on the examples on which members are chosen.'),
+    within ? budgetTable(start, step) : stepTable(start, step),
+    make('p', { class: 'hint' }, within
+      ? 'Each is the best, by the examples on which members are chosen, that costs no more.'
+      : '★ seems best on the examples on which members are chosen.'),
+    ...(start.budgets.length ? [] : [make('p', { class: 'hint' }, NO_BUDGETS)]),
     ...firstTable(start), ...freeTable(),
   );
 }
 
-// As many more as the start has; the best at first.
+// As many more as the start has, the best at first; or what operations allow.
 function offer() {
-  const { steps } = data.recommender.starts[Number(byId('start').value)];
+  const { name, steps, budgets } = data.recommender.starts[Number(byId('start').value)];
   const offered = steps.filter(({ more }) => more > 0);
+  const group = (label, options) => (
+    options.length ? [make('optgroup', { label }, ...options)] : []
+  );
   byId('budget').replaceChildren(
-    ...offered.map(({ more }) => make('option', { value: more }, more)),
+    ...group('Models', offered.map(({ more }) => make(
+      'option', { value: more }, more === 1 ? '1 more model' : `${more} more models`,
+    ))),
+    ...group('Operations of all together', budgets.map(({ budget }) => make(
+      'option', { value: `${TIMES}${budget}` }, `${budget} × the operations of ${name}`,
+    ))),
   );
   byId('budget').disabled = !offered.length;
   if (offered.length) byId('budget').value = (offered.find(({ best }) => best) ?? offered[0]).more;

@@ -111,6 +111,54 @@ def test_the_recommender_answers_from_the_tables(reader, study):
   assert cells == listed
 
 
+def test_a_budget_of_operations_picked_with_keys_alone(
+  reader, study, synthetic
+):
+  budgets = study['greedy_budgets']
+  budgets = budgets[budgets['start'] == study['greedy']['start'].iloc[0]]
+  for _ in range(80):
+    reader.page.keyboard.press('Tab')
+    if reader.page.evaluate('document.activeElement.id') == 'budget':
+      break
+  # The last of all options, and those before it.
+  reader.page.keyboard.press('End')
+  for place, of in enumerate(reversed(synthetic.BUDGETS)):
+    if place:
+      reader.page.keyboard.press('ArrowUp')
+    mine = budgets[budgets['budget'] == of].set_index('half')
+    honest, flattered = mine.loc['both'], mine.loc['all']
+    start = honest['start']
+    picked = reader.page.locator('#budget option:checked').inner_text()
+    assert picked == f'{of:g} × the operations of {start}'
+    assert reader.texts('.members li') == json.loads(flattered['members'])
+    share = f'{100 * honest["accuracy"]:.2f} % ('
+    assert reader.text('#honest').startswith(share)
+    flops = study['costs'].set_index('model')['flops'][start]
+    times = flattered['flops'] / flops
+    assert f'Operations: {times:.2f} times' in reader.text('#cost')
+    assert times <= of
+    current = reader.texts('#steps [aria-current] td')
+    assert (current[0], current[-1]) == (f'{of:g}', f'{times:.2f}')
+
+
+def test_without_recorded_operations_there_are_models_to_choose(
+  open_page, tmp_path, synthetic, study
+):
+  old = {
+    name: table
+    for name, table in study.items()
+    if name not in ('costs', 'greedy_budgets')
+  }
+  synthetic.write(tmp_path, old)
+  reader = open_page(report.write(tmp_path, figures=['fig01']))
+  options = reader.texts('#budget option')
+  assert options == ['1 more model', '2 more models', '3 more models']
+  assert reader.page.locator('#cost').count() == 0
+  assert 'don’t say' in reader.text('#steps')
+  headings = reader.texts('#steps th')
+  assert not [heading for heading in headings if 'Operations' in heading]
+
+
 def test_of_other_models_there_is_one_more_alone(reader, study):
   started = study['greedy']['start'].nunique()
   reader.page.locator('#start').select_option(str(started))

@@ -1,0 +1,36 @@
+"""What one image takes of every model: parameters and operations.
+
+As recorded when the model predicted; predictions that were made elsewhere, or
+by an earlier version, don't say.
+"""
+
+import numpy as np
+import pandas as pd
+
+from overlap import tables
+from overlap.analyses.context import Context
+
+TABLES = ('costs',)
+_FIELDS = ('parameters', 'flops')
+
+
+def measure(context: Context) -> dict[str, pd.DataFrame]:
+  """The table 'costs': a row a model, empty fields for what is not known."""
+  rows = [_recorded(context, name) for name in context.names]
+  columns = {field: [row.get(field) for row in rows] for field in _FIELDS}
+  return {'costs': tables.typed('costs', {'model': context.names, **columns})}
+
+
+def flops(context: Context) -> np.ndarray:
+  """Operations of each model's forward pass of one image, float64 `[models]`.
+
+  NaN where that is not known.
+  """
+  found = [_recorded(context, name).get('flops') for name in context.names]
+  return np.array([np.nan if f is None else f for f in found], np.float64)
+
+
+def _recorded(context: Context, name: str) -> dict[str, int | None]:
+  where = context.split
+  record = where.reader.record(where.dataset, where.split, name)
+  return (record or {}).get('costs') or {}

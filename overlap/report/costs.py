@@ -1,0 +1,31 @@
+"""What ensembles cost, in words: operations as multiples of one model's."""
+
+from collections.abc import Iterable
+
+from overlap.figures import frames, wording
+
+
+class Costs:
+  """The operations of a study's models, as far as they are known."""
+
+  def __init__(self, tables: frames.Tables):
+    """Reads the table 'costs', which may be absent."""
+    table = tables.get('costs')
+    self._flops: dict[str, int] = {}
+    if table is not None:
+      known = table.dropna(subset=['flops'])
+      self._flops = dict(zip(known['model'], known['flops'].astype(int)))
+
+  def of(self, model: str) -> str:
+    """A model's operations for an image: '4.26 MFLOP'."""
+    return wording.flops(self._flops.get(model))
+
+  def times(self, members: Iterable[str], start: str) -> str:
+    """An ensemble's operations as a multiple of one model's: '2.13'.
+
+    '–' where they are not known; a model that is there twice counts once.
+    """
+    flops = [self._flops.get(name) for name in {start, *members}]
+    if None in flops or not self._flops[start]:
+      return wording.MISSING
+    return wording.number(sum(flops) / self._flops[start], 2)
