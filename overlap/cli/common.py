@@ -8,7 +8,7 @@ from absl import flags
 from etils import epath
 from ml_collections import config_flags
 
-from overlap import config, errors, lookup
+from overlap import code_files, config, errors, lookup
 
 
 def define_workdir(values: flags.FlagValues) -> None:
@@ -27,12 +27,7 @@ def define_study(values: flags.FlagValues, argv: list[str]) -> None:
   """
   _check_config_file(argv)
   define_workdir(values)
-  config_flags.DEFINE_config_file(
-    'config', None,
-    'the config file, FILE.py or FILE.py:ARGUMENT; any field can be set by '
-    '--config.FIELD=VALUE',
-    flag_values=values, lock_config=True, sys_argv=argv,
-  )  # fmt: skip
+  _define_config(values, argv)
   flags.DEFINE_string(
     'resume', 'same',
     'where the workdir was made by another config: same (refuse), update '
@@ -51,6 +46,29 @@ def define_study(values: flags.FlagValues, argv: list[str]) -> None:
   flags.DEFINE_integer(
     'process_id', 0, "this process's number, from 0", flag_values=values
   )
+
+
+class _ConfigParser(flags.ArgumentParser):
+  """Runs a config file, whose every fault is one line."""
+
+  def parse(self, path: str) -> ml_collections.ConfigDict:
+    made = code_files.call(path, 'get_config', '--config')
+    if not isinstance(made, ml_collections.ConfigDict):
+      raise errors.UsageError(
+        f'get_config() of {path} must return a ConfigDict, as '
+        f'overlap.config.study() gives it, got {type(made).__name__}.'
+      )
+    return made.lock()
+
+
+def _define_config(values: flags.FlagValues, argv: list[str]) -> None:
+  config_flags.DEFINE_config_file(
+    'config', None,
+    'the config file, FILE.py or FILE.py:ARGUMENT; any field can be set by '
+    '--config.FIELD=VALUE',
+    flag_values=values, sys_argv=argv,
+  )  # fmt: skip
+  values['config'].parser = _ConfigParser()
 
 
 def _check_config_file(argv: list[str]) -> None:
@@ -79,7 +97,7 @@ def check_overrides(argv: list[str]) -> None:
   """
   values = flags.FlagValues()
   words = [word for word in argv if not word.startswith('--config.')]
-  config_flags.DEFINE_config_file('config', flag_values=values, sys_argv=words)
+  _define_config(values, words)
   values(words, known_only=True)
   for word in argv[1:]:
     if not word.startswith('--config.'):
@@ -107,9 +125,22 @@ def workdir(values: flags.FlagValues) -> epath.Path:
   Raises:
     UsageError: it was not given.
   """
-  if not values['workdir'].value:
-    raise errors.UsageError('--workdir must name a folder, got nothing.')
-  return epath.Path(values['workdir'].value)
+  given = values['workdir'].value
+  if not given or '\0' in given:
+    raise errors.UsageError(
+      f'--workdir must name a folder, got {repr(given) if given else "nothing"}.'
+    )
+  path = epath.Path(given)
+  if '://' not in given:
+    try:
+      os.stat(path)
+    except FileNotFoundError:
+      pass  # It may be made.
+    except OSError as e:
+      raise errors.DataError(
+        f'--workdir must name a folder, got {given}: {e.strerror}.'
+      ) from e
+  return path
 
 
 def open_study(values: flags.FlagValues, *, dry_run: bool = False) -> Any:
