@@ -151,6 +151,10 @@ def resolve(config: ml_collections.ConfigDict) -> dict[str, Any]:
     raise errors.UsageError(
       'A config must be a tree of fields, got one that holds itself.'
     ) from e
+  except TypeError as e:  # Names of several types can't be sorted.
+    raise errors.UsageError(
+      f'The names of models and fields must be text, got others: {e}.'
+    ) from e
   schema = _plain(study().to_dict())
   models = plain.get('models', {})
   if not isinstance(models, Mapping):

@@ -1,6 +1,7 @@
 """The flags that several commands share, and what they open."""
 
 import os
+import re
 from typing import Any
 
 import ml_collections
@@ -93,7 +94,8 @@ def check_overrides(argv: list[str]) -> None:
     argv: the program's name and its flags, a readable --config among them.
 
   Raises:
-    UsageError: --config.FIELD names no field; the text lists those there are.
+    UsageError: --config.FIELD names no field, or no place of a list; the text
+      lists those there are.
   """
   values = flags.FlagValues()
   words = [word for word in argv if not word.startswith('--config.')]
@@ -106,9 +108,20 @@ def check_overrides(argv: list[str]) -> None:
     for field in word.partition('=')[0].split('.')[1:]:
       if not isinstance(node, ml_collections.ConfigDict):
         break
-      lookup.check(f'field of {where}', field.partition('[')[0], node.keys())
-      where = f'{where}.{field}'
-      node = node.get(field)
+      name, bracket, place = field.partition('[')
+      lookup.check(f'field of {where}', name, node.keys())
+      where, node = f'{where}.{name}', node.get(name)
+      if bracket:
+        _check_place(where, place.rstrip(']'), node)
+
+
+def _check_place(where: str, place: str, value: Any) -> None:
+  listed = isinstance(value, (list, tuple))
+  number = int(place) if re.fullmatch(r'-?\d{1,9}', place) else None
+  if not listed or number is None or not -len(value) <= number < len(value):
+    raise errors.UsageError(
+      f'--{where}[PLACE] must be a place of {value!r}, got {place}.'
+    )
 
 
 def define_model(values: flags.FlagValues) -> None:
@@ -124,34 +137,43 @@ def workdir(values: flags.FlagValues) -> epath.Path:
 
   Raises:
     UsageError: it was not given.
+    DataError: it is something else than a folder.
   """
   given = values['workdir'].value
   if not given or '\0' in given:
     raise errors.UsageError(
       f'--workdir must name a folder, got {repr(given) if given else "nothing"}.'
     )
-  path = epath.Path(given)
   if '://' not in given:
     try:
-      os.stat(path)
-    except FileNotFoundError:
-      pass  # It may be made.
+      reason = '' if os.path.isdir(given) else _why_not(given)
     except OSError as e:
+      reason = e.strerror or str(e)
+    if reason:
       raise errors.DataError(
-        f'--workdir must name a folder, got {given}: {e.strerror}.'
-      ) from e
-  return path
+        f'--workdir must be a folder, got {given}: {reason}.'
+      )
+  return epath.Path(given)
+
+
+def _why_not(path: str) -> str:
+  """Why something is no folder; '' where it is absent and may be made."""
+  try:
+    os.stat(path)
+  except FileNotFoundError:
+    return ''
+  return 'it is another thing'
 
 
 def open_study(values: flags.FlagValues, *, dry_run: bool = False) -> Any:
-  """The study that --config and --workdir name, checked and bound.
+  """The study that --config and --workdir name, checked; nothing is written.
 
   Args:
     values: the flags.
-    dry_run: leave the workdir as it is, and give a `preview.Preview`.
+    dry_run: give a `preview.Preview`, which leaves the workdir as it is.
 
   Raises:
-    UsageError: see `config.resolve`, `specs.check` and `open_workdir`.
+    UsageError: see `config.resolve`, `specs.check` and `choose_config`.
   """
   path = workdir(values)
   if values['config'].value is None:
@@ -180,5 +202,6 @@ def open_study(values: flags.FlagValues, *, dry_run: bool = False) -> Any:
 
     chosen = study_workdir.choose_config(path, resolved, resume=resume)
     return preview.Preview(chosen, path, replace=resume == 'update')
-  bound = study_workdir.open_workdir(path, resolved, resume=resume)
-  return study.Study(bound, path, replace=resume == 'update')
+  study_workdir.check_place(path)
+  chosen = study_workdir.choose_config(path, resolved, resume=resume)
+  return study.Study(chosen, path, replace=resume == 'update')

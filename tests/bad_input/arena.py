@@ -186,7 +186,7 @@ def snapshot(*folders: pathlib.Path) -> dict[str, tuple]:
         found[str(path)] = ('link', os.readlink(path))
       elif path.is_dir():
         found[str(path)] = ('folder', stat.S_IMODE(path.stat().st_mode))
-      elif path.exists():
+      elif path.is_file():
         found[str(path)] = ('file', path.read_bytes())
   return found
 

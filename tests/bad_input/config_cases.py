@@ -107,15 +107,15 @@ def _files(case):
       of('import ml_collections\n'
          'def get_config():\n'
          '  c = ml_collections.ConfigDict(); c.c = c; return c'),
-      2, ['c.py'],
+      2, ['must be a tree'],
     ),
     'a field of an object': case(
-      lambda a: a.changed('  config.models.base.architecture.options.act '
-                          '= object()'), 2, ['act', 'object'],
+      lambda a: a.changed('  config.models.base.architecture.options.stem '
+                          '= object()'), 2, ['stem', 'object'],
     ),
     'a field of a function': case(
-      lambda a: a.changed('  config.models.base.architecture.options.act '
-                          '= print'), 2, ['act'],
+      lambda a: a.changed('  config.models.base.architecture.options.stem '
+                          '= print'), 2, ['stem', 'print'],
     ),
     'a form that the config refuses': case(
       lambda a: ['train', f'--config={a.folder.parent}/none.py:smoke',
@@ -126,7 +126,10 @@ def _files(case):
 
 def _fields(case):
   def field(words, *told):
-    told = told or (words.partition('=')[0], words.partition('=')[2])
+    if not told:
+      name, _, value = words.partition('=')
+      # Of the analyses, what can be told to each of them.
+      told = name.removeprefix('analyses.'), f'got {value}'
     return case(lambda a: a.study(f'--config.{words}'), 2, told)
 
   base = 'models.base'
@@ -151,11 +154,8 @@ def _fields(case):
       f'{base}.train.augment_on_host=-1',
       f'{base}.input.size=-8', f'{base}.input.size=100000000',
       f'{base}.input.channels=2', f'{base}.input.channels=-1',
-      f'{base}.input.mean=()', f'{base}.input.std=(0.0,)',
-      f'{base}.input.mean=(1.0,2.0)',
       f'{base}.simclr.temperature=0.0', f'{base}.mpl.unlabelled_ratio=0',
       f'{base}.head.max_examples=-1', f'{base}.head.max_iterations=0',
-      f'{base}.head.strengths=()', f'{base}.head.strengths=(-1.0,)',
       f'{base}.distill.temperature=0.0',
       'data.image_size=-1', 'data.num_threads=0', 'data.num_threads=-2',
       'predict.batch_size=0', 'predict.batch_size=-1', 'analyses.folds=1',
@@ -167,9 +167,24 @@ def _fields(case):
     )
   }  # fmt: skip
   return made | {
-    'text for a number': field(f'{base}.train.total_steps=ten'),
-    'a fraction for a whole number': field(f'{base}.train.total_steps=1.5'),
-    'text for a truth': field(f'{base}.train.nesterov=perhaps'),
+    'no mean': field(f'{base}.input.mean=()', 'input.mean', 'got none'),
+    'two means': field(f'{base}.input.mean=(1.0,2.0)', 'mean', 'got 2'),
+    'a standard deviation of 0': field(
+      f'{base}.input.std=(0.0,)', 'input.std', 'above 0', 'got 0.0'
+    ),
+    'no strengths': field(
+      f'{base}.head.strengths=()', 'head.strengths', 'got none'
+    ),
+    'a negative strength': field(
+      f'{base}.head.strengths=(-1.0,)', 'head.strengths', 'got -1.0'
+    ),
+    'text for a number': field(f'{base}.train.total_steps=ten', 'total_steps', "'ten'"),
+    'a fraction for a whole number': field(
+      f'{base}.train.total_steps=1.5', 'total_steps', "'1.5'"
+    ),
+    'text for a truth': field(
+      f'{base}.train.nesterov=perhaps', 'nesterov', "'perhaps'"
+    ),
     'a number for fields': field(f'{base}.train=3', 'train'),
     'fields of a number': field(f'{base}.seed.x=3', 'seed'),
     'a field of a model that is not there': field(
@@ -178,7 +193,7 @@ def _fields(case):
     'a field that is misspelt': field(
       'data.datset=x', "'datset'", "Did you mean 'dataset'"
     ),
-    'a field without a name': field('=3'),
+    'a field without a name': field('=3', 'Could not parse'),
     'a place in a list that is none': field(
       f'{base}.input.mean[7]=0.5', 'mean'
     ),
@@ -188,9 +203,9 @@ def _fields(case):
     ),
     'an option of the wrong type': case(
       lambda a: a.changed(
-        '  config.models.base.architecture.options.stage_sizes = "ab"'
+        '  config.models.x = overlap_config.model("resnet", stage_sizes="ab")'
       ),
-      2, ['stage_sizes', "'ab'"],
+      2, ['stage_sizes', "'ab'", 'tuple'],
     ),
     'an option that can not be': case(
       lambda a: a.changed(
@@ -209,7 +224,16 @@ def _fields(case):
     'a dtype': field(f'{base}.dtype=float8', "'float8'", 'bfloat16'),
     'an optimizer': field(f'{base}.train.optimizer=adm', "'adm'", 'sgd'),
     'a schedule': field(f'{base}.train.schedule=cos', "'cos'", 'cosine'),
-    'an augmentation': field(f'{base}.train.augment=flop(3', 'flop'),
+    'an augmentation': case(
+      lambda a: a.study(f'--config.{base}.train.augment=flop(3)',
+                        f'--config.{base}.train.total_steps=4'), 2,
+      ["'flop'", 'Choices:', 'flip'],
+    ),
+    'an augmentation that is code': case(
+      lambda a: a.study(
+        f'--config.{base}.train.augment=__import__("os").system("true")',
+        f'--config.{base}.train.total_steps=4'), 2, ['__import__'],
+    ),
     'a way of resizing': field(f'{base}.input.resize=big', "'big'", 'squash'),
     'a head': field(f'{base}.head.fit=glm', "'glm'", 'lbfgs'),
     'a sharding': field(f'{base}.train.sharding=all', "'all'", 'fsdp'),
@@ -222,10 +246,10 @@ def _fields(case):
         f'--config.{base}.train.schedule=step',
         f'--config.{base}.train.milestones=(0.9, 0.3)',
       ),
-      2, ['milestones', '0.9'],
+      2, ['Milestones must be', '0.9'],
     ),
     'a table': field("analyses.tables=('pars',)", "'pars'", "'pairs'"),
-    'a figure': field("report.figures=('fig1',)", "'fig1'", "'fig01'"),
+    'a figure': field("report.figures=('fig99',)", "'fig99'", 'fig01, fig02'),
     'pairs': field('analyses.pairs=base:nobody', "'nobody'", 'Choices:'),
     'pairs of three': field('analyses.pairs=a:b:c', "'a:b:c'"),
     'a base that is none': field('base=bse', "'bse'", "'base'"),
@@ -240,7 +264,7 @@ def _fields(case):
     ),
     'models that are text': case(
       lambda a: a.changed('  config.unlock(); config.models = "base"'), 2,
-      ['config.models', "'base'"],
+      ["'models'", 'base', 'line 17'],
     ),
     'a model that is a number': case(
       lambda a: a.changed('  config.models.x = 3'), 2, ['config.models.x', '3'],
@@ -290,7 +314,7 @@ def _names(case):
     'a model of half a character': named('\ud800', 'name', 'ud800'),
     'a model whose name is a number': case(
       lambda a: a.changed('  config.models.update({3: config.models.base})'),
-      2, ['3'],
+      2, ['must be text', 'int'],
     ),
   }
 
@@ -324,10 +348,10 @@ def _workdirs(case):
     ),
     'a workdir of no name': case(at(lambda a: ''), 2, ['--workdir']),
     'a workdir that is a file': case(
-      at(lambda a: a.file('w', 'mine')), 1, ['writable', 'w'],
+      at(lambda a: a.file('w', 'mine')), 1, ['must be a folder', 'w'],
     ),
     'a workdir below a file': case(
-      at(lambda a: a.file('w', 'mine') / 'x'), 1, ['writable', 'w/x'],
+      at(lambda a: a.file('w', 'mine') / 'x'), 1, ['must be a folder', 'w/x'],
     ),
     'a workdir that is a link to nowhere': case(
       at(dangling), 1, ['writable', 'link'],
@@ -362,10 +386,10 @@ def _workdirs(case):
       lambda a: ['verify', f'--workdir={a.file("w")}'], 1, ['--workdir'],
     ),
     'a workdir to analyse that is a file': case(
-      lambda a: ['analyse', f'--workdir={a.file("w")}', '--base=a'], 2,
+      lambda a: ['analyse', f'--workdir={a.file("w")}', '--base=a'], 1,
       ['--workdir', 'w'],
     ),
     'a workdir to report on that is a file': case(
-      lambda a: ['report', f'--workdir={a.file("w")}'], 1, ['models'],
+      lambda a: ['report', f'--workdir={a.file("w")}'], 1, ['--workdir'],
     ),
   }  # fmt: skip

@@ -37,10 +37,10 @@ def cases(case):
       lambda a: a.study('--num_processes=two'), 2, ['num_processes', 'two'],
     ),
     'no process': case(
-      lambda a: a.study('--num_processes=0'), 2, ['num_processes', 'got 0'],
+      lambda a: a.study('--num_processes=0'), 2, ['num_processes', 'and 0'],
     ),
     'fewer than no processes': case(
-      lambda a: a.study('--num_processes=-2'), 2, ['num_processes', 'got -2'],
+      lambda a: a.study('--num_processes=-2'), 2, ['num_processes', 'and -2'],
     ),
     'a process beyond the last': case(
       lambda a: a.study(
