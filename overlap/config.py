@@ -14,7 +14,7 @@ from typing import Any
 
 import ml_collections
 
-from overlap import errors, lookup
+from overlap import errors, files, lookup, ranges
 from overlap.catalog import bit_hyperrule
 from overlap.fields import model, probe, study
 
@@ -143,22 +143,48 @@ def resolve(config: ml_collections.ConfigDict) -> dict[str, Any]:
   its own copy read back.
 
   Raises:
-    UsageError: an unknown or missing field, a field of another type, no
-      model, or a base that is none of the models.
+    UsageError: an unknown or missing field, a field of another type or out
+      of its range, no model, a model's name that can't be one, or a base that
+      is none of the models.
   """
-  plain = _plain(config.to_dict())
+  try:
+    plain = _plain(config.to_dict())
+  except RecursionError as e:
+    raise errors.UsageError(
+      'A config must be a tree of fields, got one that holds itself.'
+    ) from e
+  except TypeError as e:  # Names of several types can't be sorted.
+    raise errors.UsageError(
+      f'The names of models and fields must be text, got others: {e}.'
+    ) from e
   schema = _plain(study().to_dict())
   models = plain.get('models', {})
+  if not isinstance(models, Mapping):
+    raise errors.UsageError(f'config.models must hold models, got {models!r}.')
   _check(plain | {'models': {}}, schema, 'config')
+  flat = flatten({k: v for k, v in plain.items() if k != 'models'})
+  ranges.check('config', flat, ranges.OF_STUDY)
   for name, settings in models.items():
-    fields = probe() if settings.get('source') == 'probe' else model('')
-    template = _plain(fields.to_dict())
-    _check(settings, template, f'config.models.{name}')
+    _check_model(name, settings)
   if not models:
     raise errors.UsageError('A study needs a model, got config.models = {}.')
   lookup.check('model for config.base', plain['base'], models)
   require(plain, 'data.dataset')
   return plain
+
+
+def _check_model(name: str, settings: Any) -> None:
+  files.check_name('model of a study', name)
+  at = f'config.models.{name}'
+  if not isinstance(settings, Mapping):
+    raise errors.UsageError(f'{at} must hold fields, got {settings!r}.')
+  is_probe = settings.get('source') == 'probe'
+  template = _plain((probe() if is_probe else model('')).to_dict())
+  _check(settings, template, at)
+  flat = flatten(settings)
+  if not is_probe:  # Probes are checked as the analyses' own.
+    ranges.check(at, flat, ranges.OF_MODEL)
+  ranges.check_finite(at, flat)
 
 
 def resolve_defaults() -> dict[str, Any]:

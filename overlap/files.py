@@ -4,6 +4,7 @@ import contextlib
 import hashlib
 import json
 import os
+import unicodedata
 import urllib.parse
 import uuid
 from typing import Any
@@ -12,6 +13,42 @@ import numpy as np
 from etils import epath
 
 from overlap import errors
+
+
+# A folder's name is longer than what it is of by up to 43 bytes while it is
+# written aside, and file systems stop at 255.
+LONGEST_NAME = 200
+# Unicode's controls, marks that turn text round, halves of characters, and
+# ends of lines: in a terminal, a log or a table they would not be seen.
+_UNSEEN = ('Cc', 'Cf', 'Cs', 'Zl', 'Zp')
+
+
+def check_name(kind: str, name: str) -> str:
+  """A new name of a model, a data set or a split, where it can be one.
+
+  What is stored already may have others, which can still be read.
+
+  Args:
+    kind: what is named, for the error's text.
+    name: any text; '/', '.' and spaces are encoded on disk.
+
+  Raises:
+    UsageError: it is empty, too long on disk, or has characters that are not
+      seen.
+  """
+  if not name or any(unicodedata.category(c) in _UNSEEN for c in name):
+    raise errors.UsageError(
+      f'The name of a {kind} must be of characters that are seen, at least '
+      f'one, got {name!r}.'
+    )
+  length = len(encode_name(name))
+  if length > LONGEST_NAME:
+    raise errors.UsageError(
+      f'The name of a {kind} must take at most {LONGEST_NAME} characters on '
+      f'disk, where all but letters and digits of ASCII take several, got '
+      f'{length}: {name!r}.'
+    )
+  return name
 
 
 def encode_name(name: str) -> str:

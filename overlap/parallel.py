@@ -61,6 +61,7 @@ def initialize(coordinator: str, num_processes: int, process_id: int) -> None:
       f'{process_id} and {num_processes}.'
     )
   elif coordinator:
+    _check_address(coordinator)
     jax.distributed.initialize(
       coordinator_address=coordinator,
       num_processes=num_processes,
@@ -69,6 +70,16 @@ def initialize(coordinator: str, num_processes: int, process_id: int) -> None:
   elif num_processes > 1:
     raise errors.UsageError(
       f"--num_processes={num_processes} needs --coordinator=HOST:PORT, got ''."
+    )
+
+
+def _check_address(coordinator: str) -> None:
+  # JAX ends the process at what is no address.
+  host, _, port = coordinator.rpartition(':')
+  if not (host and port.isascii() and port.isdigit() and 0 < int(port) < 2**16):
+    raise errors.UsageError(
+      "--coordinator must be HOST:PORT or 'auto', a port being in 1..65535, "
+      f'got {coordinator!r}.'
     )
 
 

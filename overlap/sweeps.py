@@ -13,21 +13,14 @@ fields of the whole study, which then becomes a study of its own.
 """
 
 import dataclasses
-import importlib.util
 import itertools
-import pathlib
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from overlap import errors
+from overlap import code_files, errors
 
 _LONGEST_NAME = 100
-# Of whoever wrote the file.
-_FAULTS = (
-  AttributeError, ImportError, KeyError, NameError, SyntaxError, TypeError,
-  ValueError,
-)  # fmt: skip
 _NAME = re.compile(r'[A-Za-z0-9_]+')
 
 
@@ -156,39 +149,12 @@ def load(path: str) -> list[Item]:
   Raises:
     UsageError: there is no such file, or no `get_sweep` in it; see `check`.
   """
-  return check(list(call(path, 'get_sweep', '--sweep')))
-
-
-def call(path: str, function: str, flag: str) -> Any:
-  """What a function of a Python file returns.
-
-  Args:
-    path: FILE.py or FILE.py:ARGUMENT.
-    function: its name; called with the argument where there is one.
-    flag: that gave the path, for the error's text.
-
-  Raises:
-    UsageError: there is no such file, no such function in it, or a fault.
-  """
-  name, _, arg = path.partition(':')
-  file = pathlib.Path(name)
-  if not (file.suffix == '.py' and file.is_file()):
+  made = code_files.call(path, 'get_sweep', '--sweep')
+  if not isinstance(made, Iterable):
     raise errors.UsageError(
-      f'{flag} must name a Python file, got {name!r}, which is none.'
+      f'{path} must return a list of sweeps.Item, got {made!r}.'
     )
-  spec = importlib.util.spec_from_file_location(f'overlap_{file.stem}', file)
-  assert spec
-  assert spec.loader
-  module = importlib.util.module_from_spec(spec)
-  try:
-    spec.loader.exec_module(module)
-    if not hasattr(module, function):
-      raise errors.UsageError(f'{name} must have {function}(), and has not.')
-    return getattr(module, function)(*([arg] if arg else []))
-  except _FAULTS as e:
-    raise errors.UsageError(
-      f'{name} must run, got {type(e).__name__}: {e}.'
-    ) from e
+  return check(list(made))
 
 
 def _joined(items: Sequence[Item]) -> Item:

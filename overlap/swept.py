@@ -5,7 +5,7 @@ from typing import Any
 
 import ml_collections
 
-from overlap import errors, lookup, sweeps
+from overlap import code_files, errors, lookup, sweeps
 from overlap.sweeps import Item
 
 
@@ -28,7 +28,7 @@ def study(arg: str) -> ml_collections.ConfigDict:
       'The argument of this config must be CONFIG+SWEEP, as in '
       f'configs/quickstart.py+configs/sweeps/dropout.py, got {arg!r}.'
     )
-  config = sweeps.call(config_path, 'get_config', '--config')
+  config = code_files.call(config_path, 'get_config', '--config')
   of_models = with_models(config, sweeps.load(sweep_path))
   of_models.name = f'swept:{arg}'
   return of_models

@@ -1,6 +1,7 @@
 """The flags that several commands share, and what they open."""
 
 import os
+import re
 from typing import Any
 
 import ml_collections
@@ -8,7 +9,7 @@ from absl import flags
 from etils import epath
 from ml_collections import config_flags
 
-from overlap import config, errors, lookup
+from overlap import code_files, config, errors, lookup
 
 
 def define_workdir(values: flags.FlagValues) -> None:
@@ -27,12 +28,7 @@ def define_study(values: flags.FlagValues, argv: list[str]) -> None:
   """
   _check_config_file(argv)
   define_workdir(values)
-  config_flags.DEFINE_config_file(
-    'config', None,
-    'the config file, FILE.py or FILE.py:ARGUMENT; any field can be set by '
-    '--config.FIELD=VALUE',
-    flag_values=values, lock_config=True, sys_argv=argv,
-  )  # fmt: skip
+  _define_config(values, argv)
   flags.DEFINE_string(
     'resume', 'same',
     'where the workdir was made by another config: same (refuse), update '
@@ -51,6 +47,29 @@ def define_study(values: flags.FlagValues, argv: list[str]) -> None:
   flags.DEFINE_integer(
     'process_id', 0, "this process's number, from 0", flag_values=values
   )
+
+
+class _ConfigParser(flags.ArgumentParser):
+  """Runs a config file, whose every fault is one line."""
+
+  def parse(self, path: str) -> ml_collections.ConfigDict:
+    made = code_files.call(path, 'get_config', '--config')
+    if not isinstance(made, ml_collections.ConfigDict):
+      raise errors.UsageError(
+        f'get_config() of {path} must return a ConfigDict, as '
+        f'overlap.config.study() gives it, got {type(made).__name__}.'
+      )
+    return made.lock()
+
+
+def _define_config(values: flags.FlagValues, argv: list[str]) -> None:
+  config_flags.DEFINE_config_file(
+    'config', None,
+    'the config file, FILE.py or FILE.py:ARGUMENT; any field can be set by '
+    '--config.FIELD=VALUE',
+    flag_values=values, sys_argv=argv,
+  )  # fmt: skip
+  values['config'].parser = _ConfigParser()
 
 
 def _check_config_file(argv: list[str]) -> None:
@@ -75,11 +94,12 @@ def check_overrides(argv: list[str]) -> None:
     argv: the program's name and its flags, a readable --config among them.
 
   Raises:
-    UsageError: --config.FIELD names no field; the text lists those there are.
+    UsageError: --config.FIELD names no field, or no place of a list; the text
+      lists those there are.
   """
   values = flags.FlagValues()
   words = [word for word in argv if not word.startswith('--config.')]
-  config_flags.DEFINE_config_file('config', flag_values=values, sys_argv=words)
+  _define_config(values, words)
   values(words, known_only=True)
   for word in argv[1:]:
     if not word.startswith('--config.'):
@@ -88,9 +108,20 @@ def check_overrides(argv: list[str]) -> None:
     for field in word.partition('=')[0].split('.')[1:]:
       if not isinstance(node, ml_collections.ConfigDict):
         break
-      lookup.check(f'field of {where}', field.partition('[')[0], node.keys())
-      where = f'{where}.{field}'
-      node = node.get(field)
+      name, bracket, place = field.partition('[')
+      lookup.check(f'field of {where}', name, node.keys())
+      where, node = f'{where}.{name}', node.get(name)
+      if bracket:
+        _check_place(where, place.rstrip(']'), node)
+
+
+def _check_place(where: str, place: str, value: Any) -> None:
+  listed = isinstance(value, (list, tuple))
+  number = int(place) if re.fullmatch(r'-?\d{1,9}', place) else None
+  if not listed or number is None or not -len(value) <= number < len(value):
+    raise errors.UsageError(
+      f'--{where}[PLACE] must be a place of {value!r}, got {place}.'
+    )
 
 
 def define_model(values: flags.FlagValues) -> None:
@@ -106,21 +137,43 @@ def workdir(values: flags.FlagValues) -> epath.Path:
 
   Raises:
     UsageError: it was not given.
+    DataError: it is something else than a folder.
   """
-  if not values['workdir'].value:
-    raise errors.UsageError('--workdir must name a folder, got nothing.')
-  return epath.Path(values['workdir'].value)
+  given = values['workdir'].value
+  if not given or '\0' in given:
+    raise errors.UsageError(
+      f'--workdir must name a folder, got {repr(given) if given else "nothing"}.'
+    )
+  if '://' not in given:
+    try:
+      reason = '' if os.path.isdir(given) else _why_not(given)
+    except OSError as e:
+      reason = e.strerror or str(e)
+    if reason:
+      raise errors.DataError(
+        f'--workdir must be a folder, got {given}: {reason}.'
+      )
+  return epath.Path(given)
+
+
+def _why_not(path: str) -> str:
+  """Why something is no folder; '' where it is absent and may be made."""
+  try:
+    os.stat(path)
+  except FileNotFoundError:
+    return ''
+  return 'it is another thing'
 
 
 def open_study(values: flags.FlagValues, *, dry_run: bool = False) -> Any:
-  """The study that --config and --workdir name, checked and bound.
+  """The study that --config and --workdir name, checked; nothing is written.
 
   Args:
     values: the flags.
-    dry_run: leave the workdir as it is, and give a `preview.Preview`.
+    dry_run: give a `preview.Preview`, which leaves the workdir as it is.
 
   Raises:
-    UsageError: see `config.resolve`, `specs.check` and `open_workdir`.
+    UsageError: see `config.resolve`, `specs.check` and `choose_config`.
   """
   path = workdir(values)
   if values['config'].value is None:
@@ -149,5 +202,6 @@ def open_study(values: flags.FlagValues, *, dry_run: bool = False) -> Any:
 
     chosen = study_workdir.choose_config(path, resolved, resume=resume)
     return preview.Preview(chosen, path, replace=resume == 'update')
-  bound = study_workdir.open_workdir(path, resolved, resume=resume)
-  return study.Study(bound, path, replace=resume == 'update')
+  study_workdir.check_place(path)
+  chosen = study_workdir.choose_config(path, resolved, resume=resume)
+  return study.Study(chosen, path, replace=resume == 'update')

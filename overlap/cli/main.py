@@ -88,17 +88,11 @@ def _parse(name: str, module: ModuleType, argv: list[str]) -> flags.FlagValues:
     rest = values(program)[1:]
   except errors.OverlapError:
     raise
-  except (
-    flags.Error,
-    AttributeError,
-    ImportError,
-    KeyError,
-    OSError,
-    SyntaxError,
-    TypeError,
-    ValueError,
-  ) as error:
-    if 'config' in values and isinstance(error, (AttributeError, KeyError)):
+  # Of absl and ml_collections, which raise what Python happens to.
+  except Exception as error:
+    if 'config' in values and isinstance(
+      error, (AttributeError, KeyError, IndexError)
+    ):
       common.check_overrides(program)
     text = config.one_line(error)
     raise errors.UsageError(

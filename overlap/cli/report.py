@@ -21,6 +21,8 @@ def run(values: flags.FlagValues) -> None:
   path = common.workdir(values)
   if values['config'].value is not None:
     study = common.open_study(values)
+    results.require_tables(path)
+    study.begin()
     if not values['only'].value:
       thumbnails.make(study)
   if values['only'].value:

@@ -33,6 +33,10 @@ def run(values: flags.FlagValues) -> None:
   stages = [
     lookup.check('stage', stage, STAGES) for stage in values['stages'].value
   ]
+  if not stages:
+    raise errors.UsageError(
+      f'--stages must name a stage, got none. Choices: {", ".join(STAGES)}.'
+    )
   model = values['model'].value
   if model and not set(stages) <= set(_OF_ONE_MODEL):
     raise errors.UsageError(

@@ -9,13 +9,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from overlap import errors, lookup, store
+from overlap import errors, files, lookup, store
 from overlap.catalog import categories
 from overlap.ingest import beside, examples, formats, prepare, write
 from overlap.ingest import source as source_lib
 from overlap.ingest.examples import Examples
 from overlap.ingest.prepare import Request
-from overlap.store import schema
 
 
 class Ingested(NamedTuple):
@@ -109,6 +108,8 @@ def _check(request: Request) -> None:
   for name in ('workdir', 'dataset', 'split', 'predictions'):
     if not str(getattr(request, name) or ''):
       raise errors.UsageError(f'--{name} must be given, got nothing.')
+  for name in ('dataset', 'split'):
+    files.check_name(name, getattr(request, name))
   if request.category:
     lookup.check(
       'category (--category)', request.category, categories.CATEGORIES
@@ -139,8 +140,8 @@ def _jobs(request: Request) -> dict[str, str]:
     jobs = dict(zip(names, paths))
   for path in paths:
     formats.choose(path, request.format)
-  for name in jobs:  # A name may be too long for a folder.
-    schema.model_folder(request.workdir, request.dataset, request.split, name)
+  for name in jobs:
+    files.check_name('model', name)
   return jobs
 
 
@@ -196,10 +197,10 @@ def _read_beside(request: Request) -> _Beside:
 
 
 def _store(
-  request: Request, model: str, path: str, known: Examples, files: _Beside
+  request: Request, model: str, path: str, known: Examples, given: _Beside
 ) -> dict[str, Any]:
-  source = prepare.read(request, path, files.ids)
-  prepared = prepare.prepare(request, source, path, known, files.labels)
+  source = prepare.read(request, path, given.ids)
+  prepared = prepare.prepare(request, source, path, known, given.labels)
   record = {
     'source': 'ingest',
     'file': os.path.basename(path),

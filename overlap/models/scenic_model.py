@@ -5,7 +5,6 @@ Dehghani et al., 'SCENIC: A JAX Library for Computer Vision Research and Beyond'
 """
 
 import functools
-import runpy
 from typing import Any
 
 import flax.linen as nn
@@ -13,7 +12,7 @@ import jax
 import jax.numpy as jnp
 from etils import epath
 
-from overlap import errors, lookup
+from overlap import code_files, errors, lookup
 from overlap.models import layers
 from overlap.models.options import require
 
@@ -139,12 +138,7 @@ def read_config(path: str) -> Any:
   file = epath.Path(path).expanduser()
   if not file.is_file():
     raise errors.DataError(f'{file} must be a config of Scenic, and is absent.')
-  try:
-    return runpy.run_path(str(file))['get_config']()
-  except Exception as e:
-    raise errors.UsageError(
-      f'{file} must be a Python file with a get_config(), got {_said(e)}.'
-    ) from e
+  return code_files.call(str(file), 'get_config', 'The config of Scenic')
 
 
 def _scenic() -> Any:

@@ -26,10 +26,6 @@ CHUNK_BYTES = 2 << 20
 # No chunk has more rows than this, however short they are.
 CHUNK_ROWS = 1 << 16
 
-# A partial folder's name is longer than the model's by up to 43 bytes, and
-# file systems stop at 255.
-_LONGEST_NAME = 200
-
 
 class Kind(NamedTuple):
   """What an array of the store is: its dtype and number of dimensions."""
@@ -117,9 +113,9 @@ def shape_fault(
 
 def _component(name: str) -> str:
   component = files.encode_name(name)
-  if len(component) > _LONGEST_NAME:
+  if len(component) > files.LONGEST_NAME:
     raise errors.UsageError(
-      f'A name must take at most {_LONGEST_NAME} characters on disk, got '
+      f'A name must take at most {files.LONGEST_NAME} characters on disk, got '
       f'{len(component)}: {name!r}.'
     )
   return component

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from overlap import data, lookup, train
+from overlap.data import augment
 from overlap.data import pairs as pairs_lib
 from overlap.data.examples import Examples
 from overlap.data.pairs import Pairs
@@ -17,12 +18,17 @@ def check(name: str, settings: Settings) -> None:
   """Checks what can be known before anything is run.
 
   Raises:
-    UsageError: an unknown method, optimiser or schedule, or settings of the
-      method that can't be.
+    UsageError: an unknown method, optimiser, schedule or augmentation, or
+      settings of the method that can't be.
   """
   at = f'config.models.{name}'
   lookup.check(f'training method (in {at})', settings['method'], train.METHODS)
   optimizer.check_settings(f'{at}.train', settings['train'])
+  for phase in phases(settings):
+    _, on_device = augment.split(
+      phase.fields['augment'], phase.fields.get('augment_on_host', 0)
+    )
+    augment.build(on_device)
   groups.check(at, settings, settings['method'])
   if settings['method'] == 'image_text':
     texts.check(name, settings)

@@ -76,6 +76,11 @@ def predict_all(study: Study, model: str | None = None) -> None:
   names = study.selected(model)
   for part in parts(study) if names else ():  # Else no data are needed.
     examples = part.examples(study)
+    for name in names:
+      if not is_predicted(study, name, part):
+        require_trained(study, name)
+    examples.labels()  # They may be at fault: before anything is written.
+    study.begin()
     predict.ensure_examples(study.path, examples)
     for name in names:
       _predict(study, name, part, examples)
@@ -125,7 +130,6 @@ def _predict(study: Study, name: str, part: Part, examples: Examples) -> None:
   if is_predicted(study, name, part):
     logging.info('%s: predicted %s already', name, part.split)
     return
-  require_trained(study, name)
   settings = study.config['models'][name]
   with provenance.timed(
     functools.partial(

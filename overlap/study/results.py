@@ -210,6 +210,11 @@ def check(study: Mapping[str, Any]) -> None:
   for name in study['analyses']['transfer']['models']:
     where = 'model for config.analyses.transfer.models'
     lookup.check(where, name, study['models'])
+  if not study['predict']['splits']:
+    raise errors.UsageError(
+      'config.predict.splits must name the splits that enter the store, got '
+      f'none. Choices: {", ".join(study["data"]["splits"])}.'
+    )
   lookup.check(
     'split for config.analyses.split',
     study['analyses']['split'],
@@ -260,6 +265,12 @@ def draw(path: epath.Path, names: Sequence[str] | None = None) -> list[str]:
   return [
     str(file) for file in figures.save(path, names or _configured_figures(path))
   ]
+
+
+def require_tables(path: epath.Path) -> None:
+  """Raises DataError where there are no tables to draw from."""
+  if not (path / 'tables' / 'models.csv').exists():
+    tables.read(path, 'models')
 
 
 def write_report(path: epath.Path) -> epath.Path:

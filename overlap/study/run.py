@@ -56,8 +56,11 @@ def _stages(
     prediction.predict_all(study, model)
   if 'analyse' in stages:
     request = results.study_request(study.path, study.config)
+    study.begin()
     results.analyse(study.path, request, again=len(stages) == 1)
   if 'report' in stages:
+    results.require_tables(study.path)
+    study.begin()
     thumbnails.make(study)
     page = results.write_report(study.path)
   return page

@@ -60,6 +60,10 @@ def check(study: Settings) -> None:
     teacher = study['models'].get(teacher_of(settings))
     model_images.check(name, settings, teacher)
   training_order(study)
+  for field in ('dataset', 'fallback'):
+    given = study['data'][field].partition(':')[0]
+    if given or field == 'dataset':
+      lookup.check(f'dataset for config.data.{field}', given, data.SOURCES)
   other = study['transfer']['dataset'].partition(':')[0]
   if other:
     lookup.check('dataset for config.transfer.dataset', other, data.SOURCES)

@@ -10,12 +10,12 @@ from etils import epath
 
 from overlap import data, errors, lookup, parallel
 from overlap.data.examples import Examples
-from overlap.study import specs
+from overlap.study import specs, workdir
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Study:
-  """A checked config bound to a folder and to data.
+  """A checked config with a folder and data.
 
   Attributes:
     config: plain dictionaries, as `config.resolve` gives them.
@@ -26,6 +26,21 @@ class Study:
   config: Mapping[str, Any]
   path: epath.Path
   replace: bool = False
+
+  def begin(self) -> None:
+    """Binds the folder to the config, before anything is written there.
+
+    Not before: what fails until then leaves the folder as it was.
+
+    Raises:
+      DataError: the folder can't be written.
+    """
+    self._bound  # noqa: B018 (made once)
+
+  @functools.cached_property
+  def _bound(self) -> bool:
+    workdir.bind(self.path, self.config)
+    return True
 
   @functools.cached_property
   def dataset(self) -> str:

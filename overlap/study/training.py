@@ -88,6 +88,7 @@ def make_task(study: Study, name: str) -> Task:
     train=examples,
     heldout=heldout,
     folder=run_folder(study, name),
+    begin=study.begin,
     num_threads=study.config['data']['num_threads'],
     batch_size=study.config['predict']['batch_size'],
     teacher=_teacher(study, teacher) if teacher else None,
@@ -150,6 +151,7 @@ def _train(study: Study, name: str) -> None:
     task.settings['method'], task.settings['architecture']['name'],
   )  # fmt: skip
   variables, notes = trainer.train_model(task)
+  study.begin()
   (folder / 'model.json').unlink(missing_ok=True)
   checkpoint.save_variables(folder / 'checkpoint', variables)
   if parallel.is_primary():

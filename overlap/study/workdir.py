@@ -1,6 +1,7 @@
 """A study's folder: which config made it, what is done, what it cost."""
 
 import datetime
+import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -8,6 +9,7 @@ from absl import logging
 from etils import epath
 
 from overlap import config, errors, files, lookup, parallel, provenance
+from overlap.store import arrays
 from overlap.study import timings
 
 RESUME = ('same', 'update', 'original')
@@ -28,24 +30,31 @@ def open_workdir(
     DataError: the folder can't be written.
   """
   chosen = choose_config(path, resolved, resume=resume)
+  bind(path, chosen)
+  return chosen
+
+
+def bind(path: epath.PathLike, chosen: Mapping[str, Any]) -> None:
+  """Writes config.json, unless it is there; before any result is written.
+
+  Args:
+    path: the folder; made where it is absent.
+    chosen: by `choose_config`.
+
+  Raises:
+    DataError: the folder can't be written.
+  """
   path = epath.Path(path)
   file = path / 'config.json'
-  if chosen != resolved:
-    logging.info('going on with the config of %s', file)
-    return chosen
-  if (
-    file.exists()
-    and _holds_results(path)
-    and files.read_json(file)['config'] == resolved
-  ):
+  if file.exists() and _holds_results(path) and read_config(path) == chosen:
     check_writable(path)
-    return chosen
+    return
   if parallel.is_primary():
     files.write_json(
       file,
       {
-        'config': resolved,
-        'config_hash': files.digest(resolved),
+        'config': chosen,
+        'config_hash': files.digest(chosen),
         'versions': provenance.versions(),
         'device': provenance.device(),
         'git_revision': provenance.git_revision(),
@@ -53,7 +62,6 @@ def open_workdir(
       },
     )
   parallel.barrier('config.json')
-  return chosen
 
 
 def choose_config(
@@ -76,7 +84,7 @@ def choose_config(
   file = path / 'config.json'
   if not (file.exists() and _holds_results(path)):
     return dict(resolved)
-  old = files.read_json(file)['config']
+  old = read_config(path)
   changed = config.differences(old, resolved)
   if changed and resume == 'same':
     raise errors.UsageError(
@@ -86,7 +94,30 @@ def choose_config(
       '(keep what is unchanged, make the rest again), --resume=original '
       '(go on with the config it was made by), or another --workdir.'
     )
-  return old if changed and resume == 'original' else dict(resolved)
+  if changed and resume == 'original':
+    logging.info('going on with the config of %s', file)
+    return old
+  return dict(resolved)
+
+
+def check_place(path: epath.PathLike) -> None:
+  """Looks whether a folder could be made or written, and writes nothing.
+
+  Raises:
+    DataError: it could not.
+  """
+  if not arrays.is_local(path):
+    return
+  place = os.path.abspath(path)
+  while not os.path.lexists(place):
+    place = os.path.dirname(place)
+  if not os.path.isdir(place):
+    reason = f'{place} is no folder'
+  elif not os.access(place, os.W_OK | os.X_OK):
+    reason = f'{place} is not'
+  else:
+    return
+  raise errors.DataError(f'{path} must be writable, got: {reason}.')
 
 
 def _holds_results(path: epath.Path) -> bool:
@@ -106,9 +137,17 @@ def read_config(path: epath.PathLike) -> dict[str, Any]:
   """The config a folder was made by.
 
   Raises:
-    DataError: it was made by none.
+    DataError: it was made by none, or what says so is damaged.
   """
-  return files.read_json(epath.Path(path) / 'config.json')['config']
+  file = epath.Path(path) / 'config.json'
+  held = files.read_json(file)
+  config = held.get('config') if isinstance(held, dict) else None
+  if not isinstance(config, dict):
+    raise errors.DataError(
+      f'{file} must hold the config that made the folder, under "config", got '
+      f'{type(config).__name__} there.'
+    )
+  return config
 
 
 def model_folder(path: epath.PathLike, name: str) -> epath.Path:

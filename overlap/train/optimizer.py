@@ -108,13 +108,17 @@ def check_settings(at: str, settings: Mapping[str, Any]) -> None:
     settings: the fields.
 
   Raises:
-    UsageError: no such optimiser or schedule, a decay that can't be.
+    UsageError: no such optimiser or schedule, milestones or a decay that
+      can't be.
   """
   lookup.check(f'optimizer (in {at})', settings['optimizer'], OPTIMIZERS)
   lookup.check(
     f'schedule (in {at})',
     settings.get('schedule', 'cosine'),
     schedules.SCHEDULES,
+  )
+  schedules.check_milestones(
+    settings.get('schedule', 'cosine'), tuple(settings.get('milestones', ()))
   )
   decay = settings.get('ema_decay', 0.0)
   if not 0 <= decay < 1:

@@ -37,7 +37,7 @@ def build(
       'warmup_steps must be at least 0 and below total_steps, got '
       f'warmup_steps={warmup_steps} and total_steps={total_steps}.'
     )
-  _check_milestones(name, milestones)
+  check_milestones(name, milestones)
   if name == 'cosine':
     return optax.warmup_cosine_decay_schedule(
       init_value=0.0 if warmup_steps else learning_rate,
@@ -70,7 +70,7 @@ def _merged(places: list[int], factor: float) -> dict[int, float]:
   return merged
 
 
-def _check_milestones(name: str, milestones: tuple[float, ...]) -> None:
+def check_milestones(name: str, milestones: tuple[float, ...]) -> None:
   if (name == 'step') != bool(milestones):
     raise errors.UsageError(
       "Milestones must be given for schedule='step' and for no other, got "

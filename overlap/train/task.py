@@ -40,6 +40,7 @@ class Task:
     train: the training split.
     heldout: the split that choices are made on, or None.
     folder: where the run keeps its checkpoints.
+    begin: called before the first thing is written there.
     num_threads: that read images.
     batch_size: of predictions.
     teacher: for methods that have one.
@@ -66,6 +67,7 @@ class Task:
   pairs: Callable[[], Pairs] | None = None
   pretrain: Callable[[], Examples] | None = None
   write_scalars: Callable[[str, int, dict[str, float]], None] | None = None
+  begin: Callable[[], None] = lambda: None
 
 
 def on_device(settings: Mapping[str, Any]) -> str:
@@ -145,6 +147,11 @@ def run_phase(
   optimizer.check_settings(f'config.models.{task.name}.train', common)
   parallel.check_batch_size(batch_size, parts=accumulate_steps)
   write_scalars = task.write_scalars
+  chain = _optimizer(common, settings, bounds)
+  batches = batches_from or batches_of(
+    task, task.train, settings, views=views
+  )
+  task.begin()
   return loop.fit(
     name=task.name if phase == 'train' else f'{task.name} ({phase})',
     params=variables['params'],
@@ -152,9 +159,8 @@ def run_phase(
     constants=constants,
     # A config of before there were these fields is without them.
     loss=groups.in_groups(loss, common.get('batch_norm_groups', 1)),
-    optimizer=_optimizer(common, settings, bounds),
-    batches_from=batches_from
-    or batches_of(task, task.train, settings, views=views),
+    optimizer=chain,
+    batches_from=batches,
     total_steps=total_steps,
     seed=task.settings['seed'],
     folder=task.folder / phase,

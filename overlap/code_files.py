@@ -1,0 +1,71 @@
+"""Python files that users write to be run: configs, sweeps, Scenic's configs.
+
+This is the one place that runs a file: running it is what it is for. Whatever
+it raises is one line.
+"""
+
+import importlib.util
+import pathlib
+import re
+import traceback
+from typing import Any
+
+from overlap import errors
+
+_LONGEST_TEXT = 300  # of what error texts repeat from a file's own faults
+
+
+def call(path: str, function: str, flag: str) -> Any:
+  """What a function of a Python file returns.
+
+  Args:
+    path: FILE.py or FILE.py:ARGUMENT.
+    function: its name; called with the argument where there is one.
+    flag: that gave the path, for the error's text.
+
+  Raises:
+    UsageError: there is no such file, no such function in it, or a fault; the
+      text gives the line of the file.
+  """
+  name, _, arg = path.partition(':')
+  file = pathlib.Path(name)
+  if not (file.suffix == '.py' and file.is_file()):
+    raise errors.UsageError(
+      f'{flag} must name a Python file, got {name!r}, which is none.'
+    )
+  spec = importlib.util.spec_from_file_location(f'overlap_{file.stem}', file)
+  assert spec
+  assert spec.loader
+  module = importlib.util.module_from_spec(spec)
+  try:
+    spec.loader.exec_module(module)
+    if not callable(getattr(module, function, None)):
+      raise errors.UsageError(f'{name} must have {function}(), and has not.')
+    return getattr(module, function)(*([arg] if arg else []))
+  except errors.OverlapError:
+    raise
+  # It is the user's own program, and may raise or exit as it likes.
+  except (Exception, SystemExit) as e:
+    raise errors.UsageError(
+      f'{name} must run, got {said(e)}{_place(e, file)}.'
+    ) from e
+
+
+def said(error: BaseException) -> str:
+  """An exception as one line: its class and the beginning of its text."""
+  if isinstance(error, SyntaxError):
+    text = error.msg
+  else:
+    text = str(error.args[0]) if error.args else ''
+  text = ''.join(c if c.isprintable() else ' ' for c in text)
+  text = re.sub(r'\s+', ' ', text).strip().rstrip('.')[:_LONGEST_TEXT]
+  return f'{type(error).__name__}: {text}' if text else type(error).__name__
+
+
+def _place(error: BaseException, file: pathlib.Path) -> str:
+  """Where in the file an error began: ' in line 3'; '' where it is not told."""
+  if isinstance(error, SyntaxError):
+    return f' in line {error.lineno}' if error.lineno else ''
+  frames = traceback.walk_tb(error.__traceback__)
+  lines = [n for frame, n in frames if frame.f_code.co_filename == str(file)]
+  return f' in line {lines[-1]}' if lines else ''
