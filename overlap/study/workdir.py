@@ -7,10 +7,21 @@ from typing import Any
 from absl import logging
 from etils import epath
 
-from overlap import config, errors, files, lookup, parallel, provenance
+from overlap import (
+  config,
+  errors,
+  files,
+  lookup,
+  parallel,
+  provenance,
+  sealed,
+)
 from overlap.study import timings
 
 RESUME = ('same', 'update', 'original')
+AGAIN = (
+  'delete it, and `overlap study` with the config of this study writes it again'
+)
 
 
 def open_workdir(
@@ -34,14 +45,12 @@ def open_workdir(
     logging.info('going on with the config of %s', file)
     return chosen
   if (
-    file.exists()
-    and _holds_results(path)
-    and files.read_json(file)['config'] == resolved
+    file.exists() and _holds_results(path) and _read(file)['config'] == resolved
   ):
     check_writable(path)
     return chosen
   if parallel.is_primary():
-    files.write_json(
+    sealed.write(
       file,
       {
         'config': resolved,
@@ -70,13 +79,14 @@ def choose_config(
 
   Raises:
     UsageError: the configs differ under 'same', or an unknown `resume`.
+    DataError: the folder's config.json is damaged.
   """
   lookup.check('way to resume (--resume)', resume, RESUME)
   path = epath.Path(path)
   file = path / 'config.json'
   if not (file.exists() and _holds_results(path)):
     return dict(resolved)
-  old = files.read_json(file)['config']
+  old = _read(file)['config']
   changed = config.differences(old, resolved)
   if changed and resume == 'same':
     raise errors.UsageError(
@@ -106,9 +116,27 @@ def read_config(path: epath.PathLike) -> dict[str, Any]:
   """The config a folder was made by.
 
   Raises:
-    DataError: it was made by none.
+    DataError: it was made by none, or config.json is damaged.
   """
-  return files.read_json(epath.Path(path) / 'config.json')['config']
+  return _read(epath.Path(path) / 'config.json')['config']
+
+
+def _read(file: epath.Path) -> dict[str, Any]:
+  """What config.json holds.
+
+  Raises:
+    DataError: it is damaged; one of before there were checksums, if its config
+      has another hash.
+  """
+  held = sealed.read(file, AGAIN)
+  if held.get('config_hash') not in (None, files.digest(held.get('config'))):
+    raise errors.DataError(
+      f'{file} must hold the config whose hash it gives, got another; it was '
+      f'edited or damaged: {AGAIN}.'
+    )
+  if not isinstance(held.get('config'), dict):
+    raise errors.DataError(f'{file} must hold a config, got none: {AGAIN}.')
+  return held
 
 
 def model_folder(path: epath.PathLike, name: str) -> epath.Path:
