@@ -111,9 +111,14 @@ def canonical_json(value: Any) -> str:
   )
 
 
+def json_text(value: Any) -> str:
+  """Indented JSON, as `write_json` writes it."""
+  return json.dumps(value, indent=2, allow_nan=False) + '\n'
+
+
 def write_json(path: epath.PathLike, value: Any) -> None:
   """Writes `value` as indented JSON, whole or not at all."""
-  write_text(path, json.dumps(value, indent=2, allow_nan=False) + '\n')
+  write_text(path, json_text(value))
 
 
 def read_json(path: epath.PathLike) -> Any:

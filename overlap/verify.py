@@ -1,4 +1,8 @@
-"""Checks a workdir: arrays against checksums, tables against arrays."""
+"""Checks a workdir: files against their checksums, tables against the arrays.
+
+Nothing is said of what decides no number and no picture: times, the log of a
+training run and its TensorBoard files, what a killed run has left.
+"""
 
 from collections.abc import Iterator
 
@@ -6,31 +10,101 @@ import numpy as np
 import pandas as pd
 from etils import epath
 
-from overlap import errors, files, store, tables
-from overlap.study import results
+from overlap import errors, sealed, store, tables
+from overlap.models.checkpoints import orbax_folder
+from overlap.study import model_file, results, workdir
+from overlap.train import checkpoint
+
+_DRAWN = '`overlap report` makes it again'
 
 
-def faults(workdir: epath.PathLike) -> Iterator[str]:
+def faults(path: epath.PathLike) -> Iterator[str]:
   """Yields one line a fault; none where all is as it should be.
+
+  Args:
+    path: the workdir.
 
   Raises:
     DataError: there is no such folder.
   """
-  path = epath.Path(workdir)
+  path = epath.Path(path)
   if not path.is_dir():
     raise errors.DataError(f'--workdir must be a folder, got {path}.')
+  yield from _study_faults(path)
   found = list(store.check(path))
   yield from found
-  request = path / 'tables' / 'analysis.json'
-  if not request.exists():
+  yield from _tables_faults(path, arrays_hold=not found)
+  for name in ('figures', 'report'):
+    yield from sealed.changed(path / name, _DRAWN)
+  if (thumbnails := path / 'report' / 'thumbnails.json').exists():
+    yield from sealed.faults(thumbnails, _DRAWN)
+
+
+def _study_faults(path: epath.Path) -> Iterator[str]:
+  """The config, the times, the models' variables."""
+  config, models = path / 'config.json', path / 'models'
+  if config.exists():
+    yield from _config_faults(path)
+  elif models.is_dir():
+    yield f'{config}: absent; `overlap study` with its config writes it again'
+  times = [path / 'timings.json', *(path / 'timings').glob('*.json')]
+  for file in times:
+    if file.exists():
+      yield from sealed.faults(file, 'delete it; it holds times alone')
+  for folder in sorted(models.iterdir()) if models.is_dir() else ():
+    if not folder.name.startswith('.') and folder.is_dir():
+      yield from _model_faults(folder)
+
+
+def _config_faults(path: epath.Path) -> Iterator[str]:
+  found = list(sealed.faults(path / 'config.json', workdir.AGAIN))
+  yield from found
+  if not found:
+    try:
+      workdir.read_config(path)
+    except errors.DataError as e:
+      yield str(e)
+
+
+def _model_faults(folder: epath.Path) -> Iterator[str]:
+  """A trained model; nothing of one whose training is not through."""
+  if not (folder / model_file.FILE).exists():
     return
-  if found:
-    yield f'{path / "tables"}: not checked, for the arrays have faults'
+  again = model_file.again(folder)
+  found = list(sealed.faults(folder / model_file.FILE, again))
+  yield from found
+  values = None if found else model_file.read(folder)
+  if values is None or 'variables_sha256' not in values:
+    return  # Of before it was noted.
+  try:
+    got = checkpoint.digest(orbax_folder.load(folder / 'checkpoint'))
+  except errors.DataError as e:
+    yield f'{str(e).rstrip(".")}: {again}.'
+    return
+  if got != values['variables_sha256']:
+    yield f'{folder / "checkpoint"}: not as it was written: {again}.'
+
+
+def _tables_faults(path: epath.Path, *, arrays_hold: bool) -> Iterator[str]:
+  """The tables, against what the arrays give."""
+  folder = path / 'tables'
+  request, done = folder / 'analysis.json', folder / tables.DONE
+  if not request.exists():
+    if folder.is_dir() and any(folder.glob('*.csv')):
+      yield f'{request}: absent; {tables.AGAIN}'
+    return
+  found = list(sealed.faults(request, tables.AGAIN))
+  if done.exists():
+    yield from sealed.faults(done, tables.AGAIN)
+  yield from found
+  if found or not arrays_hold:
+    what = 'the arrays have' if not arrays_hold else f'{request} has'
+    yield f'{folder}: not checked, for {what} faults'
     return
   try:
-    wanted = results.compute(path, files.read_json(request))
+    wanted = results.compute(path, sealed.read(request, tables.AGAIN))
   except errors.OverlapError as error:
-    yield f'{path / "tables"}: can not be computed again: {error}'
+    yield f'{folder}: can not be computed again: {error}'
     return
   for name, frame in wanted.items():
     yield from _table_faults(path, name, frame)

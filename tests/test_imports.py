@@ -16,7 +16,7 @@ CODE = sorted(
 
 # Lowest first: a module imports from its own layer and from lower ones.
 LAYERS = (
-  'errors lookup files code_files ranges progress fields compiled',
+  'errors lookup files sealed code_files ranges progress fields compiled',
   'catalog',
   'config provenance sweeps swept',
   'parallel',

@@ -2,8 +2,11 @@
 
 import contextlib
 import io
+import struct
 import time
+import tokenize
 import zipfile
+import zlib
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
@@ -14,6 +17,13 @@ from overlap import files, parallel
 
 # How often it is written, in seconds.
 _EVERY = 15.0
+
+# What reading a damaged file raises, by the byte that is.
+_UNREADABLE = (
+  OSError, EOFError, ValueError, LookupError, TypeError, OverflowError,
+  RuntimeError, NotImplementedError, SyntaxError, zipfile.BadZipFile,
+  zlib.error, struct.error, tokenize.TokenError,
+)  # fmt: skip
 
 T = TypeVar('T')
 
@@ -52,7 +62,7 @@ class Scratch:
     try:
       with np.load(io.BytesIO(self.file.read_bytes())) as saved:
         return read(saved) if str(saved['digest']) == digest else None
-    except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile):
+    except _UNREADABLE:
       return None
 
   def save(self, digest: str, arrays: Callable[[], Mapping[str, Any]]) -> None:

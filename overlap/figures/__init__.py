@@ -14,7 +14,7 @@ import vl_convert
 from absl import logging
 from etils import epath
 
-from overlap import files, lookup, progress
+from overlap import files, lookup, progress, sealed
 from overlap import tables as tables_lib
 from overlap.figures import frames
 
@@ -49,13 +49,16 @@ def load(workdir: epath.PathLike) -> dict[str, pd.DataFrame]:
   """Reads the tables that the figures and the report are made from.
 
   Raises:
-    DataError: `models` or `pairs` is absent, or a table is damaged; the
-      others may be absent.
+    DataError: `models`, `pairs` or one that was made is absent, or a table
+      is not as it was made; the others may be absent.
   """
-  loaded = {name: tables_lib.read(workdir, name) for name in _REQUIRED}
-  for name in tables_lib.SCHEMAS.keys() - set(_REQUIRED):
-    if (epath.Path(workdir) / 'tables' / f'{name}.csv').exists():
-      loaded[name] = tables_lib.read(workdir, name)
+  written = tables_lib.checksums(workdir)
+  loaded = {}
+  for name in [*_REQUIRED, *sorted(tables_lib.SCHEMAS.keys() - {*_REQUIRED})]:
+    file = f'{name}.csv'
+    known = name in _REQUIRED or (written is not None and file in written)
+    if known or (epath.Path(workdir) / 'tables' / file).exists():
+      loaded[name] = tables_lib.read(workdir, name, written)
   return loaded
 
 
@@ -102,8 +105,9 @@ def save(
     lookup.check('figure', name, FIGURES)
   tables = load(workdir)
   folder = epath.Path(workdir) / 'figures'
-  written = []
+  written: list[epath.Path] = []
   left_out: dict[str, list[str]] = {}
+  sealed.forget(folder, [f'{n}.{end}' for n in names for end in _EXTENSIONS])
   for name in progress.track(
     names, total=len(names), what='draw', unit='figure'
   ):
@@ -115,6 +119,7 @@ def save(
         (folder / f'{name}.{extension}').unlink(missing_ok=True)
       continue
     written += _write(folder, name, chart, drawn)
+  sealed.note(folder, written)
   for reason, figures in left_out.items():
     logging.warning('No %s: %s', ', '.join(figures), reason)
   return written

@@ -16,7 +16,7 @@ import markupsafe
 from etils import epath
 
 from overlap import figures as figures_lib
-from overlap import files
+from overlap import files, sealed
 from overlap.figures import frames, style
 from overlap.report import cells, closeups, heat, provenance, rows
 from overlap.report import charts as charts_lib
@@ -58,7 +58,7 @@ def write(
 
   Raises:
     UsageError: no such figure.
-    DataError: a table is absent, a JSON file is no JSON, or the page can't be
+    DataError: a table is absent, a file is damaged, or the page can't be
       written.
   """
   page = render(
@@ -71,7 +71,9 @@ def write(
     figures=figures,
   )
   path = epath.Path(workdir) / 'report' / 'index.html'
+  sealed.forget(path.parent, [path.name])
   files.write_text(path, page)
+  sealed.note(path.parent, [path])
   return path
 
 

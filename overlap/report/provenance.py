@@ -6,7 +6,8 @@ from typing import Any, NamedTuple
 
 from etils import epath
 
-from overlap import files
+from overlap import sealed
+from overlap import tables as tables_lib
 from overlap.figures import frames, wording
 
 # Stages in the order in which a study runs them.
@@ -32,10 +33,17 @@ def read(workdir: epath.PathLike, name: str) -> dict[str, Any]:
   """A JSON file of the workdir; empty where it is absent.
 
   Raises:
-    DataError: it is no JSON.
+    DataError: it is damaged.
   """
   path = epath.Path(workdir) / name
-  return files.read_json(path) if path.exists() else {}
+  return sealed.read(path, _again(name)) if path.exists() else {}
+
+
+def _again(name: str) -> str:
+  """What makes a JSON file of the workdir again."""
+  if name.startswith('tables/'):
+    return tables_lib.AGAIN
+  return 'delete it, and the next `overlap study` writes it again'
 
 
 def title(config: Mapping[str, Any], tables: frames.Tables) -> str:

@@ -40,6 +40,30 @@ class Store:
       if inner.name != schema.EXAMPLES and records.complete(inner)
     )
 
+  def check_complete(self) -> None:
+    """Looks for folders that have lost the file which makes them a record.
+
+    They would be passed over as if they had never been. In cloud storage such
+    a folder may be one that is just being copied, and is left alone.
+
+    Raises:
+      DataError: there is one.
+    """
+    if not arrays.is_local(self.workdir):
+      return
+    for dataset, folder in named_folders(schema.root(self.workdir)):
+      for split, inner in named_folders(folder):
+        for name, path in [
+          (schema.EXAMPLES, inner / schema.EXAMPLES),
+          *named_folders(inner),
+        ]:
+          if not records.complete(path):
+            raise errors.DataError(
+              f'{path} must hold a {schema.RECORD}, and does not: delete the '
+              f'folder and predict or ingest {name!r} over {dataset}/{split} '
+              'again.'
+            )
+
   def examples(self, dataset: str, split: str) -> StoredExamples:
     """The ids and labels of a split, in the order of all rows.
 

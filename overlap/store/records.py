@@ -4,22 +4,15 @@ It carries a checksum over all the rest of it, so that an edited one is told
 from one that was written here.
 """
 
-import hashlib
 import json
 from typing import Any
 
 from etils import epath
 
-from overlap import errors, files
+from overlap import errors, files, sealed
 from overlap.store import schema
 
 AGAIN = 'delete the folder and predict or ingest it again'
-
-
-def checksum(record: dict[str, Any]) -> str:
-  """SHA-256 of the canonical JSON of all but `checksum`."""
-  rest = {key: value for key, value in record.items() if key != 'checksum'}
-  return hashlib.sha256(files.canonical_json(rest).encode()).hexdigest()
 
 
 def seal(record: dict[str, Any]) -> dict[str, Any]:
@@ -30,7 +23,7 @@ def seal(record: dict[str, Any]) -> dict[str, Any]:
   """
   plain = json.loads(files.canonical_json(record))
   plain |= {'format_version': schema.FORMAT_VERSION}
-  return plain | {'checksum': checksum(plain)}
+  return plain | {'checksum': sealed.checksum(plain)}
 
 
 def text(record: dict[str, Any]) -> str:
@@ -56,22 +49,33 @@ def read(folder: epath.Path) -> dict[str, Any]:
     raise errors.DataError(
       f'{path} must be readable, got: {e.strerror or e}.'
     ) from e
+  except errors.DataError as e:
+    raise errors.DataError(f'{str(e).rstrip(".")}: {_again(folder)}.') from e
   version = record.get('format_version') if isinstance(record, dict) else None
   if version != schema.FORMAT_VERSION:
     raise errors.DataError(
       f'{path} must have format_version {schema.FORMAT_VERSION}, got '
-      f'{version!r}: use the version of overlap that wrote it, or {AGAIN}.'
+      f'{version!r}: use the version of overlap that wrote it, or '
+      f'{_again(folder)}.'
     )
   if not _intact(record):
     raise errors.DataError(
       f'{path} must match its own checksum, and does not; it was edited or '
-      f'damaged: {AGAIN}.'
+      f'damaged: {_again(folder)}.'
     )
   return record
 
 
+def _again(folder: epath.Path) -> str:
+  """`AGAIN`, of the model whose folder it is, by its name."""
+  if folder.name == schema.EXAMPLES:
+    return AGAIN
+  model = files.decode_name(folder.name)
+  return f'delete the folder and predict or ingest model {model!r} again'
+
+
 def _intact(record: dict[str, Any]) -> bool:
   try:
-    return record.get('checksum') == checksum(record)
+    return record.get('checksum') == sealed.checksum(record)
   except ValueError:  # A number was turned into one that is not finite.
     return False

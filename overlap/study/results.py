@@ -17,11 +17,11 @@ from overlap import (
   config,
   errors,
   figures,
-  files,
   lookup,
   parallel,
   provenance,
   report,
+  sealed,
   store,
   tables,
 )
@@ -40,7 +40,11 @@ def analyse(path: epath.Path, request: Request, *, again: bool = False) -> None:
     path: the workdir.
     request: as in `tables/analysis.json`.
     again: whether to compute them in any case, reading every array.
+
+  Raises:
+    DataError: what is stored is damaged.
   """
+  store.Store(path).check_complete()
   made_of = unchanged.stamp(path, request)
   # One process decides for all.
   done = not again and unchanged.is_done(path, made_of)
@@ -54,7 +58,7 @@ def analyse(path: epath.Path, request: Request, *, again: bool = False) -> None:
       unchanged.forget(path)
       # The request goes first: tables half written under another request
       # are then found by `overlap verify`.
-      files.write_json(path / 'tables' / 'analysis.json', request)
+      sealed.write(path / 'tables' / 'analysis.json', request)
     # On every process: they share what takes longest.
     made = compute(path, request, scratch=path / 'cache')
     if parallel.is_primary():
@@ -140,8 +144,10 @@ def store_request(
   Raises:
     UsageError: the store holds no such data set, split, base or model; no
       such option or value.
+    DataError: a record is damaged, or has lost its record.json.
   """
   reader = store.Store(path)
+  reader.check_complete()
   held = {
     '/'.join(pair): pair
     for pair in reader.splits()

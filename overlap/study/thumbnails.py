@@ -13,7 +13,7 @@ import numpy as np
 from absl import logging
 from etils import epath
 
-from overlap import errors, files, parallel, tables
+from overlap import errors, parallel, sealed, tables
 from overlap.data import images as images_lib
 from overlap.data.examples import Examples
 from overlap.data.preparation import Preparation
@@ -62,7 +62,7 @@ def make(study: Study) -> None:
   assert examples is not None  # It has been predicted.
   if parallel.is_primary():
     found = pictures(examples, ids, size)
-    files.write_json(file, head | {'images': found})
+    sealed.write(file, head | {'images': found})
     logging.info('thumbnails: %d in %s', len(found), file)
 
 
@@ -97,7 +97,10 @@ def _holds(
 ) -> bool:
   if not file.exists():
     return False
-  held = files.read_json(file)
+  try:
+    held = sealed.read(file, 'delete it')
+  except errors.DataError:
+    return False
   return held.pop('images', {}).keys() == set(ids) and held == head
 
 

@@ -8,11 +8,13 @@ them all.
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from absl import logging
 from etils import epath
 
-from overlap import files, provenance
+from overlap import errors, files, provenance, sealed
 from overlap.figures import wording
 
+_AGAIN = 'delete it; it holds times alone, which no result depends on'
 # Of the models of a stage, so many of the longest are named.
 _LONGEST = 3
 
@@ -33,10 +35,10 @@ def add(path: epath.PathLike, entry: Entry) -> None:
     for field in ('stage', 'split', 'model')
     if entry.get(field)
   )
-  files.write_json(path / 'timings' / f'{name}.json', dict(entry))
+  sealed.write(path / 'timings' / f'{name}.json', entry)
   joined = read(path)
   while True:
-    files.write_json(path / 'timings.json', joined)
+    sealed.write(path / 'timings.json', joined)
     # Another run may have added an entry meanwhile, and have joined before us:
     # who writes last has then looked again, and found nothing more.
     again = read(path)
@@ -48,17 +50,20 @@ def add(path: epath.PathLike, entry: Entry) -> None:
 def read(path: epath.PathLike) -> dict[str, Any]:
   """All entries, as `stages`, and the most memory any process has held.
 
+  A damaged file is left out, with a warning: a study goes on without it.
+
   Args:
     path: the workdir.
   """
   path = epath.Path(path)
   joined, folder = path / 'timings.json', path / 'timings'
   found = [
-    files.read_json(file)
+    entry
     for file in (folder.glob('*.json') if folder.exists() else ())
+    if (entry := _read(file))
   ]
   # Entries of before each had a file of its own are there alone.
-  old = files.read_json(joined) if joined.exists() else {}
+  old = _read(joined) if joined.exists() else {}
   known = {(entry['stage'], entry['model']) for entry in found}
   found += [
     entry
@@ -71,6 +76,15 @@ def read(path: epath.PathLike) -> dict[str, Any]:
     'stages': stages,
     'peak_memory_bytes': max([old.get('peak_memory_bytes', 0), *peaks]),
   }
+
+
+def _read(file: epath.Path) -> dict[str, Any]:
+  """What a file holds; nothing where it is damaged."""
+  try:
+    return sealed.read(file, _AGAIN)
+  except errors.DataError as e:
+    logging.warning('%s', e)
+    return {}
 
 
 def _order(entry: Entry) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from etils import epath
 
 from overlap import errors, files, parallel, provenance
 from overlap.data.examples import Examples
-from overlap.study import methods, model_images, specs, workdir
+from overlap.study import methods, model_file, model_images, specs, workdir
 from overlap.study.study import Study
 from overlap.train import checkpoint, scalars, trainer
 from overlap.train.task import Task, Teacher
@@ -62,9 +62,12 @@ def run_folder(study: Study, name: str) -> epath.Path:
 
 
 def read_model(study: Study, name: str) -> dict[str, Any] | None:
-  """What model.json says of a trained model, None where there is none."""
-  file = workdir.model_folder(study.path, name) / 'model.json'
-  return files.read_json(file) if file.exists() else None
+  """What model.json says of a trained model, None where there is none.
+
+  Raises:
+    DataError: it is damaged.
+  """
+  return model_file.read(workdir.model_folder(study.path, name))
 
 
 def make_task(study: Study, name: str) -> Task:
@@ -132,10 +135,17 @@ def _teacher(study: Study, name: str) -> Teacher:
 
 
 def load(study: Study, task: Task) -> Any:
-  """A trained model's variables."""
+  """A trained model's variables.
+
+  Raises:
+    DataError: they are damaged.
+  """
   folder = workdir.model_folder(study.path, task.name)
+  done = model_file.read(folder) or {}
   return checkpoint.load_variables(
-    folder / 'checkpoint', trainer.template(task)
+    folder / 'checkpoint',
+    trainer.template(task),
+    sha256=done.get('variables_sha256'),
   )
 
 
@@ -152,18 +162,19 @@ def _train(study: Study, name: str) -> None:
   )  # fmt: skip
   variables, notes = trainer.train_model(task)
   study.begin()
-  (folder / 'model.json').unlink(missing_ok=True)
+  (folder / model_file.FILE).unlink(missing_ok=True)
   checkpoint.save_variables(folder / 'checkpoint', variables)
   if parallel.is_primary():
     _keep_metrics(task.folder, folder)
-    files.write_json(
-      folder / 'model.json',
+    model_file.write(
+      folder,
       {
         'model': name,
         'training_hash': _hash(study, name),
         'dataset': study.dataset,
         'settings': task.settings,
         **notes,
+        'variables_sha256': checkpoint.digest(checkpoint.named(variables)),
       },
     )
     for run in folder.glob('run-*'):

@@ -10,9 +10,7 @@ from typing import Any
 
 from etils import epath
 
-from overlap import files, provenance, store
-
-_FILE = 'done.json'
+from overlap import errors, files, provenance, sealed, store, tables
 
 
 def stamp(path: epath.Path, request: Mapping[str, Any]) -> dict[str, str]:
@@ -32,10 +30,13 @@ def stamp(path: epath.Path, request: Mapping[str, Any]) -> dict[str, str]:
 
 def is_done(path: epath.Path, wanted: Mapping[str, str]) -> bool:
   """Whether the tables bear a stamp, and nobody has changed them since."""
-  file = path / 'tables' / _FILE
+  file = path / 'tables' / tables.DONE
   if not file.exists():
     return False
-  done = files.read_json(file)
+  try:
+    done = sealed.read(file, tables.AGAIN)
+  except errors.DataError:
+    return False  # They are made again, and it with them.
   if done.get('stamp') != wanted:
     return False
   return done.get('tables') == _checksums(path)
@@ -43,14 +44,15 @@ def is_done(path: epath.Path, wanted: Mapping[str, str]) -> bool:
 
 def note(path: epath.Path, made_of: Mapping[str, str]) -> None:
   """Writes the stamp of the tables that are there."""
-  files.write_json(
-    path / 'tables' / _FILE, {'stamp': made_of, 'tables': _checksums(path)}
+  sealed.write(
+    path / 'tables' / tables.DONE,
+    {'stamp': made_of, 'tables': _checksums(path)},
   )
 
 
 def forget(path: epath.Path) -> None:
   """Removes the stamp, before tables are written."""
-  (path / 'tables' / _FILE).unlink(missing_ok=True)
+  (path / 'tables' / tables.DONE).unlink(missing_ok=True)
 
 
 def _checksums(path: epath.Path) -> dict[str, str]:

@@ -8,11 +8,22 @@ from typing import Any
 from absl import logging
 from etils import epath
 
-from overlap import config, errors, files, lookup, parallel, provenance
+from overlap import (
+  config,
+  errors,
+  files,
+  lookup,
+  parallel,
+  provenance,
+  sealed,
+)
 from overlap.store import arrays
 from overlap.study import timings
 
 RESUME = ('same', 'update', 'original')
+AGAIN = (
+  'delete it, and `overlap study` with the config of this study writes it again'
+)
 
 
 def open_workdir(
@@ -50,7 +61,7 @@ def bind(path: epath.PathLike, chosen: Mapping[str, Any]) -> None:
     check_writable(path)
     return
   if parallel.is_primary():
-    files.write_json(
+    sealed.write(
       file,
       {
         'config': chosen,
@@ -78,6 +89,7 @@ def choose_config(
 
   Raises:
     UsageError: the configs differ under 'same', or an unknown `resume`.
+    DataError: the folder's config.json is damaged.
   """
   lookup.check('way to resume (--resume)', resume, RESUME)
   path = epath.Path(path)
@@ -137,17 +149,27 @@ def read_config(path: epath.PathLike) -> dict[str, Any]:
   """The config a folder was made by.
 
   Raises:
-    DataError: it was made by none, or what says so is damaged.
+    DataError: it was made by none, or config.json is damaged.
   """
-  file = epath.Path(path) / 'config.json'
-  held = files.read_json(file)
-  config = held.get('config') if isinstance(held, dict) else None
-  if not isinstance(config, dict):
+  return _read(epath.Path(path) / 'config.json')['config']
+
+
+def _read(file: epath.Path) -> dict[str, Any]:
+  """What config.json holds.
+
+  Raises:
+    DataError: it is damaged; one of before there were checksums, if its config
+      has another hash.
+  """
+  held = sealed.read(file, AGAIN)
+  if held.get('config_hash') not in (None, files.digest(held.get('config'))):
     raise errors.DataError(
-      f'{file} must hold the config that made the folder, under "config", got '
-      f'{type(config).__name__} there.'
+      f'{file} must hold the config whose hash it gives, got another; it was '
+      f'edited or damaged: {AGAIN}.'
     )
-  return config
+  if not isinstance(held.get('config'), dict):
+    raise errors.DataError(f'{file} must hold a config, got none: {AGAIN}.')
+  return held
 
 
 def model_folder(path: epath.PathLike, name: str) -> epath.Path:

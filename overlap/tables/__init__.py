@@ -5,6 +5,7 @@ that reads back as the same number, missing values are empty fields. Rates are
 fractions, never per cent.
 """
 
+import hashlib
 import io
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -12,15 +13,19 @@ from typing import Any
 import pandas as pd
 from etils import epath
 
-from overlap import errors, files
+from overlap import errors, files, sealed
 from overlap.tables import schemas
 from overlap.tables.schemas import CATEGORY_MEANS, SCHEMAS
 
 __all__ = [
-  'CATEGORY_MEANS', 'MODELS_COLUMNS', 'PAIRS_COLUMNS', 'SCHEMAS',
-  'read', 'remove', 'to_csv', 'to_parquet', 'typed', 'write',
+  'AGAIN', 'CATEGORY_MEANS', 'DONE', 'MODELS_COLUMNS', 'PAIRS_COLUMNS',
+  'SCHEMAS', 'checksums', 'read', 'remove', 'to_csv', 'to_parquet', 'typed',
+  'write',
 ]  # fmt: skip
 
+AGAIN = '`overlap analyse` makes it again'
+# What tables were made of, and their checksums, once all are written.
+DONE = 'done.json'
 MODELS_COLUMNS = tuple(SCHEMAS['models'])
 PAIRS_COLUMNS = tuple(SCHEMAS['pairs'])
 
@@ -81,11 +86,38 @@ def remove(workdir: epath.PathLike, name: str) -> None:
     _path(workdir, name, extension).unlink(missing_ok=True)
 
 
-def read(workdir: epath.PathLike, name: str) -> pd.DataFrame:
-  """Reads `tables/<name>.csv`, with the types it was written with.
+def checksums(workdir: epath.PathLike) -> dict[str, str] | None:
+  """SHA-256 of each file of a table, by its name, as the analyses wrote it.
+
+  Returns:
+    None where tables are just being written, or were before this was noted.
 
   Raises:
-    DataError: it is absent, no table, or lacks a column.
+    DataError: the note is damaged.
+  """
+  file = epath.Path(workdir) / 'tables' / DONE
+  if not file.exists():
+    return None
+  held = sealed.read(file, AGAIN).get('tables')
+  if not isinstance(held, dict):
+    raise errors.DataError(f'{file} must hold checksums, got none: {AGAIN}.')
+  return held
+
+
+def read(
+  workdir: epath.PathLike,
+  name: str,
+  written: Mapping[str, str] | None = None,
+) -> pd.DataFrame:
+  """Reads `tables/<name>.csv`, with the types it was written with.
+
+  Args:
+    workdir: of the study.
+    name: of the table.
+    written: from `checksums`; None for a table as it is.
+
+  Raises:
+    DataError: it is absent, no table, lacks a column, or was changed.
   """
   path = _path(workdir, name, 'csv')
   try:
@@ -95,6 +127,8 @@ def read(workdir: epath.PathLike, name: str) -> pd.DataFrame:
       f'{path} must exist, got: {e.strerror or e}; '
       f'`overlap analyse --workdir={workdir}` makes it.'
     ) from e
+  if written is not None:
+    _check_unchanged(path, content, written)
   schema = SCHEMAS.get(name, {})
   again = f'`overlap analyse --workdir={workdir}` makes it again.'
   try:
@@ -118,6 +152,16 @@ def read(workdir: epath.PathLike, name: str) -> pd.DataFrame:
       f'{again}'
     )
   return frame
+
+
+def _check_unchanged(
+  path: epath.Path, content: bytes, written: Mapping[str, str]
+) -> None:
+  if written.get(path.name) != hashlib.sha256(content).hexdigest():
+    raise errors.DataError(
+      f'{path} must be as `overlap analyse` wrote it, and was edited or '
+      f'damaged: {AGAIN}.'
+    )
 
 
 def _parsed(texts: pd.Series, kind: str) -> pd.Series:

@@ -1,13 +1,17 @@
 """Orbax checkpoints: of a run under way, and of the model it ends with."""
 
+import hashlib
 import logging as std_logging
+from collections.abc import Mapping
 from typing import Any
 
 import jax
+import numpy as np
 import orbax.checkpoint as ocp
 from etils import epath
 
-from overlap import errors
+from overlap import errors, files, sealed
+from overlap.models.checkpoints import trees
 
 # Orbax tells of every file it touches; what a run says of its checkpoints is
 # the loop's to say.
@@ -20,11 +24,15 @@ for _name in ('absl', 'orbax'):
 
 
 class RunCheckpoints:
-  """The checkpoints of a run under way; the last one is kept."""
+  """The checkpoints of a run under way; the last one is kept.
+
+  Beside them, `checkpoints.json` has the digest of each: Orbax has none.
+  """
 
   def __init__(self, folder: epath.PathLike):
+    self._folder = epath.Path(folder).absolute()
     self._manager = ocp.CheckpointManager(
-      epath.Path(folder).absolute(),
+      self._folder,
       options=ocp.CheckpointManagerOptions(max_to_keep=1, create=True),
     )
 
@@ -34,11 +42,32 @@ class RunCheckpoints:
     Args:
       template: `jax.ShapeDtypeStruct` leaves whose shardings say where what is
         read goes, however it lay when it was saved.
+
+    Raises:
+      DataError: it is damaged, or of another model.
     """
     step = self._manager.latest_step()
     if step is None:
       return None
-    return self._manager.restore(step, args=ocp.args.StandardRestore(template))
+    run = self._folder.parent
+    again = (
+      f'The checkpoint of step {step} in {self._folder} must be as it was '
+      f'saved: delete {run}, and it is trained from the beginning'
+    )
+    try:
+      state = self._manager.restore(
+        step, args=ocp.args.StandardRestore(template)
+      )
+      wanted = self._digests().get(str(step))
+    except errors.DataError:
+      raise
+    # Orbax and TensorStore raise classes from many places.
+    except Exception as e:
+      reason = str(e).strip().split('\n')[0] or type(e).__name__
+      raise errors.DataError(f'{again}: {reason}') from e
+    if jax.process_count() == 1 and wanted not in (None, _state_digest(state)):
+      raise errors.DataError(f'{again}: its numbers are others.')
+    return state
 
   def save(self, step: int, state: Any) -> None:
     """Saves asynchronously; a killed save leaves the one before.
@@ -46,7 +75,29 @@ class RunCheckpoints:
     The state is copied to the host before this returns: the next step may take
     its memory.
     """
+    # Of several processes none has all of a state that is spread over them.
+    if jax.process_count() == 1:
+      # The one before counts until this one is through.
+      self.wait()
+      last = self._manager.latest_step()
+      held = self._digests().get(str(last))
+      known = {} if held is None else {str(last): held}
+      sealed.write(
+        self._notes, {'sha256': known | {str(step): _state_digest(state)}}
+      )
     self._manager.save(step, args=ocp.args.StandardSave(state))
+
+  @property
+  def _notes(self) -> epath.Path:
+    return self._folder.parent / 'checkpoints.json'
+
+  def _digests(self) -> dict[str, str]:
+    """Digests by step; none where a program of before they were wrote."""
+    if not self._notes.exists():
+      return {}
+    run = self._folder.parent
+    again = f'delete {run}, and it is trained from the beginning'
+    return sealed.read(self._notes, again).get('sha256', {})
 
   def wait(self) -> None:
     """Waits for what is being written."""
@@ -58,21 +109,44 @@ class RunCheckpoints:
     self._manager.close()
 
 
+def _state_digest(state: Any) -> str:
+  leaves, _ = jax.tree_util.tree_flatten_with_path(state)
+  return digest(
+    {jax.tree_util.keystr(path): np.asarray(leaf) for path, leaf in leaves}
+  )
+
+
 def save_variables(path: epath.PathLike, variables: Any) -> None:
   """Writes a model's variables, whole or not at all, over an older copy."""
   with ocp.StandardCheckpointer() as checkpointer:
     checkpointer.save(epath.Path(path).absolute(), variables, force=True)
 
 
-def load_variables(path: epath.PathLike, template: Any) -> Any:
+def named(variables: Any) -> dict[str, np.ndarray]:
+  """The arrays of a tree by name, such as 'params/head/kernel'."""
+  found = trees.named(variables, trees.find(variables))
+  return {name: np.asarray(leaf) for name, leaf in found.items()}
+
+
+def digest(arrays: Mapping[str, np.ndarray]) -> str:
+  """SHA-256 of arrays, their types, shapes and names, in any order."""
+  sums = {name: files.array_digest(value) for name, value in arrays.items()}
+  return hashlib.sha256(files.canonical_json(sums).encode()).hexdigest()
+
+
+def load_variables(
+  path: epath.PathLike, template: Any, *, sha256: str | None = None
+) -> Any:
   """Reads variables saved by `save_variables`, as NumPy arrays.
 
   Args:
     path: the checkpoint.
     template: the same tree with `jax.ShapeDtypeStruct` leaves.
+    sha256: their `digest` when they were saved, where it is known.
 
   Raises:
-    DataError: there is none, or its leaves are not the template's.
+    DataError: there is none, its leaves are not the template's, or they are
+      not as they were saved.
   """
   path = epath.Path(path).absolute()
   if not path.is_dir():
@@ -84,12 +158,17 @@ def load_variables(path: epath.PathLike, template: Any) -> Any:
     ),
     template,
   )
+  again = (
+    f'The checkpoint at {path} must be whole and of this model; train '
+    f'{files.decode_name(path.parent.name)!r} again by deleting {path.parent}'
+  )
   try:
     with ocp.StandardCheckpointer() as checkpointer:
-      return jax.device_get(checkpointer.restore(path, abstract))
-  except (ValueError, OSError, KeyError) as e:
-    reason = str(e).strip().split('\n')[0]
-    raise errors.DataError(
-      f'The checkpoint at {path} must be whole and of this model; train the '
-      f'model again by deleting {path.parent}: {reason}'
-    ) from e
+      variables = jax.device_get(checkpointer.restore(path, abstract))
+  # Orbax and TensorStore raise classes from many places.
+  except Exception as e:
+    reason = str(e).strip().split('\n')[0] or type(e).__name__
+    raise errors.DataError(f'{again}: {reason}') from e
+  if sha256 not in (None, digest(named(variables))):
+    raise errors.DataError(f'{again}: its numbers are not those saved.')
+  return variables

@@ -20,11 +20,12 @@ def test_runs_side_by_side_lose_none_of_each_other_s(tmp_path):
       pool.submit(timings.add, tmp_path, entry('train', name))
   joined = json.loads((tmp_path / 'timings.json').read_text())
   assert sorted(e['model'] for e in joined['stages']) == sorted(names)
+  assert joined.pop('checksum')
   assert joined == timings.read(tmp_path)
 
 
 def test_one_that_joined_too_early_joins_again(tmp_path, monkeypatch):
-  write = timings.files.write_json
+  write = timings.sealed.write
   late = [entry('train', 'b')]
 
   def slow(path, value):
@@ -33,7 +34,7 @@ def test_one_that_joined_too_early_joins_again(tmp_path, monkeypatch):
       timings.add(tmp_path, late.pop())
     write(path, value)
 
-  monkeypatch.setattr(timings.files, 'write_json', slow)
+  monkeypatch.setattr(timings.sealed, 'write', slow)
   timings.add(tmp_path, entry('train', 'a'))
   joined = json.loads((tmp_path / 'timings.json').read_text())
   assert [e['model'] for e in joined['stages']] == ['a', 'b']
@@ -59,6 +60,16 @@ def test_entries_of_before_each_had_a_file_stay(tmp_path):
   got = timings.read(tmp_path)
   assert {e['model']: e['seconds'] for e in got['stages']} == {'a': 1, 'b': 7}
   assert got['peak_memory_bytes'] == 5 * 2**30
+
+
+def test_a_damaged_entry_is_left_out(tmp_path, caplog):
+  for model in 'ab':
+    timings.add(tmp_path, entry('train', model))
+  (tmp_path / 'timings.json').unlink()
+  file = tmp_path / 'timings/train.a.json'
+  file.write_text(file.read_text().replace('1.0', '9.0'))
+  assert [e['model'] for e in timings.read(tmp_path)['stages']] == ['b']
+  assert f'{file} must match its own checksum' in caplog.text
 
 
 def test_a_summary_has_a_line_a_stage_with_its_longest_models():

@@ -20,6 +20,7 @@ def test_a_fresh_folder_records_config_versions_and_device(tmp_path):
   assert recorded['device']['count'] >= 1
   assert set(recorded) == {
     'config', 'config_hash', 'versions', 'device', 'git_revision', 'created',
+    'checksum',
   }  # fmt: skip
 
 
@@ -50,6 +51,23 @@ def test_a_config_that_made_nothing_may_be_corrected(tmp_path):
   workdir.open_workdir(tmp_path, OLD, resume='same')
   assert workdir.open_workdir(tmp_path, NEW, resume='same') == NEW
   assert workdir.read_config(tmp_path) == NEW
+
+
+@pytest.mark.parametrize('sealed', [True, False])
+def test_a_config_that_was_edited_is_told(tmp_path, sealed):
+  make(tmp_path)
+  file = tmp_path / 'config.json'
+  held = json.loads(file.read_text())
+  held['config']['models']['base']['seed'] = 1
+  if not sealed:  # As it was before there were checksums.
+    del held['checksum']
+  file.write_text(json.dumps(held))
+  for act in (
+    lambda: workdir.read_config(tmp_path),
+    lambda: workdir.open_workdir(tmp_path, NEW, resume='update'),
+  ):
+    with pytest.raises(errors.DataError, match='edited or damaged: delete it'):
+      act()
 
 
 def test_an_unknown_way_to_resume_names_the_choices(tmp_path):

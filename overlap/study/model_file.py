@@ -1,0 +1,38 @@
+"""model.json: what is known of a trained model, beside its variables."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from etils import epath
+
+from overlap import errors, files, sealed
+
+FILE = 'model.json'
+
+
+def write(folder: epath.Path, values: Mapping[str, Any]) -> None:
+  """Writes the model.json of a model's folder, which makes it trained."""
+  sealed.write(folder / FILE, values)
+
+
+def read(folder: epath.Path) -> dict[str, Any] | None:
+  """What model.json says of a trained model, None where there is none.
+
+  Raises:
+    DataError: it is damaged.
+  """
+  file = folder / FILE
+  if not file.exists():
+    return None
+  values = sealed.read(file, again(folder))
+  if 'training_hash' not in values:
+    raise errors.DataError(
+      f'{file} must hold a training_hash, got none: {again(folder)}.'
+    )
+  return values
+
+
+def again(folder: epath.Path) -> str:
+  """What to do where a model's folder is damaged, the end of a sentence."""
+  name = files.decode_name(folder.name)
+  return f'delete {folder} and train model {name!r} again'
