@@ -12,9 +12,8 @@ from typing import Any
 import pandas as pd
 from etils import epath
 
-from overlap import errors, files
-from overlap.tables import schemas
-from overlap.tables.schemas import CATEGORY_MEANS, SCHEMAS
+from overlap import errors, files, schemas
+from overlap.schemas import CATEGORY_MEANS, SCHEMAS
 
 __all__ = [
   'CATEGORY_MEANS', 'MODELS_COLUMNS', 'PAIRS_COLUMNS', 'SCHEMAS',
