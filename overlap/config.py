@@ -16,7 +16,7 @@ import ml_collections
 
 from overlap import errors, files, lookup, ranges
 from overlap.catalog import bit_hyperrule
-from overlap.fields import model, probe, study
+from overlap.fields import TABLES, model, probe, study
 
 __all__ = [
   'bit_finetune', 'differences', 'flatten', 'model', 'one_line',
@@ -77,8 +77,8 @@ _ADDED = (
   'simclr.optimizer',
 )  # fmt: skip
 _ADDED_GROUPS = ('image_text', 'mpl', 'pretrain')
-# Likewise tables, which such a config could not ask for.
-_ADDED_TABLES = ('costs', 'greedy_budgets')
+# The last of all tables at first; those after it came one by one.
+_LAST_TABLE = 'contested'
 
 
 def paper_model(
@@ -227,12 +227,9 @@ def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
   Fields that no result depends on, such as where data lie, are left out.
   """
   old, new = flatten(old), flatten(new)
-  if 'analyses.tables' in old and 'analyses.tables' in new:
-    new['analyses.tables'] = [
-      name
-      for name in new['analyses.tables']
-      if name in old['analyses.tables'] or name not in _ADDED_TABLES
-    ]
+  tables = [tree.get('analyses.tables', []) for tree in (old, new)]
+  if all(map(_asks_for_all, tables)) and len(tables[0]) <= len(tables[1]):
+    new['analyses.tables'] = tables[0]
   defaults = _added_defaults()
   return [
     f'{path}: {old.get(path, "absent")!r} -> {new.get(path, "absent")!r}'
@@ -247,6 +244,11 @@ def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
       )
     )
   ]
+
+
+def _asks_for_all(tables: list[str]) -> bool:
+  """Whether these are all the tables that there are, or once were."""
+  return _LAST_TABLE in tables and tables == list(TABLES[: len(tables)])
 
 
 def without_added(settings: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,15 +7,9 @@ from typing import Any
 
 import ml_collections
 
-TABLES = (
-  'models', 'pairs', 'categories', 'correlations', 'theta', 'theta_examples',
-  'class_groups', 'classes', 'specialisation', 'specialisation_correlations',
-  'interpolation', 'interpolation_optima', 'greedy', 'greedy_best',
-  'first_additions', 'subsets', 'similarity', 'similarity_correlations',
-  'joined', 'joined_pairs', 'joined_categories', 'joined_correlations',
-  'compression', 'compression_targets', 'compression_categories', 'transfer',
-  'transfer_classes', 'pair_closeups', 'contested', 'costs', 'greedy_budgets',
-)  # fmt: skip
+from overlap import schemas
+
+TABLES = tuple(schemas.SCHEMAS)
 FIGURES = (
   'fig01', 'fig02', 'fig03', 'fig04', 'fig05', 'fig06', 'fig07', 'fig08',
   'fig09', 'fig10', 'fig11', 'fig12', 'fig13', 'heatmap', 'table1', 'table2',

@@ -116,11 +116,12 @@ def test_a_field_that_came_later_is_no_difference_where_it_does_nothing():
 def test_a_table_that_came_later_is_no_difference():
   new = overlap_config.resolve(small_study())
   old = overlap_config.resolve(small_study())
-  for name in ('costs', 'greedy_budgets'):
-    old['analyses']['tables'].remove(name)
+  asked = old['analyses']['tables']
+  del asked[asked.index('costs') :]
   assert overlap_config.differences(old, new) == []
+  # To be without them then is one, as is whatever was chosen.
   assert overlap_config.differences(new, old) != []
-  old['analyses']['tables'].remove('theta')
+  asked.remove('theta')
   (text,) = overlap_config.differences(old, new)
   assert text.startswith('analyses.tables: ')
 

@@ -20,8 +20,6 @@ from overlap.analyses.overview import measured_pairs
 from overlap.analyses.specialisation import angle, paired
 from overlap.catalog import categories
 
-TABLES = ('pair_closeups', 'contested')
-
 # Beyond, only pairs with the base have a row: a minute, and 5 MB.
 MAX_PAIRS = 10_000
 # Classes on which a model is ahead, of each model of a pair.

@@ -10,7 +10,6 @@ import pandas as pd
 from overlap import tables
 from overlap.analyses.context import Context
 
-TABLES = ('costs',)
 _FIELDS = ('parameters', 'flops')
 
 

@@ -46,8 +46,6 @@ from overlap.analyses.context import Context, Pairs
 from overlap.analyses.members import Member
 from overlap.analyses.options import Options
 
-TABLES = ('models', 'pairs', 'categories', 'correlations')
-
 
 def measure(context: Context) -> dict[str, pd.DataFrame]:
   """Measures all models and all pairs asked for.

@@ -14,32 +14,50 @@ from absl import logging
 from etils import epath
 
 from overlap import errors, lookup, progress, store
-from overlap.analyses import (
-  ahead,
-  calibration,
-  closeups,
-  costs,
-  members,
-  overview,
-)
+from overlap.analyses import ahead, calibration, members
 from overlap.analyses import options as options_lib
 from overlap.analyses.context import Context, Pairs
-from overlap.analyses.greedy import analysis as greedy
-from overlap.analyses.interpolation import analysis as interpolation
 from overlap.analyses.members import Member, Split
 from overlap.analyses.options import Options
-from overlap.analyses.probing import joined_analysis as joined
-from overlap.analyses.probing import transfer_analysis as transfer
-from overlap.analyses.similarity import analysis as similarity
-from overlap.analyses.specialisation import analysis as specialisation
 from overlap.catalog import categories
 
-# Each has `TABLES`, the names of the tables that it makes, and
-# `measure(context) -> {name: table}`.
-ANALYSES = (
-  overview, specialisation, interpolation, greedy, similarity, joined, transfer,
-  closeups, costs,
-)  # fmt: skip
+# What makes each table: `measure(context) -> {name: table}`. It may make others
+# of these with it.
+ANALYSES = {
+  'models': 'overlap.analyses.overview:measure',
+  'pairs': 'overlap.analyses.overview:measure',
+  'categories': 'overlap.analyses.overview:measure',
+  'correlations': 'overlap.analyses.overview:measure',
+  'theta': 'overlap.analyses.specialisation.analysis:measure',
+  'theta_examples': 'overlap.analyses.specialisation.analysis:measure',
+  'class_groups': 'overlap.analyses.specialisation.analysis:measure',
+  'classes': 'overlap.analyses.specialisation.analysis:measure',
+  'specialisation': 'overlap.analyses.specialisation.analysis:measure',
+  'specialisation_correlations': (
+    'overlap.analyses.specialisation.analysis:measure'
+  ),
+  'interpolation': 'overlap.analyses.interpolation.analysis:measure',
+  'interpolation_optima': 'overlap.analyses.interpolation.analysis:measure',
+  'greedy': 'overlap.analyses.greedy.analysis:measure',
+  'greedy_best': 'overlap.analyses.greedy.analysis:measure',
+  'first_additions': 'overlap.analyses.greedy.analysis:measure',
+  'subsets': 'overlap.analyses.greedy.analysis:measure',
+  'similarity': 'overlap.analyses.similarity.analysis:measure',
+  'similarity_correlations': 'overlap.analyses.similarity.analysis:measure',
+  'joined': 'overlap.analyses.probing.joined_analysis:measure',
+  'joined_pairs': 'overlap.analyses.probing.joined_analysis:measure',
+  'joined_categories': 'overlap.analyses.probing.joined_analysis:measure',
+  'joined_correlations': 'overlap.analyses.probing.joined_analysis:measure',
+  'compression': 'overlap.analyses.probing.joined_analysis:measure',
+  'compression_targets': 'overlap.analyses.probing.joined_analysis:measure',
+  'compression_categories': 'overlap.analyses.probing.joined_analysis:measure',
+  'transfer': 'overlap.analyses.probing.transfer_analysis:measure',
+  'transfer_classes': 'overlap.analyses.probing.transfer_analysis:measure',
+  'pair_closeups': 'overlap.analyses.closeups:measure',
+  'contested': 'overlap.analyses.closeups:measure',
+  'costs': 'overlap.analyses.costs:measure',
+  'greedy_budgets': 'overlap.analyses.greedy.analysis:measure',
+}
 _PAIRS = ('all', 'base')
 
 
@@ -95,9 +113,12 @@ def analyse(
     scratch=None if scratch is None else epath.Path(scratch),
   )
   made: dict[str, pd.DataFrame] = {}
-  for analysis in ANALYSES:
-    if set(analysis.TABLES) & set(settings.tables):
-      made |= analysis.measure(context)
+  for measure in dict.fromkeys(
+    lookup.lookup('table', name, ANALYSES)
+    for name in ANALYSES
+    if name in settings.tables
+  ):
+    made |= measure(context)
   return {name: made[name] for name in settings.tables}
 
 

@@ -25,7 +25,8 @@ class Costs:
 
     '–' where they are not known; a model that is there twice counts once.
     """
-    flops = [self._flops.get(name) for name in {start, *members}]
-    if None in flops or not self._flops[start]:
+    distinct = {start, *members}
+    if not distinct <= self._flops.keys():
       return wording.MISSING
-    return wording.number(sum(flops) / self._flops[start], 2)
+    total = sum(self._flops[name] for name in distinct)
+    return wording.number(total / self._flops[start], 2)

@@ -13,9 +13,8 @@ from typing import Any
 import pandas as pd
 from etils import epath
 
-from overlap import errors, files, sealed
-from overlap.tables import schemas
-from overlap.tables.schemas import CATEGORY_MEANS, SCHEMAS
+from overlap import errors, files, schemas, sealed
+from overlap.schemas import CATEGORY_MEANS, SCHEMAS
 
 __all__ = [
   'AGAIN', 'CATEGORY_MEANS', 'DONE', 'MODELS_COLUMNS', 'PAIRS_COLUMNS',

@@ -40,7 +40,7 @@ def build(workdir):
 def made(tmp_path_factory):
   workdir = tmp_path_factory.mktemp('store')
   build(workdir)
-  asked = ('models', 'pairs', 'classes', 'theta', *closeups.TABLES)
+  asked = ('models', 'pairs', 'classes', 'theta', 'pair_closeups', 'contested')
   return run.analyse(
     workdir=workdir, dataset='d', split='test', base='base',
     options={
@@ -156,6 +156,6 @@ def test_too_many_pairs_leave_those_with_the_base(tmp_path, monkeypatch):
 
 
 def test_written_and_read_back(made, tmp_path):
-  for name in closeups.TABLES:
+  for name in ('pair_closeups', 'contested'):
     tables.write(tmp_path, name, made[name])
     assert tables.read(tmp_path, name).equals(made[name])

@@ -8,7 +8,7 @@ import pytest
 from scipy import special
 from scipy import stats as scipy_stats
 
-from overlap import errors, store, tables
+from overlap import errors, lookup, store, tables
 from overlap.analyses import bootstrap, calibration, run
 
 DATASET, SPLIT = 'shapes', 'test'
@@ -426,6 +426,12 @@ def test_the_first_method_has_the_columns_without_suffix(workdir, made):
   )
   assert alone['pairs']['ensemble_accuracy_probs'].isna().all()
   pd.testing.assert_series_equal(alone['pairs']['gain'], made['pairs']['gain'])
+
+
+def test_every_table_has_an_analysis():
+  assert list(run.ANALYSES) == list(tables.SCHEMAS)
+  for name in run.ANALYSES:
+    assert callable(lookup.lookup('table', name, run.ANALYSES))
 
 
 def test_only_the_tables_asked_for(workdir):

@@ -18,7 +18,6 @@ from overlap.analyses.greedy.halves import Part, parts
 from overlap.analyses.greedy.steps import Taken
 
 _STEPS = ('greedy', 'greedy_best', 'first_additions')
-TABLES = (*_STEPS, 'subsets', 'greedy_budgets')
 
 
 class _Wanted(NamedTuple):

@@ -15,7 +15,6 @@ from overlap.analyses.specialisation import groups as groups_lib
 from overlap.analyses.specialisation import panels
 from overlap.catalog import categories
 
-TABLES = ('interpolation', 'interpolation_optima')
 KINDS = ('simple', 'class_aware')
 
 # Logits of one model that are held at once: 16 MB in float32.

@@ -22,11 +22,6 @@ from overlap.analyses.specialisation import (
 from overlap.analyses.specialisation.views import PairOfModels, View
 from overlap.catalog import categories
 
-TABLES = (
-  'theta', 'theta_examples', 'class_groups', 'classes', 'specialisation',
-  'specialisation_correlations',
-)  # fmt: skip
-
 # Logits of two models that are held at once: 32 MB in float32.
 _BLOCK = 2**22
 

@@ -1,4 +1,8 @@
-"""The columns of every table, in their order, each with its type."""
+"""The columns of every table, in their order, each with its type.
+
+A study makes all of them, unless its config names some. New ones go to the
+end of `SCHEMAS`: so a config of before is known as one that asks for all.
+"""
 
 from collections.abc import Mapping
 
