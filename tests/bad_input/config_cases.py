@@ -13,7 +13,9 @@ def cases(case):
 def _files(case):
   def named(name):
     return lambda a: [
-      'train', f'--config={a.case / name}', f'--workdir={a.fresh}'
+      'train',
+      f'--config={a.case / name}',
+      f'--workdir={a.fresh}',
     ]
 
   def returning(text):
@@ -314,7 +316,8 @@ def _names(case):
     'a model of half a character': named('\ud800', 'name', 'ud800'),
     'a model whose name is a number': case(
       lambda a: a.changed('  config.models.update({3: config.models.base})'),
-      2, ['must be text', 'int'],
+      2,
+      ['must be text', 'int'],
     ),
   }
 

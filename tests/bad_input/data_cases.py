@@ -38,7 +38,7 @@ def _splits(case):
     'an empty split': split('train[3:3]', 'must hold an example', 'train[3:3]'),
     'a split backwards': split('train[5:2]', 'must hold an example'),
     'a split of 0 per cent': split('train[:0%]', 'must hold an example'),
-    'a split of nothing': split(' ', "got ''"),
+    'a split of nothing': split(' ', "got ' '"),
     'a split with a path': split('../train', "'../train'"),
     'no split to train on': split('', 'config.data.splits.train', "''"),
     'no split to predict': case(
@@ -106,7 +106,7 @@ def _trees(case):
       lambda a: a.study(f'--config.data.data_dir={a.file("d")}'), 1, ['d'],
     ),
     'data with a NUL in their path': case(
-      lambda a: a.study('--config.data.data_dir=/a\0b'), 1, ['a\\x00b'],
+      lambda a: a.study('--config.data.data_dir=/a\0b'), 1, ['/a\\x00b'],
     ),
     'no classes': case(only('0.png'), 1, ['{split}/{class}/{image}']),
     'no split': case(only('one/0.png'), 1, ['{split}/{class}/{image}']),
@@ -132,7 +132,7 @@ def _trees(case):
     'an image that ends early': tree(truncated, ['test/one/0.png']),
     'an image with a wrong byte': tree(flipped, ['test/one/0.png']),
     'an image of 16 bits': tree(deep, ['8 bits', 'test/one/0.png']),
-    'an image of 2.5 gigapixels': tree(bomb, ['test/one/0.png', 'pixels']),
+    'an image of 2.5 gigapixels': tree(bomb, ['test/one/0.png', 'must be an image']),
     'a link to no image': tree(link, ['test/one/0.png', 'No such file']),
     'a folder that is called an image': tree(
       folder, ['test/one/0.png'],
@@ -145,9 +145,10 @@ def _trees(case):
       ['square', '8x9'],
     ),
     'a name that is no text': tree(
-      lambda a: (a.case / 'train/one/0.png').rename(
-        os.fsencode(a.case / 'train/one') + b'/\xff.png'
-      ), ['train/one/', 'xff'],
+      lambda a: os.rename(
+        os.fsencode(a.case / 'train/one/0.png'),
+        os.fsencode(a.case / 'train/one') + b'/\xff.png',
+      ), ['train/one/', 'udcff'],
     ),
   }  # fmt: skip
 
@@ -156,8 +157,11 @@ def _chunk(kind, content):
   import zlib
 
   checksum = zlib.crc32(kind + content)
-  return struct.pack('>I', len(content)) + kind + content + struct.pack(
-    '>I', checksum
+  return (
+    struct.pack('>I', len(content))
+    + kind
+    + content
+    + struct.pack('>I', checksum)
   )
 
 
@@ -172,7 +176,8 @@ def _idx(case):
         't10k-images-idx3-ubyte': images, 't10k-labels-idx1-ubyte': labels,
       }  # fmt: skip
       given = {
-        'images': 'train-images-idx3-ubyte', 'labels': 'train-labels-idx1-ubyte'
+        'images': 'train-images-idx3-ubyte',
+        'labels': 'train-labels-idx1-ubyte',
       }
       for name, content in changed.items():
         files[given[name]] = content
@@ -193,7 +198,7 @@ def _idx(case):
     'IDX of a huge shape': idx(
       ['bytes'], images=struct.pack('>IIII', 0x803, *(2**32 - 1,) * 3)
     ),
-    'IDX of 255 dimensions': idx(['IDX'], images=b'\0\0\x08\xff' + bytes(99)),
+    'IDX of 255 dimensions': idx(['truncated'], images=b'\0\0\x08\xff' + bytes(99)),
     'IDX of fractions': idx(
       ['uint8'], images=struct.pack('>IIII', 0xD03, 4, 8, 8) + bytes(1024)
     ),
@@ -221,6 +226,6 @@ def _idx(case):
     'a data set of TFDS outside of its folder': case(
       lambda a: a.study('--config.data.dataset=tfds:../../etc',
                         f'--config.data.data_dir={a.case}'),
-      2, ['../../etc'],
+      1, ['../../etc'],
     ),
   }  # fmt: skip
