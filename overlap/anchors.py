@@ -136,8 +136,8 @@ def of_cifar10_1(folder: epath.PathLike) -> Iterator[Anchor | str]:
   root = pathlib.Path(folder)
   if not root.is_dir():
     raise errors.DataError(
-      f'--anchors must name the folder of the predictions, got {root}, which is '
-      'none.'
+      f'--anchors must name the folder of the predictions, got {root}, which '
+      'is none.'
     )
   models, pairs = {}, pd.DataFrame()
   with tempfile.TemporaryDirectory() as workdir:

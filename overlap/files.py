@@ -15,7 +15,6 @@ from etils import epath
 
 from overlap import errors
 
-
 # Archives are checked for members that are larger than this,
 _LARGE_BYTES = 2**28
 # and that many times as large as they are compressed.

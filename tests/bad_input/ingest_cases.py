@@ -32,7 +32,9 @@ def _flags(case):
     )
 
   return {
-    'ingest without predictions': words('--predictions=', told=['must be given']),
+    'ingest without predictions': words(
+      '--predictions=', told=['must be given']
+    ),
     'ingest without a data set': words('--dataset=', told=['--dataset']),
     'ingest without a split': words('--split=', told=['--split']),
     'ingest into a data set of two lines': words(
@@ -48,9 +50,15 @@ def _flags(case):
     'ingest of a model of half a character': words(
       '--model=\udcff', told=['udcff']
     ),
-    'ingest of an unknown format': words('--format=pickle', told=["'pickle'", 'npz']),
-    'ingest of an unknown kind': words('--kind=scores', told=["'scores'", 'logits']),
-    'ingest of an unknown category': words('--category=X', told=["'X'", 'ARCH']),
+    'ingest of an unknown format': words(
+      '--format=pickle', told=["'pickle'", 'npz']
+    ),
+    'ingest of an unknown kind': words(
+      '--kind=scores', told=["'scores'", 'logits']
+    ),
+    'ingest of an unknown category': words(
+      '--category=X', told=["'X'", 'ARCH']
+    ),
     'ingest of classes as logits': words(
       '--kind=logits', told=['--kind', 'classes', "'logits'"]
     ),
@@ -61,42 +69,62 @@ def _flags(case):
       '--predictions=/none/*.npy', status=1, told=["'/none/*.npy'"]
     ),
     'ingest of an empty folder': case(
-      lambda a: a.ingested(a.case), 1, ['.npy', 'there is none'],
+      lambda a: a.ingested(a.case),
+      1,
+      ['.npy', 'there is none'],
     ),
     'ingest of two files as one model': case(
-      lambda a: [a.csv(f'{m}.csv', **_hard()) for m in 'xy'] and a.ingested(
-        a.case, '--model=x'), 2, ['--model', '2 files'],
+      lambda a: (
+        [a.csv(f'{m}.csv', **_hard()) for m in 'xy']
+        and a.ingested(a.case, '--model=x')
+      ),
+      2,
+      ['--model', '2 files'],
     ),
     'ingest of two files of one name': case(
-      lambda a: [a.csv(f'x.{e}', **_hard()) for e in ('csv', 'CSV')]
-      and a.ingested(a.case), 2, ['different names'],
+      lambda a: (
+        [a.csv(f'x.{e}', **_hard()) for e in ('csv', 'CSV')]
+        and a.ingested(a.case)
+      ),
+      2,
+      ['different names'],
     ),
     'ingest of a model that is there': case(
-      lambda a: a.ingested(a.csv('a.csv', **_hard())), 1,
+      lambda a: a.ingested(a.csv('a.csv', **_hard())),
+      1,
       ["'a'", '--replace'],
     ),
     'ingest without labels': words(
       '--split=new', status=1, told=['needs labels', '--labels']
     ),
     'ingest with two kinds of ids': case(
-      lambda a: a.ingested(a.csv('m.csv', **_hard()),
-                           f'--ids={a.json("ids.json", IDS)}'),
-      2, ['--ids'],
+      lambda a: a.ingested(
+        a.csv('m.csv', **_hard()), f'--ids={a.json("ids.json", IDS)}'
+      ),
+      2,
+      ['--ids'],
     ),
     'ingest into a folder that is a file': case(
-      lambda a: ['ingest', f'--workdir={a.file("w")}', '--dataset=d',
-                 '--split=s', f'--predictions={a.csv("m.csv", **_hard())}'],
-      1, ['--workdir'],
+      lambda a: [
+        'ingest',
+        f'--workdir={a.file("w")}',
+        '--dataset=d',
+        '--split=s',
+        f'--predictions={a.csv("m.csv", **_hard())}',
+      ],
+      1,
+      ['--workdir'],
     ),
-  }  # fmt: skip
+  }
 
 
 def _arrays(case):
   def npy(values, *told, status=1, words=(), **options):
     return case(
       lambda a: a.ingested(a.npy('m.npy', values, **options), *words),
-      status, told or ['m.npy'],
-    )  # fmt: skip
+      status,
+      told or ['m.npy'],
+    )
 
   def raw(name, content, *told):
     return case(lambda a: a.ingested(a.file(name, content)), 1, told or [name])
@@ -176,41 +204,64 @@ def _arrays(case):
     ),
     'npz that is none': raw('m.npz', b'PK\x03\x04' + bytes(50)),
     'npz of nothing': raw('m.npz', b'PK\x05\x06' + bytes(18), 'none'),
-    'npz of two arrays of scores': npz('logits, probs', logits=SCORES,
-                                       probs=SCORES),
+    'npz of two arrays of scores': npz(
+      'logits, probs', logits=SCORES, probs=SCORES
+    ),
     'npz of objects': npz('pickled objects', logits=objects),
     'npz with ids of numbers': npz('ids', logits=SCORES, ids=SCORES[:, 0]),
-    'npz with too few ids': npz('ids', '12 rows', 'got 11', logits=SCORES,
-                                ids=IDS[:11]),
-    'npz with ids twice': npz('1 missing', '1 repeated', logits=SCORES,
-                              ids=IDS[:11] + IDS[:1]),
-    'npz with other ids': npz('12 missing', '12 extra', logits=SCORES,
-                              ids=[f'x{i}' for i in range(12)]),
-    'npz with other labels': npz('labels', '12 of 12', logits=SCORES, ids=IDS,
-                                 labels=np.roll(LABELS, 1)),
-    'npz with other classes': npz('3 classes', 'got 2', logits=SCORES,
-                                  ids=IDS, class_names=['a', 'triangle']),
+    'npz with too few ids': npz(
+      'ids', '12 rows', 'got 11', logits=SCORES, ids=IDS[:11]
+    ),
+    'npz with ids twice': npz(
+      '1 missing', '1 repeated', logits=SCORES, ids=IDS[:11] + IDS[:1]
+    ),
+    'npz with other ids': npz(
+      '12 missing', '12 extra', logits=SCORES, ids=[f'x{i}' for i in range(12)]
+    ),
+    'npz with other labels': npz(
+      'labels', '12 of 12', logits=SCORES, ids=IDS, labels=np.roll(LABELS, 1)
+    ),
+    'npz with other classes': npz(
+      '3 classes',
+      'got 2',
+      logits=SCORES,
+      ids=IDS,
+      class_names=['a', 'triangle'],
+    ),
     'npz of a bomb': case(lambda a: a.ingested(_bomb(a)), 1, ['200 times']),
     'npz with paths outside': case(
-      lambda a: a.ingested(_outside(a)), 1, ['m.npz', 'passwd'],
+      lambda a: a.ingested(_outside(a)),
+      1,
+      ['m.npz', 'passwd'],
     ),
     'safetensors that overlap in what is ingested': raw(
       'm.safetensors',
-      (lambda h: struct.pack('<Q', len(h)) + h + bytes(48))(json.dumps({
-        'logits': {'dtype': 'F32', 'shape': [2, 3], 'data_offsets': [0, 24]},
-        'ids': {'dtype': 'I64', 'shape': [3], 'data_offsets': [20, 44]},
-      }).encode()),
+      (lambda h: struct.pack('<Q', len(h)) + h + bytes(48))(
+        json.dumps(
+          {
+            'logits': {
+              'dtype': 'F32',
+              'shape': [2, 3],
+              'data_offsets': [0, 24],
+            },
+            'ids': {'dtype': 'I64', 'shape': [3], 'data_offsets': [20, 44]},
+          }
+        ).encode()
+      ),
     ),
     'safetensors of a type that is not read': raw(
-      'm.safetensors', safetensors.numpy.save({'logits': np.ones(12, bool)}),
-      'BOOL', 'F32',
+      'm.safetensors',
+      safetensors.numpy.save({'logits': np.ones(12, bool)}),
+      'BOOL',
+      'F32',
     ),
     'safetensors of a single value': raw(
-      'm.safetensors', safetensors.numpy.save({'logits': np.array(1, np.float32)}),
+      'm.safetensors',
+      safetensors.numpy.save({'logits': np.array(1, np.float32)}),
       'single value',
     ),
     'a pickle that is called npy': raw('m.npy', b'\x80\x04N.'),
-  }  # fmt: skip
+  }
 
 
 def _bomb(a):
@@ -236,15 +287,17 @@ def _outside(a):
 def _tables(case):
   def text(content, *told, words=(), status=1):
     return case(
-      lambda a: a.ingested(a.file('m.csv', content), *words), status,
+      lambda a: a.ingested(a.file('m.csv', content), *words),
+      status,
       told or ['m.csv'],
-    )  # fmt: skip
+    )
 
   def csv(*told, words=(), **changed):
     return case(
-      lambda a: a.ingested(a.csv('m.csv', **_hard(**changed)), *words), 1,
+      lambda a: a.ingested(a.csv('m.csv', **_hard(**changed)), *words),
+      1,
       told or ['m.csv'],
-    )  # fmt: skip
+    )
 
   def parquet(content, *told):
     def make(a):
@@ -272,9 +325,12 @@ def _tables(case):
     'CSV of blank lines': text('\n\n\n'),
     'CSV without a header': text(rows, 'must have one of the columns'),
     'CSV with a column twice': text('id,id,predicted\n', "'id' twice"),
-    'CSV of other columns': text('name,class\nx,1\n', 'predicted', 'name, class'),
+    'CSV of other columns': text(
+      'name,class\nx,1\n', 'predicted', 'name, class'
+    ),
     'CSV with a byte-order mark and CRLF, a row too few': text(
-      '\ufeffid,predicted\r\n' + rows.rpartition('\r\n')[0], '1 missing',
+      '\ufeffid,predicted\r\n' + rows.rpartition('\r\n')[0],
+      '1 missing',
       "'image 11'",
     ),
     'CSV of UTF-16': text('id,predicted\n'.encode('utf-16')),
@@ -321,21 +377,23 @@ def _tables(case):
     ),
     'trials of two people': text(
       'subj,object_response,category,imagename\na,x,x,i\nb,x,x,j\n',
-      'one subj', words=['--format=model-vs-human'],
+      'one subj',
+      words=['--format=model-vs-human'],
     ),
     'predictions of ImageNet-X with text': text(
       'file_name,predicted_class,predicted_probability\na,1,high\n',
       words=['--format=imagenet-x'],
     ),
-  }  # fmt: skip
+  }
 
 
 def _json(case):
   def text(content, *told, words=()):
     return case(
-      lambda a: a.ingested(a.file('m.json', content), *words), 1,
+      lambda a: a.ingested(a.file('m.json', content), *words),
+      1,
       told or ['m.json'],
-    )  # fmt: skip
+    )
 
   return {
     'JSON of no bytes': text(''),
@@ -367,25 +425,30 @@ def _json(case):
     "JSON of CIFAR-10.1's of three classes": text(
       json.dumps(LABELS), '10', words=['--format=cifar10.1']
     ),
-  }  # fmt: skip
+  }
 
 
 def _beside(case):
   def beside(flag, name, content, *told, status=1):
     return case(
       lambda a: a.ingested(
-        a.npy('m.npy', SCORES), '--split=new',
+        a.npy('m.npy', SCORES),
+        '--split=new',
         f'--labels={a.json("l.json", LABELS)}',
         f'--{flag}={a.file(name, content)}',
       ),
-      status, told or [name],
-    )  # fmt: skip
+      status,
+      told or [name],
+    )
 
   return {
     'labels of another kind': beside('labels', 'l.pkl', b'', '.npy', status=2),
     'labels in a folder': case(
-      lambda a: a.ingested(a.npy('m.npy', SCORES), '--split=new',
-                           f'--labels={a.case}/'), 2, ['--labels'],
+      lambda a: a.ingested(
+        a.npy('m.npy', SCORES), '--split=new', f'--labels={a.case}/'
+      ),
+      2,
+      ['--labels'],
     ),
     'labels of no bytes': beside('labels', 'l.npy', b''),
     'labels of a truncated gzip': beside('labels', 'l.npy', b'\x1f\x8b\x08'),
@@ -406,8 +469,12 @@ def _beside(case):
       'labels', 'l.json', '[' + ', '.join(['9' * 30] * 12) + ']', '1 classes'
     ),
     'ids twice': beside('ids', 'i.json', json.dumps(['x'] * 12), "'x'"),
-    'ids that are too few': beside('ids', 'i.json', '["x"]', '12 rows', 'got 1'),
-    'ids that are empty': beside('ids', 'i.json', json.dumps([''] * 12), 'mpty'),
+    'ids that are too few': beside(
+      'ids', 'i.json', '["x"]', '12 rows', 'got 1'
+    ),
+    'ids that are empty': beside(
+      'ids', 'i.json', json.dumps([''] * 12), 'mpty'
+    ),
     'ids of half a character': beside(
       'ids', 'i.json', json.dumps(['\ud800', *IDS[1:]]), 'Unicode'
     ),
@@ -424,4 +491,4 @@ def _beside(case):
     'class names of a table': beside(
       'class_names', 'c.csv', 'a\nb\nc\n', '.txt', status=2
     ),
-  }  # fmt: skip
+  }

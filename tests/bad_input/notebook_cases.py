@@ -43,8 +43,9 @@ def cases(case):
   def compare(told, base='a', status=2, **options):
     return case(
       lambda a: lambda: notebook.compare(a.workdir, base, **options),
-      status, told,
-    )  # fmt: skip
+      status,
+      told,
+    )
 
   return {
     'a study that is not there': load(
@@ -75,11 +76,13 @@ def cases(case):
     'no base to compare': compare(['--base', 'Choices: a, b, c'], ''),
     'a base that is a number': compare(['3', 'Choices: a, b, c'], 3),
     'a model to compare that is none': compare(["'z'"], models=['z']),
-    'an option that is none': compare(["'resmples'", "'resamples'"], resmples=3),
+    'an option that is none': compare(
+      ["'resmples'", "'resamples'"], resmples=3
+    ),
     'an option of the wrong type': compare(['resamples', "'x'"], resamples='x'),
     'a table that is none': compare(["'pars'", "'pairs'"], tables=['pars']),
     'tables that are text': compare(['tables', 'pairs'], tables='pairs'),
     'a split that is none': compare(
       ["'shapes/tset'", 'shapes/test'], dataset='shapes', split='tset'
     ),
-  }  # fmt: skip
+  }
