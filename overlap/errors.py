@@ -5,13 +5,19 @@ command line prints that line alone; a traceback is kept for our own mistakes.
 """
 
 
+def _escaped(character: str) -> str:
+  return character.encode('unicode_escape').decode('ascii')
+
+
 class OverlapError(Exception):
   """Base of every error that is reported as one line."""
 
   exit_status = 1
 
   def __str__(self) -> str:
-    return ' '.join(super().__str__().split())
+    line = ' '.join(super().__str__().split())
+    # What a file holds must not move a terminal's cursor or change its colours.
+    return ''.join(c if c.isprintable() else _escaped(c) for c in line)
 
   def _render_traceback_(self) -> list[str]:
     """What a notebook shows: the one line, as the command line does."""

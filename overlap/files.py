@@ -7,6 +7,7 @@ import os
 import unicodedata
 import urllib.parse
 import uuid
+import zipfile
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,10 @@ from etils import epath
 
 from overlap import errors
 
+# Archives are checked for members that are larger than this,
+_LARGE_BYTES = 2**28
+# and that many times as large as they are compressed.
+_MOST_EXPANSION = 200
 
 # A folder's name is longer than what it is of by up to 43 bytes while it is
 # written aside, and file systems stop at 255.
@@ -134,6 +139,25 @@ def read_json(path: epath.PathLike) -> Any:
     raise errors.DataError(f'{path} must exist, and does not.') from e
   except ValueError as e:
     raise errors.DataError(f'{path} must hold JSON, got: {e}.') from e
+
+
+def check_expansion(archive: zipfile.ZipFile, path: epath.PathLike) -> None:
+  """Refuses an archive that would take far more memory than disk.
+
+  Arrays of numbers hardly ever shrink to a hundredth; what does, and is large,
+  was made to fill the memory.
+
+  Raises:
+    DataError: it would.
+  """
+  for info in archive.infolist():
+    least = max(_LARGE_BYTES, _MOST_EXPANSION * info.compress_size)
+    if info.file_size > least:
+      raise errors.DataError(
+        f'{path} must hold arrays that are at most {_MOST_EXPANSION} times as '
+        f'large as they are compressed, got {info.file_size} bytes of '
+        f'{info.compress_size} in {info.filename[:100]!r}.'
+      )
 
 
 def array_digest(values: np.ndarray) -> str:

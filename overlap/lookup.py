@@ -10,7 +10,7 @@ from overlap import errors
 
 def nearest(name: str, choices: Iterable[str]) -> str:
   """Returns `did you mean ...? ` text for a misspelt name, or ''."""
-  close = difflib.get_close_matches(name, list(choices), n=3, cutoff=0.5)
+  close = difflib.get_close_matches(str(name), list(choices), n=3, cutoff=0.5)
   return f'Did you mean {" or ".join(map(repr, close))}? ' if close else ''
 
 

@@ -159,8 +159,7 @@ def _check_list(at: str, values: Sequence[Any], bounds: Range) -> None:
     number = isinstance(value, (int, float)) and not isinstance(value, bool)
     if not (number and bounds.holds(value)):
       raise errors.UsageError(
-        f'{at} must hold numbers {bounds}, got {value!r} among '
-        f'{tuple(values)}.'
+        f'{at} must hold numbers {bounds}, got {value!r} among {tuple(values)}.'
       )
 
 

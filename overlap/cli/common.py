@@ -141,9 +141,8 @@ def workdir(values: flags.FlagValues) -> epath.Path:
   """
   given = values['workdir'].value
   if not given or '\0' in given:
-    raise errors.UsageError(
-      f'--workdir must name a folder, got {repr(given) if given else "nothing"}.'
-    )
+    got = repr(given) if given else 'nothing'
+    raise errors.UsageError(f'--workdir must name a folder, got {got}.')
   if '://' not in given:
     try:
       reason = '' if os.path.isdir(given) else _why_not(given)

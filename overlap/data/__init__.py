@@ -74,6 +74,11 @@ def load_examples(
       f'{dataset} has images of {examples.channels} channels, got '
       f'channels={channels}; choices: 0, {examples.channels}.'
     )
+  if not len(examples):
+    raise errors.DataError(
+      f'{dataset} must have an example in its split {expression.name!r}, got '
+      'none.'
+    )
   examples.split = split
   if not expression.is_whole:
     examples = views.Selected(examples, expression.positions(examples.ids))

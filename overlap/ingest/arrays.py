@@ -16,7 +16,7 @@ import ml_dtypes
 import numpy as np
 import safetensors
 
-from overlap import errors
+from overlap import errors, files
 from overlap.ingest import npy_format
 from overlap.ingest import source as source_lib
 from overlap.ingest.faults import readable
@@ -54,6 +54,7 @@ def read_npz(path: str) -> Source:
   """Reads an `.npz` file, its arrays by name."""
   with readable(path, '.npz'):
     with zipfile.ZipFile(path) as archive:
+      files.check_expansion(archive, path)
       members = [name for name in archive.namelist() if name.endswith('.npy')]
       wanted = {member.removesuffix('.npy'): member for member in members}
     found = {

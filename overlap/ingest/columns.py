@@ -4,6 +4,7 @@ Only the columns asked for are read. A CSV file is parsed as text and numbers
 are made of it by column, so that an id `007` stays what it is.
 """
 
+import collections
 import csv
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -68,7 +69,8 @@ def open_parquet(path: str) -> Table:
 
 
 def _named(path: str, names: Sequence[str]) -> Sequence[str]:
-  twice = sorted({name for name in names if names.count(name) > 1})
+  counts = collections.Counter(names)
+  twice = sorted(name for name, count in counts.items() if count > 1)
   if not any(names) or twice:
     raise errors.DataError(
       f'{path} must begin with the names of its columns, each once, got '

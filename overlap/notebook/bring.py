@@ -1,5 +1,6 @@
 """A study of predictions that were made elsewhere, from a notebook."""
 
+import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
@@ -7,7 +8,8 @@ import pandas as pd
 from etils import epath
 
 from overlap import ingest as ingest_lib
-from overlap.notebook.study import Study, load_study
+from overlap import lookup
+from overlap.notebook.study import Study, as_folder, load_study
 
 
 def ingest(
@@ -35,8 +37,11 @@ def ingest(
   Raises:
     UsageError, DataError: as `overlap.ingest.ingest`.
   """
+  known = [field.name for field in dataclasses.fields(ingest_lib.Request)]
+  for name in fields:
+    lookup.check('field of ingest', name, known)
   request = ingest_lib.Request(
-    workdir=workdir, dataset=dataset, split=split,
+    workdir=as_folder(workdir), dataset=dataset, split=split,
     predictions=str(predictions), **fields,
   )  # fmt: skip
   return pd.DataFrame(
@@ -79,7 +84,7 @@ def compare(
   """
   from overlap.study import results  # Not at the top: it imports JAX.
 
-  path = epath.Path(workdir)
+  path = as_folder(workdir)
   request = results.store_request(
     path, dataset, split, base, models=models, options=options
   )

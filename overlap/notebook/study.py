@@ -1,6 +1,7 @@
 """A study as an object: tables by name, figures, pairs, findings."""
 
 import functools
+import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -28,19 +29,33 @@ def load_study(workdir: epath.PathLike) -> 'Study':
     workdir: of the study, local or in cloud storage.
 
   Raises:
+    UsageError: it is no path.
     DataError: the folder is absent or holds no study, or a file in it is
       damaged.
   """
-  path = epath.Path(workdir)
+  path = as_folder(workdir)
   if not (path / 'tables' / 'models.csv').exists():
     raise errors.DataError(_no_study(path))
   return Study(path, figures.load(path))
 
 
+def as_folder(workdir: epath.PathLike) -> epath.Path:
+  """A path that a notebook gives as a folder, which may be absent.
+
+  Raises:
+    UsageError: it is no path.
+  """
+  given = os.fspath(workdir) if isinstance(workdir, os.PathLike) else workdir
+  if not isinstance(given, str) or not given or '\0' in given:
+    raise errors.UsageError(f'The workdir must be a folder, got {workdir!r}.')
+  return epath.Path(workdir)
+
+
 def _no_study(path: epath.Path) -> str:
   rule = "The workdir must be a study's folder, with tables in it, got"
-  if not path.exists():
-    return f'{rule} {path}, which does not exist.'
+  if not path.is_dir():
+    fault = 'is none' if path.exists() else 'does not exist'
+    return f'{rule} {path}, which {fault}.'
   if (path / 'predictions').exists():
     return (
       f'{rule} {path}, which has predictions only: `overlap analyse'

@@ -148,9 +148,7 @@ def run_phase(
   parallel.check_batch_size(batch_size, parts=accumulate_steps)
   write_scalars = task.write_scalars
   chain = _optimizer(common, settings, bounds)
-  batches = batches_from or batches_of(
-    task, task.train, settings, views=views
-  )
+  batches = batches_from or batches_of(task, task.train, settings, views=views)
   task.begin()
   return loop.fit(
     name=task.name if phase == 'train' else f'{task.name} ({phase})',

@@ -14,7 +14,6 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 import pandas as pd
-import safetensors.numpy
 from PIL import Image
 
 from overlap import ingest
@@ -191,5 +190,5 @@ def snapshot(*folders: pathlib.Path) -> dict[str, tuple]:
   return found
 
 
-def tensors(**arrays: np.ndarray) -> bytes:
-  return safetensors.numpy.save(arrays)
+def remove(folder: pathlib.Path) -> None:
+  shutil.rmtree(folder)

@@ -13,7 +13,9 @@ def cases(case):
 def _files(case):
   def named(name):
     return lambda a: [
-      'train', f'--config={a.case / name}', f'--workdir={a.fresh}'
+      'train',
+      f'--config={a.case / name}',
+      f'--workdir={a.fresh}',
     ]
 
   def returning(text):
@@ -24,104 +26,162 @@ def _files(case):
 
   return {
     'a config that is missing': case(
-      named('none.py'), 2, ['must name a config file', 'none.py'],
+      named('none.py'),
+      2,
+      ['must name a config file', 'none.py'],
     ),
     'a config that is a folder': case(
-      named(''), 2, ['must name a config file'],
+      named(''),
+      2,
+      ['must name a config file'],
     ),
     'a config of no name': case(
       lambda a: ['train', '--config=', f'--workdir={a.fresh}'],
-      2, ['must name a config file', "got ''"],
+      2,
+      ['must name a config file', "got ''"],
     ),
     'a flag --config without a value': case(
       lambda a: ['train', f'--workdir={a.fresh}', '--config'],
-      2, ['must name a config file'],
+      2,
+      ['must name a config file'],
     ),
     'no config': case(
-      lambda a: ['train', f'--workdir={a.fresh}'], 2,
+      lambda a: ['train', f'--workdir={a.fresh}'],
+      2,
       ['--config must name a config file, got nothing'],
     ),
     'two configs': case(
-      lambda a: a.study(f'--config={a.file("d.py", "")}'), 2,
+      lambda a: a.study(f'--config={a.file("d.py", "")}'),
+      2,
       ['d.py', 'get_config'],
     ),
     'an empty config': case(of(''), 2, ['c.py', 'get_config']),
     'a config of bytes': case(
-      lambda a: a.configured(b'\x80\x04\x95\x00\xff' * 9), 2, ['c.py'],
+      lambda a: a.configured(b'\x80\x04\x95\x00\xff' * 9),
+      2,
+      ['c.py'],
     ),
     'a config with a NUL': case(of('x = 1\0'), 2, ['c.py']),
     'a config that is not Python': case(
-      of('[model]\nname = resnet 50\n'), 2, ['c.py', 'invalid syntax'],
+      of('[model]\nname = resnet 50\n'),
+      2,
+      ['c.py', 'invalid syntax'],
     ),
     'a config of deep brackets': case(of('(' * 10_000), 2, ['c.py']),
     'a config that raises': case(
-      of('raise RuntimeError("a\\nb\\x1b[31m")'), 2, ['c.py', 'a b'],
+      of('raise RuntimeError("a\\nb\\x1b[31m")'),
+      2,
+      ['c.py', 'a b'],
     ),
     'a config that exits': case(
-      of('raise SystemExit("gone")'), 2, ['c.py', 'gone'],
+      of('raise SystemExit("gone")'),
+      2,
+      ['c.py', 'gone'],
     ),
     'a config that divides by nothing': case(
-      returning('return 1 / 0'), 2, ['c.py', 'division by zero'],
+      returning('return 1 / 0'),
+      2,
+      ['c.py', 'division by zero'],
     ),
     'a config that asserts': case(
-      returning('assert arg, "name a form"'), 2, ['c.py', 'name a form'],
+      returning('assert arg, "name a form"'),
+      2,
+      ['c.py', 'name a form'],
     ),
     'a config that never returns': case(
-      returning('return get_config()'), 2, ['c.py', 'recursion'],
+      returning('return get_config()'),
+      2,
+      ['c.py', 'recursion'],
     ),
     'a config that imports what is not there': case(
-      of('import no_such_module_here'), 2, ['no_such_module_here'],
+      of('import no_such_module_here'),
+      2,
+      ['no_such_module_here'],
     ),
     'a config with a name misspelt': case(
-      returning('return overlap_config.study()'), 2, ['overlap_config'],
+      returning('return overlap_config.study()'),
+      2,
+      ['overlap_config'],
     ),
     'a config without get_config': case(
-      of('config = 3'), 2, ['c.py', 'get_config'],
+      of('config = 3'),
+      2,
+      ['c.py', 'get_config'],
     ),
     'a get_config that is no function': case(
-      of('get_config = 3'), 2, ['c.py', 'get_config'],
+      of('get_config = 3'),
+      2,
+      ['c.py', 'get_config'],
     ),
     'a get_config of two arguments': case(
-      of('def get_config(a, b): pass'), 2, ['c.py', 'argument'],
+      of('def get_config(a, b): pass'),
+      2,
+      ['c.py', 'argument'],
     ),
     'a get_config that returns nothing': case(
-      returning('pass'), 2, ['c.py', 'ConfigDict', 'None'],
+      returning('pass'),
+      2,
+      ['c.py', 'ConfigDict', 'None'],
     ),
     'a get_config that returns a dict': case(
-      returning('return {"models": {}}'), 2, ['c.py', 'ConfigDict', 'dict'],
+      returning('return {"models": {}}'),
+      2,
+      ['c.py', 'ConfigDict', 'dict'],
     ),
     'a get_config that returns a number': case(
-      returning('return 5'), 2, ['c.py', 'ConfigDict', 'int'],
+      returning('return 5'),
+      2,
+      ['c.py', 'ConfigDict', 'int'],
     ),
     'a config of other fields': case(
-      of('import ml_collections\n'
-         'def get_config(): return ml_collections.ConfigDict({"lr": 1})'),
-      2, ['No field of config', "'lr'", 'Choices:'],
+      of(
+        'import ml_collections\n'
+        'def get_config(): return ml_collections.ConfigDict({"lr": 1})'
+      ),
+      2,
+      ['No field of config', "'lr'", 'Choices:'],
     ),
     'an empty ConfigDict': case(
-      of('import ml_collections\n'
-         'def get_config(): return ml_collections.ConfigDict()'),
-      2, ['must be given', 'got nothing'],
+      of(
+        'import ml_collections\n'
+        'def get_config(): return ml_collections.ConfigDict()'
+      ),
+      2,
+      ['must be given', 'got nothing'],
     ),
     'a config that holds itself': case(
-      of('import ml_collections\n'
-         'def get_config():\n'
-         '  c = ml_collections.ConfigDict(); c.c = c; return c'),
-      2, ['must be a tree'],
+      of(
+        'import ml_collections\n'
+        'def get_config():\n'
+        '  c = ml_collections.ConfigDict(); c.c = c; return c'
+      ),
+      2,
+      ['must be a tree'],
     ),
     'a field of an object': case(
-      lambda a: a.changed('  config.models.base.architecture.options.stem '
-                          '= object()'), 2, ['stem', 'object'],
+      lambda a: a.changed(
+        '  config.models.base.architecture.options.stem = object()'
+      ),
+      2,
+      ['stem', 'object'],
     ),
     'a field of a function': case(
-      lambda a: a.changed('  config.models.base.architecture.options.stem '
-                          '= print'), 2, ['stem', 'print'],
+      lambda a: a.changed(
+        '  config.models.base.architecture.options.stem = print'
+      ),
+      2,
+      ['stem', 'print'],
     ),
     'a form that the config refuses': case(
-      lambda a: ['train', f'--config={a.folder.parent}/none.py:smoke',
-                 f'--workdir={a.fresh}'], 2, ['none.py'],
+      lambda a: [
+        'train',
+        f'--config={a.folder.parent}/none.py:smoke',
+        f'--workdir={a.fresh}',
+      ],
+      2,
+      ['none.py'],
     ),
-  }  # fmt: skip
+  }
 
 
 def _fields(case):
@@ -136,36 +196,61 @@ def _fields(case):
   made = {
     words: field(words)
     for words in (
-      f'{base}.seed=-1', f'{base}.seed=99999999999999999999',
-      f'{base}.train.total_steps=-1', f'{base}.train.total_epochs=-0.5',
-      f'{base}.train.total_epochs=nan', f'{base}.train.total_epochs=inf',
-      f'{base}.train.batch_size=0', f'{base}.train.batch_size=-8',
+      f'{base}.seed=-1',
+      f'{base}.seed=99999999999999999999',
+      f'{base}.train.total_steps=-1',
+      f'{base}.train.total_epochs=-0.5',
+      f'{base}.train.total_epochs=nan',
+      f'{base}.train.total_epochs=inf',
+      f'{base}.train.batch_size=0',
+      f'{base}.train.batch_size=-8',
       f'{base}.train.batch_size=9999999999999',
-      f'{base}.train.learning_rate=nan', f'{base}.train.learning_rate=inf',
+      f'{base}.train.learning_rate=nan',
+      f'{base}.train.learning_rate=inf',
       f'{base}.train.learning_rate=-0.1',
-      f'{base}.train.warmup_steps=-1', f'{base}.train.weight_decay=nan',
-      f'{base}.train.weight_decay=-1.0', f'{base}.train.momentum=1.5',
-      f'{base}.train.clip_norm=-1.0', f'{base}.train.ema_decay=1.0',
-      f'{base}.train.ema_decay=nan', f'{base}.train.accumulate_steps=0',
-      f'{base}.train.batch_norm_groups=0', f'{base}.train.resize=-1',
-      f'{base}.train.label_smoothing=1.5', f'{base}.train.mixup=-1.0',
-      f'{base}.train.log_every_steps=0', f'{base}.train.decay_factor=nan',
+      f'{base}.train.warmup_steps=-1',
+      f'{base}.train.weight_decay=nan',
+      f'{base}.train.weight_decay=-1.0',
+      f'{base}.train.momentum=1.5',
+      f'{base}.train.clip_norm=-1.0',
+      f'{base}.train.ema_decay=1.0',
+      f'{base}.train.ema_decay=nan',
+      f'{base}.train.accumulate_steps=0',
+      f'{base}.train.batch_norm_groups=0',
+      f'{base}.train.resize=-1',
+      f'{base}.train.label_smoothing=1.5',
+      f'{base}.train.mixup=-1.0',
+      f'{base}.train.log_every_steps=0',
+      f'{base}.train.decay_factor=nan',
       f'{base}.train.checkpoint_every_steps=-3',
       f'{base}.train.augment_on_host=-1',
-      f'{base}.input.size=-8', f'{base}.input.size=100000000',
-      f'{base}.input.channels=2', f'{base}.input.channels=-1',
-      f'{base}.simclr.temperature=0.0', f'{base}.mpl.unlabelled_ratio=0',
-      f'{base}.head.max_examples=-1', f'{base}.head.max_iterations=0',
+      f'{base}.input.size=-8',
+      f'{base}.input.size=100000000',
+      f'{base}.input.channels=2',
+      f'{base}.input.channels=-1',
+      f'{base}.simclr.temperature=0.0',
+      f'{base}.mpl.unlabelled_ratio=0',
+      f'{base}.head.max_examples=-1',
+      f'{base}.head.max_iterations=0',
       f'{base}.distill.temperature=0.0',
-      'data.image_size=-1', 'data.num_threads=0', 'data.num_threads=-2',
-      'predict.batch_size=0', 'predict.batch_size=-1', 'analyses.folds=1',
-      'analyses.resamples=-1', 'analyses.confidence=1.0',
-      'analyses.confidence=nan', 'analyses.window=-0.1', 'analyses.seed=-1',
-      'analyses.memory_mb=0', 'report.thumbnails=-1',
-      'analyses.probing.strengths=0', 'analyses.similarity.variance=2.0',
+      'data.image_size=-1',
+      'data.num_threads=0',
+      'data.num_threads=-2',
+      'predict.batch_size=0',
+      'predict.batch_size=-1',
+      'analyses.folds=1',
+      'analyses.resamples=-1',
+      'analyses.confidence=1.0',
+      'analyses.confidence=nan',
+      'analyses.window=-0.1',
+      'analyses.seed=-1',
+      'analyses.memory_mb=0',
+      'report.thumbnails=-1',
+      'analyses.probing.strengths=0',
+      'analyses.similarity.variance=2.0',
       'analyses.greedy.max_members=0',
     )
-  }  # fmt: skip
+  }
   return made | {
     'no mean': field(f'{base}.input.mean=()', 'input.mean', 'got none'),
     'two means': field(f'{base}.input.mean=(1.0,2.0)', 'mean', 'got 2'),
@@ -178,7 +263,9 @@ def _fields(case):
     'a negative strength': field(
       f'{base}.head.strengths=(-1.0,)', 'head.strengths', 'got -1.0'
     ),
-    'text for a number': field(f'{base}.train.total_steps=ten', 'total_steps', "'ten'"),
+    'text for a number': field(
+      f'{base}.train.total_steps=ten', 'total_steps', "'ten'"
+    ),
     'a fraction for a whole number': field(
       f'{base}.train.total_steps=1.5', 'total_steps', "'1.5'"
     ),
@@ -199,23 +286,24 @@ def _fields(case):
     ),
     'an option that the architecture lacks': case(
       lambda a: a.changed('  config.models.base.architecture.options.dpth = 3'),
-      2, ['dpth', 'resnet'],
+      2,
+      ['dpth', 'resnet'],
     ),
     'an option of the wrong type': case(
       lambda a: a.changed(
         '  config.models.x = overlap_config.model("resnet", stage_sizes="ab")'
       ),
-      2, ['stage_sizes', "'ab'", 'tuple'],
+      2,
+      ['stage_sizes', "'ab'", 'tuple'],
     ),
     'an option that can not be': case(
       lambda a: a.changed(
         '  config.models.base.architecture.options.width = -4'
       ),
-      2, ['width', '-4'],
+      2,
+      ['width', '-4'],
     ),
-    'no architecture': field(
-      f'{base}.architecture.name=', "''", 'Choices:'
-    ),
+    'no architecture': field(f'{base}.architecture.name=', "''", 'Choices:'),
     'an architecture': field(
       f'{base}.architecture.name=resnt', "'resnt'", "'resnet'"
     ),
@@ -225,20 +313,27 @@ def _fields(case):
     'an optimizer': field(f'{base}.train.optimizer=adm', "'adm'", 'sgd'),
     'a schedule': field(f'{base}.train.schedule=cos', "'cos'", 'cosine'),
     'an augmentation': case(
-      lambda a: a.study(f'--config.{base}.train.augment=flop(3)',
-                        f'--config.{base}.train.total_steps=4'), 2,
+      lambda a: a.study(
+        f'--config.{base}.train.augment=flop(3)',
+        f'--config.{base}.train.total_steps=4',
+      ),
+      2,
       ["'flop'", 'Choices:', 'flip'],
     ),
     'an augmentation that is code': case(
       lambda a: a.study(
         f'--config.{base}.train.augment=__import__("os").system("true")',
-        f'--config.{base}.train.total_steps=4'), 2, ['__import__'],
+        f'--config.{base}.train.total_steps=4',
+      ),
+      2,
+      ['__import__'],
     ),
     'a way of resizing': field(f'{base}.input.resize=big', "'big'", 'squash'),
     'a head': field(f'{base}.head.fit=glm', "'glm'", 'lbfgs'),
     'a sharding': field(f'{base}.train.sharding=all', "'all'", 'fsdp'),
     'a teacher that is none': case(
-      lambda a: a.study('--config.models.base.method=distill'), 2,
+      lambda a: a.study('--config.models.base.method=distill'),
+      2,
       ["''", 'teacher', 'Choices:'],
     ),
     'milestones out of order': case(
@@ -246,7 +341,8 @@ def _fields(case):
         f'--config.{base}.train.schedule=step',
         f'--config.{base}.train.milestones=(0.9, 0.3)',
       ),
-      2, ['Milestones must be', '0.9'],
+      2,
+      ['Milestones must be', '0.9'],
     ),
     'a table': field("analyses.tables=('pars',)", "'pars'", "'pairs'"),
     'a figure': field("report.figures=('fig99',)", "'fig99'", 'fig01, fig02'),
@@ -259,39 +355,45 @@ def _fields(case):
     'nothing to predict': field('predict.splits=()', 'predict.splits'),
     'a split to analyse': field('analyses.split=train', "'train'", 'test'),
     'no models': case(
-      lambda a: a.changed('  config.models = type(config.models)()'), 2,
+      lambda a: a.changed('  config.models = type(config.models)()'),
+      2,
       ['A study needs a model'],
     ),
     'models that are text': case(
-      lambda a: a.changed('  config.unlock(); config.models = "base"'), 2,
+      lambda a: a.changed('  config.unlock(); config.models = "base"'),
+      2,
       ["'models'", 'base', 'line 17'],
     ),
     'a model that is a number': case(
-      lambda a: a.changed('  config.models.x = 3'), 2, ['config.models.x', '3'],
+      lambda a: a.changed('  config.models.x = 3'),
+      2,
+      ['config.models.x', '3'],
     ),
     'a model that lacks fields': case(
       lambda a: a.changed(
         '  config.models.x = type(config)({"source": "train"})'
       ),
-      2, ['config.models.x', 'must be given'],
+      2,
+      ['config.models.x', 'must be given'],
     ),
     'a field that was removed': case(
       lambda a: a.changed(
         '  with config.unlocked(): del config.data["splits"]'
       ),
-      2, ['config.data.splits', 'must be given'],
+      2,
+      ['config.data.splits', 'must be given'],
     ),
     'a probe of nobody': case(
-      lambda a: a.changed(
-        '  config.models.p = overlap_config.probe("nobody")'
-      ),
-      2, ["'nobody'", 'Choices: base, other'],
+      lambda a: a.changed('  config.models.p = overlap_config.probe("nobody")'),
+      2,
+      ["'nobody'", 'Choices: base, other'],
     ),
     'a probe of itself': case(
-      lambda a: a.changed('  config.models.p = overlap_config.probe("p")'), 2,
+      lambda a: a.changed('  config.models.p = overlap_config.probe("p")'),
+      2,
       ["'p'", 'Choices: base, other'],
     ),
-  }  # fmt: skip
+  }
 
 
 def _names(case):
@@ -300,8 +402,9 @@ def _names(case):
       lambda a: a.changed(
         f'  config.models.update({{{name!r}: config.models.base}})'
       ),
-      2, told,
-    )  # fmt: skip
+      2,
+      told,
+    )
 
   return {
     'a model without a name': named('', 'name', "''"),
@@ -314,7 +417,8 @@ def _names(case):
     'a model of half a character': named('\ud800', 'name', 'ud800'),
     'a model whose name is a number': case(
       lambda a: a.changed('  config.models.update({3: config.models.base})'),
-      2, ['must be text', 'int'],
+      2,
+      ['must be text', 'int'],
     ),
   }
 
@@ -344,52 +448,80 @@ def _workdirs(case):
 
   return {
     'no workdir': case(
-      lambda a: ['train', f'--config={a.config}'], 2, ['--workdir'],
+      lambda a: ['train', f'--config={a.config}'],
+      2,
+      ['--workdir'],
     ),
     'a workdir of no name': case(at(lambda a: ''), 2, ['--workdir']),
     'a workdir that is a file': case(
-      at(lambda a: a.file('w', 'mine')), 1, ['must be a folder', 'w'],
+      at(lambda a: a.file('w', 'mine')),
+      1,
+      ['must be a folder', 'w'],
     ),
     'a workdir below a file': case(
-      at(lambda a: a.file('w', 'mine') / 'x'), 1, ['must be a folder', 'w/x'],
+      at(lambda a: a.file('w', 'mine') / 'x'),
+      1,
+      ['must be a folder', 'w/x'],
     ),
     'a workdir that is a link to nowhere': case(
-      at(dangling), 1, ['writable', 'link'],
+      at(dangling),
+      1,
+      ['writable', 'link'],
     ),
     'a workdir that is a link to itself': case(
-      at(loop), 1, ['loop'],
+      at(loop),
+      1,
+      ['loop'],
     ),
     'a workdir with a NUL': case(at(lambda a: '/tmp/a\0b'), 2, ['--workdir']),
     'a workdir with a name too long': case(
-      at(lambda a: a.case / ('w' * 300)), 1, ['www'],
+      at(lambda a: a.case / ('w' * 300)),
+      1,
+      ['www'],
     ),
     'a workdir that nobody may write': case(
-      at(lambda a: '/proc/overlap'), 1, ['/proc/overlap', 'writable'],
+      at(lambda a: '/proc/overlap'),
+      1,
+      ['/proc/overlap', 'writable'],
     ),
     'a workdir whose config is no JSON': case(
-      holding(b'{"config": '), 1, ['config.json', 'JSON'],
+      holding(b'{"config": '),
+      1,
+      ['config.json', 'JSON'],
     ),
     'a workdir whose config is a list': case(
-      holding(b'[]'), 1, ['config.json', 'config'],
+      holding(b'[]'),
+      1,
+      ['config.json', 'config'],
     ),
     'a workdir whose config holds none': case(
-      holding(b'{}'), 1, ['config.json', 'config'],
+      holding(b'{}'),
+      1,
+      ['config.json', 'config'],
     ),
     'a workdir whose config is bytes': case(
-      holding(b'\xff\xfe\x00'), 1, ['config.json'],
+      holding(b'\xff\xfe\x00'),
+      1,
+      ['config.json'],
     ),
     'a workdir of another config': case(
-      holding(b'{"config": {"name": "other"}}'), 2,
+      holding(b'{"config": {"name": "other"}}'),
+      2,
       ['another config', '--resume=update'],
     ),
     'a workdir to verify that is a file': case(
-      lambda a: ['verify', f'--workdir={a.file("w")}'], 1, ['--workdir'],
+      lambda a: ['verify', f'--workdir={a.file("w")}'],
+      1,
+      ['--workdir'],
     ),
     'a workdir to analyse that is a file': case(
-      lambda a: ['analyse', f'--workdir={a.file("w")}', '--base=a'], 1,
+      lambda a: ['analyse', f'--workdir={a.file("w")}', '--base=a'],
+      1,
       ['--workdir', 'w'],
     ),
     'a workdir to report on that is a file': case(
-      lambda a: ['report', f'--workdir={a.file("w")}'], 1, ['--workdir'],
+      lambda a: ['report', f'--workdir={a.file("w")}'],
+      1,
+      ['--workdir'],
     ),
-  }  # fmt: skip
+  }

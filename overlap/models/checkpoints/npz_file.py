@@ -1,5 +1,7 @@
 """Arrays from NumPy's archives, of which nothing is unpickled."""
 
+import struct
+import tokenize
 import zipfile
 import zlib
 
@@ -7,7 +9,7 @@ import ml_dtypes
 import numpy as np
 from etils import epath
 
-from overlap import errors
+from overlap import errors, files
 from overlap.models.checkpoints import places
 
 # JAX's bfloat16, which NumPy writes as two bytes without a meaning.
@@ -27,15 +29,20 @@ def load(path: epath.PathLike) -> dict[str, np.ndarray]:
       path.open('rb') as f,
       np.load(f, allow_pickle=False) as archive,
     ):
+      files.check_expansion(archive.zip, path)
       return {name: _array(archive[name]) for name in sorted(archive.files)}
   except (
     ValueError,
+    TypeError,
     EOFError,
-    KeyError,
+    LookupError,
     MemoryError,
     AttributeError,
-    NotImplementedError,
+    OverflowError,
     RuntimeError,
+    SyntaxError,
+    struct.error,
+    tokenize.TokenError,
     zipfile.BadZipFile,
     zlib.error,
   ) as e:

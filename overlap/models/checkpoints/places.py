@@ -6,6 +6,7 @@ where they are; whatever goes wrong there is one line.
 
 import contextlib
 import importlib.util
+import os
 import pathlib
 from collections.abc import Iterator
 
@@ -52,12 +53,17 @@ def resolve(path: str) -> epath.Path:
       if checkpoint is not None and checkpoint != found:
         logging.info('%s: taking the checkpoint %s', found, checkpoint)
       found = checkpoint or found
-    if not (found.is_file() or orbax_folder.is_one(found)):
+    if not (_is_file(found) or orbax_folder.is_one(found)):
       raise errors.DataError(
         f'{found} must be a file of weights or the folder of a checkpoint '
         'that Orbax or Flax wrote, and is none.'
       )
   return found
+
+
+def _is_file(path: epath.Path) -> bool:
+  # etils takes pipes for files, and to read one may wait for ever.
+  return path.is_file() and ('://' in str(path) or os.path.isfile(path))
 
 
 def _in_package(path: str) -> epath.Path:

@@ -1,0 +1,226 @@
+"""Every reader of bytes from elsewhere, and a few valid files for each.
+
+A reader takes the path of a file, reads all of it, and may raise nothing but
+`errors.OverlapError`. `test_readers.py` tries mutations of the valid files,
+`run.py` searches for more under the guidance of coverage.
+"""
+
+import gzip
+import io
+import json
+import os
+import pathlib
+import struct
+import tarfile
+import zipfile
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import msgpack
+import numpy as np
+import pandas as pd
+import safetensors.numpy
+from flax import serialization
+from PIL import Image
+
+from overlap.data import crc32c, idx, images, pair_shards, pair_tables, tfrecord
+from overlap.ingest import beside, convert, formats
+from overlap.ingest import source as source_lib
+from overlap.models import checkpoints
+from overlap.models.checkpoints import (
+  msgpack_file,
+  npz_file,
+  safetensors_file,
+  torch_file,
+)
+
+IDS = ['a', 'b', 'é']
+SCORES = np.arange(6, dtype=np.float32).reshape(3, 2)
+
+
+class Reader(NamedTuple):
+  """How a file is read, what it is called, and valid ones to begin with."""
+
+  read: Callable[[str], object]
+  name: str
+  seeds: Sequence[bytes]
+
+
+def _predictions(form: str) -> Callable[[str], object]:
+  """Reads a file of predictions to its last block, as `ingest` does."""
+
+  def read(path: str) -> object:
+    source = formats.FORMATS[form].read(path)
+    if source.blocks is not None:
+      kind = source.kind or source_lib.LOGITS
+      for _ in convert.logits(
+        source.blocks(), kind=kind, what=path, rows=source.rows, allow_nan=True
+      ):
+        pass
+    return source
+
+  return read
+
+
+def _records(path: str) -> object:
+  """Two records, which is what the valid files have."""
+  return tfrecord.TfRecords([path], [2], bytes).__getitems__([1, 0])
+
+
+def _image(path: str) -> object:
+  content = pathlib.Path(path).read_bytes()
+  images.native_shape(content, 'x')
+  return images.decode(
+    content, name='x', image_size=4, channels=3, native=False
+  )
+
+
+def _bytes(write: Callable[[io.BytesIO], object]) -> bytes:
+  buffer = io.BytesIO()
+  write(buffer)
+  return buffer.getvalue()
+
+
+def _npy(values: np.ndarray) -> bytes:
+  return _bytes(lambda f: np.save(f, values))
+
+
+def _torch() -> bytes:
+  # A state dict of one tensor [2], as torch.save writes it.
+  stream = (
+    b'\x80\x02}q\x00X\x01\x00\x00\x00wq\x01ctorch._utils\n_rebuild_tensor_v2\n'
+    b'q\x02((X\x07\x00\x00\x00storageq\x03ctorch\nFloatStorage\nq\x04'
+    b'X\x01\x00\x00\x000q\x05X\x03\x00\x00\x00cpuq\x06K\x02tq\x07QK\x00K\x02'
+    b'\x85q\x08K\x01\x85q\t\x89ccollections\nOrderedDict\nq\n)Rq\x0btq\x0cRq\r'
+    b's.'
+  )
+
+  def write(f: io.BytesIO) -> None:
+    with zipfile.ZipFile(f, 'w') as archive:
+      archive.writestr('w/data.pkl', stream)
+      archive.writestr('w/byteorder', b'little')
+      archive.writestr('w/data/0', bytes(8))
+
+  return _bytes(write)
+
+
+def _record(content: bytes) -> bytes:
+  def masked(data: bytes) -> bytes:
+    value = crc32c.checksum(data)
+    rotated = ((value >> 15) | (value << 17)) & 0xFFFFFFFF
+    return struct.pack('<I', (rotated + 0xA282EAD8) & 0xFFFFFFFF)
+
+  length = struct.pack('<Q', len(content))
+  return length + masked(length) + content + masked(content)
+
+
+def _tar() -> bytes:
+  def write(f: io.BytesIO) -> None:
+    with tarfile.open(fileobj=f, mode='w') as archive:
+      for name, content in (('a.txt', b'hi'), ('a.jpg', b'x'), ('b.txt', b'')):
+        member = tarfile.TarInfo(name)
+        member.size = len(content)
+        archive.addfile(member, io.BytesIO(content))
+
+  return _bytes(write)
+
+
+def _picture(form: str, mode: str) -> bytes:
+  picture = Image.new(mode, (5, 4))
+  return _bytes(lambda f: picture.save(f, form))
+
+
+_FRAME = pd.DataFrame(
+  {'id': IDS, 'logit_0': SCORES[:, 0], 'logit_1': SCORES[:, 1]}
+)
+_HARD = pd.DataFrame(
+  {'id': IDS, 'predicted': [0, 1, 0], 'confidence': [0.5, 1.0, 0.25]}
+)
+_TIMM = b'filename,index,prob\na,"[1 0]","[0.9 0.1]"\nb,"[0 1]","[0.8 0.2]"\n'
+_TRIALS = b'subj,object_response,category,imagename\ns,x,x,1_a_s1_b\ns,na,y,z\n'
+_IMAGENET_X = b'file_name,predicted_class,predicted_probability\na,3,0.5\n'
+_STATE = {'params': {'w': SCORES, 'b': np.zeros(2, np.float16)}}
+_SAFE = safetensors.numpy.save({'logits': SCORES, 'ids': np.arange(3)})
+_IDX = struct.pack('>IIII', 0x803, 2, 2, 2) + bytes(8)
+_CSVS = tuple(
+  text
+  for frame in (_FRAME, _HARD)
+  for text in (
+    frame.to_csv(index=False).encode(),
+    b'\xef\xbb\xbf' + frame.to_csv(index=False).replace('\n', '\r\n').encode(),
+  )
+)
+_NPZ = _bytes(lambda f: np.savez(f, logits=SCORES, ids=IDS))
+_JSONS = tuple(
+  json.dumps(value).encode()
+  for value in ([0, 1, 0], ['a', 'b'], SCORES.tolist(), [1.0, 2], [])
+)
+
+READERS = {
+  'npy': Reader(
+    _predictions('npy'), 'm.npy',
+    [_npy(SCORES), _npy(np.arange(3)), _npy(SCORES.T), _npy(np.array(IDS)),
+     _npy(SCORES.astype('>f8'))],
+  ),
+  'npz': Reader(
+    _predictions('npz'), 'm.npz',
+    [_NPZ, _bytes(lambda f: np.savez_compressed(f, predicted=[1, 0]))],
+  ),
+  'safetensors': Reader(
+    _predictions('safetensors'), 'm.safetensors', [_SAFE]
+  ),
+  'csv': Reader(_predictions('csv'), 'm.csv', _CSVS),
+  'parquet': Reader(
+    _predictions('parquet'), 'm.parquet',
+    [_bytes(_FRAME.to_parquet), _bytes(_HARD.to_parquet)],
+  ),
+  'json': Reader(_predictions('json'), 'm.json', _JSONS),
+  'timm csv': Reader(_predictions('timm'), 'm.csv', [_TIMM]),
+  'timm json': Reader(
+    _predictions('timm'), 'm.json',
+    [b'{"a": {"index": [1, 0], "prob": [0.9, 0.1]}}',
+     b'{"columns": ["filename", "prob"], "data": [["a", [0.5, 0.5]]]}'],
+  ),
+  'trials': Reader(_predictions('model-vs-human'), 'm.csv', [_TRIALS]),
+  'imagenet-x': Reader(_predictions('imagenet-x'), 'm.csv', [_IMAGENET_X]),
+  'labels npy': Reader(beside.read_labels, 'l.npy', [_npy(np.arange(3))]),
+  'labels csv': Reader(beside.read_labels, 'l.csv', [b'id,label\na,1\nb,0\n']),
+  'labels txt': Reader(beside.read_labels, 'l.txt', [b'1\n0\n', b'cat\ndog\n']),
+  'ids': Reader(beside.read_ids, 'i.json', [b'["a", "b"]', b'[1, 2]']),
+  'class names': Reader(beside.read_class_names, 'c.txt', [b'a\nb\n']),
+  'weights npz': Reader(npz_file.load, 'w.npz', [_NPZ]),
+  'weights safetensors': Reader(
+    safetensors_file.load, 'w.safetensors', [_SAFE]
+  ),
+  'weights msgpack': Reader(
+    msgpack_file.load, 'w.msgpack',
+    [serialization.to_bytes(_STATE), msgpack.packb({'params': {'w': 1.5}})],
+  ),
+  'weights torch': Reader(torch_file.load, 'w.pth', [_torch()]),
+  'weights': Reader(
+    checkpoints.load_state, 'w.bin',
+    [_torch(), _SAFE, _NPZ, serialization.to_bytes(_STATE)],
+  ),
+  'tfrecord': Reader(
+    _records, 'r.tfrecord', [_record(b'first') + _record(b'')]
+  ),
+  'tar': Reader(pair_shards._index, 's.tar', [_tar()]),
+  'pairs': Reader(pair_tables._read, 'p.csv', [b'path,caption\na.jpg,hi\n']),
+  'idx': Reader(idx.read, 'x', [_IDX, gzip.compress(_IDX)]),
+  'image': Reader(
+    _image, 'x.png',
+    [_picture(form, mode) for form, mode in (
+      ('PNG', 'L'), ('PNG', 'P'), ('JPEG', 'RGB'), ('BMP', '1'),
+      ('WEBP', 'RGBA'), ('PPM', 'RGB'), ('GIF', 'P'), ('TIFF', 'CMYK'),
+    )],
+  ),
+}  # fmt: skip
+
+
+def read_bytes(name: str, content: bytes, folder: os.PathLike) -> object:
+  """Reads a file of these bytes as one of `READERS` does."""
+  reader = READERS[name]
+  path = os.path.join(folder, reader.name)
+  with open(path, 'wb') as f:
+    f.write(content)
+  return reader.read(path)
