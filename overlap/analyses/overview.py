@@ -28,7 +28,7 @@ Intervals:
 - p-values: McNemar's exact test, 1 where the models never differ; Holm's
   correction is for all pairs of the table.
 
-Awkward input, in all analyses (each is tried in tests/analyses/test_awkward.py):
+Awkward input, in all analyses (tests/analyses/test_awkward.py tries each):
 
 - NaN among an example's logits: no class, which is wrong whatever the label
   and no other model's class; an ensemble with it is wrong there too.
