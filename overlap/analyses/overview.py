@@ -28,8 +28,30 @@ Intervals:
 - p-values: McNemar's exact test, 1 where the models never differ; Holm's
   correction is for all pairs of the table.
 
-NaN among the logits of an example: the model has no class there, which is wrong
-whatever the label, and the same as no other model's class.
+Awkward input, in all analyses (tests/analyses/test_awkward.py tries each):
+
+- NaN among an example's logits: no class, which is wrong whatever the label
+  and no other model's class; an ensemble with it is wrong there too.
+- Plus infinity, which is what float16 overflows to: the class that has it, the
+  first of several.
+- Either: no confidence, so that the example is in no temperature, calibration
+  error or theta; the model's mean NLL is empty.
+- Minus infinity: that class is ruled out. NLL is empty where it is a label's.
+- Equal logits: class 0, for the lowest index wins ties. Without others the
+  temperature is 1, with `calibration_bound_hit`.
+- No example of a model has usable logits: accuracy 0, temperature 1, bound hit;
+  NLL, calibration errors and thetas are empty.
+- Always right, or always wrong: the temperature is at a bound (0.001, 1000),
+  with `calibration_bound_hit`; rates without a denominator are empty.
+- One class: all are right, NLL is 0; kappa and conversion rates are empty.
+- One example: intervals are as wide as that; what needs two is empty.
+- Any number of examples, on any number of devices: each counts once, for
+  padding is masked. Whole numbers are the same on all, others to 1e-4
+  (tests/analyses/test_devices.py), and the same bytes from run to run.
+- Constant features, or NaN or infinity among them: their similarities are
+  empty. A probe refuses what is not finite (DataError, with the model's name).
+- A label outside the classes, an id given twice: no store takes it (DataError),
+  and `overlap verify` finds it.
 """
 
 import itertools

@@ -10,6 +10,8 @@ from overlap import sealed
 from overlap import tables as tables_lib
 from overlap.figures import frames, wording
 
+# Tells, among others, the level of the intervals in the tables.
+_REQUEST = 'tables/analysis.json'
 # Stages in the order in which a study runs them.
 _STAGES = ('train', 'predict', 'analyse', 'report')
 
@@ -33,10 +35,15 @@ def read(workdir: epath.PathLike, name: str) -> dict[str, Any]:
   """A JSON file of the workdir; empty where it is absent.
 
   Raises:
-    DataError: it is damaged.
+    DataError: it is damaged; it is `tables/analysis.json`, and is gone from
+      beside tables that it tells about.
   """
   path = epath.Path(workdir) / name
-  return sealed.read(path, _again(name)) if path.exists() else {}
+  if not path.exists() and not (
+    name == _REQUEST and (path.parent / tables_lib.DONE).exists()
+  ):
+    return {}
+  return sealed.read(path, _again(name))
 
 
 def _again(name: str) -> str:

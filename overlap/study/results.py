@@ -54,14 +54,13 @@ def analyse(path: epath.Path, request: Request, *, again: bool = False) -> None:
   with provenance.timed(
     functools.partial(workdir.add_timing, path, 'analyse', None)
   ):
+    # On every process: they share what takes longest.
+    made = compute(path, request, scratch=path / 'cache')
     if parallel.is_primary():
       unchanged.forget(path)
       # The request goes first: tables half written under another request
       # are then found by `overlap verify`.
       sealed.write(path / 'tables' / 'analysis.json', request)
-    # On every process: they share what takes longest.
-    made = compute(path, request, scratch=path / 'cache')
-    if parallel.is_primary():
       for name, frame in made.items():
         tables.write(path, name, frame)
       # Those of an earlier request would stand beside these in the report.

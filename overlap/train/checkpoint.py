@@ -11,7 +11,7 @@ import orbax.checkpoint as ocp
 from etils import epath
 
 from overlap import errors, files, sealed
-from overlap.models.checkpoints import trees
+from overlap.models.checkpoints import orbax_folder, trees
 
 # Orbax tells of every file it touches; what a run says of its checkpoints is
 # the loop's to say.
@@ -55,9 +55,10 @@ class RunCheckpoints:
       f'saved: delete {run}, and it is trained from the beginning'
     )
     try:
-      state = self._manager.restore(
-        step, args=ocp.args.StandardRestore(template)
-      )
+      with orbax_folder.quiet():
+        state = self._manager.restore(
+          step, args=ocp.args.StandardRestore(template)
+        )
       wanted = self._digests().get(str(step))
     except errors.DataError:
       raise
@@ -163,7 +164,7 @@ def load_variables(
     f'{files.decode_name(path.parent.name)!r} again by deleting {path.parent}'
   )
   try:
-    with ocp.StandardCheckpointer() as checkpointer:
+    with orbax_folder.quiet(), ocp.StandardCheckpointer() as checkpointer:
       variables = jax.device_get(checkpointer.restore(path, abstract))
   # Orbax and TensorStore raise classes from many places.
   except Exception as e:

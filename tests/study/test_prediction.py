@@ -1,6 +1,7 @@
 """Which splits a study predicts, and what it keeps of each."""
 
 import importlib.util
+import shutil
 
 import numpy as np
 import pytest
@@ -71,6 +72,28 @@ def test_splits_and_arrays(tmp_path):
   assert sorted(record['arrays']) == ['features', 'logits']
   again = reader.read('mnist_5k', 'probe_train', 'base', 'features')
   np.testing.assert_array_equal(again, same)
+  _nothing_is_predicted_by_a_damaged_model(more, tmp_path)
+
+
+def _nothing_is_predicted_by_a_damaged_model(study, workdir):
+  shutil.rmtree(workdir / 'predictions/mnist_5k/test/base')
+  folder = workdir / 'models/base'
+  # The largest holds the numbers.
+  largest = max(
+    (p for p in (folder / 'checkpoint').rglob('*') if p.is_file()),
+    key=lambda path: path.stat().st_size,
+  )
+  for file in (largest, folder / 'model.json'):
+    content = file.read_bytes()
+    flipped = bytearray(content)
+    flipped[len(content) // 2] ^= 1
+    file.write_bytes(flipped)
+    with pytest.raises(errors.DataError, match=r"train (model )?'base' again"):
+      prediction.predict_all(study)
+    file.write_bytes(content)
+    assert not (workdir / 'predictions/mnist_5k/test/base').exists()
+  prediction.predict_all(study)
+  assert list(store.check(workdir)) == []
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """The loop: resume bit for bit, stop at a loss that is not finite."""
 
 import itertools
+import json
 
 import jax
 import jax.numpy as jnp
@@ -9,7 +10,7 @@ import optax
 import pandas as pd
 import pytest
 
-from overlap import errors
+from overlap import errors, sealed
 from overlap.train import loop, optimizer, step
 
 DATA = np.random.default_rng(0).normal(size=(40, 8, 5)).astype(np.float32)
@@ -69,6 +70,26 @@ OPTIMIZER = optimizer.build(
   total_steps=20,
   weight_decay=1e-3,
 )
+
+
+def test_a_run_does_not_go_on_from_a_damaged_checkpoint(tmp_path):
+  with pytest.raises(Killed):
+    run(tmp_path, batches=lambda start: batches_from(start, kill_at=9))
+  notes = tmp_path / 'checkpoints.json'
+  assert '8' in json.loads(notes.read_text())['sha256']
+  content = notes.read_text()
+  for text in (content[:-9], content.replace('"8": "', '"8": "f', 1)):
+    notes.write_text(text)
+    with pytest.raises(errors.DataError, match='trained from the beginning'):
+      run(tmp_path)
+  # As if its numbers were others.
+  sealed.write(notes, {'sha256': {'8': '0' * 64}})
+  with pytest.raises(errors.DataError, match=r'step 8 .* numbers are others'):
+    run(tmp_path)
+  for file in (tmp_path / 'checkpoints/8').rglob('manifest.ocdbt'):
+    file.write_bytes(b'')
+  with pytest.raises(errors.DataError, match=r'step 8 .* from the beginning'):
+    run(tmp_path)
 
 
 @pytest.mark.parametrize('kill_at', [3, 4, 11, 19])

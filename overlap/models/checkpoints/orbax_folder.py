@@ -1,7 +1,9 @@
 """Arrays from the folders that Orbax writes, alone or for Flax."""
 
+import contextlib
 import re
-from collections.abc import Mapping
+import sys
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import jax
@@ -67,7 +69,7 @@ def load(path: epath.PathLike) -> dict[str, np.ndarray]:
   """
   path = epath.Path(path).absolute()
   try:
-    with ocp.PyTreeCheckpointer() as checkpointer:
+    with quiet(), ocp.PyTreeCheckpointer() as checkpointer:
       tree = _layout(checkpointer, path)
       collections = trees.find(tree)
       _check(trees.named(tree, collections), path)
@@ -94,6 +96,25 @@ def load(path: epath.PathLike) -> dict[str, np.ndarray]:
     ) from e
   named = trees.named(restored, collections)
   return {name: named[name] for name in sorted(named)}
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+  """Keeps Orbax from printing tracebacks of reads that end too late.
+
+  Where one read fails, others end after it, and find nobody waiting. What
+  fails within is raised as ever.
+  """
+  before = sys.unraisablehook
+
+  def hook(unraisable: Any) -> None:
+    if str(unraisable.exc_value) != 'Event loop is closed':
+      before(unraisable)
+
+  sys.unraisablehook = hook
+  yield
+  # After a failure it stays: they may come at any time.
+  sys.unraisablehook = before
 
 
 def _layout(checkpointer: Any, path: epath.Path) -> Any:

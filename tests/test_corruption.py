@@ -1,0 +1,344 @@
+"""Damage to any file of a workdir is found, or changes nothing that is read.
+
+One small workdir holds every kind of file. A file at a time is damaged: a byte
+flipped, the file emptied, halved or removed. Then
+
+- `overlap verify` names a fault; or it names none, and who reads the file gets
+  the very same;
+- who reads the file (an analysis, the report, the stage predict) ends with one
+  line and exit status 1 that names what to make again; or gets the very same.
+
+Nothing but that passes. What is harmless by construction:
+
+- zarr.json, where a byte changes no more than its spelling: the record says
+  what the array must be, and each chunk has a checksum of its own (`verify`
+  finds it all the same);
+- white space in JSON, likewise;
+- files of a checkpoint that hold no number, such as Orbax's own times: what is
+  read has the digest of what was saved;
+- Parquet tables, figures, the page: nothing reads them but people, and
+  `verify` finds it; a lost done.json: what it notes is then not compared;
+- times: a damaged file is left out; a lost model.json: the model is as if its
+  training had not been through, and is trained again; a lost config.json: the
+  page is without it.
+
+OVERLAP_FLIPS=2000 python -m pytest tests/test_corruption.py is the long form.
+"""
+
+import json
+import os
+import pathlib
+import random
+
+import jax
+import numpy as np
+import pytest
+from etils import epath
+
+from overlap import errors, figures, files, store, tables, verify
+from overlap.cli import main as cli
+from overlap.report import provenance
+from overlap.store import schema
+from overlap.study import model_file, results, timings
+from overlap.study import workdir as study_workdir
+from overlap.train import checkpoint
+
+DAMAGES = int(os.environ.get('OVERLAP_FLIPS', '80'))
+ROWS, CLASSES = 30, 3
+TABLES = ('models', 'pairs', 'similarity')
+CONFIG = {'name': 'small', 'report': {'figures': ['fig01']}, 'models': {}}
+# What else the report tells.
+TOLD = ('config.json', 'tables/analysis.json')
+# No one reads them, but people.
+FOR_PEOPLE = ('.parquet', '.svg', '.png', '.html', 'figures/fig01.csv')
+
+
+def fill_store(folder):
+  rng = np.random.default_rng(0)
+  labels = np.arange(ROWS) % CLASSES
+  where = {'dataset': 'shapes', 'split': 'test'}
+  store.write_examples(
+    folder, **where, labels=labels,
+    ids=[f'id-{row}' for row in range(ROWS)], class_names=['a', 'b', 'c'],
+  )  # fmt: skip
+  scores = rng.normal(size=(3, ROWS, CLASSES)).astype(np.float32)
+  scores[:, np.arange(ROWS), labels] += 1
+  features = rng.normal(size=(2, ROWS, 5)).astype(np.float32)
+  arrays = {
+    'base': {'logits': scores[0], 'features': features[0]},
+    'other': {'logits': scores[1], 'features': features[1]},
+    'hard/labels': {
+      'predicted': scores[2].argmax(1).astype(np.int32),
+      'confidence': rng.random(ROWS, np.float32),
+    },
+  }
+  for model, values in arrays.items():
+    with store.RecordWriter(folder, **where, model=model) as writer:
+      for name, value in values.items():
+        writer.create(name, shape=value.shape, dtype=value.dtype)
+        writer.write(name, 0, value)
+      writer.finish({'category': 'ARCH'})
+
+
+def save_model(folder):
+  rng = np.random.default_rng(1)
+  variables = {
+    'params': {'head': {'kernel': rng.normal(size=(40, 3)).astype('f4')}},
+    'batch_stats': {'norm': {'mean': np.ones(3, np.float32)}},
+  }
+  checkpoint.save_variables(folder / 'checkpoint', variables)
+  model_file.write(
+    folder,
+    {
+      'training_hash': '0123',
+      'variables_sha256': checkpoint.digest(checkpoint.named(variables)),
+    },
+  )
+
+
+@pytest.fixture(scope='module')
+def workdir(tmp_path_factory):
+  path = epath.Path(tmp_path_factory.mktemp('damaged') / 'w')
+  with pytest.MonkeyPatch.context() as patch:
+    patch.setattr(schema, 'CHUNK_BYTES', 128)
+    study_workdir.open_workdir(path, CONFIG, resume='same')
+    save_model(path / 'models' / 'net')
+    fill_store(path)
+    results.analyse(path, request(path))
+    results.write_report(path)
+  assert list(verify.faults(path)) == []
+  return path
+
+
+def request(path):
+  options = {'tables': TABLES, 'resamples': 20}
+  return results.store_request(path, None, None, 'base', options=options)
+
+
+def analysed(path):
+  """What the stage analyse reads and makes."""
+  store.Store(path).check_complete()
+  made = results.compute(path, request(path))
+  return {name: tables.to_csv(frame) for name, frame in made.items()}
+
+
+def reported(path):
+  """What the report and the notebook are made from."""
+  made = {
+    name: tables.to_csv(frame) for name, frame in figures.load(path).items()
+  }
+  read = (provenance.read(path, name) for name in TOLD)
+  return made, *read
+
+
+def loaded(path):
+  """What the stage predict reads of a model; None for one to be trained."""
+  folder = path / 'models' / 'net'
+  done = model_file.read(folder)
+  if done is None:
+    return None
+  like = {
+    'params': {'head': {'kernel': jax.ShapeDtypeStruct((40, 3), 'f4')}},
+    'batch_stats': {'norm': {'mean': jax.ShapeDtypeStruct((3,), 'f4')}},
+  }
+  variables = checkpoint.load_variables(
+    folder / 'checkpoint', like, sha256=done['variables_sha256']
+  )
+  return checkpoint.digest(checkpoint.named(variables))
+
+
+def timed(path):
+  """Whether times can be read, whatever they are."""
+  return bool(timings.read(path))
+
+
+def reader_of(name):
+  """Who reads a file, by its path within the workdir; None for nobody."""
+  if name.endswith(FOR_PEOPLE) or name in (
+    'figures/done.json',
+    'report/done.json',
+  ):
+    return None
+  if name.startswith('timings'):
+    return timed
+  return {'predictions': analysed, 'models': loaded}.get(
+    name.split('/')[0], reported
+  )
+
+
+def kind_of(name):
+  """Files of one kind are damaged as often as those of another."""
+  first, last = name.split('/')[0], name.split('/')[-1]
+  if first == 'predictions':
+    whose = 'examples' if name.split('/')[3] == 'examples' else 'model'
+    return whose, last if last.endswith('.json') else 'chunk'
+  return first, pathlib.PurePath(last).suffix
+
+
+def damaged(rng, content):
+  """Yields what a file may be turned into; None for no file."""
+  flipped = bytearray(content)
+  flipped[rng.randrange(len(flipped))] ^= rng.randrange(1, 256)
+  yield bytes(flipped)
+  yield b''
+  yield content[: len(content) // 2]
+  yield None
+
+
+def named(name):
+  """What a message must name, for it to be made again."""
+  parts = name.split('/')
+  if parts[0] == 'predictions':
+    return files.decode_name(parts[3])
+  return parts[1] if parts[0] == 'models' else parts[-1]
+
+
+def contents(path):
+  return {
+    file.relative_to(path).as_posix(): file.read_bytes()
+    for file in sorted(pathlib.Path(path).rglob('*'))
+    if file.is_file()
+  }
+
+
+@pytest.mark.slow
+def test_no_damage_is_silent(workdir):
+  before = contents(workdir)
+  kinds = {}
+  for name, content in before.items():
+    if content:
+      kinds.setdefault(kind_of(name), []).append(name)
+  rng = random.Random(0)
+  sound = {reader: reader(workdir) for reader in (analysed, reported, loaded)}
+  sound[timed] = True
+  wrong = []
+  for trial in range(DAMAGES):
+    name = rng.choice([*kinds.values()][trial % len(kinds)])
+    file = pathlib.Path(workdir) / name
+    # Mostly flips.
+    for content in list(damaged(rng, before[name]))[:: rng.choice((4, 4, 1))]:
+      if content is None:
+        file.unlink()
+      else:
+        file.write_bytes(content)
+      try:
+        said = complaint(workdir, name, sound, lost=content is None)
+      finally:
+        file.write_bytes(before[name])
+      if said:
+        wrong.append((name, content and len(content), said))
+  assert not wrong
+  assert contents(workdir) == before
+
+
+def complaint(workdir, name, sound, *, lost):
+  """What is wrong with how a damaged file is told; '' where all is right."""
+  fault = next(verify.faults(workdir), None)
+  reader = reader_of(name)
+  if reader is None:
+    return '' if fault or lost else 'not found'
+  got, error = outcome(reader, workdir)
+  if error is None:
+    without = lost and name in ('config.json', f'models/net/{model_file.FILE}')
+    return '' if without or got == sound[reader] else f'read ({fault})'
+  told = str(error)
+  wanted = {
+    'exit status 1': error.exit_status == 1,
+    'its name': named(name) in told,
+    'what to do': 'again' in told or 'makes it' in told,
+    'a fault': fault is not None and '\n' not in fault,
+  }
+  missing = [what for what, there in wanted.items() if not there]
+  return f'lacks {missing}: {told}' if missing else ''
+
+
+def outcome(act, *arguments):
+  """What a function returns, and None; or None, and the error it raises."""
+  try:
+    return act(*arguments), None
+  except errors.OverlapError as error:
+    return None, error
+
+
+@pytest.mark.slow
+def test_every_byte_of_every_json_file(workdir):
+  """By those who read it, without the arrays."""
+  rng = random.Random(1)
+  counted = 0
+  for name, content in contents(workdir).items():
+    own = name.startswith(('config', 'timings', 'tables', 'figures', 'report'))
+    is_model = name == f'models/net/{model_file.FILE}'
+    if not name.endswith('.json') or not (own or is_model):
+      continue
+    file = pathlib.Path(workdir) / name
+    for place in range(len(content)):
+      flipped = bytearray(content)
+      flipped[place] ^= rng.randrange(1, 256)
+      file.write_bytes(flipped)
+      assert list(verify.sealed.faults(file, 'again')), (name, place)
+      counted += 1
+    file.write_bytes(content)
+  assert counted > 2000
+
+
+def flip(file):
+  content = bytearray(file.read_bytes())
+  content[len(content) // 2] ^= 1
+  file.write_bytes(content)
+
+
+@pytest.mark.parametrize(
+  ('name', 'command', 'text'),
+  [
+    ('predictions/shapes/test/other/logits/c/1/0', 'analyse', "'other'"),
+    ('predictions/shapes/test/hard%2Flabels/record.json', 'analyse',
+     "'hard/labels'"),
+    ('predictions/shapes/test/examples/labels/c/0', 'analyse', 'labels of the'),
+    ('tables/pairs.csv', 'report', 'pairs.csv'),
+    ('tables/analysis.json', 'report', 'analysis.json'),
+    ('config.json', 'report', 'config.json'),
+  ],
+)  # fmt: skip
+@pytest.mark.slow
+def test_commands_end_with_one_line(workdir, capsys, name, command, text):
+  before = contents(workdir)
+  flip(pathlib.Path(workdir) / name)
+  words = [f'--workdir={workdir}']
+  words += ['--base=base', '--tables=models'] if command == 'analyse' else []
+  try:
+    damaged = contents(workdir)
+    assert cli.main([command, *words]) == 1
+    said = capsys.readouterr().err.splitlines()
+    (line,) = [x for x in said if x.startswith('overlap: ')]
+    assert said[-1] == line
+    assert text in line
+    assert 'again' in line
+    assert contents(workdir) == damaged
+    assert next(verify.faults(workdir))
+  finally:
+    (pathlib.Path(workdir) / name).write_bytes(before[name])
+
+
+def test_older_workdirs_have_no_checksums_and_verify(workdir):
+  """JSON as it was before it had checksums, and no notes beside figures."""
+  before = contents(workdir)
+  try:
+    for name, content in before.items():
+      file = pathlib.Path(workdir) / name
+      if name in ('figures/done.json', 'report/done.json'):
+        file.unlink()
+      elif name.endswith('.json') and name.split('/')[0] in (
+        'config.json', 'timings.json', 'timings', 'tables',
+      ):  # fmt: skip
+        values = json.loads(content)
+        del values['checksum']
+        file.write_text(files.json_text(values))
+      elif name == f'models/net/{model_file.FILE}':
+        file.write_text(files.json_text({'training_hash': '0123'}))
+    assert list(verify.faults(workdir)) == []
+    assert study_workdir.read_config(workdir) == CONFIG
+    assert model_file.read(workdir / 'models' / 'net')
+    reported(workdir)
+  finally:
+    for name, content in before.items():
+      (pathlib.Path(workdir) / name).write_bytes(content)

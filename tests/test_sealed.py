@@ -1,0 +1,87 @@
+"""JSON with a checksum, and checksums of other files beside them."""
+
+import contextlib
+import json
+import random
+
+import pytest
+
+from overlap import errors, files, sealed
+
+VALUES = {
+  'config': {'seed': 0, 'rates': [0.1, 1e-06], 'name': 'ä "x"'},
+  'hash': 'ab' * 32,
+  'none': None,
+  'flag': True,
+}
+
+
+def test_what_was_written_is_read(tmp_path):
+  file = tmp_path / 'new' / 'a.json'
+  sealed.write(file, VALUES | {'pair': (1, 2)})
+  assert sealed.read(file, 'again') == VALUES | {'pair': [1, 2]}
+  assert list(sealed.faults(file, 'again')) == []
+
+
+def test_any_other_byte_is_found(tmp_path):
+  file = tmp_path / 'a.json'
+  sealed.write(file, VALUES)
+  content = file.read_bytes()
+  rng = random.Random(0)
+  for place in range(len(content)):
+    flipped = bytearray(content)
+    flipped[place] ^= rng.randrange(1, 256)
+    file.write_bytes(flipped)
+    (fault,) = sealed.faults(file, 'write it again')
+    assert fault.startswith(f'{file} must ')
+    assert fault.endswith(': write it again.')
+    with contextlib.suppress(errors.DataError):
+      assert sealed.read(file, '') == VALUES  # White space.
+
+
+@pytest.mark.parametrize(
+  'content', [b'', b'[]', b'null', b'{"a": NaN', b'\xff']
+)
+def test_what_is_none_is_told(tmp_path, content):
+  file = tmp_path / 'a.json'
+  file.write_bytes(content)
+  with pytest.raises(errors.DataError, match=r'must .*: make it again'):
+    sealed.read(file, 'make it again')
+  file.unlink()
+  with pytest.raises(errors.DataError, match='must exist'):
+    sealed.read(file, 'make it again')
+
+
+@pytest.mark.parametrize('values', [VALUES, {}, {'x': 'c' * 64}])
+def test_a_file_of_before_there_were_checksums(tmp_path, values):
+  file = tmp_path / 'a.json'
+  file.write_text(json.dumps(values))
+  assert sealed.read(file, '') == values
+  assert list(sealed.faults(file, '')) == []
+
+
+def test_files_are_noted_forgotten_and_checked(tmp_path):
+  made = [tmp_path / name for name in ('a.svg', 'b.png', 'c.csv')]
+  assert list(sealed.changed(tmp_path, '')) == []
+  for file in made:
+    file.write_bytes(b'as drawn')
+  sealed.note(tmp_path, made[:2])
+  sealed.note(tmp_path, made[2:])
+  assert list(sealed.changed(tmp_path, '')) == []
+  made[0].write_bytes(b'as drawm')
+  made[1].unlink()
+  found = list(sealed.changed(tmp_path, 'draw it'))
+  assert found == [
+    f'{made[0]}: not as it was written; draw it',
+    f'{made[1]}: absent; draw it',
+  ]
+  sealed.forget(tmp_path, ['a.svg', 'b.png', 'never'])
+  assert list(sealed.changed(tmp_path, '')) == []
+  done = tmp_path / 'done.json'
+  assert list(files.read_json(done)['files']) == ['c.csv']
+  done.write_text(done.read_text().replace('c.csv', 'd.csv'))
+  (fault,) = sealed.changed(tmp_path, 'draw it')
+  assert 'done.json must match its own checksum' in fault
+  # A damaged note is begun anew.
+  sealed.note(tmp_path, made[2:])
+  assert list(sealed.changed(tmp_path, '')) == []
