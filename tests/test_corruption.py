@@ -202,7 +202,7 @@ def contents(path):
 
 
 @pytest.mark.slow
-def test_no_damage_is_silent(workdir):
+def test_no_damage_is_silent(workdir, caplog):
   before = contents(workdir)
   kinds = {}
   for name, content in before.items():
@@ -228,6 +228,7 @@ def test_no_damage_is_silent(workdir):
       if said:
         wrong.append((name, content and len(content), said))
   assert not wrong
+  assert 'Traceback' not in caplog.text
   assert contents(workdir) == before
 
 

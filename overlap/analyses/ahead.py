@@ -1,8 +1,11 @@
 """Reading ahead: the next item is made while the current one is used."""
 
+import threading
 from collections.abc import Iterable, Iterator
 from concurrent import futures
 from typing import TypeVar
+
+_THREAD = 'ahead'
 
 T = TypeVar('T')
 
@@ -20,8 +23,13 @@ def ahead(items: Iterable[T]) -> Iterator[T]:
       return (item,)
     return ()
 
-  with futures.ThreadPoolExecutor(1, thread_name_prefix='ahead') as pool:
+  pool = futures.ThreadPoolExecutor(1, thread_name_prefix=_THREAD)
+  try:
     making = pool.submit(make)
     while made := making.result():
       making = pool.submit(make)
       yield made[0]
+  finally:
+    # Where the loop over this ends by an error, the garbage collector closes
+    # it, in any thread: in its own, which can't wait for itself, too.
+    pool.shutdown(wait=not threading.current_thread().name.startswith(_THREAD))

@@ -129,8 +129,10 @@ def plot(tables: frames.Tables) -> tuple[alt.ConcatChart, pd.DataFrame]:
   drawn = rows(tables)
   present = [name for name in _TITLES if (drawn['measure'] == name).any()]
   panels = [_strips(name, drawn[drawn['measure'] == name]) for name in present]
-  if _RATE in present:
-    panels.insert(0, _against(drawn[drawn['measure'] == _RATE]))
+  # No pair has a rate where none has an example that neither gets right.
+  rates = drawn[(drawn['measure'] == _RATE) & (drawn['source'] == style.STUDY)]
+  if len(rates):
+    panels.insert(0, _against(rates))
   chart = alt.concat(*panels, columns=2, spacing=28).transform_calculate(
     label=strips.LABEL,
     value_text=wording.percent_of('value', bounds=('lower', 'upper'), digits=2),
@@ -176,13 +178,12 @@ def _strips(measure: str, drawn: pd.DataFrame) -> alt.LayerChart:
   )
 
 
-def _against(drawn: pd.DataFrame) -> alt.LayerChart:
+def _against(ours: pd.DataFrame) -> alt.LayerChart:
   """The rate against error inconsistency, this study's alone.
 
   Of the paper's three pairs, error inconsistencies are not given. Colours are
   those of the other panels, whose axes name the categories.
   """
-  ours = drawn[drawn['source'] == style.STUDY]
   x = _axis(alt.X, 'error_inconsistency', 'Error inconsistency (%)', ours)
   y = _axis(alt.Y, 'value', _TITLES[_RATE][1], ours)
   models = ours[ours['kind'] == strips.MODEL]

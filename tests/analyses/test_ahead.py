@@ -45,3 +45,25 @@ def test_one_may_stop_early():
   for item in ahead(iter(range(10**9))):
     if item == 3:
       break
+
+
+def test_it_may_be_closed_by_its_own_thread():
+  """As the garbage collector does where a loop has ended by an error."""
+  errors = []
+  stopped, closed = threading.Event(), threading.Event()
+
+  def items():
+    yield 0
+    stopped.wait(10)
+    try:
+      got.close()
+    except RuntimeError as e:  # It can't wait for itself.
+      errors.append(e)
+    closed.set()
+    yield 1
+
+  got = ahead(items())
+  assert next(got) == 0
+  stopped.set()
+  assert closed.wait(10)
+  assert not errors

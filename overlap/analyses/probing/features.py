@@ -163,4 +163,4 @@ class Splits:
       )
       return block[::step]
 
-    return Rows(read, (count, width), where.split)
+    return Rows(read, (count, width), f'{where.split} ({model!r})')

@@ -1,6 +1,7 @@
 """Arrays from the folders that Orbax writes, alone or for Flax."""
 
 import contextlib
+import logging
 import re
 import sys
 from collections.abc import Iterator, Mapping
@@ -14,6 +15,7 @@ from etils import epath
 from overlap import errors
 from overlap.models.checkpoints import trees
 
+_ASYNCIO = logging.getLogger('asyncio')
 # Every checkpoint of a tree has it.
 _MARK = '_METADATA'
 # 'checkpoint_1000' of Flax and '1000' of Orbax's managers.
@@ -98,6 +100,10 @@ def load(path: epath.PathLike) -> dict[str, np.ndarray]:
   return {name: named[name] for name in sorted(named)}
 
 
+def _is_retrieved(record: logging.LogRecord) -> bool:
+  return 'exception was never retrieved' not in record.getMessage()
+
+
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
   """Keeps Orbax from printing tracebacks of reads that end too late.
@@ -105,6 +111,7 @@ def quiet() -> Iterator[None]:
   Where one read fails, others end after it, and find nobody waiting. What
   fails within is raised as ever.
   """
+  _ASYNCIO.addFilter(_is_retrieved)
   before = sys.unraisablehook
 
   def hook(unraisable: Any) -> None:
@@ -113,8 +120,9 @@ def quiet() -> Iterator[None]:
 
   sys.unraisablehook = hook
   yield
-  # After a failure it stays: they may come at any time.
+  # After a failure both stay: they may come at any time.
   sys.unraisablehook = before
+  _ASYNCIO.removeFilter(_is_retrieved)
 
 
 def _layout(checkpointer: Any, path: epath.Path) -> Any:
