@@ -12,7 +12,7 @@ from etils import epath
 
 from overlap import files, provenance, store
 
-_FILE = 'done.json'
+FILE = 'done.json'
 
 
 def stamp(path: epath.Path, request: Mapping[str, Any]) -> dict[str, str]:
@@ -32,7 +32,7 @@ def stamp(path: epath.Path, request: Mapping[str, Any]) -> dict[str, str]:
 
 def is_done(path: epath.Path, wanted: Mapping[str, str]) -> bool:
   """Whether the tables bear a stamp, and nobody has changed them since."""
-  file = path / 'tables' / _FILE
+  file = path / 'tables' / FILE
   if not file.exists():
     return False
   done = files.read_json(file)
@@ -44,13 +44,8 @@ def is_done(path: epath.Path, wanted: Mapping[str, str]) -> bool:
 def note(path: epath.Path, made_of: Mapping[str, str]) -> None:
   """Writes the stamp of the tables that are there."""
   files.write_json(
-    path / 'tables' / _FILE, {'stamp': made_of, 'tables': _checksums(path)}
+    path / 'tables' / FILE, {'stamp': made_of, 'tables': _checksums(path)}
   )
-
-
-def forget(path: epath.Path) -> None:
-  """Removes the stamp, before tables are written."""
-  (path / 'tables' / _FILE).unlink(missing_ok=True)
 
 
 def _checksums(path: epath.Path) -> dict[str, str]:

@@ -1,7 +1,7 @@
 """A study's folder: which config made it, what is done, what it cost."""
 
 import datetime
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from absl import logging
@@ -10,6 +10,8 @@ from etils import epath
 from overlap import config, errors, files, lookup, parallel, provenance
 from overlap.study import timings
 
+# What the stages analyse and report make, as a claim names it.
+TABLES = 'tables'
 RESUME = ('same', 'update', 'original')
 
 
@@ -87,6 +89,25 @@ def choose_config(
       '(go on with the config it was made by), or another --workdir.'
     )
   return old if changed and resume == 'original' else dict(resolved)
+
+
+def claimed(
+  resolved: Mapping[str, Any], stages: Sequence[str], model: str | None
+) -> list[str]:
+  """What stages of a study make, as `claims.held` takes it.
+
+  Args:
+    resolved: the study's config.
+    stages: that will be run.
+    model: the one that they are run for; None for all.
+  """
+  names = set()
+  if {'train', 'predict'} & set(stages):
+    chosen = resolved['models'] if model is None else [model]
+    names |= {f'model/{name}' for name in chosen}
+  if {'analyse', 'report'} & set(stages):
+    names.add(TABLES)
+  return sorted(names)
 
 
 def _holds_results(path: epath.Path) -> bool:
