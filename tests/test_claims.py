@@ -68,9 +68,18 @@ def test_it_leaves_nothing_behind(tmp_path, there):
   with held(workdir, 'tables'):
     assert len(files(workdir)) == 1
   assert workdir.exists() == there
-  with pytest.raises(KeyError), held(workdir, 'tables'):
-    (workdir / 'made').touch()
-    raise KeyError
+
+
+def test_what_is_made_stays_where_it_raises(tmp_path):
+  workdir = tmp_path / 'w'
+
+  def fail():
+    with held(workdir, 'tables'):
+      (workdir / 'made').touch()
+      raise KeyError
+
+  with pytest.raises(KeyError):
+    fail()
   assert os.listdir(workdir) == ['made']
 
 

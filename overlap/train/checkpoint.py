@@ -1,6 +1,8 @@
 """Orbax checkpoints: of a run under way, and of the model it ends with."""
 
+import contextlib
 import logging as std_logging
+from collections.abc import Iterator
 from typing import Any
 
 import jax
@@ -19,14 +21,46 @@ for _name in ('absl', 'orbax'):
   )
 
 
+# What Orbax and TensorStore raise where a file system fails.
+_FAULTS = (OSError, ValueError, RuntimeError, LookupError)
+
+
+@contextlib.contextmanager
+def _reported(rule: str, advice: str) -> Iterator[None]:
+  """Turns what Orbax raises into one line.
+
+  Raises:
+    DataError: something within raised.
+  """
+  try:
+    yield
+  except _FAULTS as e:
+    reason = str(e).strip().partition('\n')[0].partition(' [')[0].rstrip('.')
+    raise errors.DataError(f'{rule}, got: {reason}: {advice}.') from e
+
+
+def _writing(path: epath.PathLike) -> contextlib.AbstractContextManager[None]:
+  return _reported(
+    f'A checkpoint must be written to {path}',
+    'see to the space and the rights there; the same command goes on from the '
+    'one before',
+  )
+
+
 class RunCheckpoints:
-  """The checkpoints of a run under way; the last one is kept."""
+  """The checkpoints of a run under way; the last one is kept.
+
+  All of its methods raise a DataError where the file system is at fault.
+  """
 
   def __init__(self, folder: epath.PathLike):
-    self._manager = ocp.CheckpointManager(
-      epath.Path(folder).absolute(),
-      options=ocp.CheckpointManagerOptions(max_to_keep=1, create=True),
-    )
+    """Opens a folder, which is made where it is absent."""
+    self._folder = epath.Path(folder).absolute()
+    with _writing(self._folder):
+      self._manager = ocp.CheckpointManager(
+        self._folder,
+        options=ocp.CheckpointManagerOptions(max_to_keep=1, create=True),
+      )
 
   def restore(self, template: Any) -> Any | None:
     """The last checkpoint, None where there is none.
@@ -38,7 +72,13 @@ class RunCheckpoints:
     step = self._manager.latest_step()
     if step is None:
       return None
-    return self._manager.restore(step, args=ocp.args.StandardRestore(template))
+    with _reported(
+      f'The checkpoint of step {step} in {self._folder} must be readable',
+      'delete that folder to begin this training anew',
+    ):
+      return self._manager.restore(
+        step, args=ocp.args.StandardRestore(template)
+      )
 
   def save(self, step: int, state: Any) -> None:
     """Saves asynchronously; a killed save leaves the one before.
@@ -46,22 +86,30 @@ class RunCheckpoints:
     The state is copied to the host before this returns: the next step may take
     its memory.
     """
-    self._manager.save(step, args=ocp.args.StandardSave(state))
+    with _writing(self._folder):
+      self._manager.save(step, args=ocp.args.StandardSave(state))
 
   def wait(self) -> None:
     """Waits for what is being written."""
-    self._manager.wait_until_finished()
+    with _writing(self._folder):
+      self._manager.wait_until_finished()
 
   def close(self) -> None:
     """Waits, and ends the threads."""
     self.wait()
-    self._manager.close()
+    with _writing(self._folder):
+      self._manager.close()
 
 
 def save_variables(path: epath.PathLike, variables: Any) -> None:
-  """Writes a model's variables, whole or not at all, over an older copy."""
-  with ocp.StandardCheckpointer() as checkpointer:
-    checkpointer.save(epath.Path(path).absolute(), variables, force=True)
+  """Writes a model's variables, whole or not at all, over an older copy.
+
+  Raises:
+    DataError: the place can't be written.
+  """
+  path = epath.Path(path).absolute()
+  with _writing(path), ocp.StandardCheckpointer() as checkpointer:
+    checkpointer.save(path, variables, force=True)
 
 
 def load_variables(path: epath.PathLike, template: Any) -> Any:

@@ -2,7 +2,6 @@
 
 import dataclasses
 import enum
-import itertools
 import json
 import os
 import pathlib
@@ -58,7 +57,7 @@ class Zygote:
   """A process that has imported what it needs, and forks."""
 
   def __init__(self, folder: pathlib.Path, shim, modules, **env: str):
-    self._folder, self._count = folder, itertools.count()
+    self._folder, self.has_shim = folder, shim is not None
     with warnings.catch_warnings():
       warnings.simplefilter('ignore')
       self._process = subprocess.Popen(
@@ -108,8 +107,8 @@ class Zygote:
     }
     if below:
       request['fault'] = {
-        'below': str(below), 'mode': int(Mode[mode]), 'call': call, 'error': error,
-        'trace': str(trace),
+        'below': str(below), 'mode': int(Mode[mode]), 'call': call,
+        'error': error, 'trace': str(trace),
       }  # fmt: skip
     self._process.stdin.write(json.dumps(request) + '\n')
     self._process.stdin.flush()

@@ -73,6 +73,15 @@ def _claim(workdir: str) -> None:
     pass
 
 
+def _draw(workdir: str) -> None:
+  """The page alone, which notes no time."""
+  from overlap import report
+  from overlap.study import workdir as study_workdir
+
+  figures = study_workdir.read_config(workdir)['report']['figures']
+  report.write(workdir, figures=figures)
+
+
 def _look(workdir: str) -> None:
   """Prints what a reader sees: the faults, and whose numbers there are."""
   import pathlib
@@ -104,5 +113,6 @@ ACTIONS = {
   'examples': _examples,
   'tables': _tables,
   'claim': _claim,
+  'draw': _draw,
   'look': _look,
 }

@@ -28,12 +28,12 @@ def get_config(arg: str = '') -> ml_collections.ConfigDict:
   config.report.figures = ('fig01', 'table1')
   config.analyses.probing.strengths = 2
   config.analyses.probing.weakest = 0.1
-  for name in set(config.models) - {'base', 'reinit_1'}:
+  for name in set(config.models) - {'base', 'dropout'}:
     del config.models[name]
-  config.models.both = overlap_config.probe('base', 'reinit_1')
+  config.models.both = overlap_config.probe('base', 'dropout')
   for field, value in (('strengths', 2), ('weakest', 0.1), ('strongest', 1.0)):
     config.models.both[field] = value
-  for name in ('base', 'reinit_1'):
+  for name in ('base', 'dropout'):
     settings = config.models[name]
     settings.architecture.options.width = 8
     settings.train.total_steps = 9
