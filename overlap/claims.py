@@ -139,7 +139,7 @@ class Claim:
       ),
       'command': ' '.join(sys.argv[1:2]),
     }
-    where = f'{_place()}-{os.getpid()}-{_started(os.getpid())}'
+    where = f'{_place()}-{os.getpid()}-{_began()}'
     self._file = self._folder / f'{where}-{uuid.uuid4().hex[:8]}.json'
     self._others = _Others(self._folder, self._file.name, set(names))
     self._made_workdir = False
@@ -245,9 +245,9 @@ class _Others:
       return []
 
   def _is_alive(self, name: str, sign: Any) -> bool:
-    place, process, started, *_ = [*name.split('-'), '', '', '']
+    place, process, began, *_ = [*name.split('-'), '', '', '']
     if place == _place() and process.isdigit():
-      return _started(int(process)) == started
+      return _runs(int(process), began)
     now = time.monotonic()
     before, since = self._seen.get(name, (None, now))
     if before != sign:
@@ -295,25 +295,38 @@ def _place() -> str:
   return hashlib.sha256('|'.join(parts).encode()).hexdigest()[:12]
 
 
-def _started(process: int) -> str:
-  """When a process of this machine began; '' where it has ended.
+def _stat(process: int) -> tuple[bytes, str]:
+  """The state of a process of this machine, and when it began.
 
-  Numbers of processes are given out again; with this they are not mistaken.
+  Raises:
+    OSError: it has ended, or is another user's, or the system has no /proc.
   """
+  with open(f'/proc/{process}/stat', 'rb') as f:
+    # The name before may hold anything, brackets too.
+    fields = f.read().rpartition(b')')[2].split()
+  return fields[0], fields[19].decode()
+
+
+def _began() -> str:
+  """When this process began; '' where nothing tells."""
   try:
-    with open(f'/proc/{process}/stat', 'rb') as f:
-      # The name before may hold anything, brackets too.
-      fields = f.read().rpartition(b')')[2].split()
-    return '' if fields[0] in b'ZX' else fields[19].decode()
-  except FileNotFoundError:
-    if os.path.exists('/proc/self/stat'):
-      return ''
+    return _stat(os.getpid())[1]
   except OSError:
     return ''
-  try:  # No /proc on this system.
+
+
+def _runs(process: int, began: str) -> bool:
+  """Whether a process of this machine, which began then, has not ended."""
+  try:
+    state, then = _stat(process)
+    # Numbers of processes are given out again.
+    return state not in (b'Z', b'X') and then == began
+  except OSError:
+    pass
+  try:
     os.kill(process, 0)
   except ProcessLookupError:
-    return ''
+    return False
   except PermissionError:
-    pass
-  return 'alive'
+    pass  # Another user's.
+  return True

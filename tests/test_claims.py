@@ -120,6 +120,25 @@ def test_another_process_of_the_same_number_is_not_mistaken(tmp_path):
   assert os.listdir(tmp_path) == []
 
 
+def test_without_proc_the_system_is_asked(tmp_path, monkeypatch):
+  def absent(_):
+    raise FileNotFoundError
+
+  monkeypatch.setattr(claims, '_stat', absent)
+  with another(tmp_path, 'tables') as process:
+    (file,) = files(tmp_path)
+    mine = file.with_name(
+      '-'.join([claims._place(), *file.name.split('-')[1:]])
+    )
+    file.rename(mine)
+    with pytest.raises(errors.DataError, match='being worked on'):
+      held(tmp_path, 'tables').__enter__()
+    process.kill()
+    process.wait()
+    with held(tmp_path, 'tables'):
+      assert not mine.exists()
+
+
 def test_it_waits_until_the_other_has_ended(tmp_path):
   with another(tmp_path, 'tables') as process:
     began = time.monotonic()

@@ -1,5 +1,6 @@
 """What killed runs leave in a workdir, and nobody will ever read."""
 
+import contextlib
 import os
 import pathlib
 import shutil
@@ -35,7 +36,8 @@ def remove(path: epath.PathLike) -> None:
         if left.is_dir():
           folders.remove(epath.Path(left))
         else:
-          left.unlink(missing_ok=True)
+          with contextlib.suppress(OSError):  # It does no harm.
+            left.unlink(missing_ok=True)
   for left in root.glob('models/*/*.orbax-checkpoint-tmp*'):
     count += 1
     shutil.rmtree(left, ignore_errors=True)

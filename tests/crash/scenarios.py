@@ -1,5 +1,7 @@
 """What a zygote's children do: a command, or one thing of the store."""
 
+import importlib.util
+import pathlib
 import sys
 
 import numpy as np
@@ -11,6 +13,8 @@ IDS = [f'id-{index}' for index in range(SHAPE[0])]
 
 def run(words: list[str]) -> int:
   """Does it; returns the exit status."""
+  if words[0] == 'sweep':
+    return _sweep(words[1:])
   if words[0] in ACTIONS:
     from overlap import errors
 
@@ -23,6 +27,17 @@ def run(words: list[str]) -> int:
   from overlap.cli import main
 
   return main.main(words)
+
+
+def _sweep(words: list[str]) -> int:
+  """launch/sweep.py, which is a script."""
+  root = pathlib.Path(__file__).resolve().parents[2]
+  spec = importlib.util.spec_from_file_location(
+    'launch_sweep', root / 'launch' / 'sweep.py'
+  )
+  script = importlib.util.module_from_spec(spec)
+  spec.loader.exec_module(script)
+  return script.main(words)
 
 
 def _write(workdir: str, value: str, *, replace: bool = False) -> None:
@@ -84,8 +99,6 @@ def _draw(workdir: str) -> None:
 
 def _look(workdir: str) -> None:
   """Prints what a reader sees: the faults, and whose numbers there are."""
-  import pathlib
-
   from overlap import errors, files, store
 
   seen = [*store.check(workdir)]
