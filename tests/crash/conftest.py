@@ -46,7 +46,7 @@ class Done:
 
   def check_one_line(self) -> None:
     """Asserts that a fault was told as the command line tells faults."""
-    assert self.status == 1, self
+    assert self.status == 1, self.text
     assert 'Traceback' not in self.text, self.text
     said = [x for x in self.text.splitlines() if x.startswith('overlap: ')]
     assert len(said) == 1, self.text

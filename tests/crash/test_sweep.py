@@ -3,6 +3,7 @@
 OVERLAP_KILLS=100 launch/test.sh tests/crash/test_sweep.py
 """
 
+import contextlib
 import json
 import os
 import pathlib
@@ -40,20 +41,31 @@ def zygote(make_zygote):
   return make_zygote('overlap.launch.run', 'overlap.cli.main', 'ml_collections')
 
 
-def kill_unit(workdir, moment, killed):
-  """Some time from now, SIGKILLs whichever unit is running then."""
-  time.sleep(moment)
+def running(workdir):
+  """The process group of a unit that runs, 0 where none does."""
   for lock in sorted((workdir / 'sweep' / 'units').glob('*/lock')):
-    group = lock.read_text()
     # The lock may be of one that has ended, whose number is free.
     try:
+      group = int(lock.read_text())
       said = pathlib.Path(f'/proc/{group}/cmdline').read_bytes()
-      if group.isdigit() and str(lock.parent).encode() in said:
-        os.killpg(int(group), signal.SIGKILL)
-        killed.append(lock.parent.name)
-        return
-    except OSError:
+    except (OSError, ValueError):
       continue
+    if str(lock.parent).encode() in said:
+      return group
+  return 0
+
+
+def kill_unit(workdir, moment, ended, killed):
+  """SIGKILLs a unit some time after one has begun."""
+  while not ended.is_set():
+    if running(workdir):
+      ended.wait(moment)
+      if group := running(workdir):
+        with contextlib.suppress(ProcessLookupError):  # It was quicker.
+          os.killpg(group, signal.SIGKILL)
+          killed.append(group)
+      return
+    time.sleep(0.02)
 
 
 def test_each_unit_is_done_and_never_twice_at_once(
@@ -69,27 +81,13 @@ def test_each_unit_is_done_and_never_twice_at_once(
     'from overlap import sweeps\n\n\ndef get_sweep():\n'
     f'  return sweeps.models{UNITS!r}\n'
   )
-  rng = np.random.default_rng(0)
-  launchers, units = 0, []
-  while True:
-    if launchers + len(units) >= KILLS:
-      seconds = None
-    else:
-      # Now the one, now the other; what is done is not done again.
-      seconds = rng.uniform(0, 1.5) if rng.integers(2) else None
-      killer = threading.Thread(
-        target=kill_unit, args=(workdir, rng.uniform(0, 1.0), units)
-      )
-      killer.start()
-    done = zygote.run(
-      'sweep', f'--config={ROOT}/configs/quickstart.py', f'--sweep={sweep}',
-      f'--workdir={workdir}', '--devices=cpu', '--retries=1000',
-      f'--program={shlex.quote(str(program))}', seconds=seconds,
-    )  # fmt: skip
-    killer.join()
-    launchers += done.status == -9
-    if done.status == -9:
-      continue
+  words = [
+    'sweep', f'--config={ROOT}/configs/quickstart.py', f'--sweep={sweep}',
+    f'--workdir={workdir}', '--devices=cpu', '--retries=1000',
+    f'--program={shlex.quote(str(program))}',
+  ]  # fmt: skip
+
+  def check(done):
     assert done.status == 0, done.text
     for name in UNITS:
       assert (folder / f'{name}.made').read_text() == f'made of {name}\n'
@@ -97,8 +95,28 @@ def test_each_unit_is_done_and_never_twice_at_once(
       assert json.loads(state.read_text())['state'] == 'done'
     left = [p for p in workdir.rglob('.*') if p.name.endswith('.partial')]
     assert left == []
-    if seconds is None and launchers + len(units) >= KILLS:
-      break
     shutil.rmtree(workdir)
+
+  whole = zygote.run(*words)
+  check(whole)
+  rng = np.random.default_rng(0)
+  launchers, units = 0, []
+  while launchers + len(units) < KILLS:
+    # Now the one, now the other.
+    seconds = rng.uniform(0, whole.seconds) if rng.integers(2) else None
+    ended = threading.Event()
+    killer = threading.Thread(
+      target=kill_unit, args=(workdir, rng.uniform(0, 0.4), ended, units)
+    )
+    if seconds is None:
+      killer.start()
+    done = zygote.run(*words, seconds=seconds)
+    ended.set()
+    if seconds is None:
+      killer.join()
+    launchers += done.status == -9
+    if done.status != -9:
+      check(done)
+  check(zygote.run(*words))
   assert not (folder / 'twice').exists()
   print(f'sweep: {launchers} launchers and {len(units)} units killed')
