@@ -11,14 +11,20 @@ from etils import epath
 
 from overlap import errors
 
-# Orbax tells of every file it touches; what a run says of its checkpoints is
-# the loop's to say.
+
+def _is_for_users(record: std_logging.LogRecord) -> bool:
+  """Whether a line of the log is not Orbax's talk to itself.
+
+  It tells of every file it touches; what a run says of its checkpoints is the
+  loop's to say. And what it raises it has logged before, stack and all.
+  """
+  if 'orbax' not in record.pathname:
+    return True
+  return record.levelno >= std_logging.WARNING and not record.exc_info
+
+
 for _name in ('absl', 'orbax'):
-  std_logging.getLogger(_name).addFilter(
-    lambda record: (
-      'orbax' not in record.pathname or record.levelno >= std_logging.WARNING
-    )
-  )
+  std_logging.getLogger(_name).addFilter(_is_for_users)
 
 
 # What Orbax and TensorStore raise where a file system fails.
