@@ -1,6 +1,9 @@
 """Files that are there whole or not at all; names that are safe on disk."""
 
 import contextlib
+import ctypes
+import errno
+import functools
 import hashlib
 import json
 import os
@@ -102,13 +105,54 @@ def write_bytes(path: epath.PathLike, content: bytes) -> None:
     with contextlib.suppress(OSError):
       partial.unlink(missing_ok=True)
     raise errors.DataError(
-      f'{path} must be writable, got: {e.strerror or e}.'
+      f'{path} must be writable, got: {e.strerror or e}: see to the space and '
+      'the rights there.'
     ) from e
 
 
 def write_text(path: epath.PathLike, content: str) -> None:
   """`write_bytes` of UTF-8 text."""
   write_bytes(path, content.encode('utf-8'))
+
+
+def exchange(first: epath.PathLike, second: epath.PathLike) -> bool:
+  """Swaps two paths of a local file system in one step.
+
+  Nobody can see it half done, and no kill can leave it so.
+
+  Returns:
+    Whether it was done: not every system and file system knows how to.
+
+  Raises:
+    OSError: one is absent, or the place can't be written.
+  """
+  rename = _renameat2()
+  if rename is None:
+    return False
+  paths = [os.fsencode(first), os.fsencode(second)]
+  if rename(_AT_CWD, paths[0], _AT_CWD, paths[1], _EXCHANGE) == 0:
+    return True
+  code = ctypes.get_errno()
+  if code in (errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP):
+    return False
+  raise OSError(code, os.strerror(code), os.fspath(second))
+
+
+# Of <fcntl.h> and <linux/fs.h>.
+_AT_CWD, _EXCHANGE = -100, 2
+
+
+@functools.cache
+def _renameat2() -> Any:
+  """The C library's function, None where there is none."""
+  try:
+    function = ctypes.CDLL(None, use_errno=True).renameat2
+  except (AttributeError, OSError, TypeError):
+    return None
+  function.argtypes = [
+    ctypes.c_int, ctypes.c_char_p, ctypes.c_int, ctypes.c_char_p, ctypes.c_uint,
+  ]  # fmt: skip
+  return function
 
 
 def canonical_json(value: Any) -> str:

@@ -16,8 +16,8 @@ CODE = sorted(
 
 # Lowest first: a module imports from its own layer and from lower ones.
 LAYERS = (
-  'errors lookup files sealed code_files ranges progress fields compiled '
-  'schemas',
+  'errors lookup files sealed code_files ranges progress claims fields '
+  'compiled schemas',
   'catalog',
   'config provenance sweeps swept',
   'parallel',

@@ -42,13 +42,14 @@ def run(values: flags.FlagValues) -> None:
   """Computes and writes the tables."""
   if values['config'].value is not None:
     _check_unset(values)
-    study = common.open_study(values)
-    from overlap.study import run as study_run
+    with common.open_study(values, ['analyse']) as study:
+      from overlap.study import run as study_run
 
-    study_run.run(study, ['analyse'])
+      study_run.run(study, ['analyse'])
     return
   from overlap import parallel
   from overlap.study import results
+  from overlap.study import workdir as study_workdir
 
   path = common.workdir(values)
   parallel.initialize(
@@ -64,7 +65,8 @@ def run(values: flags.FlagValues) -> None:
     models=values['models'].value,
     options=_options(values),
   )
-  results.analyse(path, request, again=True)
+  with common.claim(values, path, [study_workdir.TABLES]):
+    results.analyse(path, request, again=True)
 
 
 def _check_unset(values: flags.FlagValues) -> None:

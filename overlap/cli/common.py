@@ -1,7 +1,9 @@
 """The flags that several commands share, and what they open."""
 
+import contextlib
 import os
 import re
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import ml_collections
@@ -9,7 +11,7 @@ from absl import flags
 from etils import epath
 from ml_collections import config_flags
 
-from overlap import code_files, config, errors, lookup
+from overlap import claims, code_files, config, errors, lookup
 
 
 def define_workdir(values: flags.FlagValues) -> None:
@@ -47,6 +49,17 @@ def define_study(values: flags.FlagValues, argv: list[str]) -> None:
   flags.DEFINE_integer(
     'process_id', 0, "this process's number, from 0", flag_values=values
   )
+  define_wait(values)
+
+
+def define_wait(values: flags.FlagValues) -> None:
+  """Defines --wait."""
+  flags.DEFINE_boolean(
+    'wait', True,
+    'wait for another run that makes the same in this workdir; --nowait gives '
+    'up, and says which it is',
+    flag_values=values,
+  )  # fmt: skip
 
 
 class _ConfigParser(flags.ArgumentParser):
@@ -164,16 +177,69 @@ def _why_not(path: str) -> str:
   return 'it is another thing'
 
 
-def open_study(values: flags.FlagValues, *, dry_run: bool = False) -> Any:
-  """The study that --config and --workdir name, checked; nothing is written.
+@contextlib.contextmanager
+def open_study(
+  values: flags.FlagValues, stages: Sequence[str], model: str | None = None
+) -> Iterator[Any]:
+  """The study that --config and --workdir name, checked.
+
+  Within it, no other run makes what these stages make. The folder is bound to
+  the config when something is written, by `Study.begin`.
 
   Args:
     values: the flags.
-    dry_run: give a `preview.Preview`, which leaves the workdir as it is.
+    stages: that will be run.
+    model: the one that they are run for; None for all.
 
   Raises:
     UsageError: see `config.resolve`, `specs.check` and `choose_config`.
+    DataError: see `check_place` and `claims.held`.
   """
+  path, resolved = _checked(values)
+  from overlap import parallel
+  from overlap.study import leftovers, study
+  from overlap.study import workdir as study_workdir
+
+  study_workdir.check_place(path)
+  names = study_workdir.claimed(resolved, stages, model)
+  with claim(values, path, names):
+    resume = values['resume'].value
+    chosen = study_workdir.choose_config(path, resolved, resume=resume)
+    if parallel.is_primary():
+      leftovers.remove(path)
+    yield study.Study(chosen, path, replace=resume == 'update')
+
+
+def preview_study(values: flags.FlagValues) -> Any:
+  """`open_study` as a `preview.Preview`; the workdir stays as it is."""
+  path, resolved = _checked(values)
+  from overlap.study import preview
+  from overlap.study import workdir as study_workdir
+
+  resume = values['resume'].value
+  chosen = study_workdir.choose_config(path, resolved, resume=resume)
+  return preview.Preview(chosen, path, replace=resume == 'update')
+
+
+def claim(
+  values: flags.FlagValues, path: epath.Path, names: Sequence[str]
+) -> contextlib.AbstractContextManager[None]:
+  """`claims.held` for all processes of a run, by its primary."""
+  import numpy as np
+
+  from overlap import parallel
+
+  return claims.held(
+    path,
+    names,
+    wait=values['wait'].value,
+    primary=parallel.is_primary(),
+    agree=lambda state: int(parallel.broadcast(np.array(state, np.int32))),
+  )
+
+
+def _checked(values: flags.FlagValues) -> tuple[epath.Path, dict[str, Any]]:
+  """The workdir and the study's config, before the folder is looked at."""
   path = workdir(values)
   if values['config'].value is None:
     raise errors.UsageError(
@@ -184,8 +250,7 @@ def open_study(values: flags.FlagValues, *, dry_run: bool = False) -> Any:
 
   # Not at the top: these import JAX, which a misspelt flag need not wait for.
   from overlap import parallel
-  from overlap.study import results, specs, study, thumbnails
-  from overlap.study import workdir as study_workdir
+  from overlap.study import results, specs, thumbnails
 
   parallel.initialize(
     values['coordinator'].value,
@@ -195,12 +260,4 @@ def open_study(values: flags.FlagValues, *, dry_run: bool = False) -> Any:
   specs.check(resolved)
   results.check(resolved)
   thumbnails.check(resolved)
-  resume = values['resume'].value
-  if dry_run:
-    from overlap.study import preview
-
-    chosen = study_workdir.choose_config(path, resolved, resume=resume)
-    return preview.Preview(chosen, path, replace=resume == 'update')
-  study_workdir.check_place(path)
-  chosen = study_workdir.choose_config(path, resolved, resume=resume)
-  return study.Study(chosen, path, replace=resume == 'update')
+  return path, resolved

@@ -41,6 +41,7 @@ def define(values: flags.FlagValues, argv: list[str]) -> None:
     'take these where the model has others, which are refused without',
     flag_values=values,
   )  # fmt: skip
+  common.define_wait(values)
   flags.DEFINE_bool(
     'allow_nan', False, 'take scores that are NaN or infinite; NaN is wrong',
     flag_values=values,
@@ -56,6 +57,7 @@ def run(values: flags.FlagValues) -> None:
       workdir=common.workdir(values),
       replace=values['replace'].value,
       allow_nan=values['allow_nan'].value,
+      wait=values['wait'].value,
       **{name: values[name].value or '' for name in _TEXTS},
     )
   )

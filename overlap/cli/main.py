@@ -26,6 +26,8 @@ COMMANDS = {
 # What the machine can do to us; anything else is our own mistake.
 _MACHINE_FAULTS = (
   errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS,
+  errno.EIO, errno.EBUSY, errno.EFBIG, errno.EMFILE, errno.ENFILE,
+  errno.ESTALE, errno.ETIMEDOUT, errno.ENAMETOOLONG,
 )  # fmt: skip
 
 
@@ -54,7 +56,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     if error.errno not in _MACHINE_FAULTS:
       raise
     where = error.filename or 'a file'
-    print(f'overlap: {where}: {error.strerror}.', file=sys.stderr)
+    print(
+      f'overlap: {where}: {error.strerror}: see to the space and the rights '
+      'there; the same command then goes on.',
+      file=sys.stderr,
+    )
     return 1
   except KeyboardInterrupt:
     print(

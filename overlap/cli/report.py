@@ -1,5 +1,7 @@
 """Draws the figures and writes the report page from the tables."""
 
+import contextlib
+
 from absl import flags
 
 from overlap.cli import common
@@ -17,16 +19,22 @@ def define(values: flags.FlagValues, argv: list[str]) -> None:
 def run(values: flags.FlagValues) -> None:
   """Draws what is asked for; prints where it is."""
   from overlap.study import results, thumbnails
+  from overlap.study import workdir as study_workdir
 
-  path = common.workdir(values)
-  if values['config'].value is not None:
-    study = common.open_study(values)
-    results.require_tables(path)
-    study.begin()
-    if not values['only'].value:
-      thumbnails.make(study)
-  if values['only'].value:
-    for file in results.draw(path, values['only'].value):
+  only = values['only'].value
+  with contextlib.ExitStack() as stack:
+    if values['config'].value is not None:
+      opened = common.open_study(values, ['report'])
+      study = stack.enter_context(opened)
+      results.require_tables(study.path)
+      study.begin()
+      if not only:
+        thumbnails.make(study)
+    else:
+      names = [study_workdir.TABLES]
+      stack.enter_context(common.claim(values, common.workdir(values), names))
+    path = common.workdir(values)
+    if not only:
+      print(f'report: {results.write_report(path)}')
+    for file in results.draw(path, only) if only else ():
       print(f'figure: {file}')
-  else:
-    print(f'report: {results.write_report(path)}')

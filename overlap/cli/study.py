@@ -4,6 +4,8 @@ What is done and unchanged is skipped, so the same command goes on after an
 interruption.
 """
 
+from typing import Any
+
 from absl import flags
 
 from overlap import errors, lookup
@@ -43,21 +45,24 @@ def run(values: flags.FlagValues) -> None:
       '--model goes with the stages that are of one model, '
       f'--stages={",".join(_OF_ONE_MODEL)}, got {",".join(stages)}.'
     )
-  dry_run = values['dry_run'].value
-  study = common.open_study(values, dry_run=dry_run)
-  if dry_run:
-    from overlap.study import plan, plan_text
-
-    print(
-      plan_text.text(
-        plan.make(study, stages, model),
-        name=study.config['name'],
-        workdir=str(study.path),
-      )
-    )
+  if values['dry_run'].value:
+    _print_plan(common.preview_study(values), stages, model)
     return
-  from overlap.study import run as study_run
+  with common.open_study(values, stages, model) as study:
+    from overlap.study import run as study_run
 
-  page = study_run.run(study, stages, model)
+    page = study_run.run(study, stages, model)
   if page is not None:
     print(f'report: {page}')
+
+
+def _print_plan(study: Any, stages: list[str], model: str | None) -> None:
+  from overlap.study import plan, plan_text
+
+  print(
+    plan_text.text(
+      plan.make(study, stages, model),
+      name=study.config['name'],
+      workdir=str(study.path),
+    )
+  )

@@ -13,7 +13,8 @@ def define(values: flags.FlagValues, argv: list[str]) -> None:
 
 def run(values: flags.FlagValues) -> None:
   """Runs the stage for all models, or for the one that --model names."""
-  study = common.open_study(values)
-  from overlap.study import run as study_run
+  model = values['model'].value
+  with common.open_study(values, ['train'], model) as study:
+    from overlap.study import run as study_run
 
-  study_run.run(study, ['train'], values['model'].value)
+    study_run.run(study, ['train'], model)

@@ -35,6 +35,7 @@ class Request:
     head: how its head was made, for the tables.
     replace: whether predictions that are there give way.
     allow_nan: whether logits may be NaN or infinite.
+    wait: whether to wait for another run that makes one of the models.
   """
 
   workdir: epath.PathLike
@@ -52,6 +53,7 @@ class Request:
   head: str = ''
   replace: bool = False
   allow_nan: bool = False
+  wait: bool = True
 
 
 @dataclasses.dataclass(frozen=True)

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from overlap import errors, files, lookup, store
+from overlap import claims, errors, files, lookup, store
 from overlap.catalog import categories
 from overlap.ingest import beside, examples, formats, prepare, write
 from overlap.ingest import source as source_lib
@@ -38,7 +38,7 @@ def ingest(request: Request) -> list[Ingested]:
   Raises:
     UsageError: a field of the request has no such value.
     DataError: a file is at fault; a model has other predictions already, and
-      not `replace`.
+      not `replace`; another run makes a model, and not `wait`.
   """
   _check(request)
   jobs = _jobs(request)
@@ -80,21 +80,23 @@ def ingest(request: Request) -> list[Ingested]:
       f'--class_names must be those of the data set, '
       f'{", ".join(known.class_names[:10])}, got {", ".join(names[:10])}.'
     )
-  if not known.stored:
-    store.write_examples(
-      request.workdir,
-      dataset=request.dataset,
-      split=request.split,
-      ids=known.ids,
-      labels=known.labels,
-      class_names=known.class_names,
-    )
-  return [
-    Ingested(stored[model], new=False)
-    if model in stored
-    else Ingested(_store(request, model, path, known, beside_files), new=True)
-    for model, path in jobs.items()
-  ]
+  new = [f'model/{name}' for name in jobs if name not in stored]
+  with claims.held(request.workdir, new, wait=request.wait):
+    if not known.stored:
+      store.write_examples(
+        request.workdir,
+        dataset=request.dataset,
+        split=request.split,
+        ids=known.ids,
+        labels=known.labels,
+        class_names=known.class_names,
+      )
+    return [
+      Ingested(stored[model], new=False)
+      if model in stored
+      else Ingested(_store(request, model, path, known, beside_files), new=True)
+      for model, path in jobs.items()
+    ]
 
 
 @dataclasses.dataclass(frozen=True)

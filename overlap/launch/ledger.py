@@ -78,6 +78,9 @@ class Ledger:
       f.truncate(0)
       f.write(str(os.getpid()))
       f.flush()
+      # Of one that was killed while it wrote.
+      for left in self.folder.glob('units/*/.*.partial'):
+        left.unlink(missing_ok=True)
       yield
 
   def read(

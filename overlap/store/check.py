@@ -32,8 +32,10 @@ def check(workdir: epath.PathLike) -> Iterator[str]:
     for split, inner in named_folders(folder):
       yield from _misnamed(inner, files.encode_name(split))
       yield from _strays(inner)
-      yield from _check_examples(workdir, dataset, split)
       found = list(named_folders(inner))
+      if not found:
+        continue  # A run was killed before anything was there.
+      yield from _check_examples(workdir, dataset, split)
       for model, path in progress.track(
         found, total=len(found), what=f'check {dataset}/{split}', unit='model'
       ):

@@ -13,9 +13,11 @@ import uuid
 
 from etils import epath
 
-from overlap import errors
+from overlap import errors, files
 from overlap.store import arrays, records, schema
 
+# What says that a folder is complete: a record's, and that of tables.
+_LAST = (schema.RECORD, 'done.json')
 _TOKEN = '[A-Za-z0-9_-]{1,32}'
 
 
@@ -65,8 +67,9 @@ def publish(folder: epath.Path, final: epath.Path, *, replace: bool) -> None:
   """Moves a finished folder to its place.
 
   A complete record that is there already stays unless `replace`. It is then
-  moved aside before the new one comes: between the two renamings there is
-  none. What is there without a record.json counts as absent.
+  swapped for the new one in one step, or, where the file system can't, moved
+  aside before the new one comes: between the two renamings there is none. What
+  is there without a record.json counts as absent.
 
   Raises:
     DataError: there is a complete record, and `replace` is false.
@@ -88,17 +91,30 @@ def _rename(folder: epath.Path, final: epath.Path, *, replace: bool) -> None:
       raise
     if not replace:
       refuse(final)
-    old = partial(final)
-    os.rename(final, old)
-    os.rename(folder, final)
+    old = folder if files.exchange(folder, final) else _displace(folder, final)
+    _sync_one(final.parent)
     remove(old)
+    return
   _sync_one(final.parent)
 
 
+def _displace(folder: epath.Path, final: epath.Path) -> epath.Path:
+  """Renames twice; returns where the older folder is then."""
+  old = partial(final)
+  os.rename(final, old)
+  try:
+    os.rename(folder, final)
+  except OSError:
+    os.rename(old, final)
+    raise
+  return old
+
+
 def _copy(folder: epath.Path, final: epath.Path) -> None:
-  (final / schema.RECORD).unlink(missing_ok=True)
+  for name in _LAST:
+    (final / name).unlink(missing_ok=True)
   remove(final)
-  names = sorted(file_names(folder), key=lambda name: name == schema.RECORD)
+  names = sorted(file_names(folder), key=lambda name: name in _LAST)
   for name in names:
     target = final / name
     target.parent.mkdir(parents=True, exist_ok=True)

@@ -10,6 +10,9 @@ from overlap import errors, files, lookup
 from overlap.store import arrays, examples, records, schema
 from overlap.store.examples import StoredExamples
 
+# A record may be replaced while it is read, hardly again and again.
+_TRIES = 100
+
 
 class Store:
   """The predictions under a workdir; only complete records are seen."""
@@ -108,7 +111,8 @@ class Store:
     """Reads rows `[start, stop)` of a model's array.
 
     Each chunk is checked against its own checksum; `check` compares the whole
-    array with record.json.
+    array with record.json. All rows are of one record, even where it is being
+    replaced by another.
 
     Args:
       dataset: name of the data set.
@@ -122,6 +126,31 @@ class Store:
     Raises:
       DataError: the model has no such array; it is damaged or incomplete.
     """
+    folder = schema.model_folder(self.workdir, dataset, split, model)
+    for _ in range(_TRIES):
+      before = records.raw(folder)
+      try:
+        rows = self._read(dataset, split, model, name, start, stop)
+      except errors.DataError:
+        if records.raw(folder) == before:
+          raise
+        continue
+      if records.raw(folder) == before:
+        return rows
+    raise errors.DataError(
+      f'{name} of model {model!r} over {dataset}/{split} must stay while they '
+      f'are read, and were replaced {_TRIES} times: end what replaces them.'
+    )
+
+  def _read(
+    self,
+    dataset: str,
+    split: str,
+    model: str,
+    name: str,
+    start: int,
+    stop: int | None,
+  ) -> np.ndarray:
     record = self.record(dataset, split, model)
     where = f'{dataset}/{split}'
     if record is None:

@@ -36,6 +36,14 @@ def complete(folder: epath.Path) -> bool:
   return (folder / schema.RECORD).is_file()
 
 
+def raw(folder: epath.Path) -> bytes | None:
+  """The bytes of record.json, None where it can't be read."""
+  try:
+    return (folder / schema.RECORD).read_bytes()
+  except OSError:
+    return None
+
+
 def read(folder: epath.Path) -> dict[str, Any]:
   """Reads and verifies the record.json of a folder.
 

@@ -21,14 +21,13 @@ from overlap import (
   parallel,
   provenance,
   report,
-  sealed,
   store,
   tables,
 )
 from overlap.analyses import options as options_lib
 from overlap.analyses import run as analyses_run
 from overlap.analyses.specialisation import options as specialisation_options
-from overlap.study import unchanged, workdir
+from overlap.study import publish, unchanged, workdir
 
 Request = Mapping[str, Any]
 
@@ -56,17 +55,15 @@ def analyse(path: epath.Path, request: Request, *, again: bool = False) -> None:
   ):
     # On every process: they share what takes longest.
     made = compute(path, request, scratch=path / 'cache')
+    changed = unchanged.stamp(path, request) != made_of
+    if parallel.broadcast(np.array(changed)):
+      raise errors.DataError(
+        f'What {path} holds must stay while it is analysed, and something was '
+        'stored meanwhile: the tables are as they were; run the stage analyse '
+        'again.'
+      )
     if parallel.is_primary():
-      unchanged.forget(path)
-      # The request goes first: tables half written under another request
-      # are then found by `overlap verify`.
-      sealed.write(path / 'tables' / 'analysis.json', request)
-      for name, frame in made.items():
-        tables.write(path, name, frame)
-      # Those of an earlier request would stand beside these in the report.
-      for name in tables.SCHEMAS.keys() - made.keys():
-        tables.remove(path, name)
-      unchanged.note(path, made_of)
+      publish.publish(path, request, made, made_of)
   parallel.barrier('analyse')
   logging.info('analysed: tables in %s', path / 'tables')
 

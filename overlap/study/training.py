@@ -21,6 +21,8 @@ def train(study: Study, model: str | None = None) -> None:
   for name in study.selected(model):
     if is_trained(study, name):
       logging.info('%s: trained already', name)
+      if parallel.is_primary():  # It may have been killed before its last act.
+        _forget_runs(workdir.model_folder(study.path, name))
       continue
     with provenance.timed(
       functools.partial(workdir.add_timing, study.path, 'train', name)
@@ -177,9 +179,14 @@ def _train(study: Study, name: str) -> None:
         'variables_sha256': checkpoint.digest(checkpoint.named(variables)),
       },
     )
-    for run in folder.glob('run-*'):
-      run.rmtree()
+    _forget_runs(folder)
   parallel.barrier(f'trained {name}')
+
+
+def _forget_runs(folder: epath.Path) -> None:
+  """Removes what a model was trained in, once it is there."""
+  for run in folder.glob('run-*'):
+    run.rmtree()
 
 
 def _keep_metrics(run: epath.Path, folder: epath.Path) -> None:

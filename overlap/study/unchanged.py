@@ -50,11 +50,6 @@ def note(path: epath.Path, made_of: Mapping[str, str]) -> None:
   )
 
 
-def forget(path: epath.Path) -> None:
-  """Removes the stamp, before tables are written."""
-  (path / 'tables' / tables.DONE).unlink(missing_ok=True)
-
-
 def _checksums(path: epath.Path) -> dict[str, str]:
   return {
     file.name: hashlib.sha256(file.read_bytes()).hexdigest()

@@ -2,7 +2,7 @@
 
 import datetime
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from absl import logging
@@ -20,6 +20,8 @@ from overlap import (
 from overlap.store import arrays
 from overlap.study import timings
 
+# What the stages analyse and report make, as a claim names it.
+TABLES = 'tables'
 RESUME = ('same', 'update', 'original')
 AGAIN = (
   'delete it, and `overlap study` with the config of this study writes it again'
@@ -130,6 +132,25 @@ def check_place(path: epath.PathLike) -> None:
   else:
     return
   raise errors.DataError(f'{path} must be writable, got: {reason}.')
+
+
+def claimed(
+  resolved: Mapping[str, Any], stages: Sequence[str], model: str | None
+) -> list[str]:
+  """What stages of a study make, as `claims.held` takes it.
+
+  Args:
+    resolved: the study's config.
+    stages: that will be run.
+    model: the one that they are run for; None for all.
+  """
+  names = set()
+  if {'train', 'predict'} & set(stages):
+    chosen = resolved['models'] if model is None else [model]
+    names |= {f'model/{name}' for name in chosen}
+  if {'analyse', 'report'} & set(stages):
+    names.add(TABLES)
+  return sorted(names)
 
 
 def _holds_results(path: epath.Path) -> bool:

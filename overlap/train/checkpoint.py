@@ -1,8 +1,11 @@
 """Orbax checkpoints: of a run under way, and of the model it ends with."""
 
+import contextlib
 import hashlib
 import logging as std_logging
-from collections.abc import Mapping
+import os
+import pathlib
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import jax
@@ -10,31 +13,75 @@ import numpy as np
 import orbax.checkpoint as ocp
 from etils import epath
 
-from overlap import errors, files, sealed
+from overlap import errors, files, parallel, sealed
 from overlap.models.checkpoints import orbax_folder, trees
 
-# Orbax tells of every file it touches; what a run says of its checkpoints is
-# the loop's to say.
+
+def _is_for_users(record: std_logging.LogRecord) -> bool:
+  """Whether a line of the log is not Orbax's talk to itself.
+
+  It tells of every file it touches; what a run says of its checkpoints is the
+  loop's to say. And what it raises it has logged before, stack and all.
+  """
+  if 'orbax' not in record.pathname:
+    return True
+  return record.levelno >= std_logging.WARNING and not record.exc_info
+
+
 for _name in ('absl', 'orbax'):
-  std_logging.getLogger(_name).addFilter(
-    lambda record: (
-      'orbax' not in record.pathname or record.levelno >= std_logging.WARNING
-    )
+  std_logging.getLogger(_name).addFilter(_is_for_users)
+
+
+# Where Orbax puts what is saved, within a step's folder.
+_ITEM = 'default'
+
+
+@contextlib.contextmanager
+def _reported(rule: str, advice: str) -> Iterator[None]:
+  """Turns what Orbax raises into one line.
+
+  Raises:
+    DataError: something within raised.
+  """
+  try:
+    yield
+  except errors.OverlapError:
+    raise
+  # Orbax and TensorStore raise classes from many places.
+  except Exception as e:
+    reason = str(e).strip().partition('\n')[0].partition(' [')[0].rstrip('.')
+    raise errors.DataError(f'{rule}, got: {reason}: {advice}.') from e
+
+
+def _writing(path: epath.PathLike) -> contextlib.AbstractContextManager[None]:
+  return _reported(
+    f'A checkpoint must be written to {path}',
+    'see to the space and the rights there; the same command goes on from the '
+    'one before',
   )
 
 
 class RunCheckpoints:
   """The checkpoints of a run under way; the last one is kept.
 
-  Beside them, `checkpoints.json` has the digest of each: Orbax has none.
+  Beside them, `checkpoints.json` has the digest of the last one's files, made
+  while the next steps are taken; in cloud storage, which checks what it keeps,
+  there is none. All methods raise a DataError where the file system is at
+  fault.
   """
 
   def __init__(self, folder: epath.PathLike):
+    """Opens a folder, which is made where it is absent."""
     self._folder = epath.Path(folder).absolute()
-    self._manager = ocp.CheckpointManager(
-      self._folder,
-      options=ocp.CheckpointManagerOptions(max_to_keep=1, create=True),
-    )
+    self._saving = 0
+    written = ocp.AsyncOptions(post_finalization_callback=self._note)
+    with _writing(self._folder):
+      self._manager = ocp.CheckpointManager(
+        self._folder,
+        options=ocp.CheckpointManagerOptions(
+          max_to_keep=1, create=True, async_options=written
+        ),
+      )
 
   def restore(self, template: Any) -> Any | None:
     """The last checkpoint, None where there is none.
@@ -50,25 +97,16 @@ class RunCheckpoints:
     if step is None:
       return None
     run = self._folder.parent
-    again = (
-      f'The checkpoint of step {step} in {self._folder} must be as it was '
-      f'saved: delete {run}, and it is trained from the beginning'
-    )
-    try:
+    advice = f'delete {run}, and it is trained from the beginning'
+    rule = f'The checkpoint of step {step} in {self._folder} must be as saved'
+    with _reported(rule, advice):
+      wanted = self._digests(advice).get(str(step))
+      if wanted not in (None, _files_digest(self._folder / str(step) / _ITEM)):
+        raise ValueError('other files')
       with orbax_folder.quiet():
-        state = self._manager.restore(
+        return self._manager.restore(
           step, args=ocp.args.StandardRestore(template)
         )
-      wanted = self._digests().get(str(step))
-    except errors.DataError:
-      raise
-    # Orbax and TensorStore raise classes from many places.
-    except Exception as e:
-      reason = str(e).strip().split('\n')[0] or type(e).__name__
-      raise errors.DataError(f'{again}: {reason}') from e
-    if jax.process_count() == 1 and wanted not in (None, _state_digest(state)):
-      raise errors.DataError(f'{again}: its numbers are others.')
-    return state
 
   def save(self, step: int, state: Any) -> None:
     """Saves asynchronously; a killed save leaves the one before.
@@ -76,51 +114,70 @@ class RunCheckpoints:
     The state is copied to the host before this returns: the next step may take
     its memory.
     """
-    # Of several processes none has all of a state that is spread over them.
-    if jax.process_count() == 1:
-      # The one before counts until this one is through.
-      self.wait()
-      last = self._manager.latest_step()
-      held = self._digests().get(str(last))
-      known = {} if held is None else {str(last): held}
-      sealed.write(
-        self._notes, {'sha256': known | {str(step): _state_digest(state)}}
-      )
-    self._manager.save(step, args=ocp.args.StandardSave(state))
+    with _writing(self._folder):
+      # The one before is whole, and noted, before this one's step is.
+      self._manager.wait_until_finished()
+      self._saving = step
+      self._manager.save(step, args=ocp.args.StandardSave(state))
+
+  def _note(self) -> None:
+    """Notes what was written; Orbax calls it before it shows the checkpoint."""
+    if '://' in os.fspath(self._folder) or not parallel.is_primary():
+      return
+    step = str(self._saving)
+    for made in (self._folder / step, *self._folder.glob(f'{step}.*')):
+      if made.exists():
+        self._keep(step, _files_digest(made / _ITEM))
+
+  def _keep(self, step: str, made: str) -> None:
+    last = str(self._manager.latest_step())
+    known = self._digests('').get(last)
+    sums = {step: made} if known is None else {last: known, step: made}
+    sealed.write(self._notes, {'sha256': sums})
 
   @property
   def _notes(self) -> epath.Path:
     return self._folder.parent / 'checkpoints.json'
 
-  def _digests(self) -> dict[str, str]:
+  def _digests(self, again: str) -> dict[str, str]:
     """Digests by step; none where a program of before they were wrote."""
     if not self._notes.exists():
       return {}
-    run = self._folder.parent
-    again = f'delete {run}, and it is trained from the beginning'
     return sealed.read(self._notes, again).get('sha256', {})
 
   def wait(self) -> None:
     """Waits for what is being written."""
-    self._manager.wait_until_finished()
+    with _writing(self._folder):
+      self._manager.wait_until_finished()
 
   def close(self) -> None:
     """Waits, and ends the threads."""
     self.wait()
-    self._manager.close()
+    with _writing(self._folder):
+      self._manager.close()
 
 
-def _state_digest(state: Any) -> str:
-  leaves, _ = jax.tree_util.tree_flatten_with_path(state)
-  return digest(
-    {jax.tree_util.keystr(path): np.asarray(leaf) for path, leaf in leaves}
-  )
+def _files_digest(folder: epath.Path) -> str:
+  """SHA-256 of files, by name, below a local folder."""
+  sums = {}
+  for file in sorted(pathlib.Path(folder).rglob('*')):
+    if file.is_file():
+      with file.open('rb') as f:
+        sums[file.relative_to(folder).as_posix()] = hashlib.file_digest(
+          f, 'sha256'
+        ).hexdigest()
+  return hashlib.sha256(files.canonical_json(sums).encode()).hexdigest()
 
 
 def save_variables(path: epath.PathLike, variables: Any) -> None:
-  """Writes a model's variables, whole or not at all, over an older copy."""
-  with ocp.StandardCheckpointer() as checkpointer:
-    checkpointer.save(epath.Path(path).absolute(), variables, force=True)
+  """Writes a model's variables, whole or not at all, over an older copy.
+
+  Raises:
+    DataError: the place can't be written.
+  """
+  path = epath.Path(path).absolute()
+  with _writing(path), ocp.StandardCheckpointer() as checkpointer:
+    checkpointer.save(path, variables, force=True)
 
 
 def named(variables: Any) -> dict[str, np.ndarray]:

@@ -82,9 +82,9 @@ def test_a_run_does_not_go_on_from_a_damaged_checkpoint(tmp_path):
     notes.write_text(text)
     with pytest.raises(errors.DataError, match='trained from the beginning'):
       run(tmp_path)
-  # As if its numbers were others.
+  # As if its files were others.
   sealed.write(notes, {'sha256': {'8': '0' * 64}})
-  with pytest.raises(errors.DataError, match=r'step 8 .* numbers are others'):
+  with pytest.raises(errors.DataError, match=r'step 8 .* other files'):
     run(tmp_path)
   for file in (tmp_path / 'checkpoints/8').rglob('manifest.ocdbt'):
     file.write_bytes(b'')

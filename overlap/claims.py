@@ -1,0 +1,332 @@
+"""Who works on what in a workdir, so that no two runs make the same thing.
+
+A run claims what it makes by a file of its own, `claims/NAME.json`, and removes
+it at its end. It writes the file first and then looks at the others': of two
+that claim the same at once, one at least sees the other and stands back. So no
+lock of a file system is needed, which NFS and Cloud Storage may not have.
+
+A claim is dead where its process is. On this machine that is asked of the
+system; elsewhere a process must show that it lives, by touching its file every
+few seconds. Who is silent for a minute, by the clock of the one who waits, has
+its claim taken over; should it wake up again, it finds that and stops.
+"""
+
+import _thread
+import contextlib
+import datetime
+import hashlib
+import json
+import os
+import random
+import socket
+import sys
+import threading
+import time
+import uuid
+from collections.abc import Callable, Collection, Iterator
+from typing import Any
+
+from absl import logging
+from etils import epath
+
+from overlap import errors
+
+FOLDER = 'claims'
+_BEAT_SECONDS = 10.0
+_SILENT_SECONDS = 60.0
+_TELL_SECONDS = 300.0
+_HELD, _WAITING, _FAILED = range(3)
+
+
+@contextlib.contextmanager
+def held(
+  workdir: epath.PathLike,
+  names: Collection[str],
+  *,
+  wait: bool = True,
+  primary: bool = True,
+  agree: Callable[[int], int] = int,
+) -> Iterator[None]:
+  """Within it, no other run that asks makes any of the same things.
+
+  Args:
+    workdir: local folder or gs:// path; made where it is absent.
+    names: of what is made, such as 'model/vit' or 'tables'.
+    wait: whether to wait for another run, and to say so, or to give up.
+    primary: whether this process claims for all of its run.
+    agree: gives each process of the run the number that the primary has.
+
+  Raises:
+    DataError: another run makes one of these and `wait` is false; the place
+      can't be written; another run took the claim over.
+  """
+  claim = Claim(workdir, names) if primary else None
+  try:
+    _acquire(claim, wait, agree)
+    yield
+  except KeyboardInterrupt:
+    if claim and claim.lost:
+      raise errors.DataError(
+        f'{workdir} must be worked on by one run, and was taken over by '
+        f'{claim.lost} while this one was silent: start again when that has '
+        'ended.'
+      ) from None
+    raise
+  finally:
+    if claim:
+      claim.release()
+
+
+def _acquire(
+  claim: 'Claim | None', wait: bool, agree: Callable[[int], int]
+) -> None:
+  told, last = '', 0.0
+  while True:
+    state, holder, fault = _HELD, '', None
+    if claim:
+      try:
+        holder = claim.attempt()
+      except errors.DataError as e:
+        state, fault = _FAILED, e
+    if holder:
+      state = _WAITING if wait else _FAILED
+    state = agree(state)
+    if state == _HELD:
+      return
+    if state == _FAILED:
+      raise fault or errors.DataError(
+        f'{claim.workdir} is being worked on by {holder}: wait for it, or end '
+        'it.'
+        if claim
+        else 'The workdir can not be had: see what process 0 says.'
+      )
+    if holder and (holder != told or time.monotonic() - last > _TELL_SECONDS):
+      logging.info('waiting for %s', holder)
+      told, last = holder, time.monotonic()
+    time.sleep(random.uniform(0.1, 0.5))
+
+
+def only_one(workdir: epath.PathLike) -> epath.Path | None:
+  """The one claim on a local workdir; None where there are several, or none.
+
+  For who holds one: whether no other run is at work.
+  """
+  if '://' in os.fspath(workdir):
+    return None
+  files = list((epath.Path(workdir) / FOLDER).glob('*.json'))
+  return files[0] if len(files) == 1 else None
+
+
+class Claim:
+  """One run's claim on what it makes.
+
+  Attributes:
+    workdir: of the study.
+    lost: who took it over while this process was silent; '' for nobody.
+  """
+
+  def __init__(self, workdir: epath.PathLike, names: Collection[str]):
+    """Claims nothing yet."""
+    self.workdir = epath.Path(workdir)
+    self.lost = ''
+    self._folder = self.workdir / FOLDER
+    self._said = {
+      'names': sorted(names),
+      'host': socket.gethostname(),
+      'process': os.getpid(),
+      'since': datetime.datetime.now(datetime.UTC).isoformat(
+        timespec='seconds'
+      ),
+      'command': ' '.join(sys.argv[1:2]),
+    }
+    where = f'{_place()}-{os.getpid()}-{_began()}'
+    self._file = self._folder / f'{where}-{uuid.uuid4().hex[:8]}.json'
+    self._others = _Others(self._folder, self._file.name, set(names))
+    self._made_workdir = False
+    self._end = threading.Event()
+    self._thread: threading.Thread | None = None
+
+  def attempt(self) -> str:
+    """Claims, if it can be had; returns who has it otherwise.
+
+    Raises:
+      DataError: the place can't be written.
+    """
+    if holder := self._others.holder():
+      return holder
+    self._write()
+    # Only now: another may have looked before our file was there.
+    if holder := self._others.holder():
+      self._withdraw()
+      return holder
+    self._thread = threading.Thread(target=self._beat, daemon=True)
+    self._thread.start()
+    return ''
+
+  def release(self) -> None:
+    """Gives up the claim; the last one takes the folder away."""
+    self._end.set()
+    if self._thread:
+      self._thread.join()
+    self._withdraw()
+
+  def _write(self) -> None:
+    self._made_workdir |= not self.workdir.exists()
+    try:
+      self._folder.mkdir(parents=True, exist_ok=True)
+      self._file.write_text(json.dumps(self._said, indent=2) + '\n')
+    except OSError as e:
+      self._withdraw()
+      raise errors.DataError(
+        f'{self.workdir} must be writable, got: {e.strerror or e}: see to the '
+        'space and the rights there.'
+      ) from e
+
+  def _withdraw(self) -> None:
+    with contextlib.suppress(OSError):
+      self._file.unlink(missing_ok=True)
+    # Others' claims may be there; etils has its own word for that.
+    with contextlib.suppress(OSError, ValueError):
+      self._folder.rmdir()
+      if self._made_workdir:
+        self.workdir.rmdir()  # Nothing was made.
+
+  def _beat(self) -> None:
+    while not self._end.wait(_BEAT_SECONDS):
+      try:
+        if self._file.exists():
+          self._touch()
+          continue
+        # This process was silent too long, or somebody removed the file.
+        self._write()
+        self.lost = self._others.holder()
+      except (OSError, errors.DataError) as e:
+        logging.warning('%s can not be kept up: %s', self._file, e)
+      if self.lost:
+        self._withdraw()
+        _thread.interrupt_main()
+        return
+
+  def _touch(self) -> None:
+    if '://' in os.fspath(self._file):
+      self._file.write_text(json.dumps(self._said, indent=2) + '\n')
+    else:
+      os.utime(self._file)  # Works where no space is left, too.
+
+
+class _Others:
+  """The claims of others, and when each was last seen to change."""
+
+  def __init__(self, folder: epath.Path, own: str, names: set[str]):
+    self._folder, self._own, self._names = folder, own, names
+    self._seen: dict[str, tuple[Any, float]] = {}
+
+  def holder(self) -> str:
+    """Who is alive and has a claim on one of the names; '' for nobody."""
+    for file in self._files():
+      if file.name == self._own:
+        continue
+      try:
+        text = file.read_text()
+        sign = text, _mtime(file)
+      except OSError:
+        continue  # It ended meanwhile.
+      if not self._is_alive(file.name, sign):
+        logging.info('taking over from %s, which has ended', _who(text))
+        file.unlink(missing_ok=True)
+      elif self._names & _names(text, self._names):
+        return _who(text)
+    return ''
+
+  def _files(self) -> list[epath.Path]:
+    try:
+      return [f for f in self._folder.iterdir() if f.suffix == '.json']
+    except OSError:
+      return []
+
+  def _is_alive(self, name: str, sign: Any) -> bool:
+    place, process, began, *_ = [*name.split('-'), '', '', '']
+    if place == _place() and process.isdigit():
+      return _runs(int(process), began)
+    now = time.monotonic()
+    before, since = self._seen.get(name, (None, now))
+    if before != sign:
+      since = now
+    self._seen[name] = sign, since
+    return now - since < _SILENT_SECONDS
+
+
+def _mtime(file: epath.Path) -> float:
+  if '://' in os.fspath(file):
+    return file.stat().mtime
+  return os.stat(file).st_mtime  # In more than whole seconds.
+
+
+def _said(text: str) -> dict[str, Any]:
+  try:
+    said = json.loads(text)
+  except ValueError:  # Not written to its end yet.
+    return {}
+  return said if isinstance(said, dict) else {}
+
+
+def _names(text: str, default: set[str]) -> set[str]:
+  return set(_said(text).get('names', default))
+
+
+def _who(text: str) -> str:
+  said = _said(text)
+  if not said:
+    return 'a process that has just begun'
+  command = f' (overlap {said["command"]})' if said.get('command') else ''
+  return (
+    f'process {said.get("process")} on {said.get("host")} since '
+    f'{said.get("since")}{command}'
+  )
+
+
+def _place() -> str:
+  """Names this machine as it was booted, and this container on it."""
+  parts = [socket.gethostname()]
+  with contextlib.suppress(OSError):
+    with open('/proc/sys/kernel/random/boot_id') as f:
+      parts.append(f.read())
+    parts.append(os.readlink('/proc/self/ns/pid'))
+  return hashlib.sha256('|'.join(parts).encode()).hexdigest()[:12]
+
+
+def _stat(process: int) -> tuple[bytes, str]:
+  """The state of a process of this machine, and when it began.
+
+  Raises:
+    OSError: it has ended, or is another user's, or the system has no /proc.
+  """
+  with open(f'/proc/{process}/stat', 'rb') as f:
+    # The name before may hold anything, brackets too.
+    fields = f.read().rpartition(b')')[2].split()
+  return fields[0], fields[19].decode()
+
+
+def _began() -> str:
+  """When this process began; '' where nothing tells."""
+  try:
+    return _stat(os.getpid())[1]
+  except OSError:
+    return ''
+
+
+def _runs(process: int, began: str) -> bool:
+  """Whether a process of this machine, which began then, has not ended."""
+  try:
+    state, then = _stat(process)
+    # Numbers of processes are given out again.
+    return state not in (b'Z', b'X') and then == began
+  except OSError:
+    pass
+  try:
+    os.kill(process, 0)
+  except ProcessLookupError:
+    return False
+  except PermissionError:
+    pass  # Another user's.
+  return True
