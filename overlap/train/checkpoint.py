@@ -7,7 +7,7 @@ import jax
 import orbax.checkpoint as ocp
 from etils import epath
 
-from overlap import errors
+from overlap import errors, parallel
 
 # Orbax tells of every file it touches; what a run says of its checkpoints is
 # the loop's to say.
@@ -19,13 +19,51 @@ for _name in ('absl', 'orbax'):
   )
 
 
+def _together() -> ocp.options.MultiprocessingOptions:
+  """Has Orbax wait for the processes that save together, and no others."""
+  if parallel.model_groups() == 1:
+    return ocp.options.MultiprocessingOptions()
+  group = parallel.group()
+  return ocp.options.MultiprocessingOptions(
+    primary_host=group.start,
+    active_processes=set(range(group.start, group.start + group.size)),
+    barrier_sync_key_prefix=f'group{group.index}',
+  )
+
+
+def _alone() -> ocp.options.AsyncOptions:
+  """Keeps groups that save at the same time out of each other's way.
+
+  Orbax would have their processes tell each other of folders that are made, by
+  numbers that several groups take for their own.
+  """
+  return ocp.options.AsyncOptions(
+    create_directories_asynchronously=parallel.model_groups() == 1
+  )
+
+
+def _checkpointer() -> ocp.StandardCheckpointer:
+  return ocp.StandardCheckpointer(
+    multiprocessing_options=_together(), async_options=_alone()
+  )
+
+
 class RunCheckpoints:
   """The checkpoints of a run under way; the last one is kept."""
 
   def __init__(self, folder: epath.PathLike):
+    folder = epath.Path(folder).absolute()
+    if parallel.is_primary():
+      folder.mkdir(parents=True, exist_ok=True)
+    parallel.barrier(f'folder {folder}')
     self._manager = ocp.CheckpointManager(
-      epath.Path(folder).absolute(),
-      options=ocp.CheckpointManagerOptions(max_to_keep=1, create=True),
+      folder,
+      options=ocp.CheckpointManagerOptions(
+        max_to_keep=1,
+        create=False,
+        multiprocessing_options=_together(),
+        async_options=_alone(),
+      ),
     )
 
   def restore(self, template: Any) -> Any | None:
@@ -60,7 +98,7 @@ class RunCheckpoints:
 
 def save_variables(path: epath.PathLike, variables: Any) -> None:
   """Writes a model's variables, whole or not at all, over an older copy."""
-  with ocp.StandardCheckpointer() as checkpointer:
+  with _checkpointer() as checkpointer:
     checkpointer.save(epath.Path(path).absolute(), variables, force=True)
 
 
@@ -85,7 +123,7 @@ def load_variables(path: epath.PathLike, template: Any) -> Any:
     template,
   )
   try:
-    with ocp.StandardCheckpointer() as checkpointer:
+    with _checkpointer() as checkpointer:
       return jax.device_get(checkpointer.restore(path, abstract))
   except (ValueError, OSError, KeyError) as e:
     reason = str(e).strip().split('\n')[0]
