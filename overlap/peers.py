@@ -9,6 +9,7 @@ side ask process 0 what to do next.
 Nothing here needs JAX.
 """
 
+import atexit
 import contextlib
 import json
 import os
@@ -22,6 +23,7 @@ import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NoReturn, TextIO
 
+from overlap import sockets
 from overlap.jobs import Board, Jobs
 
 # How long a process tries to reach process 0, at each of its addresses.
@@ -29,11 +31,11 @@ _CONNECT_SECONDS = 10.0
 # How long a process whose peer has failed may take to fail by itself: what is
 # wrong with a config is wrong on all of them, and each says so.
 _GRACE_SECONDS = 1.0
+# How long process 0, having told the others to end, waits for them to do so.
+_LAST_SECONDS = 5.0
 # How long an error of JAX, which may come of a lost process, waits for word of
 # which one that was.
 _EXPLAIN_SECONDS = 10.0
-# A machine that is gone without a word is noticed after 60 s of silence.
-_KEEPALIVE = (('TCP_KEEPIDLE', 30), ('TCP_KEEPINTVL', 10), ('TCP_KEEPCNT', 3))
 
 
 class _Peers:
@@ -71,7 +73,7 @@ class _First(_Peers):
     self._board = Board()
     self._lines: dict[int, TextIO] = {}
     self._lock = threading.Condition()
-    self._server = _listen()
+    self._server = sockets.listen()
     self.port = self._server.getsockname()[1]
     _thread(self._accept)
 
@@ -92,7 +94,7 @@ class _First(_Peers):
       connection,
       connection.makefile('rw', encoding='utf-8') as lines,
     ):
-      _keep_alive(connection)
+      sockets.keep_alive(connection)
       for text in lines:
         message = json.loads(text)
         if index < 0:
@@ -134,10 +136,17 @@ class _First(_Peers):
   def leave(self, failure: str | None) -> None:
     if failure is not None:
       self._tell(0, failure)
-      return
     # Its own end would look like a loss to those who are still at work.
+    self._wait_for_others(None if failure is None else _LAST_SECONDS)
+
+  def lost(self, index: int, failure: str | None) -> NoReturn:
+    # Last: JAX aborts, with a stack trace, whoever outlives process 0.
+    self._wait_for_others(_LAST_SECONDS)
+    super().lost(index, failure)
+
+  def _wait_for_others(self, seconds: float | None) -> None:
     with self._lock:
-      self._lock.wait_for(lambda: not self._lines)
+      self._lock.wait_for(lambda: not self._lines, seconds)
 
 
 class _Other(_Peers):
@@ -153,7 +162,7 @@ class _Other(_Peers):
     if not self._lines.readline():
       raise OSError('it does not know this run')
     connection.settimeout(None)
-    _keep_alive(connection)
+    sockets.keep_alive(connection)
     _thread(self._listen)
 
   def _listen(self) -> None:
@@ -177,6 +186,7 @@ class _Other(_Peers):
 
 
 _peers: _Peers | None = None
+_ending = threading.Lock()
 
 
 def meet(
@@ -193,9 +203,14 @@ def meet(
   A process that can't reach process 0 ends with a line.
   """
   global _peers
+  atexit.register(leave)
   if index == 0:
     first = _First(count)
-    told = {'hosts': _own_hosts(host), 'port': first.port, 'token': first.token}
+    told = {
+      'hosts': sockets.own_hosts(host),
+      'port': first.port,
+      'token': first.token,
+    }
     share(json.dumps(told).encode())
     first.wait()
     _peers = first
@@ -268,6 +283,8 @@ def deadline(seconds: float, text: str) -> Iterator[None]:
 
 
 def _end(text: str, status: int) -> NoReturn:
+  # Where several are lost at once, the first is told of.
+  _ending.acquire()
   # A bar may stand on the terminal's last line.
   start = '\r\x1b[K' if sys.stderr.isatty() else ''
   print(f'{start}overlap: {text}', file=sys.stderr)
@@ -279,35 +296,6 @@ def _exit(status: int) -> NoReturn:
     with contextlib.suppress(OSError, ValueError):
       stream.flush()
   os._exit(status)
-
-
-def _own_hosts(host: str) -> list[str]:
-  """By what names others may reach this machine, the likeliest first."""
-  found = [host, socket.gethostname()]
-  with (
-    contextlib.suppress(OSError),
-    socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe,
-  ):
-    # Nothing is sent: this asks by which address one leaves this machine.
-    probe.connect(('192.0.2.1', 9))
-    found.append(probe.getsockname()[0])
-  return list(dict.fromkeys(name for name in found if name))
-
-
-def _listen() -> socket.socket:
-  if socket.has_dualstack_ipv6():
-    with contextlib.suppress(OSError):
-      return socket.create_server(
-        ('', 0), family=socket.AF_INET6, dualstack_ipv6=True, backlog=1024
-      )
-  return socket.create_server(('', 0), backlog=1024)
-
-
-def _keep_alive(connection: socket.socket) -> None:
-  connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-  for name, value in _KEEPALIVE:
-    if hasattr(socket, name):
-      connection.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
 
 
 def _write(lines: TextIO, message: Mapping[str, Any]) -> None:

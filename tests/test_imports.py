@@ -16,7 +16,7 @@ CODE = sorted(
 
 # Lowest first: a module imports from its own layer and from lower ones.
 LAYERS = (
-  'errors lookup files progress fields compiled jobs peers',
+  'errors lookup files progress fields compiled jobs sockets peers',
   'catalog',
   'config provenance sweeps swept',
   'parallel',

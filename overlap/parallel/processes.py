@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import jax
 import numpy as np
+from absl import logging
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 from overlap import errors, peers
@@ -27,12 +28,12 @@ class Group(NamedTuple):
   """Processes that work together.
 
   Attributes:
-    index: which group it is.
+    number: which group it is, from 0.
     start: number of its first process.
     size: how many processes it has.
   """
 
-  index: int
+  number: int
   start: int
   size: int
 
@@ -97,8 +98,10 @@ def _join(**told: Any) -> None:
   """Joins JAX's processes, then has them watch each other."""
   # SIGTERM is to end a process, as it does everywhere else; for JAX it is news
   # of a preemption to come, after which one would go on.
-  jax.config.update('jax_enable_preemption_service', False)
+  with contextlib.suppress(AttributeError):
+    jax.config.update('jax_enable_preemption_service', False)
   where = told.get('coordinator_address', '')
+  logging.info('joining the other processes')
   with peers.deadline(
     _JOIN_SECONDS - 10,
     f'the processes of this run did not all join {where or "the first"} '
@@ -148,8 +151,8 @@ def in_groups() -> Iterator[Group]:
   """
   global _group
   size = jax.process_count() // _model_groups
-  index = jax.process_index() // size
-  group = Group(index, index * size, size)
+  number = jax.process_index() // size
+  group = Group(number, number * size, size)
   if _model_groups == 1:
     yield group
     return
@@ -221,7 +224,7 @@ def gather(values: np.ndarray) -> np.ndarray:
   )
   spread = jax.make_array_from_process_local_data(
     NamedSharding(mesh, PartitionSpec('processes')),
-    np.ascontiguousarray(values)[np.newaxis],
+    np.asarray(values)[np.newaxis],
     (process_count(), *values.shape),
   )
   return whole(spread)
@@ -229,6 +232,7 @@ def gather(values: np.ndarray) -> np.ndarray:
 
 def whole(values: jax.Array) -> np.ndarray:
   """An array that lies on the devices of several processes; on each."""
+  assert isinstance(values.sharding, NamedSharding)
   sharding = NamedSharding(values.sharding.mesh, PartitionSpec())
   gathered = jax.jit(_same, out_shardings=sharding)(values)
   return np.asarray(gathered.addressable_data(0))

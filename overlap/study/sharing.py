@@ -42,7 +42,7 @@ def share_out(stage: str, needs: jobs.Jobs) -> Iterator[str]:
         return
       if choice == _WAIT:
         if not waiting:
-          logging.info('group %d waits for others to %s', group.index, stage)
+          logging.info('group %d waits for others to %s', group.number, stage)
         waiting = True
         time.sleep(_POLL_SECONDS)
         continue

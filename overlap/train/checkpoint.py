@@ -27,7 +27,7 @@ def _together() -> ocp.options.MultiprocessingOptions:
   return ocp.options.MultiprocessingOptions(
     primary_host=group.start,
     active_processes=set(range(group.start, group.start + group.size)),
-    barrier_sync_key_prefix=f'group{group.index}',
+    barrier_sync_key_prefix=f'group{group.number}',
   )
 
 
