@@ -1,5 +1,6 @@
 """Orbax checkpoints: of a run under way, and of the model it ends with."""
 
+import functools
 import logging as std_logging
 from typing import Any
 
@@ -10,42 +11,51 @@ from etils import epath
 from overlap import errors, parallel
 
 # Orbax tells of every file it touches; what a run says of its checkpoints is
-# the loop's to say.
+# the loop's to say. That groups have a handler of their own is as it should be.
 for _name in ('absl', 'orbax'):
   std_logging.getLogger(_name).addFilter(
     lambda record: (
-      'orbax' not in record.pathname or record.levelno >= std_logging.WARNING
+      'orbax' not in record.pathname
+      or (
+        record.levelno >= std_logging.WARNING
+        and 'Type handler registry' not in str(record.msg)
+      )
     )
   )
 
 
-def _together() -> ocp.options.MultiprocessingOptions:
-  """Has Orbax wait for the processes that save together, and no others."""
-  if parallel.model_groups() == 1:
-    return ocp.options.MultiprocessingOptions()
-  group = parallel.group()
-  return ocp.options.MultiprocessingOptions(
-    primary_host=group.start,
-    active_processes=set(range(group.start, group.start + group.size)),
-    barrier_sync_key_prefix=f'group{group.number}',
-  )
+def _options(*, alone: bool) -> dict[str, Any]:
+  """Has Orbax wait for the processes that work together, and no others.
 
-
-def _alone() -> ocp.options.AsyncOptions:
-  """Keeps groups that save at the same time out of each other's way.
-
-  Orbax would have their processes tell each other of folders that are made, by
-  numbers that several groups take for their own.
+  Args:
+    alone: whether this process saves or restores by itself.
   """
-  return ocp.options.AsyncOptions(
-    create_directories_asynchronously=parallel.model_groups() == 1
-  )
+  if parallel.model_groups() == 1:
+    return {}
+  group = parallel.group()
+  first, size = (jax.process_index(), 1) if alone else (group.start, group.size)
+  _write_from(group.start)
+  return {
+    'multiprocessing_options': ocp.options.MultiprocessingOptions(
+      primary_host=first,
+      active_processes=set(range(first, first + size)),
+      barrier_sync_key_prefix=f'processes{first}',
+    ),
+    # Else processes would tell each other of folders that are made, by numbers
+    # that groups which save at the same time take for their own.
+    'async_options': ocp.options.AsyncOptions(
+      create_directories_asynchronously=False
+    ),
+  }
 
 
-def _checkpointer() -> ocp.StandardCheckpointer:
-  return ocp.StandardCheckpointer(
-    multiprocessing_options=_together(), async_options=_alone()
-  )
+@functools.lru_cache(maxsize=1)
+def _write_from(process: int) -> None:
+  """Has Orbax begin each array in a process: in process 0 by default."""
+  ocp.type_handlers.register_type_handler(
+    jax.Array, ocp.type_handlers.ArrayHandler(primary_host=process),
+    override=True,
+  )  # fmt: skip
 
 
 class RunCheckpoints:
@@ -56,13 +66,16 @@ class RunCheckpoints:
     if parallel.is_primary():
       folder.mkdir(parents=True, exist_ok=True)
     parallel.barrier(f'folder {folder}')
+    options = _options(alone=False)
+    together = options.get('multiprocessing_options')
+    handler = together and ocp.StandardCheckpointHandler(
+      multiprocessing_options=together
+    )
     self._manager = ocp.CheckpointManager(
       folder,
+      item_handlers=handler,
       options=ocp.CheckpointManagerOptions(
-        max_to_keep=1,
-        create=False,
-        multiprocessing_options=_together(),
-        async_options=_alone(),
+        max_to_keep=1, create=False, **options
       ),
     )
 
@@ -98,8 +111,13 @@ class RunCheckpoints:
 
 def save_variables(path: epath.PathLike, variables: Any) -> None:
   """Writes a model's variables, whole or not at all, over an older copy."""
-  with _checkpointer() as checkpointer:
-    checkpointer.save(epath.Path(path).absolute(), variables, force=True)
+  options = _options(alone=True)
+  if options:
+    # Of what lies on the host Orbax writes what process 0 has, and no other.
+    variables = jax.device_put(variables, jax.local_devices()[0])
+  if not options or parallel.is_primary():
+    with ocp.StandardCheckpointer(**options) as checkpointer:
+      checkpointer.save(epath.Path(path).absolute(), variables, force=True)
 
 
 def load_variables(path: epath.PathLike, template: Any) -> Any:
@@ -123,7 +141,7 @@ def load_variables(path: epath.PathLike, template: Any) -> Any:
     template,
   )
   try:
-    with _checkpointer() as checkpointer:
+    with ocp.StandardCheckpointer(**_options(alone=True)) as checkpointer:
       return jax.device_get(checkpointer.restore(path, abstract))
   except (ValueError, OSError, KeyError) as e:
     reason = str(e).strip().split('\n')[0]
