@@ -7,6 +7,7 @@ devices.
 from overlap.parallel.meshes import (
   SHARDINGS,
   abstract,
+  as_shared,
   build,
   check_batch_size,
   constrain,
@@ -43,6 +44,7 @@ from overlap.parallel.processes import (
 __all__ = [
   'SHARDINGS',
   'abstract',
+  'as_shared',
   'barrier',
   'broadcast',
   'build',

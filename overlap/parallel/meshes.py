@@ -157,6 +157,38 @@ def fetch(tree: Any) -> Any:
   return jax.tree.map(gather, tree)
 
 
+def as_shared(tree: Any) -> Any:
+  """Arrays of this process alone as the first copy of what others have too.
+
+  The other copies, on devices of another process, are never looked at: this is
+  for Orbax, which saves nothing that lies on one process's devices alone.
+
+  Args:
+    tree: of arrays on devices; those of several processes stay as they are.
+  """
+  return jax.tree.map(_as_shared, tree)
+
+
+def _as_shared(leaf: jax.Array) -> jax.Array:
+  if not leaf.is_fully_addressable:
+    return leaf
+  spec = PartitionSpec()
+  own: list[jax.Device] = list(leaf.devices())
+  if isinstance(leaf.sharding, NamedSharding):
+    spec, own = leaf.sharding.spec, list(leaf.sharding.mesh.devices.flat)
+  others = [d for d in jax.devices() if d.process_index != jax.process_index()]
+  copies = Mesh(
+    np.array([own, others[: len(own)]]),
+    ('copies', 'data'),
+    axis_types=(AxisType.Auto,) * 2,
+  )
+  return jax.make_array_from_single_device_arrays(
+    leaf.shape,
+    NamedSharding(copies, spec),
+    [shard.data for shard in leaf.addressable_shards],
+  )
+
+
 def shard(batch: dict[str, np.ndarray]) -> dict[str, jax.Array]:
   """Spreads this process's part of a batch over its devices, by example."""
   sharding = NamedSharding(mesh(), PartitionSpec('data'))

@@ -52,10 +52,13 @@ def _options(*, alone: bool) -> dict[str, Any]:
 @functools.lru_cache(maxsize=1)
 def _write_from(process: int) -> None:
   """Has Orbax begin each array in a process: in process 0 by default."""
-  ocp.type_handlers.register_type_handler(
-    jax.Array, ocp.type_handlers.ArrayHandler(primary_host=process),
-    override=True,
-  )  # fmt: skip
+  handler = ocp.type_handlers.ArrayHandler(
+    primary_host=process,
+    # Else copies that lie with other groups would be asked to write a part.
+    use_replica_parallel=False,
+    enable_write_sharding_file=False,
+  )
+  ocp.type_handlers.register_type_handler(jax.Array, handler, override=True)
 
 
 class RunCheckpoints:
@@ -97,6 +100,8 @@ class RunCheckpoints:
     The state is copied to the host before this returns: the next step may take
     its memory.
     """
+    if parallel.model_groups() > 1:
+      state = parallel.as_shared(state)
     self._manager.save(step, args=ocp.args.StandardSave(state))
 
   def wait(self) -> None:
@@ -115,6 +120,7 @@ def save_variables(path: epath.PathLike, variables: Any) -> None:
   if options:
     # Of what lies on the host Orbax writes what process 0 has, and no other.
     variables = jax.device_put(variables, jax.local_devices()[0])
+    variables = parallel.as_shared(variables)
   if not options or parallel.is_primary():
     with ocp.StandardCheckpointer(**options) as checkpointer:
       checkpointer.save(epath.Path(path).absolute(), variables, force=True)
