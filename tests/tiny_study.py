@@ -16,7 +16,6 @@ def get_config(arg: str = '') -> ml_collections.ConfigDict:
   base, student = config.models.vit, config.models.distilled
   config.models = ml_collections.ConfigDict()
   config.models.base = base
-  # Before its teacher, which it must wait for.
   config.models.student = student
   config.models.student.distill.teacher = 'reinit'
   config.models.reinit = ml_collections.ConfigDict(base.to_dict())
@@ -30,11 +29,10 @@ def get_config(arg: str = '') -> ml_collections.ConfigDict:
   config.models.probe.strengths = 2
   config.models.probe.weakest = 1e-2
   config.models.probe.strongest = 1e-1
+  config.models.probe.max_iterations = 100
   config.transfer.dataset = ''
   config.transfer.optional = False
-  config.analyses.tables = (
-    'models', 'pairs', 'categories', 'theta', 'greedy', 'similarity', 'joined',
-  )  # fmt: skip
+  config.analyses.tables = ('models', 'pairs', 'theta')
   config.analyses.window = 0
   config.report.figures = ('fig01',)
   return config
