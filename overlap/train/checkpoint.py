@@ -1,11 +1,12 @@
 """Orbax checkpoints: of a run under way, and of the model it ends with."""
 
 import contextlib
+import functools
 import hashlib
 import logging as std_logging
 import os
 import pathlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import jax
@@ -25,7 +26,9 @@ def _is_for_users(record: std_logging.LogRecord) -> bool:
   """
   if 'orbax' not in record.pathname:
     return True
-  return record.levelno >= std_logging.WARNING and not record.exc_info
+  # That groups have a handler of their own is as it should be.
+  expected = record.exc_info or 'Type handler registry' in str(record.msg)
+  return record.levelno >= std_logging.WARNING and not expected
 
 
 for _name in ('absl', 'orbax'):
@@ -61,6 +64,50 @@ def _writing(path: epath.PathLike) -> contextlib.AbstractContextManager[None]:
   )
 
 
+def _options(
+  *, alone: bool, when_written: Callable[[], None] | None = None
+) -> dict[str, Any]:
+  """Has Orbax wait for the processes that work together, and no others.
+
+  Args:
+    alone: whether this process saves or restores by itself.
+    when_written: is called in Orbax's thread when a checkpoint's files are.
+  """
+  groups = parallel.model_groups() > 1
+  options: dict[str, Any] = {}
+  if when_written or groups:
+    # Groups' processes would tell each other of folders that are made, by
+    # numbers that groups which save at the same time take for their own.
+    options['async_options'] = ocp.options.AsyncOptions(
+      post_finalization_callback=when_written,
+      create_directories_asynchronously=not groups,
+    )
+  if groups:
+    group = parallel.group()
+    first, size = group.start, group.size
+    _write_from(first)
+    if alone:
+      first, size = jax.process_index(), 1
+    options['multiprocessing_options'] = ocp.options.MultiprocessingOptions(
+      primary_host=first,
+      active_processes=set(range(first, first + size)),
+      barrier_sync_key_prefix=f'processes{first}',
+    )
+  return options
+
+
+@functools.lru_cache(maxsize=1)
+def _write_from(process: int) -> None:
+  """Has Orbax begin each array in a process: in process 0 by default."""
+  handler = ocp.type_handlers.ArrayHandler(
+    primary_host=process,
+    # Else copies that lie with other groups would be asked to write a part.
+    use_replica_parallel=False,
+    enable_write_sharding_file=False,
+  )
+  ocp.type_handlers.register_type_handler(jax.Array, handler, override=True)
+
+
 class RunCheckpoints:
   """The checkpoints of a run under way; the last one is kept.
 
@@ -74,12 +121,21 @@ class RunCheckpoints:
     """Opens a folder, which is made where it is absent."""
     self._folder = epath.Path(folder).absolute()
     self._saving = 0
-    written = ocp.AsyncOptions(post_finalization_callback=self._note)
+    with _writing(self._folder):
+      if parallel.is_primary():
+        self._folder.mkdir(parents=True, exist_ok=True)
+    parallel.barrier(f'folder {self._folder}')
+    options = _options(alone=False, when_written=self._note)
+    together = options.get('multiprocessing_options')
+    handler = together and ocp.StandardCheckpointHandler(
+      multiprocessing_options=together
+    )
     with _writing(self._folder):
       self._manager = ocp.CheckpointManager(
         self._folder,
+        item_handlers=handler,
         options=ocp.CheckpointManagerOptions(
-          max_to_keep=1, create=True, async_options=written
+          max_to_keep=1, create=False, **options
         ),
       )
 
@@ -114,6 +170,8 @@ class RunCheckpoints:
     The state is copied to the host before this returns: the next step may take
     its memory.
     """
+    if parallel.model_groups() > 1:
+      state = parallel.as_shared(state)
     with _writing(self._folder):
       # The one before is whole, and noted, before this one's step is.
       self._manager.wait_until_finished()
@@ -176,8 +234,14 @@ def save_variables(path: epath.PathLike, variables: Any) -> None:
     DataError: the place can't be written.
   """
   path = epath.Path(path).absolute()
-  with _writing(path), ocp.StandardCheckpointer() as checkpointer:
-    checkpointer.save(path, variables, force=True)
+  options = _options(alone=True)
+  if options:
+    # Of what lies on the host Orbax writes what process 0 has, and no other.
+    variables = jax.device_put(variables, jax.local_devices()[0])
+    variables = parallel.as_shared(variables)
+  if not options or parallel.is_primary():
+    with _writing(path), ocp.StandardCheckpointer(**options) as checkpointer:
+      checkpointer.save(path, variables, force=True)
 
 
 def named(variables: Any) -> dict[str, np.ndarray]:
@@ -221,7 +285,10 @@ def load_variables(
     f'{files.decode_name(path.parent.name)!r} again by deleting {path.parent}'
   )
   try:
-    with orbax_folder.quiet(), ocp.StandardCheckpointer() as checkpointer:
+    with (
+      orbax_folder.quiet(),
+      ocp.StandardCheckpointer(**_options(alone=True)) as checkpointer,
+    ):
       variables = jax.device_get(checkpointer.restore(path, abstract))
   # Orbax and TensorStore raise classes from many places.
   except Exception as e:
