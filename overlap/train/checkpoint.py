@@ -157,7 +157,8 @@ class RunCheckpoints:
     rule = f'The checkpoint of step {step} in {self._folder} must be as saved'
     with _reported(rule, advice):
       wanted = self._digests(advice).get(str(step))
-      if wanted not in (None, _files_digest(self._folder / str(step) / _ITEM)):
+      made = self._folder / str(step) / _ITEM
+      if wanted is not None and wanted != _files_digest(made):
         raise ValueError('other files')
       with orbax_folder.quiet():
         return self._manager.restore(
