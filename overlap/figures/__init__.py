@@ -4,7 +4,9 @@
 in a notebook, `overlap.load_study(workdir).figure('fig02')` shows one.
 """
 
+import itertools
 import re
+import textwrap
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -133,7 +135,7 @@ def vegalite_version() -> str:
 def _write(
   folder: epath.Path, name: str, chart: Any, drawn: pd.DataFrame
 ) -> list[epath.Path]:
-  spec = chart.to_dict()
+  spec = _wrapped(chart.to_dict())
   version = vegalite_version()
   svg = _renumbered(vl_convert.vegalite_to_svg(spec, vl_version=version))
   contents = {
@@ -148,6 +150,18 @@ def _write(
     paths.append(folder / f'{name}.{extension}')
     files.write_bytes(paths[-1], content)
   return paths
+
+
+def _wrapped(spec: dict[str, Any]) -> dict[str, Any]:
+  """The lines of the subtitle cut at `usermeta.line` characters, if given.
+
+  Who opens a file may have wider letters than it was laid out with, and what
+  doesn't fit the picture is not seen. A page or a notebook lays it out itself.
+  """
+  if width := spec.get('usermeta', {}).get('line'):
+    lines = [textwrap.wrap(line, width) for line in spec['title']['subtitle']]
+    spec['title']['subtitle'] = list(itertools.chain(*lines))
+  return spec
 
 
 def _renumbered(svg: str) -> str:

@@ -25,6 +25,8 @@ _COLUMNS = {
   'accuracy_half': 'float',
   'accuracy_cross_fitted': 'float',
 }
+_NAMED = 4  # So many pairs are told by their names.
+_LINE = 56  # Characters of the subtitle over a panel, whatever the font.
 _TITLES = {'simple': 'One weight', 'class_aware': 'A weight for each group'}
 
 
@@ -74,6 +76,12 @@ def _pairs(tables: frames.Tables, curves: pd.DataFrame) -> pd.DataFrame:
   return held.assign(colour=held['category'].map(style.category_name))
 
 
+def _named(chosen: pd.DataFrame) -> str:
+  if len(chosen) > _NAMED:
+    return f'{wording.count(len(chosen))} pairs'
+  return '; '.join(views.label(chosen))
+
+
 def plot(tables: frames.Tables) -> tuple[alt.ConcatChart, pd.DataFrame]:
   """Draws the figure.
 
@@ -95,10 +103,11 @@ def plot(tables: frames.Tables) -> tuple[alt.ConcatChart, pd.DataFrame]:
   n = wording.count(drawn['n'].max())
   chart = alt.concat(*panels, columns=2, spacing=36).properties(
     data=frames.as_data(drawn),
+    usermeta={'line': _LINE * len(panels)},
     title=alt.Title(
       'Accuracy along the weights of two models',
       subtitle=[
-        f'{"; ".join(views.label(chosen))}: accuracy on {n} examples.',
+        f'{_named(chosen)}: accuracy on {n} examples.',
         'Points: the best weight on these very examples, which is optimistic,'
         ' and its interval. Dotted: equal weights.',
         'The paper, on ImageNet, with weights for groups:'

@@ -173,7 +173,8 @@ def _columns(*, beside: Sequence[str], brief: bool) -> list[Column]:
   def number(name: str, header: str) -> list[Column]:
     bounds = () if brief else None
     text = wording.percent_of(name, bounds=bounds)
-    ours = Column(header, text, 118 if brief else 130)
+    # Wide enough for the headings in whatever font a file is seen with.
+    ours = Column(header, text, 138)
     if name not in beside:
       return [ours]
     text = wording.percent_of(f'paper_{name}', bounds=(), digits=2)
@@ -215,7 +216,7 @@ def _texts(i: int, column: Column, left: int, right: int) -> list[alt.Chart]:
   text = {'align': column.align, 'baseline': 'middle'}
   body = (
     alt.Chart()
-    .mark_text(**text, limit=column.width - 12)
+    .mark_text(**text, limit=0.85 * column.width)
     .encode(
       x=alt.value(place),
       y=_y(),

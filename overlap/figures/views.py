@@ -121,8 +121,9 @@ def alone_legend(tables: frames.Tables, chosen: pd.DataFrame) -> list[str]:
 def alone_colour(channel: type, shown: Sequence[str]) -> Any:
   """`channel` of the category of the model that is right alone."""
   return style.colour(
-    channel, shown, title='Right alone:', titleOrient='left', symbolOpacity=1
-  )
+    channel, shown, title='Right alone:', titleOrient='left', titlePadding=16,
+    symbolOpacity=1,
+  )  # fmt: skip
 
 
 def first_name(chosen: pd.DataFrame) -> str:

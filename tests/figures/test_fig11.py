@@ -1,7 +1,11 @@
 """Tests of overlap.figures.fig11."""
 
+import html
+import re
+
 import pytest
 
+from overlap import figures
 from overlap.figures import fig11, frames
 
 
@@ -39,17 +43,29 @@ def test_what_t_means_is_said(tables):
   assert '80.424 %' in ' '.join(spec['title']['subtitle'])
 
 
-def test_without_groups_there_is_one_panel(tables):
+def test_without_groups_there_is_one_panel(workdir, synthetic, tables):
   for name in ('interpolation', 'interpolation_optima'):
     tables[name] = tables[name][tables[name]['kind'] == 'simple']
-  assert len(fig11.plot(tables)[0].to_dict()['concat']) == 1
+  spec = fig11.plot(tables)[0].to_dict()
+  assert len(spec['concat']) == 1
+  # The file's lines are as short as the panel is narrow, for what goes beyond
+  # is cut off where letters are wider than those it was laid out with.
+  synthetic.write(workdir, tables)
+  figures.save(workdir, ['fig11'])
+  svg = (workdir / 'figures' / 'fig11.svg').read_text()
+  texts = [html.unescape(text) for text in re.findall(r'>([^<>]+)</t', svg)]
+  assert max(map(len, texts)) <= 56
+  for line in spec['title']['subtitle']:
+    assert line in ' '.join(texts)
 
 
 def test_without_views_all_pairs_are_drawn(tables):
   number = len(tables['interpolation_optima']) // 2
   del tables['theta']
-  drawn = fig11.rows(tables)
+  chart, drawn = fig11.plot(tables)
   assert drawn.loc[drawn['kind'] == 'best', 'pair'].nunique() == number
+  # Their names would take many lines.
+  assert chart.to_dict()['title']['subtitle'][0].startswith(f'{number} pairs: ')
 
 
 def test_without_intervals(tables):
