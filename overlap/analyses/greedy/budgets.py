@@ -16,7 +16,7 @@ from overlap.analyses.greedy.choice import Choice
 from overlap.analyses.greedy.paths import Path
 from overlap.analyses.greedy.steps import Taken
 
-BUDGETS = (1.25, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0, 16.0, 24.0, 32.0, 64.0)
+BUDGETS = (1.25, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0, 16.0, 32.0)
 
 
 def offered(

@@ -137,7 +137,7 @@ function recommend() {
 
 // As many more as the start has, the best at first; or what operations allow.
 function offer() {
-  const { name, steps, budgets } = data.recommender.starts[Number(byId('start').value)];
+  const { steps, budgets } = data.recommender.starts[Number(byId('start').value)];
   const offered = steps.filter(({ more }) => more > 0);
   const group = (label, options) => (
     options.length ? [make('optgroup', { label }, ...options)] : []
@@ -146,8 +146,8 @@ function offer() {
     ...group('Models', offered.map(({ more }) => make(
       'option', { value: more }, more === 1 ? '1 more model' : `${more} more models`,
     ))),
-    ...group('Operations of all together', budgets.map(({ budget }) => make(
-      'option', { value: `${TIMES}${budget}` }, `${budget} × the operations of ${name}`,
+    ...group('Operations of all members', budgets.map(({ budget }) => make(
+      'option', { value: `${TIMES}${budget}` }, `${budget} × its operations`,
     ))),
   );
   byId('budget').disabled = !offered.length;

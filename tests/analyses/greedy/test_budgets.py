@@ -176,7 +176,7 @@ def test_a_model_that_is_added_again_costs_nothing(workdir):
     ([1, NAN, NAN, NAN], 4, []),
     # Beyond all budgets, wholly or in part.
     ([1, 100, 100, 100], 4, []),
-    ([1, 10, 100, 100], 4, [12, 16, 24, 32, 64]),
+    ([1, 10, 100, 100], 4, [12, 16, 32]),
   ],
 )
 def test_budgets_that_make_a_difference(flops, most, expected):

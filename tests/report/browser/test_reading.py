@@ -129,7 +129,7 @@ def test_a_budget_of_operations_picked_with_keys_alone(
     honest, flattered = mine.loc['both'], mine.loc['all']
     start = honest['start']
     picked = reader.page.locator('#budget option:checked').inner_text()
-    assert picked == f'{of:g} × the operations of {start}'
+    assert picked == f'{of:g} × its operations'
     assert reader.texts('.members li') == json.loads(flattered['members'])
     share = f'{100 * honest["accuracy"]:.2f} % ('
     assert reader.text('#honest').startswith(share)
