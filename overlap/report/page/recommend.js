@@ -128,7 +128,7 @@ function recommend() {
   byId('steps').replaceChildren(
     within ? budgetTable(start, step) : stepTable(start, step),
     make('p', { class: 'hint' }, within
-      ? 'Each is the best, by the examples on which members are chosen, that costs no more.'
+      ? 'Each is the best that greedy selection finds within it, by what members are chosen on.'
       : '★ seems best on the examples on which members are chosen.'),
     ...(start.budgets.length ? [] : [make('p', { class: 'hint' }, NO_BUDGETS)]),
     ...firstTable(start), ...freeTable(),
