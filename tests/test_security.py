@@ -60,9 +60,8 @@ def faults(source: str) -> Iterator[str]:
         yield f'from {node.module}'  # Calls are then not seen as theirs.
     elif isinstance(node, ast.Call):
       yield from _call(node)
-    elif isinstance(node, ast.Constant) and isinstance(node.value, str):
-      if node.value.startswith('http://'):
-        yield 'http://'
+    elif isinstance(node, ast.Constant) and str(node.value)[:7] == 'http://':
+      yield 'http://'
 
 
 def _module(name: str) -> str:
@@ -79,7 +78,9 @@ def _call(node: ast.Call) -> Iterator[str]:
     yield last
   if last in ('import_module', 'urlopen', 'urlretrieve'):
     yield last
-  if last == 'Markup' and not all(isinstance(a, ast.Constant) for a in node.args):
+  if last == 'Markup' and not all(
+    isinstance(a, ast.Constant) for a in node.args
+  ):
     yield last
   if name in ('np.load', 'numpy.load') or last == 'read_array':
     is_numpy = 'read_array' != last or 'format' in name

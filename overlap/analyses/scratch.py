@@ -60,7 +60,9 @@ class Scratch:
     if not self.file.exists():
       return None
     try:
-      with np.load(io.BytesIO(self.file.read_bytes()), allow_pickle=False) as saved:
+      with np.load(
+        io.BytesIO(self.file.read_bytes()), allow_pickle=False
+      ) as saved:
         return read(saved) if str(saved['digest']) == digest else None
     except _UNREADABLE:
       return None

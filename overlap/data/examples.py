@@ -52,7 +52,7 @@ class Examples(abc.ABC):
     """Checks the ids.
 
     Raises:
-      DataError: two examples share an id.
+      DataError: two examples share an id, or one is no text.
     """
     self.dataset = dataset
     self.split = split
@@ -60,6 +60,7 @@ class Examples(abc.ABC):
     self.class_names = tuple(class_names)
     self.channels = channels
     self.image_size = image_size
+    check_text(self.ids, f'{dataset}, split {split!r}')
     check_unique(self.ids, f'{dataset}, split {split!r}')
 
   def __len__(self) -> int:
@@ -247,6 +248,19 @@ class ArrayExamples(Examples):
 
   def read_labels(self, indices: np.ndarray) -> np.ndarray:
     return self._label_array[indices]
+
+
+def check_text(ids: np.ndarray, what: str) -> None:
+  """Raises a DataError, which names the first, where ids are not Unicode."""
+  names = ids.tolist()
+  try:
+    ''.join(names).encode()
+  except UnicodeEncodeError as e:
+    # Bytes of a file's name that are no UTF-8.
+    first = next(n for n in names if any('\ud800' <= c <= '\udfff' for c in n))
+    raise errors.DataError(
+      f'{what}: ids must be Unicode text, got {first!r}: rename the file.'
+    ) from e
 
 
 def check_unique(ids: np.ndarray, what: str) -> None:

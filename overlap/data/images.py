@@ -12,6 +12,9 @@ from PIL import Image
 
 from overlap import errors
 
+# By content, whatever a file is called. Others of Pillow's have no place here:
+# EPS is a program, which Ghostscript would run.
+_FORMATS = ('JPEG', 'PNG', 'BMP', 'WEBP', 'PPM', 'GIF')
 # Of Pillow's modes these hold one channel of 8 bits (or fewer), ...
 _GREY_MODES = ('1', 'L', 'LA', 'La')
 # ... and these would be clipped or wrapped without a word.
@@ -142,7 +145,7 @@ def _threads(workers: int) -> concurrent.futures.ThreadPoolExecutor:
 def _open(content: bytes, name: str, whole: bool = False) -> Image.Image:
   """Opens an image file; reads all of it where `whole`, else the header."""
   try:
-    image = Image.open(io.BytesIO(content))
+    image = Image.open(io.BytesIO(content), formats=_FORMATS)
     if whole:
       image.load()
   except PIL.UnidentifiedImageError as e:

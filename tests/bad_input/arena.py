@@ -82,7 +82,8 @@ class Arena:
 
   def begin(self) -> None:
     """Makes room for another case."""
-    shutil.rmtree(self.case, ignore_errors=True)
+    for folder in (self.case, self.fresh):
+      shutil.rmtree(folder, ignore_errors=True)
     self.case.mkdir()
 
   def file(self, name: str, content: bytes | str = b'') -> pathlib.Path:

@@ -211,7 +211,7 @@ READERS = {
     _image, 'x.png',
     [_picture(form, mode) for form, mode in (
       ('PNG', 'L'), ('PNG', 'P'), ('JPEG', 'RGB'), ('BMP', '1'),
-      ('WEBP', 'RGBA'), ('PPM', 'RGB'), ('GIF', 'P'), ('TIFF', 'CMYK'),
+      ('WEBP', 'RGBA'), ('PPM', 'RGB'), ('GIF', 'P'), ('JPEG', 'CMYK'),
     )],
   ),
 }  # fmt: skip

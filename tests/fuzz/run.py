@@ -22,7 +22,15 @@ sys.path[:0] = [str(ROOT), str(ROOT / 'tests' / 'fuzz')]
 os.environ.setdefault('JAX_PLATFORMS', 'cpu')
 
 with atheris.instrument_imports(
-  include=['overlap', 'zipfile', 'tarfile', 'csv', 'json', 'msgpack', 'numpy.lib']
+  include=[
+    'overlap',
+    'zipfile',
+    'tarfile',
+    'csv',
+    'json',
+    'msgpack',
+    'numpy.lib',
+  ]
 ):
   import readers
 

@@ -10,7 +10,7 @@ bounded by the length of the stream.
 """
 
 import io
-import pickletools
+import pickletools  # nosec B403
 from collections.abc import Callable, Iterator
 from typing import Any
 
