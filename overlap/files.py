@@ -67,7 +67,9 @@ def encode_name(name: str) -> str:
   quoted = urllib.parse.quote(name, safe=' (),=+@')
   # `quote` leaves dots alone, and '..' would leave the folder; a leading dot
   # marks what is being written aside.
-  return f'%2E{quoted[1:]}' if quoted.startswith('.') else quoted
+  quoted = f'%2E{quoted[1:]}' if quoted.startswith('.') else quoted
+  # What ends in '~' etils takes for an editor's copy, and does not list.
+  return f'{quoted[:-1]}%7E' if quoted.endswith('~') else quoted
 
 
 def decode_name(component: str) -> str:

@@ -83,7 +83,7 @@ def _call(node: ast.Call) -> Iterator[str]:
   ):
     yield last
   if name in ('np.load', 'numpy.load') or last == 'read_array':
-    is_numpy = 'read_array' != last or 'format' in name
+    is_numpy = last != 'read_array' or 'format' in name
     allowed = words.get('allow_pickle')
     off = isinstance(allowed, ast.Constant) and allowed.value is False
     if is_numpy and not off:
@@ -92,10 +92,10 @@ def _call(node: ast.Call) -> Iterator[str]:
     escaped = words.get('autoescape')
     if not (isinstance(escaped, ast.Constant) and escaped.value is True):
       yield name
-  if name.startswith('subprocess.') and last in PROCESSES:
-    if 'shell' in words or not _is_list(node.args[:1]):
-      yield name
-  if 'verify' in words or words.get('shell'):
+  starts = name.startswith('subprocess.') and last in PROCESSES
+  if starts and not _is_list(node.args[:1]):
+    yield name
+  if 'verify' in words or 'shell' in words:
     yield 'verify or shell'
 
 
@@ -130,7 +130,7 @@ def test_every_exception_is_still_needed():
     "subprocess.Popen('ls ' + x)", 'subprocess.getoutput(x)', 'np.load(x)',
     'np.load(x, allow_pickle=True)', 'np.load(x, allow_pickle=flag)',
     'np.lib.format.read_array(f)', 'pd.read_pickle(x)', 'tar.extractall(x)',
-    'archive.extract(x)', 'shutil.unpack_archive(x)', 'runpy.run_path(x)',
+    'archive.extract(x)', 'shutil.unpack_archive(x)',
     'import runpy', 'spec.loader.exec_module(m)', 'markupsafe.Markup(x)',
     "Markup(f'<b>{x}')", 'jinja2.Environment()', 'tempfile.mktemp()',
     'jinja2.Environment(autoescape=False)', 'importlib.import_module(x)',

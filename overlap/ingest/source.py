@@ -2,6 +2,7 @@
 
 import dataclasses
 import re
+import sys
 from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
@@ -81,12 +82,24 @@ def text(values: object, what: str) -> np.ndarray:
       raise errors.DataError(f'{what} must be UTF-8 text, got: {e}.') from e
   if not array.size and array.ndim == 1:
     return array.astype(np.str_)
+  if array.dtype.kind == 'U' and not _are_characters(array):
+    raise errors.DataError(
+      f'{what} must be Unicode text, got numbers that stand for no character.'
+    )
   if array.ndim != 1 or array.dtype.kind not in 'Uiu':
     raise errors.DataError(
       f'{what} must be a list of text, got {array.dtype} of shape '
       f'{list(array.shape)}.'
     )
   return array.astype(np.str_)
+
+
+def _are_characters(array: np.ndarray) -> bool:
+  """Whether text holds Unicode's numbers alone; a file may hold any."""
+  native = np.ascontiguousarray(array, array.dtype.newbyteorder('='))
+  return not native.dtype.itemsize or bool(
+    (native.view(np.uint32) <= sys.maxunicode).all()
+  )
 
 
 def classes_or_names(values: object, what: str) -> np.ndarray:

@@ -101,7 +101,7 @@ def render(
     title=provenance.title(config, tables),
     policy=_policy(scripts),
     # Ours alone, as the scripts are.
-    css=markupsafe.Markup(_asset('page.css') + charts_lib.colours()),
+    css=markupsafe.Markup(_asset('page.css') + charts_lib.colours()),  # nosec B704
     run=provenance.what_was_run(config, request or {}, tables),
     findings=findings_lib.findings(tables, _level(request or {})),
     charts=charts,

@@ -156,7 +156,7 @@ def _npz(case):
 
   def objects():
     buffer = io.BytesIO()
-    np.save(buffer, np.array([{'a': 1}], object), allow_pickle=True)
+    np.save(buffer, np.array([{'a': 1}], object))
     return buffer.getvalue()
 
   def form(shape, kind='<f4', order=False):

@@ -1,0 +1,70 @@
+"""Files that are run: what they return, and how their faults are told."""
+
+import pytest
+
+from overlap import code_files, errors
+
+
+@pytest.fixture
+def write(tmp_path):
+  def make(text, name='c.py'):
+    (tmp_path / name).write_text(text)
+    return str(tmp_path / name)
+
+  return make
+
+
+def test_what_the_function_returns(write):
+  path = write('def f(arg="none"):\n  return arg * 2\n')
+  assert code_files.call(path, 'f', '--x') == 'nonenone'
+  assert code_files.call(f'{path}:a:b', 'f', '--x') == 'a:ba:b'
+
+
+def test_two_files_of_one_name_share_nothing(write, tmp_path):
+  one = write('def f():\n  return 1\n')
+  (tmp_path / 'other').mkdir()
+  two = write('x = 2\n', 'other/c.py')
+  assert code_files.call(one, 'f', '--x') == 1
+  with pytest.raises(errors.UsageError, match=r'must have f\(\), and has not'):
+    code_files.call(two, 'f', '--x')
+
+
+def test_our_own_errors_pass(write):
+  path = write(
+    'from overlap import errors\ndef f():\n  raise errors.DataError("mine")\n'
+  )
+  with pytest.raises(errors.DataError, match=r'^mine$'):
+    code_files.call(path, 'f', '--x')
+
+
+@pytest.mark.parametrize(
+  ('text', 'told'),
+  [
+    ('def f(:', 'SyntaxError: invalid syntax in line 1.'),
+    (
+      'def f():\n  return 1 / 0',
+      'ZeroDivisionError: division by zero in line 2',
+    ),
+    ('def f():\n  raise ValueError', 'ValueError in line 2'),
+    ('import sys\nsys.exit(3)', 'SystemExit: 3 in line 2'),
+    ('def f():\n  return f()', 'RecursionError'),
+    ('def f(a): pass', 'TypeError: f() missing'),
+    ('raise RuntimeError("a\\nb\\x1b" + "x" * 999)', 'RuntimeError: a b x'),
+  ],
+)
+def test_a_fault_is_one_line_with_its_place(write, text, told):
+  path = write(text)
+  with pytest.raises(errors.UsageError) as caught:
+    code_files.call(path, 'f', '--x')
+  said = str(caught.value)
+  assert said.startswith(f'{path} must run, got ')
+  assert told in said
+  assert said.isprintable()
+  assert len(said) < 500 + len(path)
+
+
+@pytest.mark.parametrize('name', ['none.py', '', 'x.txt', '.'])
+def test_no_file(write, tmp_path, name):
+  write('', 'x.txt')
+  with pytest.raises(errors.UsageError, match='--x must name a Python file'):
+    code_files.call(str(tmp_path / name), 'f', '--x')
