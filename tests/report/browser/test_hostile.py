@@ -76,8 +76,8 @@ def page(tmp_path_factory, synthetic, attacked):
   (workdir / 'config.json').write_text(
     json.dumps({
       'config': {'name': ATTACKS[7], 'models': {a: {} for a in ATTACKS}},
-      'versions': {ATTACKS[2]: ATTACKS[1]}, 'device': {'kind': ATTACKS[0]},
-      'git_revision': ATTACKS[1],
+      'device': dict(zip(('kind', 'platform', 'count'), ATTACKS)),
+      'versions': {ATTACKS[2]: ATTACKS[1]}, 'git_revision': ATTACKS[1],
     })
   )  # fmt: skip
   (workdir / 'timings.json').write_text(
