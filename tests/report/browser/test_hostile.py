@@ -25,6 +25,9 @@ ATTACKS = (
   'data:text/html,<script>alert(15)</script>',
 )
 
+# Of which models, classes or data sets are marks, labels or titles.
+FIGURES = ('fig02', 'fig03', 'fig07')
+
 
 @pytest.fixture(scope='module')
 def attacked(synthetic):
@@ -86,7 +89,7 @@ def page(tmp_path_factory, synthetic, attacked):
       for name in ATTACKS
     ]})
   )  # fmt: skip
-  return report.write(workdir)
+  return report.write(workdir, figures=FIGURES)
 
 
 # Elements that run or load something, attributes that do, and their addresses.
@@ -105,7 +108,7 @@ def test_no_name_becomes_anything_but_text(open_page, page):
   reader = open_page(page)
   assert reader.page.locator('script').count() == 3  # The data among them.
   charts = reader.page.locator('.chart')
-  assert charts.count() > 8
+  assert charts.count() == len(FIGURES)
   for i in range(charts.count()):
     charts.nth(i).scroll_into_view_if_needed()
     charts.nth(i).locator('svg.marks').wait_for()
