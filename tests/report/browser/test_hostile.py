@@ -99,7 +99,7 @@ SUSPECTS = """() => [...document.querySelectorAll('*')].flatMap((element) => [
       || (/^(href|src|action|formaction|srcdoc|xlink:href)$/i.test(name)
         && !/^(#|data:,$)/.test(value)))
     .map(({ name, value }) => `${element.tagName} ${name}=${value}`),
-  ...(/^(iframe|object|embed|base|form|template|foreignobject)$/i
+  ...(/^(iframe|object|embed|base|template|foreignobject)$/i
     .test(element.tagName) ? [element.tagName] : []),
 ])"""
 
