@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 from etils import epath
 
-from overlap import errors, ingest
+from overlap import ingest
 from overlap.catalog import paper
 from overlap.catalog.paper import published
 from overlap.study import results
@@ -131,14 +131,12 @@ def of_cifar10_1(folder: epath.PathLike) -> Iterator[Anchor | str]:
     The figures; a line of text for each that is skipped, with what is missing.
 
   Raises:
-    DataError: there is no such folder, or a file is damaged.
+    DataError: a file is damaged.
   """
   root = pathlib.Path(folder)
   if not root.is_dir():
-    raise errors.DataError(
-      f'--anchors must name the folder of the predictions, got {root}, which '
-      'is none.'
-    )
+    yield f'all of {_RECHT}: {root} is no folder'
+    return
   models, pairs = {}, pd.DataFrame()
   with tempfile.TemporaryDirectory() as workdir:
     for name, split in SPLITS.items():

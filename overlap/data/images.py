@@ -14,7 +14,7 @@ from overlap import errors
 
 # By content, whatever a file is called. Others of Pillow's have no place here:
 # EPS is a program, which Ghostscript would run.
-_FORMATS = ('JPEG', 'PNG', 'BMP', 'WEBP', 'PPM', 'GIF')
+_FORMATS = ('JPEG', 'PNG', 'BMP', 'WEBP', 'PPM', 'GIF', 'TIFF')
 # Of Pillow's modes these hold one channel of 8 bits (or fewer), ...
 _GREY_MODES = ('1', 'L', 'LA', 'La')
 # ... and these would be clipped or wrapped without a word.

@@ -141,11 +141,6 @@ def cases(case):
       2,
       ["'ResNet-5O'", 'Did you mean'],
     ),
-    'a folder of anchors that is none': case(
-      lambda a: ['verify', f'--anchors={a.case / "none"}'],
-      1,
-      ['none'],
-    ),
     'too many resamples': case(
       lambda a: [
         'analyse',

@@ -131,7 +131,7 @@ def test_a_workdir_below_a_file_cannot_be_written(capsys, tmp_path):
   lines = [x for x in err.splitlines() if x.startswith('overlap: ')]
   assert status == 1
   assert len(lines) == 1
-  assert 'must be writable' in lines[0]
+  assert 'must be a folder' in lines[0]
 
 
 def test_a_dataset_that_is_not_there_is_one_line(capsys, tmp_path):
