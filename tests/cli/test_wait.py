@@ -2,6 +2,10 @@
 
 import json
 import os
+import subprocess
+import sys
+import threading
+import time
 
 import pytest
 
@@ -53,3 +57,32 @@ def test_other_models_may_be_brought_meanwhile(overlap, predictions):
     assert done.status == (1 if model == 'a' else 0), done
     if model == 'a':
       assert 'process 7 on far' in done.fault
+
+
+HOLD = """
+import sys
+from overlap import claims
+with claims.held(sys.argv[1], ['tables']):
+  print('held', flush=True)
+  sys.stdin.read()
+"""
+
+
+def test_the_second_waits_and_goes_on_where_the_first_was_killed(
+  overlap, tmp_path
+):
+  first = subprocess.Popen(
+    [sys.executable, '-c', HOLD, tmp_path],
+    stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+  )  # fmt: skip
+  with first:
+    assert first.stdout.readline() == 'held\n'
+    killer = threading.Timer(1.0, first.kill)
+    killer.start()
+    began = time.monotonic()
+    done = overlap('report', f'--workdir={tmp_path}')
+    assert time.monotonic() - began > 0.9
+    killer.join()
+  # It came to its own fault: there are no tables.
+  assert 'overlap analyse' in done.fault
+  assert os.listdir(tmp_path) == []
