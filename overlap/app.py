@@ -16,6 +16,8 @@ def start_logging() -> None:
   logging.use_absl_handler()
   # It says of every backend that is not there that it is not there.
   std_logging.getLogger('jax._src.xla_bridge').setLevel(std_logging.WARNING)
+  # Of what we say ourselves.
+  std_logging.getLogger('jax._src.distributed').setLevel(std_logging.WARNING)
   logging.set_verbosity(logging.INFO)
   logging.get_absl_handler().setFormatter(
     std_logging.Formatter('%(asctime)s %(message)s', '%H:%M:%S')

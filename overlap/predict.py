@@ -152,7 +152,7 @@ def write_record(
     dataset=dataset,
     split=split,
     model=name,
-    token=_shared_token() if jax.process_count() > 1 else '',
+    token=_shared_token() if parallel.process_count() > 1 else '',
     primary=parallel.is_primary(),
     replace=replace,
   )
@@ -161,8 +161,8 @@ def write_record(
       writer.create(array, shape=(count, width), dtype=np.dtype(np.float32))
     parallel.barrier(f'created {name}')
     cuts = _shared_rows(widths.values(), count)
-    start, stop = store.process_slices(count, jax.process_count(), cuts)[
-      jax.process_index()
+    start, stop = store.process_slices(count, parallel.process_count(), cuts)[
+      parallel.process_index()
     ]
     for first, arrays in rows(start, stop):
       for array, values in arrays.items():
@@ -186,7 +186,7 @@ def _finish(
 def _shared_rows(widths: Iterable[int], num_rows: int) -> int:
   """Where processes may be cut so that no chunk has two writers, if can be."""
   rows = max(store.chunk_rows(4 * width) for width in widths)
-  return rows if num_rows >= rows * jax.process_count() else 1
+  return rows if num_rows >= rows * parallel.process_count() else 1
 
 
 def _shared_token() -> str:

@@ -47,6 +47,12 @@ def define_study(values: flags.FlagValues, argv: list[str]) -> None:
   flags.DEFINE_integer(
     'process_id', 0, "this process's number, from 0", flag_values=values
   )
+  flags.DEFINE_integer(
+    'model_groups', 1,
+    'into how many groups of processes the models are divided, each of which '
+    'trains and predicts with a model at a time; 1: each model over all',
+    flag_values=values,
+  )  # fmt: skip
 
 
 class _ConfigParser(flags.ArgumentParser):
@@ -191,6 +197,7 @@ def open_study(values: flags.FlagValues, *, dry_run: bool = False) -> Any:
     values['coordinator'].value,
     values['num_processes'].value,
     values['process_id'].value,
+    values['model_groups'].value,
   )
   specs.check(resolved)
   results.check(resolved)

@@ -8,7 +8,7 @@ from types import ModuleType
 
 from absl import flags
 
-from overlap import app, config, errors, lookup
+from overlap import app, config, errors, lookup, peers
 from overlap.cli import common
 
 # In the order in which they are listed. Each module has a docstring whose
@@ -46,22 +46,29 @@ def main(argv: Sequence[str] | None = None) -> int:
       return 0
     values = _parse(argv[0], module, argv)
     app.start_logging()
-    return module.run(values) or 0
+    status = module.run(values) or 0
+    peers.leave()
+    return status
   except errors.OverlapError as error:
-    print(f'overlap: {error}', file=sys.stderr)
-    return error.exit_status
+    return _fail(str(error), error.exit_status)
   except OSError as error:
     if error.errno not in _MACHINE_FAULTS:
+      peers.explain(error)
       raise
     where = error.filename or 'a file'
-    print(f'overlap: {where}: {error.strerror}.', file=sys.stderr)
-    return 1
+    return _fail(f'{where}: {error.strerror}.', 1)
   except KeyboardInterrupt:
-    print(
-      'overlap: interrupted; the same command goes on from here.',
-      file=sys.stderr,
-    )
-    return 130
+    return _fail('interrupted; the same command goes on from here.', 130)
+  except Exception as error:
+    peers.explain(error)
+    raise
+
+
+def _fail(text: str, status: int) -> int:
+  """Says what went wrong; where there are other processes, ends them too."""
+  print(f'overlap: {text}', file=sys.stderr)
+  peers.fail(text, status)
+  return status
 
 
 def parse(argv: Sequence[str]) -> flags.FlagValues:

@@ -79,8 +79,13 @@ def _turned(params: np.ndarray, rotation: np.ndarray) -> np.ndarray:
   return np.concatenate([kernel, params[..., -1:]], axis=-1)
 
 
-@functools.cache
 def _compiled(function: Any, *static: str) -> Any:
+  return _compiled_for(parallel.mesh(), function, *static)
+
+
+@functools.cache
+def _compiled_for(mesh: Any, function: Any, *static: str) -> Any:
+  del mesh  # Which the results lie on: another one asks for another program.
   return parallel.jit_summed(function, static_argnames=static)
 
 

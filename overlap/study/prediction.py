@@ -8,7 +8,14 @@ from absl import logging
 
 from overlap import errors, inference, predict, provenance, store
 from overlap.data.examples import Examples
-from overlap.study import costs, model_images, probe_models, specs, workdir
+from overlap.study import (
+  costs,
+  model_images,
+  probe_models,
+  sharing,
+  specs,
+  workdir,
+)
 from overlap.study.study import Study
 from overlap.study.training import load, make_task, read_model
 
@@ -74,6 +81,7 @@ def _needed(study: Study, split: str) -> str:
 def predict_all(study: Study, model: str | None = None) -> None:
   """Predicts every split that config names with every model."""
   names = study.selected(model)
+  stored: list[tuple[Part, Examples]] = []
   for part in parts(study) if names else ():  # Else no data are needed.
     examples = part.examples(study)
     for name in names:
@@ -82,8 +90,11 @@ def predict_all(study: Study, model: str | None = None) -> None:
     examples.labels()  # They may be at fault: before anything is written.
     study.begin()
     predict.ensure_examples(study.path, examples)
-    for name in names:
-      _predict(study, name, part, examples)
+    stored.append((part, examples))
+  jobs = {f'{i} {name}': () for i in range(len(stored)) for name in names}
+  for job in sharing.share_out('predict', jobs):
+    number, _, name = job.partition(' ')
+    _predict(study, name, *stored[int(number)])
   # Last: they are fitted on what the others have stored.
   for name in study.selected(model, 'probe'):
     probe_models.predict(study, name)

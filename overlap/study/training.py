@@ -2,7 +2,7 @@
 
 import dataclasses
 import functools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from absl import logging
@@ -10,7 +10,14 @@ from etils import epath
 
 from overlap import errors, files, parallel, provenance
 from overlap.data.examples import Examples
-from overlap.study import methods, model_file, model_images, specs, workdir
+from overlap.study import (
+  methods,
+  model_file,
+  model_images,
+  sharing,
+  specs,
+  workdir,
+)
 from overlap.study.study import Study
 from overlap.train import checkpoint, scalars, trainer
 from overlap.train.task import Task, Teacher
@@ -18,7 +25,14 @@ from overlap.train.task import Task, Teacher
 
 def train(study: Study, model: str | None = None) -> None:
   """Trains (or loads) every model whose variables are not there yet."""
-  for name in study.selected(model):
+  names = study.selected(model)
+  if parallel.model_groups() > 1:
+    _obtain_all(study, names)
+  teachers = {
+    name: specs.teacher_of(study.config['models'][name]) for name in names
+  }
+  needs = {name: [teacher] for name, teacher in teachers.items()}
+  for name in sharing.share_out('train', needs):
     if is_trained(study, name):
       logging.info('%s: trained already', name)
       continue
@@ -26,6 +40,17 @@ def train(study: Study, model: str | None = None) -> None:
       functools.partial(workdir.add_timing, study.path, 'train', name)
     ):
       _train(study, name)
+
+
+def _obtain_all(study: Study, names: Sequence[str]) -> None:
+  """Fetches all data while all processes are together, once for all."""
+  study.examples('train')
+  for name in names:
+    settings = study.config['models'][name]
+    if settings['method'] == 'pretrain' and not is_trained(study, name):
+      given = settings['pretrain']
+      folder = given['data_dir'] or study.config['data']['data_dir']
+      study.obtain(given['dataset'], folder)
 
 
 def is_trained(study: Study, name: str) -> bool:

@@ -1,5 +1,6 @@
 """Orbax checkpoints: of a run under way, and of the model it ends with."""
 
+import functools
 import hashlib
 import logging as std_logging
 from collections.abc import Mapping
@@ -10,17 +11,58 @@ import numpy as np
 import orbax.checkpoint as ocp
 from etils import epath
 
-from overlap import errors, files, sealed
+from overlap import errors, files, parallel, sealed
 from overlap.models.checkpoints import orbax_folder, trees
 
 # Orbax tells of every file it touches; what a run says of its checkpoints is
-# the loop's to say.
+# the loop's to say. That groups have a handler of their own is as it should be.
 for _name in ('absl', 'orbax'):
   std_logging.getLogger(_name).addFilter(
     lambda record: (
-      'orbax' not in record.pathname or record.levelno >= std_logging.WARNING
+      'orbax' not in record.pathname
+      or (
+        record.levelno >= std_logging.WARNING
+        and 'Type handler registry' not in str(record.msg)
+      )
     )
   )
+
+
+def _options(*, alone: bool) -> dict[str, Any]:
+  """Has Orbax wait for the processes that work together, and no others.
+
+  Args:
+    alone: whether this process saves or restores by itself.
+  """
+  if parallel.model_groups() == 1:
+    return {}
+  group = parallel.group()
+  first, size = (jax.process_index(), 1) if alone else (group.start, group.size)
+  _write_from(group.start)
+  return {
+    'multiprocessing_options': ocp.options.MultiprocessingOptions(
+      primary_host=first,
+      active_processes=set(range(first, first + size)),
+      barrier_sync_key_prefix=f'processes{first}',
+    ),
+    # Else processes would tell each other of folders that are made, by numbers
+    # that groups which save at the same time take for their own.
+    'async_options': ocp.options.AsyncOptions(
+      create_directories_asynchronously=False
+    ),
+  }
+
+
+@functools.lru_cache(maxsize=1)
+def _write_from(process: int) -> None:
+  """Has Orbax begin each array in a process: in process 0 by default."""
+  handler = ocp.type_handlers.ArrayHandler(
+    primary_host=process,
+    # Else copies that lie with other groups would be asked to write a part.
+    use_replica_parallel=False,
+    enable_write_sharding_file=False,
+  )
+  ocp.type_handlers.register_type_handler(jax.Array, handler, override=True)
 
 
 class RunCheckpoints:
@@ -31,9 +73,20 @@ class RunCheckpoints:
 
   def __init__(self, folder: epath.PathLike):
     self._folder = epath.Path(folder).absolute()
+    if parallel.is_primary():
+      self._folder.mkdir(parents=True, exist_ok=True)
+    parallel.barrier(f'folder {self._folder}')
+    options = _options(alone=False)
+    together = options.get('multiprocessing_options')
+    handler = together and ocp.StandardCheckpointHandler(
+      multiprocessing_options=together
+    )
     self._manager = ocp.CheckpointManager(
       self._folder,
-      options=ocp.CheckpointManagerOptions(max_to_keep=1, create=True),
+      item_handlers=handler,
+      options=ocp.CheckpointManagerOptions(
+        max_to_keep=1, create=False, **options
+      ),
     )
 
   def restore(self, template: Any) -> Any | None:
@@ -66,7 +119,10 @@ class RunCheckpoints:
     except Exception as e:
       reason = str(e).strip().split('\n')[0] or type(e).__name__
       raise errors.DataError(f'{again}: {reason}') from e
-    if jax.process_count() == 1 and wanted not in (None, _state_digest(state)):
+    if parallel.process_count() == 1 and wanted not in (
+      None,
+      _state_digest(state),
+    ):
       raise errors.DataError(f'{again}: its numbers are others.')
     return state
 
@@ -77,7 +133,7 @@ class RunCheckpoints:
     its memory.
     """
     # Of several processes none has all of a state that is spread over them.
-    if jax.process_count() == 1:
+    if parallel.process_count() == 1:
       # The one before counts until this one is through.
       self.wait()
       last = self._manager.latest_step()
@@ -86,6 +142,8 @@ class RunCheckpoints:
       sealed.write(
         self._notes, {'sha256': known | {str(step): _state_digest(state)}}
       )
+    if parallel.model_groups() > 1:
+      state = parallel.as_shared(state)
     self._manager.save(step, args=ocp.args.StandardSave(state))
 
   @property
@@ -119,8 +177,14 @@ def _state_digest(state: Any) -> str:
 
 def save_variables(path: epath.PathLike, variables: Any) -> None:
   """Writes a model's variables, whole or not at all, over an older copy."""
-  with ocp.StandardCheckpointer() as checkpointer:
-    checkpointer.save(epath.Path(path).absolute(), variables, force=True)
+  options = _options(alone=True)
+  if options:
+    # Of what lies on the host Orbax writes what process 0 has, and no other.
+    variables = jax.device_put(variables, jax.local_devices()[0])
+    variables = parallel.as_shared(variables)
+  if not options or parallel.is_primary():
+    with ocp.StandardCheckpointer(**options) as checkpointer:
+      checkpointer.save(epath.Path(path).absolute(), variables, force=True)
 
 
 def named(variables: Any) -> dict[str, np.ndarray]:
@@ -164,7 +228,10 @@ def load_variables(
     f'{files.decode_name(path.parent.name)!r} again by deleting {path.parent}'
   )
   try:
-    with orbax_folder.quiet(), ocp.StandardCheckpointer() as checkpointer:
+    with (
+      orbax_folder.quiet(),
+      ocp.StandardCheckpointer(**_options(alone=True)) as checkpointer,
+    ):
       variables = jax.device_get(checkpointer.restore(path, abstract))
   # Orbax and TensorStore raise classes from many places.
   except Exception as e:

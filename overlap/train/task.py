@@ -5,7 +5,6 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import flax.linen as nn
-import jax
 import optax
 from etils import epath
 
@@ -104,8 +103,8 @@ def batches_of(
       start_step=start_step,
       total_steps=settings['total_steps'],
       num_threads=task.num_threads,
-      process_index=jax.process_index(),
-      process_count=jax.process_count(),
+      process_index=parallel.process_index(),
+      process_count=parallel.process_count(),
       on_host=on_host,
     )
 

@@ -6,6 +6,8 @@ from typing import TypeVar
 
 import jax
 
+from overlap import parallel
+
 T = TypeVar('T')
 
 # Dense bfloat16 products (float16 where there is no bfloat16), operations a
@@ -91,7 +93,7 @@ class Meter:
     top = peak(jax.devices()[0].device_kind)
     if self._flops and top:
       rates['flops_utilisation'] = self._flops / (
-        seconds * top * jax.device_count()
+        seconds * top * parallel.device_count()
       )
     self._restart()
     return rates

@@ -67,7 +67,7 @@ def count(
   )
   counter = BACKENDS[backend](places.reshape(-1, 2), len(used), list(methods))
   counts = np.zeros((len(methods), 5, len(pairs)), np.int64)
-  steps = source.steps[jax.process_index() :: jax.process_count()]
+  steps = source.steps[parallel.process_index() :: parallel.process_count()]
   done = 0
   if checkpoint is not None:
     plan = [list(methods), [(step.start, step.stop) for step in steps]]

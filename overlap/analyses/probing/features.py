@@ -4,10 +4,9 @@ import functools
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-import jax
 import numpy as np
 
-from overlap import errors, files, store
+from overlap import errors, files, parallel, store
 from overlap.probes import normalise
 from overlap.probes.rows import Rows
 
@@ -57,7 +56,7 @@ class Splits:
     """Which rows of a split this process has."""
     if where == self.test:
       return slice(None)
-    return slice(jax.process_index(), None, jax.process_count())
+    return slice(parallel.process_index(), None, parallel.process_count())
 
   def labels(self, where: Where) -> np.ndarray:
     """This process's labels, int32 `[n]`."""

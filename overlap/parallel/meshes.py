@@ -1,6 +1,6 @@
-"""Everything that is spread over devices and processes, in one place.
+"""What is spread over the devices of processes that work together.
 
-Training is `jax.jit` over a mesh of all devices of all processes: the batch
+Training is `jax.jit` over a mesh of all their devices: the batch
 is sharded by example, what is trained is replicated or fully sharded, so
 statistics and negatives are those of the whole batch. Prediction is `jax.pmap`
 over this process's devices: each process works through its own rows.
@@ -14,10 +14,10 @@ from typing import Any
 import flax
 import jax
 import numpy as np
-from jax.experimental import multihost_utils
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 from overlap import errors
+from overlap.parallel import processes
 
 # How what is trained lies on the devices: whole on each of them, or each leaf
 # cut along its largest axis that divides ('fully sharded data parallel').
@@ -28,126 +28,24 @@ SHARDINGS = ('replicated', 'fsdp')
 _IN_FLIGHT = 2
 
 
-def initialize(coordinator: str, num_processes: int, process_id: int) -> None:
-  """Joins the processes of one run; nothing to do for a single one.
-
-  Args:
-    coordinator: HOST:PORT of process 0; 'auto' where a cluster (a TPU pod,
-      SLURM, Open MPI, Kubernetes) tells each process what it is; '' for one.
-    num_processes: how many there are, where they are told.
-    process_id: this process's number, where it is told.
-
-  Raises:
-    UsageError: 'auto' where nothing tells, or where numbers are given too;
-      numbers that don't fit together.
-  """
-  if coordinator == 'auto':
-    if (num_processes, process_id) != (1, 0):
-      raise errors.UsageError(
-        '--coordinator=auto finds --num_processes and --process_id by itself, '
-        f'got {num_processes} and {process_id}: leave them out.'
-      )
-    try:
-      jax.distributed.initialize()
-    except ValueError as e:
-      raise errors.UsageError(
-        '--coordinator=auto needs a cluster that tells each process what it '
-        f'is (a TPU pod, SLURM, ...), and none was found: {e} Give HOST:PORT, '
-        '--num_processes and --process_id instead.'
-      ) from e
-  elif not 0 <= process_id < num_processes:
-    raise errors.UsageError(
-      '--process_id must be at least 0 and below --num_processes, got '
-      f'{process_id} and {num_processes}.'
-    )
-  elif coordinator:
-    _check_address(coordinator)
-    jax.distributed.initialize(
-      coordinator_address=coordinator,
-      num_processes=num_processes,
-      process_id=process_id,
-    )
-  elif num_processes > 1:
-    raise errors.UsageError(
-      f"--num_processes={num_processes} needs --coordinator=HOST:PORT, got ''."
-    )
-
-
-def _check_address(coordinator: str) -> None:
-  # JAX ends the process at what is no address.
-  host, _, port = coordinator.rpartition(':')
-  if not (host and port.isascii() and port.isdigit() and 0 < int(port) < 2**16):
-    raise errors.UsageError(
-      "--coordinator must be HOST:PORT or 'auto', a port being in 1..65535, "
-      f'got {coordinator!r}.'
-    )
-
-
-def is_primary() -> bool:
-  """Whether this process writes what is written once."""
-  return jax.process_index() == 0
-
-
-def process_index() -> int:
-  """This process's number among those of the run, from 0."""
-  return jax.process_index()
-
-
-def own_rows(count: int) -> tuple[int, int]:
-  """This process's part `(start, stop)` of rows that are shared evenly."""
-  index, processes = jax.process_index(), jax.process_count()
-  return index * count // processes, (index + 1) * count // processes
-
-
-def barrier(name: str) -> None:
-  """Waits until every process is here."""
-  if jax.process_count() > 1:
-    multihost_utils.sync_global_devices(name)
-
-
-def broadcast(tree: Any) -> Any:
-  """The primary process's arrays, on every process."""
-  if jax.process_count() == 1:
-    return tree
-  return multihost_utils.broadcast_one_to_all(tree)
-
-
-def gather_rows(rows: np.ndarray) -> np.ndarray:
-  """All processes' rows `[n_i, ...]`, in the order of the processes."""
-  if jax.process_count() == 1:
-    return rows
-  counts = multihost_utils.process_allgather(np.asarray(len(rows)))
-  padded = np.zeros((int(counts.max()), *rows.shape[1:]), rows.dtype)
-  padded[: len(rows)] = rows
-  gathered = multihost_utils.process_allgather(padded)
-  return np.concatenate([g[:n] for g, n in zip(gathered, counts)])
-
-
-def gather_exact(rows: np.ndarray) -> np.ndarray:
-  """`gather_rows` of float64 `[n_i, ...]`, which JAX would round."""
-  if jax.process_count() == 1:
-    return rows
-  words = np.ascontiguousarray(rows, np.float64).view(np.int32)
-  return np.ascontiguousarray(gather_rows(words)).view(np.float64)
-
-
-def sum_over_processes(values: np.ndarray) -> np.ndarray:
-  """The sum of int64 arrays of one shape, one of each process; on each."""
-  if jax.process_count() == 1:
-    return values
-  # In halves: without 64-bit types JAX would cut them.
-  halves = np.ascontiguousarray(values, np.int64).reshape(-1).view(np.int32)
-  gathered = np.asarray(multihost_utils.process_allgather(halves))
-  summed = gathered.view(np.int64).sum(axis=0)
-  return summed.reshape(values.shape)
+def mesh() -> Mesh:
+  """All devices of all processes along one axis, 'data'."""
+  return _mesh(processes.group())
 
 
 @functools.cache
-def mesh() -> Mesh:
-  """All devices of all processes along one axis, 'data'."""
+def _mesh(group: processes.Group) -> Mesh:
+  everywhere = group.size == jax.process_count()
+  devices = None if everywhere else processes.devices()
+  count = jax.device_count() if devices is None else len(devices)
   return jax.make_mesh(
-    (jax.device_count(),), ('data',), axis_types=(AxisType.Auto,)
+    (count,), ('data',), axis_types=(AxisType.Auto,), devices=devices
   )
+
+
+def device_count() -> int:
+  """How many devices the processes that work together have."""
+  return mesh().size
 
 
 def check_batch_size(batch_size: int, *, parts: int = 1) -> None:
@@ -164,11 +62,11 @@ def check_batch_size(batch_size: int, *, parts: int = 1) -> None:
     raise errors.UsageError(
       f'accumulate_steps must be at least 1, got {parts}.'
     )
-  if batch_size < 1 or batch_size % (jax.device_count() * parts):
+  if batch_size < 1 or batch_size % (device_count() * parts):
     times = f' times accumulate_steps={parts}' if parts > 1 else ''
     raise errors.UsageError(
       'A training batch must be a multiple of the number of devices '
-      f'({jax.device_count()}){times}, got batch_size={batch_size}.'
+      f'({device_count()}){times}, got batch_size={batch_size}.'
     )
 
 
@@ -194,7 +92,7 @@ def shardings(tree: Any, kind: str = 'replicated') -> Any:
 
 def place(tree: Any, kind: str = 'replicated') -> Any:
   """Puts arrays that every process has whole where `shardings` says."""
-  if jax.process_count() == 1:
+  if processes.process_count() == 1:
     # A copy, never an alias: the step donates what it is given.
     return jax.device_put(tree, shardings(tree, kind), may_alias=False)
 
@@ -247,16 +145,48 @@ def build(function: Callable[..., Any], *args: Any, kind: str) -> Any:
 
 def fetch(tree: Any) -> Any:
   """A tree on the mesh as NumPy arrays, whole, on every process."""
-  if jax.process_count() == 1:
+  if processes.process_count() == 1:
     return jax.device_get(tree)
 
   # Leaf by leaf: of what is sharded, no device has room for the whole.
   def gather(leaf: jax.Array) -> np.ndarray:
     if leaf.is_fully_replicated:
       return np.asarray(leaf)
-    return multihost_utils.process_allgather(leaf, tiled=True)
+    return processes.whole(leaf)
 
   return jax.tree.map(gather, tree)
+
+
+def as_shared(tree: Any) -> Any:
+  """Arrays of this process alone as the first copy of what others have too.
+
+  The other copies, on devices of another process, are never looked at: this is
+  for Orbax, which saves nothing that lies on one process's devices alone.
+
+  Args:
+    tree: of arrays on devices; those of several processes stay as they are.
+  """
+  return jax.tree.map(_as_shared, tree)
+
+
+def _as_shared(leaf: jax.Array) -> jax.Array:
+  if not leaf.is_fully_addressable:
+    return leaf
+  spec = PartitionSpec()
+  own: list[jax.Device] = list(leaf.devices())
+  if isinstance(leaf.sharding, NamedSharding):
+    spec, own = leaf.sharding.spec, list(leaf.sharding.mesh.devices.flat)
+  others = [d for d in jax.devices() if d.process_index != jax.process_index()]
+  copies = Mesh(
+    np.array([own, others[: len(own)]]),
+    ('copies', 'data'),
+    axis_types=(AxisType.Auto,) * 2,
+  )
+  return jax.make_array_from_single_device_arrays(
+    leaf.shape,
+    NamedSharding(copies, spec),
+    [shard.data for shard in leaf.addressable_shards],
+  )
 
 
 def shard(batch: dict[str, np.ndarray]) -> dict[str, jax.Array]:
@@ -286,7 +216,7 @@ def shard_columns(tree: Any) -> Any:
 
 def padded_columns(count: int) -> int:
   """How many columns each process must give, where this one has `count`."""
-  counts = gather_rows(np.asarray([count]))
+  counts = processes.gather_rows(np.asarray([count]))
   devices = jax.local_device_count()
   return -(-int(counts.max()) // devices) * devices
 
@@ -400,7 +330,10 @@ def float64() -> contextlib.AbstractContextManager[Any]:
 
 @functools.lru_cache(maxsize=256)
 def _pmapped(function: Callable[..., Any]) -> Callable[..., Any]:
-  return jax.pmap(function)
+  # Where there are several processes, not over the devices of all of them: each
+  # calls it as often as its own rows need.
+  several = jax.process_count() > 1
+  return jax.pmap(function, devices=jax.local_devices() if several else None)
 
 
 def _unpad(outputs: dict[str, jax.Array], count: int) -> dict[str, np.ndarray]:

@@ -1,0 +1,281 @@
+"""The processes of one run, and the groups of them that work side by side.
+
+Within `in_groups`, 'the processes' are those of this process's group: its
+first one is primary, and what is gathered, summed or spread over devices is so
+among its members alone.
+"""
+
+import contextlib
+import zlib
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+from absl import logging
+from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
+
+from overlap import errors, peers
+
+# How long processes wait for each other to start, in seconds; JAX then ends
+# them with a stack trace, and we a little earlier with a line.
+_JOIN_SECONDS = 300
+# The most that process 0 tells the others as they meet, in bytes.
+_GREETING = 2048
+
+
+class Group(NamedTuple):
+  """Processes that work together.
+
+  Attributes:
+    number: which group it is, from 0.
+    start: number of its first process.
+    size: how many processes it has.
+  """
+
+  number: int
+  start: int
+  size: int
+
+
+_model_groups = 1
+_group: Group | None = None
+
+
+def initialize(
+  coordinator: str,
+  num_processes: int,
+  process_id: int,
+  model_groups: int = 1,
+) -> None:
+  """Joins the processes of one run; nothing to do for a single one.
+
+  Args:
+    coordinator: HOST:PORT of process 0; 'auto' where a cluster (a TPU pod,
+      SLURM, Open MPI, Kubernetes) tells each process what it is; '' for one.
+    num_processes: how many there are, where they are told.
+    process_id: this process's number, where it is told.
+    model_groups: into how many groups `in_groups` divides them.
+
+  Raises:
+    UsageError: 'auto' where nothing tells, or where numbers are given too;
+      numbers that don't fit together.
+    DataError: the others can't be reached.
+  """
+  global _model_groups
+  if coordinator == 'auto':
+    if (num_processes, process_id) != (1, 0):
+      raise errors.UsageError(
+        '--coordinator=auto finds --num_processes and --process_id by itself, '
+        f'got {num_processes} and {process_id}: leave them out.'
+      )
+    _join()
+  elif not 0 <= process_id < num_processes:
+    raise errors.UsageError(
+      '--process_id must be at least 0 and below --num_processes, got '
+      f'{process_id} and {num_processes}.'
+    )
+  elif coordinator:
+    _check_address(coordinator)
+    _join(
+      coordinator_address=coordinator,
+      num_processes=num_processes,
+      process_id=process_id,
+    )
+  elif num_processes > 1:
+    raise errors.UsageError(
+      f"--num_processes={num_processes} needs --coordinator=HOST:PORT, got ''."
+    )
+  count = jax.process_count() if coordinator else 1
+  if model_groups < 1 or count % model_groups:
+    raise errors.UsageError(
+      f'--model_groups must divide the number of processes ({count}), got '
+      f'{model_groups}.'
+    )
+  _model_groups = model_groups
+
+
+def _check_address(coordinator: str) -> None:
+  # JAX ends the process at what is no address.
+  host, _, port = coordinator.rpartition(':')
+  if not (host and port.isascii() and port.isdigit() and 0 < int(port) < 2**16):
+    raise errors.UsageError(
+      "--coordinator must be HOST:PORT or 'auto', a port being in 1..65535, "
+      f'got {coordinator!r}.'
+    )
+
+
+def _join(**told: Any) -> None:
+  """Joins JAX's processes, then has them watch each other."""
+  # SIGTERM is to end a process, as it does everywhere else; for JAX it is news
+  # of a preemption to come, after which one would go on.
+  with contextlib.suppress(AttributeError):
+    jax.config.update('jax_enable_preemption_service', False)
+  where = told.get('coordinator_address', '')
+  logging.info('joining the other processes')
+  with peers.deadline(
+    _JOIN_SECONDS - 10,
+    f'the processes of this run did not all join {where or "the first"} '
+    f'within {_JOIN_SECONDS - 10} s: start every one of them, with the same '
+    '--coordinator and --num_processes.',
+  ):
+    try:
+      jax.distributed.initialize(initialization_timeout=_JOIN_SECONDS, **told)
+    except ValueError as e:
+      if told:
+        raise
+      raise errors.UsageError(
+        '--coordinator=auto needs a cluster that tells each process what it '
+        f'is (a TPU pod, SLURM, ...), and none was found: {e} Give HOST:PORT, '
+        '--num_processes and --process_id instead.'
+      ) from e
+    except RuntimeError as e:
+      raise errors.DataError(
+        f'The processes of a run must be able to join {where}: '
+        f'{str(e).splitlines()[0]}'
+      ) from e
+    if jax.process_count() > 1:
+      # The first exchange must come while all are here: JAX gives processes 30
+      # seconds to open their connections, and later one may keep the others
+      # waiting for longer.
+      host = where.rpartition(':')[0].strip('[]')
+      peers.meet(jax.process_index(), jax.process_count(), _share, host)
+
+
+def _share(content: bytes) -> bytes:
+  """The bytes that process 0 gives, on every process."""
+  padded = np.zeros(_GREETING, np.uint8)
+  padded[: len(content)] = np.frombuffer(content, np.uint8)
+  return broadcast(padded).tobytes().rstrip(b'\0')
+
+
+def model_groups() -> int:
+  """How many groups `in_groups` makes."""
+  return _model_groups
+
+
+@contextlib.contextmanager
+def in_groups() -> Iterator[Group]:
+  """Has each group of processes work for itself until the end of the block.
+
+  The processes of the run meet before and after it.
+  """
+  global _group
+  size = jax.process_count() // _model_groups
+  number = jax.process_index() // size
+  group = Group(number, number * size, size)
+  if _model_groups == 1:
+    yield group
+    return
+  barrier('before the groups')
+  _group = group
+  try:
+    barrier('a group')  # Opens its connections while all are here.
+    yield group
+  finally:
+    _group = None
+  barrier('after the groups')
+
+
+def group() -> Group:
+  """The processes that now work together: all, or those of a group."""
+  return _group or Group(0, 0, jax.process_count())
+
+
+def is_primary() -> bool:
+  """Whether this process writes what is written once."""
+  return process_index() == 0
+
+
+def process_index() -> int:
+  """This process's number among those that work together, from 0."""
+  return jax.process_index() - group().start
+
+
+def process_count() -> int:
+  """How many processes work together."""
+  return group().size
+
+
+def devices() -> list[jax.Device]:
+  """The devices of the processes that work together."""
+  own = group()
+  members = range(own.start, own.start + own.size)
+  return [d for d in jax.devices() if d.process_index in members]
+
+
+def own_rows(count: int) -> tuple[int, int]:
+  """This process's part `(start, stop)` of rows that are shared evenly."""
+  index, processes = process_index(), process_count()
+  return index * count // processes, (index + 1) * count // processes
+
+
+def barrier(name: str) -> None:
+  """Waits until every process is here, and not at another barrier."""
+  if process_count() > 1:
+    names = gather(np.asarray(zlib.crc32(name.encode()), np.uint32))
+    if len(np.unique(names)) > 1:
+      raise AssertionError(f'Not every process is at the barrier {name!r}.')
+
+
+def broadcast(tree: Any) -> Any:
+  """The primary process's arrays, on every process."""
+  if process_count() == 1:
+    return tree
+  return jax.tree.map(lambda leaf: gather(np.asarray(leaf))[0], tree)
+
+
+def gather(values: np.ndarray) -> np.ndarray:
+  """All processes' arrays of one shape, `[processes, ...]`; on each."""
+  by_process = sorted(devices(), key=lambda d: (d.process_index, d.id))
+  mesh = Mesh(
+    np.array(by_process).reshape(process_count(), -1),
+    ('processes', 'local'),
+    axis_types=(AxisType.Auto,) * 2,
+  )
+  spread = jax.make_array_from_process_local_data(
+    NamedSharding(mesh, PartitionSpec('processes')),
+    np.asarray(values)[np.newaxis],
+    (process_count(), *values.shape),
+  )
+  return whole(spread)
+
+
+def whole(values: jax.Array) -> np.ndarray:
+  """An array that lies on the devices of several processes; on each."""
+  assert isinstance(values.sharding, NamedSharding)
+  sharding = NamedSharding(values.sharding.mesh, PartitionSpec())
+  gathered = jax.jit(_same, out_shardings=sharding)(values)
+  return np.asarray(gathered.addressable_data(0))
+
+
+def _same(values: jax.Array) -> jax.Array:
+  return values
+
+
+def gather_rows(rows: np.ndarray) -> np.ndarray:
+  """All processes' rows `[n_i, ...]`, in the order of the processes."""
+  if process_count() == 1:
+    return rows
+  counts = gather(np.asarray(len(rows), np.int32))
+  padded = np.zeros((int(counts.max()), *rows.shape[1:]), rows.dtype)
+  padded[: len(rows)] = rows
+  return np.concatenate([g[:n] for g, n in zip(gather(padded), counts)])
+
+
+def gather_exact(rows: np.ndarray) -> np.ndarray:
+  """`gather_rows` of float64 `[n_i, ...]`, which JAX would round."""
+  if process_count() == 1:
+    return rows
+  words = np.ascontiguousarray(rows, np.float64).view(np.int32)
+  return np.ascontiguousarray(gather_rows(words)).view(np.float64)
+
+
+def sum_over_processes(values: np.ndarray) -> np.ndarray:
+  """The sum of int64 arrays of one shape, one of each process; on each."""
+  if process_count() == 1:
+    return values
+  # In halves: without 64-bit types JAX would cut them.
+  halves = np.ascontiguousarray(values, np.int64).reshape(-1).view(np.int32)
+  summed = gather(halves).view(np.int64).sum(axis=0)
+  return summed.reshape(values.shape)
