@@ -145,3 +145,14 @@ peers.leave()
   assert run(tmp_path, 'time.sleep(1); peers.leave()', program) == [
     (0, ''), (0, ''),
   ]  # fmt: skip
+
+
+def test_who_waits_too_long_ends_with_a_line(tmp_path):
+  program = """
+with peers.deadline(0.2, 'not all have come.'):
+  time.sleep(20)
+"""
+  assert run(tmp_path, program) == [(1, 'overlap: not all have come.')]
+  in_time = program.replace('20', '0') + 'time.sleep(0.5); peers.leave()'
+  (tmp_path / 'told').unlink()
+  assert run(tmp_path, in_time) == [(0, '')]

@@ -17,9 +17,9 @@ from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 from overlap import errors, peers
 
-# How long processes wait for each other to start, in seconds; JAX then ends
-# them with a stack trace, and we a little earlier with a line.
-_JOIN_SECONDS = 300
+# How long processes wait for each other to start, in seconds: after 300 JAX
+# ends them with a stack trace, and we a little earlier with a line.
+_JOIN_SECONDS = 290
 # The most that process 0 tells the others as they meet, in bytes.
 _GREETING = 2048
 
@@ -114,13 +114,13 @@ def _join(**told: Any) -> None:
   where = told.get('coordinator_address', '')
   logging.info('joining the other processes')
   with peers.deadline(
-    _JOIN_SECONDS - 10,
+    _JOIN_SECONDS,
     f'the processes of this run did not all join {where or "the first"} '
-    f'within {_JOIN_SECONDS - 10} s: start every one of them, with the same '
+    f'within {_JOIN_SECONDS} s: start every one of them, with the same '
     '--coordinator and --num_processes.',
   ):
     try:
-      jax.distributed.initialize(initialization_timeout=_JOIN_SECONDS, **told)
+      jax.distributed.initialize(**told)
     except ValueError as e:
       if told:
         raise

@@ -5,6 +5,7 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 from absl import logging
 from etils import epath
 
@@ -59,7 +60,9 @@ def bind(path: epath.PathLike, chosen: Mapping[str, Any]) -> None:
   """
   path = epath.Path(path)
   file = path / 'config.json'
-  if file.exists() and _holds_results(path) and read_config(path) == chosen:
+  done = file.exists() and _holds_results(path) and read_config(path) == chosen
+  # One process looks for all: to another it may be there by now.
+  if parallel.broadcast(np.array(done)):
     check_writable(path)
     return
   if parallel.is_primary():
