@@ -72,6 +72,7 @@ class _First(_Peers):
     self.token = secrets.token_hex(16)
     self._board = Board()
     self._lines: dict[int, TextIO] = {}
+    self._is_lost = False
     self._lock = threading.Condition()
     self._server = sockets.listen()
     self.port = self._server.getsockname()[1]
@@ -115,7 +116,10 @@ class _First(_Peers):
       with self._lock:
         del self._lines[index]
         self._lock.notify_all()
-      if not done:
+        # Those who end because of it are no further loss.
+        first = not (done or self._is_lost)
+        self._is_lost |= first
+      if first:
         self._tell(index, failure)
         self.lost(index, failure)
 
