@@ -64,7 +64,7 @@ _ADDED = (
     for field in (
       'schedule', 'milestones', 'decay_factor', 'decay_all', 'nesterov',
       'ema_decay', 'accumulate_steps', 'batch_norm_groups', 'resize',
-      'mixup',
+      'mixup', 'dropblock_ramp',
     )
   ),
   *(

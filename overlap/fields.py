@@ -277,6 +277,9 @@ def _train() -> dict[str, Any]:
     resize=0,  # Side of images before `augment`, which must bring them to
     # `input.size`, as 'cut(128)' does; 0: `input.size`.
     mixup=0.0,  # Alpha of MixUp; 0: none.
+    # Whether DropBlock drops more from step to step: nothing at first, and what
+    # the architecture's options say at last, as its authors have it.
+    dropblock_ramp=False,
     log_every_steps=100,
     checkpoint_every_steps=250,
     # How parameters and the optimiser's state lie on the devices: 'replicated',

@@ -68,6 +68,7 @@ def resnet_settings(name: str) -> Settings | None:
       *settings,
       (f'{OPTIONS}dropblock_groups', tuple(map(int, groups))),
       (f'{OPTIONS}dropblock_keep_prob', float(keep_prob)),
+      ('train.dropblock_ramp', True),
     )
   pairs = (part.rpartition(' ') for part in inner.split(', '))
   return settings + tuple(

@@ -258,7 +258,11 @@ def check_stem(module: nn.Module) -> None:
 
 
 def dropblock_mask(
-  key: jax.Array, shape: tuple[int, ...], *, keep_prob: float, block_size: int
+  key: jax.Array,
+  shape: tuple[int, ...],
+  *,
+  keep_prob: float | jax.Array,
+  block_size: int,
 ) -> jax.Array:
   """Draws which activations to keep; squares of them are dropped as one.
 
@@ -283,7 +287,9 @@ def dropblock_mask(
   starts = (height - rows + 1, width - columns + 1)
   rate = (1 - keep_prob) * height * width / (rows * columns)
   rate /= starts[0] * starts[1]
-  seeds = jax.random.bernoulli(key, min(rate, 1.0), (batch, *starts, channels))
+  seeds = jax.random.bernoulli(
+    key, jnp.minimum(rate, 1.0), (batch, *starts, channels)
+  )
   dropped = lax.reduce_window(
     seeds,
     False,
@@ -305,10 +311,13 @@ class DropBlock(nn.Module):
   Attributes:
     keep_prob: the share of activations to keep; 1 for no DropBlock.
     block_size: side of the squares.
+    strength: how far it is on its way from keeping all, 0, to `keep_prob`, 1;
+      a number, or an array [].
   """
 
   keep_prob: float = 1.0
   block_size: int = 7
+  strength: float | jax.Array = 1.0
 
   @nn.compact
   def __call__(self, x: jax.Array, *, train: bool) -> jax.Array:
@@ -317,9 +326,14 @@ class DropBlock(nn.Module):
     mask = dropblock_mask(
       self.make_rng('dropout'),
       x.shape,
-      keep_prob=self.keep_prob,
+      keep_prob=self._share_kept(),
       block_size=self.block_size,
     )
     # The share that was kept, of the whole batch; never a division by zero.
     kept = jnp.maximum(jnp.mean(mask, dtype=jnp.float32), 1 / max(mask.size, 1))
     return jnp.where(mask, x / kept.astype(x.dtype), 0)
+
+  def _share_kept(self) -> float | jax.Array:
+    if isinstance(self.strength, float) and self.strength == 1:
+      return self.keep_prob
+    return 1 - self.strength * (1 - self.keep_prob)

@@ -29,6 +29,7 @@ class Block(nn.Module):
     zero_init: start as the identity.
     keep_prob: of DropBlock, after each convolution and on the shortcut.
     dropblock_size: see `layers.DropBlock`.
+    dropblock_strength: likewise.
     dtype: of the computation.
   """
 
@@ -38,11 +39,14 @@ class Block(nn.Module):
   zero_init: bool = True
   keep_prob: float = 1.0
   dropblock_size: int = 7
+  dropblock_strength: float | jax.Array = 1.0
   dtype: jnp.dtype = jnp.float32
 
   @nn.compact
   def __call__(self, x: jax.Array, *, train: bool) -> jax.Array:
-    drop = layers.DropBlock(self.keep_prob, self.dropblock_size)
+    drop = layers.DropBlock(
+      self.keep_prob, self.dropblock_size, self.dropblock_strength
+    )
     before = x
     convolutions = self._convolutions()
     for i, convolution in enumerate(convolutions, 1):
@@ -89,8 +93,10 @@ class ResNet(nn.Module):
     dropblock_groups: the stages, counted from 1, that have DropBlock.
     dropblock_keep_prob: in the last stage. An earlier one, whose maps are
       four times as large, drops a quarter of what its successor drops, as in
-      the authors' code; unlike there it is the same from first to last step.
+      the authors' code.
     dropblock_size: side of the dropped squares.
+    dropblock_strength: see `layers.DropBlock`; training raises it from step to
+      step where `train.dropblock_ramp` says so.
     zero_init_residual: start with every block the identity.
     dtype: of the computation; parameters and outputs are float32.
   """
@@ -106,6 +112,7 @@ class ResNet(nn.Module):
   dropblock_groups: tuple[int, ...] = ()
   dropblock_keep_prob: float = 1.0
   dropblock_size: int = 7
+  dropblock_strength: float | jax.Array = 1.0
   zero_init_residual: bool = True
   dtype: jnp.dtype = jnp.float32
 
@@ -166,6 +173,7 @@ class ResNet(nn.Module):
           zero_init=self.zero_init_residual,
           keep_prob=self._keep_prob(stage),
           dropblock_size=self.dropblock_size,
+          dropblock_strength=self.dropblock_strength,
           dtype=self.dtype,
           name=f'stage{stage + 1}_block{block + 1}',
         )(x, train=train)

@@ -9,7 +9,15 @@ from overlap.data import augment
 from overlap.data import pairs as pairs_lib
 from overlap.data.examples import Examples
 from overlap.data.pairs import Pairs
-from overlap.train import groups, lengths, mpl, optimizer, pretrain, texts
+from overlap.train import (
+  groups,
+  lengths,
+  mpl,
+  optimizer,
+  pretrain,
+  supervised,
+  texts,
+)
 
 Settings = Mapping[str, Any]
 
@@ -30,6 +38,7 @@ def check(name: str, settings: Settings) -> None:
     )
     augment.build(on_device)
   groups.check(at, settings, settings['method'])
+  supervised.check_ramp(at, settings)
   if settings['method'] == 'image_text':
     texts.check(name, settings)
     pairs_lib.check(_pairs(settings), settings['image_text'].get('caption', ''))

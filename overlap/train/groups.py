@@ -14,14 +14,14 @@ import jax
 import jax.numpy as jnp
 
 from overlap import errors
-from overlap.train.step import Aux, Loss
+from overlap.train.step import Aux, Loss, Scheduled
 
 _CONTRASTIVE = ('simclr', 'image_text')
 
 
 # Cached, so that models that differ in their seed share a compiled step.
 @functools.cache
-def in_groups(loss: Loss, count: int) -> Loss:
+def in_groups(loss: Loss | Scheduled, count: int) -> Loss | Scheduled:
   """A loss that is the mean of those of equal stretches of the batch.
 
   Running statistics and metrics are means over the groups; each has a random
@@ -29,12 +29,17 @@ def in_groups(loss: Loss, count: int) -> Loss:
   looks at those of a group.
 
   Args:
-    loss: of one group, see `step.Loss`.
+    loss: of one group, see `step.train_step`.
     count: of groups; 1 gives `loss` itself.
   """
   if count == 1:
     return loss
+  if isinstance(loss, Scheduled):
+    return Scheduled(lambda step: _mean(loss.at(step), count))
+  return _mean(loss, count)
 
+
+def _mean(loss: Loss, count: int) -> Loss:
   def mean_loss(params, batch_stats, constants, batch, key):
     def of_one(rows, number):
       return loss(

@@ -29,7 +29,7 @@ def fit(
   params: Any,
   batch_stats: Any,
   constants: Any,
-  loss: step.Loss,
+  loss: step.Loss | step.Scheduled,
   optimizer: optax.GradientTransformation,
   batches_from: BatchesFrom,
   total_steps: int,

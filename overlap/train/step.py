@@ -30,6 +30,17 @@ class Aux(NamedTuple):
 Loss = Callable[..., tuple[jax.Array, Aux]]
 
 
+@dataclasses.dataclass(frozen=True)
+class Scheduled:
+  """A loss that is another at every step.
+
+  Attributes:
+    at: gives the loss of a step, an int32 [] that is traced.
+  """
+
+  at: Callable[[jax.Array], Loss]
+
+
 @functools.partial(
   jax.jit,
   static_argnames=(
@@ -47,7 +58,7 @@ def train_step(
   batch: dict[str, jax.Array],
   seed: jax.Array,
   *,
-  loss: Loss,
+  loss: Loss | Scheduled,
   optimizer: optax.GradientTransformation,
   ema_decay: float = 0.0,
   accumulate_steps: int = 1,
@@ -62,7 +73,7 @@ def train_step(
     batch: 'image' uint8 `[B, H, W, C]` and 'label' int32 `[B]`, sharded by
       example.
     seed: of the run; the step's own key is `fold_in(key(seed), step)`.
-    loss: as `Loss` above.
+    loss: as `Loss` or `Scheduled` above.
     optimizer: the optax transformation.
     ema_decay: of the average of the weights; see `averages.update`.
     accumulate_steps: parts that the batch is computed in; see `accumulate`.
@@ -71,6 +82,8 @@ def train_step(
   Returns:
     The new state, and the metrics with 'loss' and 'grad_norm'.
   """
+  if isinstance(loss, Scheduled):
+    loss = loss.at(state.step)
   (value, aux), grads = accumulate.value_and_grad(loss, accumulate_steps)(
     state.params,
     state.batch_stats,

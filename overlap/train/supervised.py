@@ -1,6 +1,7 @@
 """Supervised training: cross-entropy on labels."""
 
 import functools
+from collections.abc import Mapping
 from typing import Any
 
 import flax.linen as nn
@@ -27,8 +28,38 @@ def train(task: Task, variables: Any) -> Any:
     # A config of before there were these fields is without them.
     mixup_alpha=settings.get('mixup', 0.0),
     resized=settings.get('resize', 0),
+    ramp_steps=_ramp_steps(task),
   )
   return run_phase(task, 'train', variables, loss, settings)
+
+
+def _ramp_steps(task: Task) -> int:
+  settings = task.settings['train']
+  if not settings.get('dropblock_ramp', False):
+    return 0
+  return lengths.in_steps(settings, len(task.train))['total_steps']
+
+
+def check_ramp(at: str, settings: Mapping[str, Any]) -> None:
+  """Checks that what `train.dropblock_ramp` raises is there.
+
+  Args:
+    at: what error texts call the model.
+    settings: its part of the config.
+
+  Raises:
+    UsageError: it is not.
+  """
+  # A config of before there was this field is without it.
+  if not settings['train'].get('dropblock_ramp', False):
+    return
+  groups = settings['architecture']['options'].get('dropblock_groups')
+  if settings['method'] != 'supervised' or not groups:
+    raise errors.UsageError(
+      f"{at}.train.dropblock_ramp needs method='supervised' and "
+      f'architecture.options.dropblock_groups, got {settings["method"]!r} and '
+      f'{tuple(groups or ())}.'
+    )
 
 
 # Cached, so that models that differ in their seed share a compiled step.
@@ -41,7 +72,8 @@ def make_loss(
   label_smoothing: float,
   mixup_alpha: float = 0.0,
   resized: int = 0,
-) -> step.Loss:
+  ramp_steps: int = 0,
+) -> step.Loss | step.Scheduled:
   """The loss of one step: augment, mix, apply, cross-entropy.
 
   Args:
@@ -51,7 +83,31 @@ def make_loss(
     label_smoothing: see `losses.cross_entropy`.
     mixup_alpha: see `mixup.mix`.
     resized: side of the images as the policy gets them; 0: the model's.
+    ramp_steps: over which DropBlock goes from keeping all to what the model
+      says, in a straight line (Ghiasi, Lin and Le 2018: 'scheduled
+      DropBlock'); 0: it is as the model says from the first step.
   """
+  constant = functools.partial(
+    _constant_loss,
+    model_input=model_input, policy=policy, label_smoothing=label_smoothing,
+    mixup_alpha=mixup_alpha, resized=resized,
+  )  # fmt: skip
+  if not ramp_steps:
+    return constant(model)
+  return step.Scheduled(
+    lambda now: constant(model.clone(dropblock_strength=now / ramp_steps))
+  )
+
+
+def _constant_loss(
+  model: nn.Module,
+  *,
+  model_input: Input,
+  policy: str,
+  label_smoothing: float,
+  mixup_alpha: float,
+  resized: int,
+) -> step.Loss:
   transform = augment.build(policy)
 
   def loss(params, batch_stats, constants, batch, key):

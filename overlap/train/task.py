@@ -15,7 +15,7 @@ from overlap.data.pairs import Pairs
 from overlap.data.preparation import Preparation
 from overlap.inference import Input
 from overlap.train import groups, lengths, loop, optimizer
-from overlap.train.step import Loss
+from overlap.train.step import Loss, Scheduled
 
 
 @dataclasses.dataclass(frozen=True)
@@ -115,7 +115,7 @@ def run_phase(
   task: Task,
   phase: str,
   variables: Any,
-  loss: Loss,
+  loss: Loss | Scheduled,
   settings: Mapping[str, Any],
   constants: Any = (),
   bounds: tuple[tuple[str, float], ...] = (),
@@ -128,7 +128,7 @@ def run_phase(
     task: the model's.
     phase: names the phase's folder; a method may have several.
     variables: to start from.
-    loss: see `step.Loss`.
+    loss: see `step.train_step`.
     settings: the phase's length, batches, learning rate and weight decay, and
       its optimiser where that is another than that of `config.train`.
     constants: arrays of the loss that are not trained.

@@ -183,6 +183,20 @@ def test_dropblock_scales_so_that_the_mean_of_ones_stays_one():
   assert np.unique(y).size == 2
 
 
+@pytest.mark.parametrize('strength', [0.0, 0.25, 1.0])
+def test_dropblock_goes_its_way_from_keeping_all(strength):
+  x = jnp.ones((8, 12, 12, 16))
+  rngs = {'dropout': jax.random.key(2)}
+  got = jax.jit(
+    lambda strength: layers.DropBlock(0.6, 3, strength).apply(
+      {}, x, train=True, rngs=rngs
+    )
+  )(strength)
+  constant = layers.DropBlock(1 - 0.4 * strength, 3)
+  want = constant.apply({}, x, train=True, rngs=rngs)
+  np.testing.assert_allclose(got, want, rtol=1e-6)
+
+
 def test_dropblock_drops_channels_and_examples_by_themselves():
   y = np.asarray(drop(jnp.ones((4, 9, 9, 4)), 0.8))
   masks = {(y[b, :, :, c] == 0).tobytes() for b in range(4) for c in range(4)}
