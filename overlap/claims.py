@@ -18,6 +18,7 @@ import hashlib
 import json
 import os
 import random
+import signal
 import socket
 import sys
 import threading
@@ -36,6 +37,7 @@ _BEAT_SECONDS = 10.0
 _SILENT_SECONDS = 60.0
 _TELL_SECONDS = 300.0
 _HELD, _WAITING, _FAILED = range(3)
+_STOP = signal.SIGUSR2
 
 
 @contextlib.contextmanager
@@ -63,7 +65,8 @@ def held(
   claim = Claim(workdir, names) if primary else None
   try:
     _acquire(claim, wait, agree)
-    yield
+    with _interruptible():
+      yield
   except KeyboardInterrupt:
     if claim and claim.lost:
       raise errors.DataError(
@@ -104,6 +107,26 @@ def _acquire(
       logging.info('waiting for %s', holder)
       told, last = holder, time.monotonic()
     time.sleep(random.uniform(0.1, 0.5))
+
+
+@contextlib.contextmanager
+def _interruptible() -> Iterator[None]:
+  """Has `_STOP` raise KeyboardInterrupt in this thread, if it is the main one.
+
+  SIGINT would not do: a shell's jobs in the background ignore it.
+  """
+
+  def stop(*_: Any) -> None:
+    raise KeyboardInterrupt
+
+  if threading.current_thread() is not threading.main_thread():
+    yield
+    return
+  before = signal.signal(_STOP, stop)
+  try:
+    yield
+  finally:
+    signal.signal(_STOP, before)
 
 
 def only_one(workdir: epath.PathLike) -> epath.Path | None:
@@ -204,7 +227,7 @@ class Claim:
         logging.warning('%s can not be kept up: %s', self._file, e)
       if self.lost:
         self._withdraw()
-        _thread.interrupt_main()
+        _thread.interrupt_main(_STOP)
         return
 
   def _touch(self) -> None:

@@ -60,7 +60,8 @@ def check(study: Settings) -> None:
     teacher = study['models'].get(teacher_of(settings))
     model_images.check(name, settings, teacher)
   training_order(study)
-  for field in ('dataset', 'fallback'):
+  # What is in the store already may be of any.
+  for field in ('dataset', 'fallback') if _names(study, 'train') else ():
     given = study['data'][field].partition(':')[0]
     if given or field == 'dataset':
       lookup.check(f'dataset for config.data.{field}', given, data.SOURCES)

@@ -6,6 +6,7 @@ import hashlib
 import logging as std_logging
 import os
 import pathlib
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -34,6 +35,15 @@ def _is_for_users(record: std_logging.LogRecord) -> bool:
 for _name in ('absl', 'orbax'):
   std_logging.getLogger(_name).addFilter(_is_for_users)
 
+
+def _print_exception(kind: type[BaseException], error: Any, trace: Any) -> None:
+  # Where a save fails, TensorStore prints this once for every array that was
+  # still to be written, for which nobody waits any more.
+  if kind is not RuntimeError or str(error) != 'Event loop is closed':
+    _print_others(kind, error, trace)
+
+
+_print_others, sys.excepthook = sys.excepthook, _print_exception
 
 # Where Orbax puts what is saved, within a step's folder.
 _ITEM = 'default'

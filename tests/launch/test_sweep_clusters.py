@@ -386,7 +386,7 @@ def test_tpu_vms_take_a_unit_each_and_a_lost_one_none(cluster, monkeypatch):
   ssh = cluster.asked('gcloud', 'compute', 'tpus', 'tpu-vm', 'ssh')
   used = [call[4] for call in ssh]
   # Nothing more is started on the VM that is gone.
-  assert used[:2] == ['t1', 't2']
+  assert sorted(used[:2]) == ['t1', 't2']
   assert used.count('t1') == 1
   assert len(used) == 5
   assert all('--worker=all' in call for call in ssh)

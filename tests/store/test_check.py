@@ -106,7 +106,7 @@ def test_one_line_names_model_and_array(made):
     ('predictions/shapes/test/stray', True, 'is no record'),
     ('predictions/shapes/test/a:b', True, 'must be called a%3Ab'),
     ('predictions/a:b', True, 'must be called a%3Ab'),
-    ('predictions/shapes/other', True, 'must hold the examples'),
+    ('predictions/shapes/other/m', True, 'must hold the examples'),
     ('predictions/shapes/test/m/stray', True, 'no record names it'),
     ('predictions/shapes/test/m/logits/c/99/0', False, 'no other files'),
     ('predictions/shapes/test/examples/stray', False, 'no record names it'),

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from overlap import errors, files, tables
+from overlap import errors, files, sealed, tables
 from overlap.study import publish, unchanged
 
 MADE_OF = {'request': 'r', 'program': 'p', 'versions': 'v', 'store': 's'}
@@ -42,7 +42,7 @@ def test_they_take_the_place_of_all_of_ours_and_of_nothing_else(tmp_path):
   ]  # fmt: skip
   assert (tmp_path / 'tables' / 'notes' / 'a.txt').read_text() == 'kept'
   assert values(tmp_path) == {'own': 1, 'further': 2}
-  assert files.read_json(tmp_path / 'tables/analysis.json') == {'value': 2}
+  assert sealed.read(tmp_path / 'tables/analysis.json', '') == {'value': 2}
   assert unchanged.is_done(tmp_path, MADE_OF)
   assert os.listdir(tmp_path) == ['tables']
 

@@ -90,9 +90,7 @@ def test_without_anything_to_raise_it_is_refused(method, options):
     'architecture': {'options': options},
     'train': {'dropblock_ramp': True},
   }
-  with pytest.raises(
-    errors.UsageError, match='dropblock_ramp needs'
-  ):
+  with pytest.raises(errors.UsageError, match='dropblock_ramp needs'):
     supervised.check_ramp('m', settings)
   settings['train'] = {}
   supervised.check_ramp('m', settings)

@@ -59,7 +59,13 @@ def test_predictions_are_of_the_checkpoint_s_head(
   settings, tmp_path, monkeypatch, reduction
 ):
   given, split = settings(**{'head.reduction': reduction}), examples()
-  specs.check({'models': {'toy': given}, 'transfer': {'dataset': ''}})
+  specs.check(
+    {
+      'models': {'toy': given},
+      'data': {'dataset': 'idx:noise', 'fallback': ''},
+      'transfer': {'dataset': ''},
+    }
+  )
   task = Task(
     name='toy',
     model=specs.build_for(given, TARGETS),

@@ -125,7 +125,7 @@ def test_no_name_becomes_anything_but_text(open_page, page):
     assert any(shown.startswith(name) for name in ('base', *ATTACKS))
   reader.page.locator('#filter-pairs').fill(ATTACKS[0])
   assert reader.page.locator('#pairs tbody tr').count() == 14
-  marks = reader.page.locator('.chart path').first
+  marks = reader.page.locator('.chart .mark-symbol path').first
   marks.hover(force=True)
   assert reader.page.evaluate(SUSPECTS) == []
   assert reader.page.title().startswith(ATTACKS[7])
