@@ -36,14 +36,14 @@ for _name in ('absl', 'orbax'):
   std_logging.getLogger(_name).addFilter(_is_for_users)
 
 
-def _print_exception(kind: type[BaseException], error: Any, trace: Any) -> None:
-  # Where a save fails, TensorStore prints this once for every array that was
+def _report_unraisable(unraisable: Any) -> None:
+  # Where a save fails, TensorStore raises this once for every array that was
   # still to be written, for which nobody waits any more.
-  if kind is not RuntimeError or str(error) != 'Event loop is closed':
-    _print_others(kind, error, trace)
+  if str(unraisable.exc_value) != 'Event loop is closed':
+    _report_others(unraisable)
 
 
-_print_others, sys.excepthook = sys.excepthook, _print_exception
+_report_others, sys.unraisablehook = sys.unraisablehook, _report_unraisable
 
 # Where Orbax puts what is saved, within a step's folder.
 _ITEM = 'default'

@@ -146,7 +146,11 @@ def test_no_two_models_have_the_same_settings():
     ('ResNet-50 (Dropout 0.1)', {'dropout_rate': 0.1}),
     (
       'ResNet-50 (DropBlock 1234, 0.9)',
-      {'dropblock_groups': (1, 2, 3, 4), 'dropblock_keep_prob': 0.9},
+      {
+        'dropblock_groups': (1, 2, 3, 4),
+        'dropblock_keep_prob': 0.9,
+        'dropblock_ramp': True,
+      },
     ),
     (
       'ResNet-50 (LR 0.2, WD 0.00005)',

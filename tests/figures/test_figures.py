@@ -88,7 +88,7 @@ def test_save_twice_gives_the_same_bytes(workdir):
 
 def test_save_of_all(workdir):
   figures.save(workdir)
-  names = {path.stem for path in (workdir / 'figures').iterdir()}
+  names = {name.partition('.')[0] for name in drawn_in(workdir / 'figures')}
   assert names == set(figures.FIGURES)
 
 

@@ -106,7 +106,6 @@ def test_one_line_names_model_and_array(made):
     ('predictions/shapes/test/stray', True, 'is no record'),
     ('predictions/shapes/test/a:b', True, 'must be called a%3Ab'),
     ('predictions/a:b', True, 'must be called a%3Ab'),
-    ('predictions/shapes/other/m', True, 'must hold the examples'),
     ('predictions/shapes/test/m/stray', True, 'no record names it'),
     ('predictions/shapes/test/m/logits/c/99/0', False, 'no other files'),
     ('predictions/shapes/test/examples/stray', False, 'no record names it'),
@@ -121,6 +120,13 @@ def test_strays(made, name, folder, text):
     path.write_text('x')
   (fault,) = made.faults()
   assert text in fault
+
+
+def test_a_model_without_examples(made):
+  (made.workdir / 'predictions/shapes/other/m').mkdir(parents=True)
+  faults = made.faults()
+  assert 'must hold the examples' in faults[0]
+  assert len(faults) == 2  # The model's folder is no record, either.
 
 
 def test_what_is_being_written_is_no_fault(made):
