@@ -14,6 +14,13 @@ from playwright import sync_api
 
 # Those of the page that show without being scrolled to.
 SECTIONS = ('findings', 'one-pair', 'recommend', 'tables', 'all-pairs')
+_UNSTICK = """() => {
+  for (const element of document.querySelectorAll('*')) {
+    if (getComputedStyle(element).position === 'sticky') {
+      element.style.position = 'static';
+    }
+  }
+}"""
 
 
 def take(
@@ -45,6 +52,8 @@ def take(
   shown = context.new_page()
   shown.goto(page.resolve().as_uri())
   shown.wait_for_selector('html[data-ready]')
+  # What stays in sight while one scrolls would lie half-way down the picture.
+  shown.evaluate(_UNSTICK)
   shown.locator(f'#{section}').screenshot(path=picture)
   context.close()
 
