@@ -5,8 +5,7 @@ r"""Fashion-MNIST: 15 models in the paper's five categories on two CPU cores.
 `configs/quickstart.py:smoke` is the same study with everything shrunk, to try
 the machinery: its models have learned little. `configs/quickstart.py:all` has
 four models more: by meta pseudo labels, by images and captions (with a head of
-texts, and with a fitted one), and pre-trained on digits. Their lengths are a
-first guess.
+texts, and with a fitted one), and pre-trained on digits.
 
 Training lengths were chosen on the held-out split, so that every model comes
 within 4 points of the base, as the paper keeps to 74-78 %.
