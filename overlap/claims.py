@@ -30,7 +30,7 @@ from typing import Any
 from absl import logging
 from etils import epath
 
-from overlap import errors
+from overlap import errors, files
 
 FOLDER = 'claims'
 _BEAT_SECONDS = 10.0
@@ -195,15 +195,13 @@ class Claim:
 
   def _write(self) -> None:
     self._made_workdir |= not self.workdir.exists()
-    try:
-      self._folder.mkdir(parents=True, exist_ok=True)
-      self._file.write_text(json.dumps(self._said, indent=2) + '\n')
-    except OSError as e:
-      self._withdraw()
-      raise errors.DataError(
-        f'{self.workdir} must be writable, got: {e.strerror or e}: see to the '
-        'space and the rights there.'
-      ) from e
+    with files.writable(self.workdir):
+      try:
+        self._folder.mkdir(parents=True, exist_ok=True)
+        self._file.write_text(json.dumps(self._said, indent=2) + '\n')
+      except OSError:
+        self._withdraw()
+        raise
 
   def _withdraw(self) -> None:
     with contextlib.suppress(OSError):

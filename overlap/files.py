@@ -11,6 +11,7 @@ import unicodedata
 import urllib.parse
 import uuid
 import zipfile
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,9 @@ from etils import epath
 
 from overlap import errors
 
+# What to do where something can't be written.
+ADVICE = 'see to the space and the rights there'
+_READ_BYTES = 2**22
 # Archives are checked for members that are larger than this,
 _LARGE_BYTES = 2**28
 # and that many times as large as they are compressed.
@@ -29,6 +33,21 @@ LONGEST_NAME = 200
 # Unicode's controls, marks that turn text round, halves of characters, and
 # ends of lines: in a terminal, a log or a table they would not be seen.
 _UNSEEN = ('Cc', 'Cf', 'Cs', 'Zl', 'Zp')
+
+
+@contextlib.contextmanager
+def writable(path: epath.PathLike) -> Iterator[None]:
+  """Turns what a file system raises while `path` is written into one line.
+
+  Raises:
+    DataError: an OSError was raised within.
+  """
+  try:
+    yield
+  except OSError as e:
+    raise errors.DataError(
+      f'{path} must be writable, got: {e.strerror or e}: {ADVICE}.'
+    ) from e
 
 
 def check_name(kind: str, name: str) -> str:
@@ -93,21 +112,19 @@ def write_bytes(path: epath.PathLike, content: bytes) -> None:
   """
   path = epath.Path(path)
   partial = aside(path)
-  try:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with partial.open('wb') as f:
-      f.write(content)
-      f.flush()
-      if hasattr(f, 'fileno'):
-        os.fsync(f.fileno())
-    partial.replace(path)
-  except OSError as e:
-    with contextlib.suppress(OSError):
-      partial.unlink(missing_ok=True)
-    raise errors.DataError(
-      f'{path} must be writable, got: {e.strerror or e}: see to the space and '
-      'the rights there.'
-    ) from e
+  with writable(path):
+    try:
+      path.parent.mkdir(parents=True, exist_ok=True)
+      with partial.open('wb') as f:
+        f.write(content)
+        f.flush()
+        if hasattr(f, 'fileno'):
+          os.fsync(f.fileno())
+      partial.replace(path)
+    except OSError:
+      with contextlib.suppress(OSError):
+        partial.unlink(missing_ok=True)
+      raise
 
 
 def write_text(path: epath.PathLike, content: str) -> None:
@@ -214,6 +231,24 @@ def array_digest(values: np.ndarray) -> str:
   return hasher.hexdigest()
 
 
+def file_digest(path: epath.PathLike) -> str:
+  """SHA-256 of a file's content, of which little is in memory at a time."""
+  hasher = hashlib.sha256()
+  with epath.Path(path).open('rb') as f:
+    while content := f.read(_READ_BYTES):
+      hasher.update(content)
+  return hasher.hexdigest()
+
+
+def json_digest(value: Any) -> str:
+  """SHA-256 of canonical JSON.
+
+  Raises:
+    ValueError: a number is not finite.
+  """
+  return hashlib.sha256(canonical_json(value).encode()).hexdigest()
+
+
 def digest(value: Any) -> str:
-  """The first 16 hexadecimal digits of the SHA-256 of canonical JSON."""
-  return hashlib.sha256(canonical_json(value).encode()).hexdigest()[:16]
+  """The first 16 hexadecimal digits of `json_digest`."""
+  return json_digest(value)[:16]

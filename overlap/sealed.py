@@ -5,7 +5,6 @@ were checksums have none, and are read as they are. Of other files, `done.json`
 beside them holds the SHA-256.
 """
 
-import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
@@ -26,7 +25,7 @@ def checksum(values: Mapping[str, Any]) -> str:
     ValueError: a number is not finite.
   """
   rest = {key: value for key, value in values.items() if key != _KEY}
-  return hashlib.sha256(files.canonical_json(rest).encode()).hexdigest()
+  return files.json_digest(rest)
 
 
 def write(path: epath.PathLike, values: Mapping[str, Any]) -> None:
@@ -73,9 +72,7 @@ def faults(path: epath.PathLike, again: str) -> Iterator[str]:
 
 def note(folder: epath.Path, written: Iterable[epath.Path]) -> None:
   """Notes the checksums of files that were just written into a folder."""
-  sums = {
-    file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in written
-  }
+  sums = {file.name: files.file_digest(file) for file in written}
   _keep(folder, _noted(folder) | sums)
 
 
@@ -96,7 +93,7 @@ def changed(folder: epath.Path, again: str) -> Iterator[str]:
     file = folder / name
     if not file.exists():
       yield f'{file}: absent; {again}'
-    elif hashlib.sha256(file.read_bytes()).hexdigest() != wanted:
+    elif files.file_digest(file) != wanted:
       yield f'{file}: not as it was written; {again}'
 
 

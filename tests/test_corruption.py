@@ -103,7 +103,7 @@ def workdir(tmp_path_factory):
   path = epath.Path(tmp_path_factory.mktemp('damaged') / 'w')
   with pytest.MonkeyPatch.context() as patch:
     patch.setattr(schema, 'CHUNK_BYTES', 128)
-    study_workdir.open_workdir(path, CONFIG, resume='same')
+    study_workdir.bind(path, CONFIG)
     save_model(path / 'models' / 'net')
     fill_store(path)
     results.analyse(path, request(path))

@@ -8,7 +8,7 @@ from types import ModuleType
 
 from absl import flags
 
-from overlap import app, config, errors, lookup, peers
+from overlap import app, config, errors, files, lookup, peers
 from overlap.cli import common
 
 # In the order in which they are listed. Each module has a docstring whose
@@ -59,8 +59,8 @@ def main(argv: Sequence[str] | None = None) -> int:
       raise
     where = error.filename or 'a file'
     return _fail(
-      f'{where}: {error.strerror}: see to the space and the rights there; the '
-      'same command then goes on.',
+      f'{where}: {error.strerror}: {files.ADVICE}; the same command then goes '
+      'on.',
       1,
     )
   except KeyboardInterrupt:

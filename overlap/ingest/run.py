@@ -2,7 +2,6 @@
 
 import collections
 import dataclasses
-import hashlib
 import os
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -206,7 +205,7 @@ def _store(
   record = {
     'source': 'ingest',
     'file': os.path.basename(path),
-    'file_sha256': _sha256(path),
+    'file_sha256': files.file_digest(path),
     'format': formats.choose(path, request.format),
     'kind': prepared.kind,
     'aligned_by': prepared.aligned_by,
@@ -225,8 +224,3 @@ def _store(
     places=prepared.places,
     record=record,
   )
-
-
-def _sha256(path: str) -> str:
-  with open(path, 'rb') as f:
-    return hashlib.file_digest(f, 'sha256').hexdigest()

@@ -25,8 +25,6 @@ from overlap.store import schema
 # What TensorStore raises, by the kind of its status.
 FAULTS = (ValueError, OSError, LookupError, RuntimeError)
 
-# What to do where something can't be written.
-ADVICE = 'see to the space and the rights there'
 _READS_IN_FLIGHT = 3
 
 

@@ -132,7 +132,7 @@ def _write(
   folder = folders.partial(final)
   entries = {}
   try:
-    with arrays.reported(f'{final} must be writable', arrays.ADVICE):
+    with arrays.reported(f'{final} must be writable', files.ADVICE):
       for name, value in values.items():
         layout = arrays.Layout.of(value.shape, value.dtype.name)
         arrays.create(folder / name, layout).write(value).result()

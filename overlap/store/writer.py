@@ -168,7 +168,7 @@ class RecordWriter:
       self._closed = True
       return record
     sealed = records.seal(self._complete(record))
-    with arrays.reported(f'{self._final} must be writable', arrays.ADVICE):
+    with arrays.reported(f'{self._final} must be writable', files.ADVICE):
       files.write_text(self._folder / schema.RECORD, records.text(sealed))
       folders.publish(self._folder, self._final, replace=self._replace)
     self._closed = True
@@ -234,7 +234,7 @@ class RecordWriter:
 
   def _reported(self, name: str) -> contextlib.AbstractContextManager[None]:
     rule = f'{self._what(name)} must be writable'
-    return arrays.reported(rule, arrays.ADVICE)
+    return arrays.reported(rule, files.ADVICE)
 
   def __enter__(self) -> 'RecordWriter':
     return self

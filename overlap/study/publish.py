@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 from etils import epath
 
-from overlap import errors, files, sealed, tables
+from overlap import files, sealed, tables
 from overlap.store import folders
 from overlap.study import unchanged
 
@@ -43,17 +43,13 @@ def publish(
   aside = folders.partial(final)
   folders.sweep(final, keep=aside)
   try:
-    _keep_others(final, aside / 'tables')
-    sealed.write(aside / 'tables' / REQUEST, request)
-    for name, frame in made.items():
-      tables.write(aside, name, frame)
-    unchanged.note(aside, made_of)
-    folders.publish(aside / 'tables', final, replace=True)
-  except OSError as e:
-    raise errors.DataError(
-      f'{final} must be writable, got: {e.strerror or e}: see to the space and '
-      'the rights there.'
-    ) from e
+    with files.writable(final):
+      _keep_others(final, aside / 'tables')
+      sealed.write(aside / 'tables' / REQUEST, request)
+      for name, frame in made.items():
+        tables.write(aside, name, frame)
+      unchanged.note(aside, made_of)
+      folders.publish(aside / 'tables', final, replace=True)
   finally:
     folders.remove(aside)
 

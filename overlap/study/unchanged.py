@@ -4,7 +4,6 @@
 own code, the records of the store) and the checksums of what was written.
 """
 
-import hashlib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -52,7 +51,7 @@ def note(path: epath.Path, made_of: Mapping[str, str]) -> None:
 
 def _checksums(path: epath.Path) -> dict[str, str]:
   return {
-    file.name: hashlib.sha256(file.read_bytes()).hexdigest()
+    file.name: files.file_digest(file)
     for file in sorted((path / 'tables').iterdir())
     if file.suffix in ('.csv', '.parquet')
   }

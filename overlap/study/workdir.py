@@ -29,25 +29,6 @@ AGAIN = (
 )
 
 
-def open_workdir(
-  path: epath.PathLike, resolved: Mapping[str, Any], *, resume: str
-) -> dict[str, Any]:
-  """Binds a folder to a config; returns the config to work with.
-
-  Args:
-    path: the folder; made where it is absent.
-    resolved: the study's config.
-    resume: see `choose_config`.
-
-  Raises:
-    UsageError: see `choose_config`.
-    DataError: the folder can't be written.
-  """
-  chosen = choose_config(path, resolved, resume=resume)
-  bind(path, chosen)
-  return chosen
-
-
 def bind(path: epath.PathLike, chosen: Mapping[str, Any]) -> None:
   """Writes config.json, unless it is there; before any result is written.
 

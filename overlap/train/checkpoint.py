@@ -2,7 +2,6 @@
 
 import contextlib
 import functools
-import hashlib
 import logging as std_logging
 import os
 import pathlib
@@ -36,14 +35,8 @@ for _name in ('absl', 'orbax'):
   std_logging.getLogger(_name).addFilter(_is_for_users)
 
 
-def _report_unraisable(unraisable: Any) -> None:
-  # Where a save fails, TensorStore raises this once for every array that was
-  # still to be written, for which nobody waits any more.
-  if str(unraisable.exc_value) != 'Event loop is closed':
-    _report_others(unraisable)
-
-
-_report_others, sys.unraisablehook = sys.unraisablehook, _report_unraisable
+# Saves end in a thread, and so at any time: not `orbax_folder.quiet` alone.
+sys.unraisablehook = orbax_folder.but_late(sys.unraisablehook)
 
 # Where Orbax puts what is saved, within a step's folder.
 _ITEM = 'default'
@@ -69,8 +62,7 @@ def _reported(rule: str, advice: str) -> Iterator[None]:
 def _writing(path: epath.PathLike) -> contextlib.AbstractContextManager[None]:
   return _reported(
     f'A checkpoint must be written to {path}',
-    'see to the space and the rights there; the same command goes on from the '
-    'one before',
+    f'{files.ADVICE}; the same command goes on from the one before',
   )
 
 
@@ -228,14 +220,13 @@ class RunCheckpoints:
 
 def _files_digest(folder: epath.Path) -> str:
   """SHA-256 of files, by name, below a local folder."""
-  sums = {}
-  for file in sorted(pathlib.Path(folder).rglob('*')):
-    if file.is_file():
-      with file.open('rb') as f:
-        sums[file.relative_to(folder).as_posix()] = hashlib.file_digest(
-          f, 'sha256'
-        ).hexdigest()
-  return hashlib.sha256(files.canonical_json(sums).encode()).hexdigest()
+  return files.json_digest(
+    {
+      file.relative_to(folder).as_posix(): files.file_digest(file)
+      for file in sorted(pathlib.Path(folder).rglob('*'))
+      if file.is_file()
+    }
+  )
 
 
 def save_variables(path: epath.PathLike, variables: Any) -> None:
@@ -263,8 +254,9 @@ def named(variables: Any) -> dict[str, np.ndarray]:
 
 def digest(arrays: Mapping[str, np.ndarray]) -> str:
   """SHA-256 of arrays, their types, shapes and names, in any order."""
-  sums = {name: files.array_digest(value) for name, value in arrays.items()}
-  return hashlib.sha256(files.canonical_json(sums).encode()).hexdigest()
+  return files.json_digest(
+    {name: files.array_digest(value) for name, value in arrays.items()}
+  )
 
 
 def load_variables(

@@ -11,9 +11,16 @@ OLD = {'name': 'a', 'models': {'base': {'seed': 0}}}
 NEW = {'name': 'a', 'models': {'base': {'seed': 1}}}
 
 
+def opened(path, resolved, *, resume):
+  """The config to work with, to which the folder is bound, as a run does."""
+  chosen = workdir.choose_config(path, resolved, resume=resume)
+  workdir.bind(path, chosen)
+  return chosen
+
+
 def test_a_fresh_folder_records_config_versions_and_device(tmp_path):
   path = tmp_path / 'new' / 'study'
-  assert workdir.open_workdir(path, OLD, resume='same') == OLD
+  assert opened(path, OLD, resume='same') == OLD
   recorded = json.loads((path / 'config.json').read_text())
   assert recorded['config'] == OLD
   assert recorded['versions']['python']
@@ -25,31 +32,31 @@ def test_a_fresh_folder_records_config_versions_and_device(tmp_path):
 
 
 def make(path):
-  workdir.open_workdir(path, OLD, resume='same')
+  opened(path, OLD, resume='same')
   (path / 'models').mkdir()
   return (path / 'config.json').read_bytes()
 
 
 def test_the_same_config_leaves_the_folder_as_it_is(tmp_path):
   before = make(tmp_path)
-  workdir.open_workdir(tmp_path, OLD, resume='same')
+  opened(tmp_path, OLD, resume='same')
   assert (tmp_path / 'config.json').read_bytes() == before
 
 
 def test_another_config_is_refused_updated_or_ignored(tmp_path):
   before = make(tmp_path)
   with pytest.raises(errors.UsageError, match=r'models\.base\.seed: 0 -> 1'):
-    workdir.open_workdir(tmp_path, NEW, resume='same')
+    opened(tmp_path, NEW, resume='same')
   assert (tmp_path / 'config.json').read_bytes() == before
-  assert workdir.open_workdir(tmp_path, NEW, resume='original') == OLD
+  assert opened(tmp_path, NEW, resume='original') == OLD
   assert (tmp_path / 'config.json').read_bytes() == before
-  assert workdir.open_workdir(tmp_path, NEW, resume='update') == NEW
+  assert opened(tmp_path, NEW, resume='update') == NEW
   assert workdir.read_config(tmp_path) == NEW
 
 
 def test_a_config_that_made_nothing_may_be_corrected(tmp_path):
-  workdir.open_workdir(tmp_path, OLD, resume='same')
-  assert workdir.open_workdir(tmp_path, NEW, resume='same') == NEW
+  opened(tmp_path, OLD, resume='same')
+  assert opened(tmp_path, NEW, resume='same') == NEW
   assert workdir.read_config(tmp_path) == NEW
 
 
@@ -64,7 +71,7 @@ def test_a_config_that_was_edited_is_told(tmp_path, sealed):
   file.write_text(json.dumps(held))
   for act in (
     lambda: workdir.read_config(tmp_path),
-    lambda: workdir.open_workdir(tmp_path, NEW, resume='update'),
+    lambda: opened(tmp_path, NEW, resume='update'),
   ):
     with pytest.raises(errors.DataError, match='edited or damaged: delete it'):
       act()
@@ -72,7 +79,7 @@ def test_a_config_that_was_edited_is_told(tmp_path, sealed):
 
 def test_an_unknown_way_to_resume_names_the_choices(tmp_path):
   with pytest.raises(errors.UsageError, match='same, update, original'):
-    workdir.open_workdir(tmp_path, OLD, resume='x')
+    opened(tmp_path, OLD, resume='x')
 
 
 def test_timings_keep_the_last_of_each_stage_and_model(tmp_path):

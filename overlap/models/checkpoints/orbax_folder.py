@@ -4,7 +4,7 @@ import contextlib
 import logging
 import re
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import jax
@@ -104,6 +104,20 @@ def _is_retrieved(record: logging.LogRecord) -> bool:
   return 'exception was never retrieved' not in record.getMessage()
 
 
+def but_late(hook: Callable[[Any], Any]) -> Callable[[Any], None]:
+  """A `sys.unraisablehook` without what ends after a failure, unawaited.
+
+  Where one read or write fails, TensorStore raises this once for every other
+  array that was under way.
+  """
+
+  def others(unraisable: Any) -> None:
+    if str(unraisable.exc_value) != 'Event loop is closed':
+      hook(unraisable)
+
+  return others
+
+
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
   """Keeps Orbax from printing tracebacks of reads that end too late.
@@ -113,12 +127,7 @@ def quiet() -> Iterator[None]:
   """
   _ASYNCIO.addFilter(_is_retrieved)
   before = sys.unraisablehook
-
-  def hook(unraisable: Any) -> None:
-    if str(unraisable.exc_value) != 'Event loop is closed':
-      before(unraisable)
-
-  sys.unraisablehook = hook
+  sys.unraisablehook = but_late(before)
   yield
   # After a failure both stay: they may come at any time.
   sys.unraisablehook = before
