@@ -88,8 +88,8 @@ def by_slurm(workdir, count, *flags):
 def finish(*processes):
   """Waits for processes; gives what each said."""
   said = [process.communicate(timeout=900)[0] for process in processes]
-  for process, text in zip(processes, said):
-    assert process.returncode == 0, text
+  ends = [process.returncode for process in processes]
+  assert not any(ends), '\n\n'.join(map('{}: {}'.format, ends, said))
   return said
 
 
@@ -152,6 +152,13 @@ def test_each_model_over_both_processes(tmp_path, two):
   check_same_models(tmp_path, two, ['base'])
 
 
+def test_a_group_that_finds_nothing_to_do(tmp_path, one):
+  flags = ('--stages=train,predict', '--model=base', '--model_groups=2')
+  said = finish(*together(tmp_path, 2, *flags))
+  assert sum('waits for others to train' in text for text in said) == 1
+  check_same_models(tmp_path, one, ['base'])
+
+
 def test_groups_under_slurm_one_of_which_is_killed(tmp_path, one):
   first, second = by_slurm(tmp_path, 2, '--model_groups=2')
   for line in second.stdout:
@@ -166,8 +173,12 @@ def test_groups_under_slurm_one_of_which_is_killed(tmp_path, one):
   assert 'Traceback' not in said
   second.communicate()
   # The same command on both of them goes on from there.
+  kept = any(
+    step.name.isdigit() and not (step.parents[1] / 'model.json').exists()
+    for step in tmp_path.glob('models/*/run-*/*')
+  )
   said = finish(*by_slurm(tmp_path, 2, '--model_groups=2'))
-  assert any('resumed at step' in text for text in said)
+  assert any('resumed at step' in text for text in said) == kept
   check_same(tmp_path, one)
 
 

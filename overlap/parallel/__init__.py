@@ -26,6 +26,7 @@ from overlap.parallel.meshes import (
   sum_over_devices,
 )
 from overlap.parallel.processes import (
+  Group,
   barrier,
   broadcast,
   gather_exact,
@@ -43,6 +44,7 @@ from overlap.parallel.processes import (
 
 __all__ = [
   'SHARDINGS',
+  'Group',
   'abstract',
   'as_shared',
   'barrier',

@@ -30,17 +30,20 @@ class Study:
   def begin(self) -> None:
     """Binds the folder to the config, before anything is written there.
 
-    Not before: what fails until then leaves the folder as it was.
+    Not before: what fails until then leaves the folder as it was. Called by
+    all processes that work together.
 
     Raises:
       DataError: the folder can't be written.
     """
-    self._bound  # noqa: B018 (made once)
+    self._bind(parallel.group())
 
-  @functools.cached_property
-  def _bound(self) -> bool:
+  # Once for each group that this process works in: what one group has begun,
+  # while another found nothing to do, all of them then begin together.
+  @functools.cache  # noqa: B019 (a process has one study)
+  def _bind(self, group: parallel.Group) -> None:
+    del group
     workdir.bind(self.path, self.config)
-    return True
 
   @functools.cached_property
   def dataset(self) -> str:

@@ -46,6 +46,7 @@ def train(study: Study, model: str | None = None) -> None:
 
 def _obtain_all(study: Study, names: Sequence[str]) -> None:
   """Fetches all data while all processes are together, once for all."""
+  study.dataset  # noqa: B018 (whether or not there is a split to train on)
   study.examples('train')
   for name in names:
     settings = study.config['models'][name]

@@ -33,7 +33,9 @@ class Terminal(io.StringIO):
 
 def test_a_row_says_where_how_long_and_why(records):
   rows = table.rows(records, POOL)
-  assert rows[0].split() == ['done', 'done', '0:00:00']
+  name, state, took = rows[0].split()
+  assert (name, state) == ('done', 'done')
+  assert took.startswith('0:00:0')  # A slow machine may need a second.
   assert rows[1].split()[:4] == ['going', 'running', 'cpu', '0']
   assert rows[2].split() == ['to_come', 'waiting']
   assert rows[3].split() == ['lost', 'failed', 'failed:', 'no', 'disk']
@@ -81,4 +83,4 @@ def test_elsewhere_a_line_for_a_change_and_one_a_minute(records, monkeypatch):
     records[1], Outcome('done', 0), ledger.DONE
   )
   live(records, POOL)
-  assert 'going done 0:00:00' in stream.getvalue()
+  assert 'going done 0:00:0' in stream.getvalue()
