@@ -62,7 +62,10 @@ def make_examples(count: int, classes: int) -> Any:
 
 
 def write_model(folder: pathlib.Path, index: int, examples: Any) -> None:
-  """Logits that models share in part: low rank, and noise of their own."""
+  """Logits that models share in part: low rank, and noise of their own.
+
+  Of 1,000 classes they get 75 to 80 % right, as ImageNet's models do.
+  """
   import numpy as np
 
   from overlap import store
@@ -85,7 +88,7 @@ def write_model(folder: pathlib.Path, index: int, examples: Any) -> None:
       factors = common.normal(size=(len(labels), RANK)).astype(np.float32)
       logits = factors @ basis
       logits += 4 * own_rng.random(logits.shape, np.float32)
-      logits[np.arange(len(labels)), labels] += 7 + 0.02 * index
+      logits[np.arange(len(labels)), labels] += 10.4 + 0.005 * index
       writer.write('logits', start, logits)
     kinds = ('REINIT', 'HPARAM', 'ARCH', 'FRAMEWORK', 'DATASET')
     writer.finish({'category': kinds[index % len(kinds)]})
