@@ -17,8 +17,12 @@ from overlap import progress
 from overlap.analyses import ensembles
 from overlap.compiled import compiled
 
-# Scores of all models that one worker holds: 64 MB in float32.
-_BLOCK = 2**24
+# Scores of all models that one worker holds: 256 MB in float32, so that even of
+# a hundred models a block has all rows of the store's chunks (2 MiB): of fewer,
+# each chunk would be read several times.
+_BLOCK = 2**26
+# Scores that all workers together hold: 2 GB.
+_HELD = 2**29
 # Examples of a block: several blocks, so that several workers share them.
 _ROWS = 2**13
 # Bytes of compact blocks that are kept between passes.
@@ -82,10 +86,11 @@ class Scores:
     self._labels = np.asarray(labels, np.int64)
     self._slack = max_members * 2.0**-21
     classes = models[0].shape[1] if models else 1
-    fitting = _BLOCK // max(1, len(models) * classes)
-    fitting = min(max(8, fitting), _ROWS)
+    row = max(1, len(models) * classes)
+    fitting = min(max(8, _BLOCK // row), _ROWS)
     # A power of two, so that blocks tend to end where the store's chunks do.
     self.rows = rows or 1 << (fitting.bit_length() - 1)
+    self._workers = max(1, min(os.cpu_count() or 1, _HELD // (self.rows * row)))
     self._left = kept_bytes
     self._kept: dict[int, Compact] = {}
 
@@ -109,7 +114,7 @@ class Scores:
       what: said of the progress.
     """
     starts = range(0, self.examples if self._models else 0, self.rows)
-    workers = os.cpu_count() or 1
+    workers = self._workers
     with concurrent.futures.ThreadPoolExecutor(workers) as pool:
       waiting = [
         pool.submit(self._one, start, function)
