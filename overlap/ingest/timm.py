@@ -102,6 +102,8 @@ def _best(
 
 
 def _full(path: str, kind: str, rows: Sequence[Any], ids: np.ndarray) -> Source:
+  if not len(rows):
+    raise errors.DataError(f'{path} must hold rows of scores, got none.')
   try:
     scores = np.array([list(row) for row in rows], np.float64)
   except (TypeError, ValueError) as e:
