@@ -11,6 +11,11 @@ die() {
   exit 1
 }
 
+# usage SCRIPT: the comment that SCRIPT begins with.
+usage() {
+  sed -n '2,/^[^#]/s/^# \{0,1\}//p' "$1"
+}
+
 root="$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd)"
 venv="${OVERLAP_VENV:-$root/.venv}"
 # Kept absolute: the scripts change folders.
@@ -108,7 +113,10 @@ lock() {
   mkdir -p -- "$venv"
   if command -v flock >/dev/null; then
     exec 9<"$venv"
-    flock 9
+    if ! flock -n 9; then
+      say "Waiting for another script that installs in $venv"
+      flock 9
+    fi
   fi
 }
 

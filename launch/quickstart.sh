@@ -14,7 +14,7 @@ source "$(dirname -- "${BASH_SOURCE[0]}")/environment.sh"
 
 case "${1:-}" in
   -h | --help)
-    sed -n '/^#   launch/,/^# nothing/s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"
+    usage "${BASH_SOURCE[0]}"
     exit 0
     ;;
   -*)

@@ -13,6 +13,14 @@ set -euo pipefail
 # shellcheck source=launch/environment.sh
 source "$(dirname -- "${BASH_SOURCE[0]}")/environment.sh"
 
+# Before anything is installed; pytest's own is `python -m pytest --help`.
+case "${1:-}" in
+  -h | --help)
+    usage "${BASH_SOURCE[0]}"
+    exit 0
+    ;;
+esac
+
 # PyTorch is here to compare with. A plain `torch` may draw gigabytes of CUDA,
 # so its CPU build is asked for by name; where pip's configuration offers none,
 # the tests that need it skip. torchvision and timm work beside this torch, but

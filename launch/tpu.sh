@@ -18,7 +18,7 @@ begin() {
   shift 2
   case "${1:-}" in
     -h | --help)
-      sed -n '2,/^set/{/^set/d;s/^# \{0,1\}//p}' "$script"
+      usage "$script"
       exit 0
       ;;
   esac

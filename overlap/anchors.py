@@ -83,6 +83,8 @@ _CUTOUT = {
 # Of all pairs of its 30 models on CIFAR-10: the least, the most, their digits.
 _PAIRS = 435
 _INCONSISTENCY = ((min, 'least', 0.0194, 4), (max, 'most', 0.167, 3))
+# Figures of CIFAR-10.1.
+_COUNT = len(_ACCURACY) + sum(map(len, _CUTOUT.values())) + len(_INCONSISTENCY)
 
 
 def of_paper() -> Iterator[Anchor]:
@@ -244,12 +246,15 @@ def report(folder: epath.PathLike | None) -> tuple[str, bool]:
     folder: of CIFAR-10.1's predictions; None or '': the paper's figures alone.
 
   Returns:
-    The text, and whether every figure holds.
+    The text, and whether all is well: every figure that was recomputed holds,
+    and a folder that was named gave at least one.
 
   Raises:
     DataError: a file is damaged.
   """
   found: list[Anchor | str] = list(of_paper())
+  own = len(found)
+  total = own + _COUNT
   if folder:
     found += of_cifar10_1(folder)
   else:
@@ -273,5 +278,11 @@ def report(folder: epath.PathLike | None) -> tuple[str, bool]:
   ]
   lines += [f'skipped: {item}.' for item in found if isinstance(item, str)]
   off = sum(not a.holds for a in anchors)
-  lines.append(f'{len(anchors) - off} of {len(anchors)} figures reproduced')
-  return '\n'.join(lines), not off
+  last = f'{len(anchors) - off} of {total} figures reproduced'
+  if len(anchors) < total:
+    last += f', {total - len(anchors)} skipped'
+  in_vain = bool(folder) and len(anchors) == own
+  if in_vain:
+    last += f': {folder} gave none'
+  lines.append(last)
+  return '\n'.join(lines), not off and not in_vain

@@ -10,7 +10,7 @@ import re
 import traceback
 from typing import Any
 
-from overlap import errors
+from overlap import errors, lookup
 
 _LONGEST_TEXT = 300  # of what error texts repeat from a file's own faults
 
@@ -31,7 +31,8 @@ def call(path: str, function: str, flag: str) -> Any:
   file = pathlib.Path(name)
   if not (file.suffix == '.py' and file.is_file()):
     raise errors.UsageError(
-      f'{flag} must name a Python file, got {name!r}, which is none.'
+      f'{flag} must name a Python file, got {name!r}, which is none. '
+      f'{nearest(name)}'.rstrip()
     )
   spec = importlib.util.spec_from_file_location(f'overlap_{file.stem}', file)
   assert spec
@@ -49,6 +50,18 @@ def call(path: str, function: str, flag: str) -> Any:
     raise errors.UsageError(
       f'{name} must run, got {said(e)}{_place(e, file)}.'
     ) from e
+
+
+def nearest(path: str) -> str:
+  """Asks for the Python files beside a path that is none; '' where none is."""
+  file = pathlib.Path(path)
+  try:
+    beside = {str(f.stem): str(f) for f in file.parent.glob('*.py')}
+  except (OSError, ValueError):
+    return ''
+  # By their stems: all end alike.
+  close = lookup.close(file.stem, beside)
+  return lookup.did_you_mean([beside[stem] for stem in close])
 
 
 def said(error: BaseException) -> str:

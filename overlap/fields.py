@@ -95,7 +95,8 @@ def _data() -> dict[str, Any]:
     dataset='',  # See overlap/data/__init__.py for the sources.
     label='',  # What tables call it ('IN'); the data set's name if empty.
     data_dir='',  # Where its files are, or are put; `./data` if empty.
-    fallback='',  # Data set to take where `dataset` can't be had.
+    fallback='',  # Data set to take where `dataset` can't be fetched; in the
+    # place of one that is never fetched, such as a folder, none is taken.
     image_size=0,  # Side of the square images, 0: as they are stored; see
     # also `input.resize` of a model.
     splits=dict(

@@ -2,7 +2,7 @@
 
 import difflib
 import importlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from overlap import errors
@@ -10,8 +10,17 @@ from overlap import errors
 
 def nearest(name: str, choices: Iterable[str]) -> str:
   """Returns `did you mean ...? ` text for a misspelt name, or ''."""
-  close = difflib.get_close_matches(str(name), list(choices), n=3, cutoff=0.5)
-  return f'Did you mean {" or ".join(map(repr, close))}? ' if close else ''
+  return did_you_mean(close(name, choices))
+
+
+def close(name: str, choices: Iterable[str]) -> list[str]:
+  """The few of `choices` that a misspelt name is like, the nearest first."""
+  return difflib.get_close_matches(str(name), list(choices), n=3, cutoff=0.5)
+
+
+def did_you_mean(choices: Sequence[str]) -> str:
+  """The question that an error's text asks; '' where there are no choices."""
+  return f'Did you mean {" or ".join(map(repr, choices))}? ' if choices else ''
 
 
 def check(kind: str, name: str, choices: Iterable[str]) -> str:

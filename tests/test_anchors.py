@@ -96,7 +96,7 @@ def test_what_is_missing_is_told(cifar10_1, tmp_path):
   text, holds = anchors.report(tmp_path)
   assert holds
   lines = text.splitlines()
-  assert lines[-1] == '12 of 12 figures reproduced'
+  assert lines[-1] == '12 of 18 figures reproduced, 6 skipped'
   skipped = [line for line in lines if line.startswith('skipped: ')]
   assert any('no predictions of wrn_28_10_cutout16' in x for x in skipped)
   assert any('original_predictions is absent' in x for x in skipped)
@@ -125,6 +125,11 @@ def test_a_folder_without_anything(tmp_path, make):
   found = list(anchors.of_cifar10_1(tmp_path / 'c'))
   assert found
   assert all(isinstance(item, str) for item in found)
+  text, holds = anchors.report(tmp_path / 'c')
+  assert not holds
+  assert text.endswith(
+    f'11 of 18 figures reproduced, 7 skipped: {tmp_path}/c gave none'
+  )
 
 
 def test_a_damaged_file(tmp_path):
@@ -139,5 +144,5 @@ def test_a_damaged_file(tmp_path):
 def test_without_a_folder_the_papers_figures_alone():
   text, holds = anchors.report(None)
   assert holds
-  assert '11 of 11 figures reproduced' in text
+  assert text.endswith('11 of 18 figures reproduced, 7 skipped')
   assert '--anchors names no folder' in text

@@ -68,3 +68,17 @@ def test_no_file(write, tmp_path, name):
   write('', 'x.txt')
   with pytest.raises(errors.UsageError, match='--x must name a Python file'):
     code_files.call(str(tmp_path / name), 'f', '--x')
+
+
+def test_a_file_that_is_misspelt(write, tmp_path):
+  write('')
+  for name in ('quickstart.py', 'quickstart.txt', 'cifar10.py'):
+    (tmp_path / name).write_text('')
+  near = f"Did you mean '{tmp_path}/quickstart.py'? "
+  for name in ('quickstrt.py', 'quickstart', 'quikstart.py'):
+    assert code_files.nearest(str(tmp_path / name)) == near
+  # That all end alike is no likeness.
+  for name in ('none.py', 'none/quickstart.py', 'a\0b.py', 'a\0b/c.py', ''):
+    assert code_files.nearest(str(tmp_path / name)) == ''
+  with pytest.raises(errors.UsageError, match=r'quickstart\.py'):
+    code_files.call(str(tmp_path / 'quickstrt.py'), 'f', '--x')

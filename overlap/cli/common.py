@@ -1,5 +1,6 @@
 """The flags that several commands share, and what they open."""
 
+import ast
 import contextlib
 import os
 import re
@@ -99,32 +100,42 @@ def _check_config_file(argv: list[str]) -> None:
       path = (value if equals else following).partition(':')[0]
       if not os.path.isfile(path):
         raise errors.UsageError(
-          f'--config must name a config file, got {path!r}, which is none.'
+          f'--config must name a config file, got {path!r}, which is none. '
+          f'{code_files.nearest(path)}'.rstrip()
         )
 
 
-def check_overrides(argv: list[str]) -> None:
-  """Looks for a field that a flag sets and the config does not have.
+# What a field's value must be, by the type of its default.
+_VALUES: dict[type, tuple[flags.ArgumentParser, str]] = {
+  bool: (flags.BooleanParser(), 'true or false'),
+  int: (flags.IntegerParser(), 'a whole number'),
+  float: (flags.FloatParser(), 'a number'),
+}
 
-  ml_collections refuses such a flag without saying where the field would be
-  or which there are; this is called after it has.
+
+def check_overrides(argv: list[str]) -> None:
+  """Looks for a flag that sets what the config does not have, or can't hold.
+
+  ml_collections refuses such a flag without saying where the field would be,
+  which there are, or what it may be; this is called after it has.
 
   Args:
     argv: the program's name and its flags, a readable --config among them.
 
   Raises:
-    UsageError: --config.FIELD names no field, or no place of a list; the text
-      lists those there are.
+    UsageError: --config.FIELD names no field, or no place of a list, and the
+      text lists those there are; or its value is of another type.
   """
   values = flags.FlagValues()
   words = [word for word in argv if not word.startswith('--config.')]
   _define_config(values, words)
   values(words, known_only=True)
-  for word in argv[1:]:
+  for word, following in zip(argv, [*argv[1:], '']):
     if not word.startswith('--config.'):
       continue
+    path, equals, value = word.partition('=')
     node, where = values['config'].value, 'config'
-    for field in word.partition('=')[0].split('.')[1:]:
+    for field in path.split('.')[1:]:
       if not isinstance(node, ml_collections.ConfigDict):
         break
       name, bracket, place = field.partition('[')
@@ -132,6 +143,35 @@ def check_overrides(argv: list[str]) -> None:
       where, node = f'{where}.{name}', node.get(name)
       if bracket:
         _check_place(where, place.rstrip(']'), node)
+    if path == f'--{where}':
+      # Of a truth, the flag alone says it.
+      alone = not equals and isinstance(node, bool)
+      _check_value(where, 'true' if alone else value or following, node)
+
+
+def _check_value(where: str, value: str, node: Any) -> None:
+  if isinstance(node, ml_collections.ConfigDict):
+    if not _is_dict(value):
+      first = 'name' if 'name' in node else 'FIELD'
+      raise errors.UsageError(
+        f'--{where} must be set by its fields, as in --{where}.{first}=..., '
+        f'got {value!r}. Fields: {", ".join(node.keys()) or "none"}.'
+      )
+  elif type(node) in _VALUES:
+    parser, rule = _VALUES[type(node)]
+    try:
+      parser.parse(value)
+    except (TypeError, ValueError) as e:
+      raise errors.UsageError(
+        f'--{where} must be {rule}, got {value!r}.'
+      ) from e
+
+
+def _is_dict(value: str) -> bool:
+  try:
+    return isinstance(ast.literal_eval(value), dict)
+  except (SyntaxError, ValueError, MemoryError, RecursionError):
+    return False
 
 
 def _check_place(where: str, place: str, value: Any) -> None:

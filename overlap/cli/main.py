@@ -104,7 +104,8 @@ def _parse(name: str, module: ModuleType, argv: list[str]) -> flags.FlagValues:
   # Of absl and ml_collections, which raise what Python happens to.
   except Exception as error:
     if 'config' in values and isinstance(
-      error, (AttributeError, KeyError, IndexError)
+      error,
+      (AttributeError, KeyError, IndexError, flags.IllegalFlagValueError),
     ):
       common.check_overrides(program)
     text = config.one_line(error)

@@ -1,7 +1,8 @@
 """Re-checks every stored array and every table; one line a fault.
 
 With --anchors, recomputes published figures and prints what was expected and
-what was got; with --workdir too, does both.
+what was got; with --workdir too, does both. Figures whose predictions are
+absent are skipped and counted; a folder that gives none at all is a fault.
 """
 
 from absl import flags

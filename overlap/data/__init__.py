@@ -36,6 +36,7 @@ __all__ = [
   'load_examples',
   'obtain',
   'prepare_examples',
+  'stand_in',
 ]
 
 
@@ -115,7 +116,7 @@ def obtain(dataset: str, *, data_dir: str, fallback: str = '') -> str:
     dataset: as for `load_examples`.
     data_dir: folder of the data; '' is 'data'.
     fallback: a data set to take, with a line in the log, where `dataset`
-      can't be had; '' for none.
+      can't be fetched: see `stand_in`; '' for none.
 
   Returns:
     `dataset`, or `fallback`.
@@ -127,11 +128,25 @@ def obtain(dataset: str, *, data_dir: str, fallback: str = '') -> str:
   try:
     _source(dataset).obtain(dataset=dataset, data_dir=_folder(data_dir))
   except errors.DataError as e:
-    if not fallback:
+    if not stand_in(dataset, fallback):
       raise
     logging.warning('%s takes the place of %s: %s', fallback, dataset, e)
     return obtain(fallback, data_dir=data_dir)
   return dataset
+
+
+def stand_in(dataset: str, fallback: str) -> str:
+  """The data set that may take another's place: `fallback`, or '' for none.
+
+  Only one that is fetched can be out of reach through no fault of the config.
+  Where a folder is not there, other images in its place would hide a mistake.
+
+  Args:
+    dataset: as for `load_examples`, or a name that is known to a store alone.
+    fallback: what the config gives; '' for none.
+  """
+  known = dataset.partition(':')[0] in SOURCES
+  return fallback if known and is_fetched(dataset) else ''
 
 
 def is_here(dataset: str, *, data_dir: str) -> bool:

@@ -1,6 +1,7 @@
 """A study that looks at what is there, and fetches and writes nothing."""
 
 import functools
+import os
 
 from overlap import data, errors
 from overlap.data.examples import Examples
@@ -39,15 +40,13 @@ class Preview(Study):
         then += f', or {fallback or "nothing"} takes its place'
       self.notes[dataset] = f'not in {place}: {then}'
       return dataset
-    if fallback:
-      self.notes[fallback] = f'for {dataset}, which is not in {place}'
-      if not here(fallback):
-        self.notes[fallback] += ', and not there either'
-      return fallback
+    # Nothing takes the place of these: see `data.stand_in`.
+    own_place = os.path.isabs(dataset.partition(':')[2])
+    absent = 'absent' if own_place else f'not in {place}'
     if optional:
-      self.notes[dataset] = f'not in {place}, and left out'
+      self.notes[dataset] = f'{absent}, and left out'
       return ''
-    self.notes[dataset] = f'not in {place}: the study would stop there'
+    self.notes[dataset] = f'{absent}: the study would stop there'
     return dataset
 
   def load(self, split: str, spec: str) -> Examples:

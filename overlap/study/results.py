@@ -15,6 +15,7 @@ from etils import epath
 
 from overlap import (
   config,
+  data,
   errors,
   figures,
   lookup,
@@ -296,7 +297,9 @@ def _configured_figures(path: epath.Path) -> list[str] | None:
 
 def stored_dataset(path: epath.Path, study: Mapping[str, Any]) -> str:
   """The study's data set as the store has it: the config's or the fallback."""
-  names = [study['data']['dataset'], study['data']['fallback']]
+  settings = study['data']
+  name = settings['dataset']
+  names = [name, data.stand_in(name, settings['fallback'])]
   split = study['analyses']['split']
   stored = store.Store(path).splits()
   for name in names:

@@ -30,6 +30,15 @@ def _files(case):
       2,
       ['must name a config file', 'none.py'],
     ),
+    'a config that is misspelt': case(
+      lambda a: [
+        'train',
+        f'--config={a.folder / "confg.py"}',
+        f'--workdir={a.fresh}',
+      ],
+      2,
+      ['confg.py', "which is none. Did you mean '", "config.py'?"],
+    ),
     'a config that is a folder': case(
       named(''),
       2,
@@ -264,15 +273,35 @@ def _fields(case):
       f'{base}.head.strengths=(-1.0,)', 'head.strengths', 'got -1.0'
     ),
     'text for a number': field(
-      f'{base}.train.total_steps=ten', 'total_steps', "'ten'"
+      f'{base}.train.total_steps=ten',
+      f"--config.{base}.train.total_steps must be a whole number, got 'ten'.",
+    ),
+    'text for a number, after a space': case(
+      lambda a: a.study(f'--config.{base}.train.total_steps', 'ten'),
+      2,
+      ["total_steps must be a whole number, got 'ten'."],
+    ),
+    'text for a fraction': field(
+      f'{base}.train.learning_rate=fast', "must be a number, got 'fast'."
     ),
     'a fraction for a whole number': field(
-      f'{base}.train.total_steps=1.5', 'total_steps', "'1.5'"
+      f'{base}.train.total_steps=1.5',
+      "total_steps must be a whole number, got '1.5'.",
     ),
     'text for a truth': field(
-      f'{base}.train.nesterov=perhaps', 'nesterov', "'perhaps'"
+      f'{base}.train.nesterov=perhaps',
+      "nesterov must be true or false, got 'perhaps'.",
     ),
-    'a number for fields': field(f'{base}.train=3', 'train'),
+    'a number for fields': field(
+      f'{base}.train=3',
+      f'--config.{base}.train must be set by its fields, as in '
+      f"--config.{base}.train.FIELD=..., got '3'. Fields: ",
+    ),
+    'a name for fields': field(
+      f'{base}.architecture=vitt',
+      f'--config.{base}.architecture must be set by its fields, as in '
+      f"--config.{base}.architecture.name=..., got 'vitt'. Fields: name, ",
+    ),
     'fields of a number': field(f'{base}.seed.x=3', 'seed'),
     'a field of a model that is not there': field(
       'models.bse.seed=1', "'bse'", "Did you mean 'base'"

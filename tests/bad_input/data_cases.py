@@ -107,6 +107,23 @@ def _trees(case):
       1,
       ['/none'],
     ),
+    'data of a folder that is none, with a fallback': case(
+      lambda a: a.study(
+        '--config.data.dataset=image_folder:/none',
+        '--config.data.fallback=mnist_5k',
+      ),
+      1,
+      ['/none'],
+    ),
+    'data of TFDS that are not there, with a fallback': case(
+      lambda a: a.study(
+        '--config.data.dataset=tfds:none',
+        '--config.data.fallback=mnist_5k',
+        command='study',
+      ),
+      1,
+      ['none'],
+    ),
     'data in a file': case(
       lambda a: a.study(f'--config.data.data_dir={a.file("d")}'),
       1,

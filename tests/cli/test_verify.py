@@ -72,24 +72,24 @@ def test_an_array_that_was_damaged(overlap, workdir):
 def test_the_papers_figures(overlap, alone):
   done = overlap('verify', *alone)
   assert (done.status, done.err) == (0, '')
-  assert '11 of 11 figures reproduced' in done.out
+  assert '11 of 18 figures reproduced, 7 skipped' in done.out
 
 
 def test_both_at_once(overlap, workdir):
   done = overlap('verify', '--anchors', f'--workdir={workdir}')
   assert done.status == 0
-  assert '11 of 11 figures reproduced' in done.out
+  assert '11 of 18 figures reproduced, 7 skipped' in done.out
   assert 'is as it should be' in done.out
   (workdir / 'tables' / 'pairs.csv').unlink()
   done = overlap('verify', f'--workdir={workdir}', '--anchors')
   assert done.status == 1
-  assert '11 of 11 figures reproduced' in done.out
+  assert '11 of 18 figures reproduced, 7 skipped' in done.out
   assert 'pairs.csv: absent' in done.out
 
 
 def test_a_folder_that_is_none(overlap, tmp_path):
   done = overlap('verify', f'--anchors={tmp_path}/none')
-  assert done.status == 0
+  assert done.status == 1
   assert f'skipped: all of Recht et al. 2018, CIFAR-10.1: {tmp_path}/none' in (
     done.out
   )

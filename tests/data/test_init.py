@@ -153,6 +153,30 @@ def test_obtain_falls_back_with_one_line(folder, warnings, monkeypatch):
   ]
 
 
-def test_obtain_raises_where_the_fallback_cannot_be_had_either(folder):
+def test_obtain_raises_where_the_fallback_cannot_be_had_either(
+  folder, monkeypatch
+):
+  def obtain(data_dir):
+    raise errors.DataError('not reached')
+
+  monkeypatch.setattr(fashion_mnist, 'obtain', obtain)
   with pytest.raises(errors.DataError, match='else'):
-    data.obtain('idx:none', data_dir=folder, fallback='image_folder:else')
+    data.obtain('fashion_mnist', data_dir=folder, fallback='image_folder:else')
+
+
+@pytest.mark.parametrize(
+  'dataset', ['image_folder:none', 'idx:none', 'tfds:none', 'cifar10']
+)
+def test_nothing_takes_the_place_of_what_is_never_fetched(
+  folder, warnings, dataset
+):
+  with pytest.raises(errors.DataError, match=folder):
+    data.obtain(dataset, data_dir=folder, fallback='idx:tiny')
+  assert warnings == []
+  assert data.stand_in(dataset, 'idx:tiny') == ''
+
+
+def test_what_may_take_the_place_of_another():
+  assert data.stand_in('fashion_mnist', 'mnist_5k') == 'mnist_5k'
+  assert data.stand_in('fashion_mnist', '') == ''
+  assert data.stand_in('of the store alone', 'mnist_5k') == ''

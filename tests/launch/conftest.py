@@ -34,7 +34,8 @@ case "$*" in
   *ensurepip*) [[ -z ${{FAKE_NO_ENSUREPIP:-}} ]] ;;
   '-m venv --clear '*)
     [[ -z ${{FAKE_VENV_FAILS:-}} ]] || exit 1
-    rm -rf -- "$4"
+    # As the real one: emptied, and the same folder still.
+    rm -rf -- "$4"/* "$4"/.overlap*
     mkdir -p -- "$4/bin"
     touch -- "$4/pyvenv.cfg"
     cp -- "$FAKES"/venv/* "$4/bin"
@@ -48,6 +49,11 @@ VENV_PYTHON = f"""{NOTE}
 case "$*" in
   *sys.version*) echo "${{FAKE_VERSION:-3.11.7}}" ;;
   '-m pip --version') ;;
+  '-m pip install '*)
+    printf 'pip\\tbegin\\n' >>"$CALLS"
+    sleep "${{FAKE_SECONDS:-0}}"
+    printf 'pip\\tend\\n' >>"$CALLS"
+    ;;&
   '-m pip install '*torch*) [[ -z ${{FAKE_NO_TORCH:-}} ]] ;;
   '-m pip install '*)
     [[ -z ${{FAKE_PIP_FAILS:-}} ]] || exit 1
@@ -74,7 +80,7 @@ class Machine:
       made.mkdir(parents=True)
     shutil.copytree(ROOT / 'launch', self.root / 'launch')
     (self.root / 'setup.py').write_text('first')
-    for tool in ('rm', 'cp', 'touch', *TOOLS):
+    for tool in ('rm', 'cp', 'sleep', 'touch', *TOOLS):
       found = shutil.which(tool)
       if not found:
         pytest.skip(f'the scripts need {tool}, which is not here')
@@ -102,6 +108,17 @@ class Machine:
       text=True,
       timeout=60,
       check=False,
+    )
+
+  def start(self, script: str, **env: str) -> subprocess.Popen:
+    """As `launch`, beside others: returns the process as it begins."""
+    return subprocess.Popen(
+      [self.root / 'launch' / script],
+      env=self.env | env,
+      cwd=self.elsewhere,
+      stdout=subprocess.PIPE,
+      stderr=subprocess.PIPE,
+      text=True,
     )
 
   def calls(self, program: str = '', holding: str = '') -> list[list[str]]:

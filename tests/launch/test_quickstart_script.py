@@ -189,5 +189,8 @@ def test_an_option_in_the_place_of_the_workdir_is_a_usage_error(machine):
 def test_help_tells_the_usage_and_installs_nothing(machine):
   done = machine.launch(SCRIPT, '--help')
   assert done.returncode == 0
+  lines = done.stdout.splitlines()
+  assert lines[0].startswith('The whole study at a small size')
   assert 'launch/quickstart.sh [WORKDIR' in done.stdout
+  assert lines[-1].startswith('nothing, and goes on with the study')
   assert not machine.calls()

@@ -80,3 +80,30 @@ def test_the_exit_status_tells_of_both(
   assert '1 passed' in done.stdout
   named = 'error: failed before the tests: ruff' in done.stderr
   assert named == (ruff_status != '0')
+
+
+@pytest.mark.parametrize('word', ['--help', '-h'])
+def test_help_tells_the_usage_and_installs_nothing(machine, word):
+  done = machine.launch(SCRIPT, word)
+  assert done.returncode == 0
+  lines = done.stdout.splitlines()
+  assert lines[0].startswith('Checks and tests, from nothing')
+  assert '  launch/test.sh [arguments of pytest]' in lines
+  assert lines[-1].startswith("Exit status: pytest's")
+  assert not machine.calls()
+  assert not (machine.root / '.venv').exists()
+
+
+@pytest.mark.parametrize(
+  'scripts', [(SCRIPT, 'quickstart.sh'), ('quickstart.sh', SCRIPT)]
+)
+def test_two_scripts_at_once_install_one_after_the_other(machine, scripts):
+  running = [machine.start(name, FAKE_SECONDS='0.5') for name in scripts]
+  told = [process.communicate(timeout=60)[1] for process in running]
+  assert [process.returncode for process in running] == [0, 0], told
+  # Each installation had ended before the next one began.
+  marks = [call[1] for call in machine.calls('pip')]
+  assert len(marks) >= 4
+  assert marks == ['begin', 'end'] * (len(marks) // 2)
+  assert len(machine.calls('python3', 'venv')) == 1
+  assert sum('Waiting for another script' in text for text in told) >= 1

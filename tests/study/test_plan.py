@@ -198,16 +198,22 @@ def test_data_that_are_not_here_are_not_fetched(tmp_path, monkeypatch):
     data.is_here('fashion_mnst', data_dir='')
 
 
-def test_data_that_are_never_fetched_give_way_to_the_fallback(tmp_path):
-  where = {'data.dataset': 'image_folder:none', 'data.fallback': 'mnist_5k'}
+@pytest.mark.parametrize(
+  ('dataset', 'note'),
+  [
+    ('image_folder:/none', 'absent'),
+    ('image_folder:none', 'not in data'),
+    ('idx:none', 'not in data'),
+    ('tfds:none', 'not in data'),
+  ],
+)
+def test_nothing_takes_the_place_of_data_that_are_never_fetched(
+  tmp_path, dataset, note
+):
+  where = {'data.dataset': dataset, 'data.fallback': 'mnist_5k'}
   found = look(tmp_path, **where)
-  assert found.data == {
-    'mnist_5k': 'for image_folder:none, which is not in data'
-  }
-  assert found.sizes['test'] == 20
-  nowhere = look(tmp_path, **where | {'data.fallback': ''})
-  (note,) = nowhere.data.values()
-  assert note.endswith('the study would stop there')
+  assert found.data == {dataset: f'{note}: the study would stop there'}
+  assert set(found.sizes.values()) == {None}
 
 
 def test_operations_are_those_of_the_convolutions(tmp_path):

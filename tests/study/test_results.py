@@ -2,8 +2,9 @@
 
 import pytest
 
-from overlap import config, errors
-from overlap.study import results
+from overlap import config, errors, ingest
+from overlap.study import plan, results
+from overlap.study.preview import Preview
 
 
 @pytest.mark.parametrize('name', ['pairs', 'contrast'])
@@ -17,3 +18,46 @@ def test_a_misspelt_model_of_a_view_is_found_before_training(name):
   study.analyses.specialisation[name] = 'base:vitt'
   with pytest.raises(errors.UsageError, match="Did you mean 'vit'"):
     results.check(config.resolve(study))
+
+
+@pytest.fixture
+def digits(tmp_path):
+  """A workdir with predictions of one model on MNIST's digits."""
+  (tmp_path / 'labels.csv').write_text('id,label\na,0\nb,1\n')
+  (tmp_path / 'm.csv').write_text('id,predicted\na,0\nb,1\n')
+  ingest.ingest(
+    ingest.Request(
+      workdir=tmp_path / 'w', dataset='mnist_5k', split='test',
+      predictions=str(tmp_path / 'm.csv'),
+      labels=str(tmp_path / 'labels.csv'),
+    )
+  )  # fmt: skip
+  return tmp_path / 'w'
+
+
+def stored(dataset):
+  """A study of that one model, on a data set or on MNIST's digits."""
+  study = config.study()
+  study.base = 'm'
+  study.data.dataset, study.data.fallback = dataset, 'mnist_5k'
+  study.models.m = config.model('')
+  study.models.m.source = 'store'
+  return config.resolve(study)
+
+
+def test_what_is_stored_of_the_fallback_is_taken_for_what_is_fetched(digits):
+  study = stored('fashion_mnist')
+  assert results.stored_dataset(digits, study) == 'mnist_5k'
+  found = plan.make(Preview(study, digits), ['analyse'])
+  assert [row.does for row in found.rows] == ['there']
+
+
+@pytest.mark.parametrize('dataset', ['image_folder:/none', 'shapes'])
+def test_what_is_stored_of_the_fallback_is_taken_for_nothing_else(
+  digits, dataset
+):
+  study = stored(dataset)
+  with pytest.raises(errors.DataError, match=f'predictions on {dataset}/test'):
+    results.stored_dataset(digits, study)
+  found = plan.make(Preview(study, digits), ['train'])
+  assert [row.does for row in found.rows] == ['to be brought']
