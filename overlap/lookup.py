@@ -2,16 +2,26 @@
 
 import difflib
 import importlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from overlap import errors
+
+# So many names are read at a glance.
+_FEW = 5
 
 
 def nearest(name: str, choices: Iterable[str]) -> str:
   """Returns `did you mean ...? ` text for a misspelt name, or ''."""
   close = difflib.get_close_matches(str(name), list(choices), n=3, cutoff=0.5)
   return f'Did you mean {" or ".join(map(repr, close))}? ' if close else ''
+
+
+def few(names: Sequence[str]) -> str:
+  """Names for one line: the first of many, and how many there are."""
+  if len(names) <= _FEW:
+    return ', '.join(names)
+  return f'{len(names)}: {", ".join(names[:_FEW])}, ...'
 
 
 def check(kind: str, name: str, choices: Iterable[str]) -> str:
