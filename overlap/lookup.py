@@ -7,6 +7,9 @@ from typing import Any
 
 from overlap import errors
 
+# So many names are read at a glance.
+_FEW = 5
+
 
 def nearest(name: str, choices: Iterable[str]) -> str:
   """Returns `did you mean ...? ` text for a misspelt name, or ''."""
@@ -21,6 +24,13 @@ def close(name: str, choices: Iterable[str]) -> list[str]:
 def did_you_mean(choices: Sequence[str]) -> str:
   """The question that an error's text asks; '' where there are no choices."""
   return f'Did you mean {" or ".join(map(repr, choices))}? ' if choices else ''
+
+
+def few(names: Sequence[str]) -> str:
+  """Names for one line: the first of many, and how many there are."""
+  if len(names) <= _FEW:
+    return ', '.join(names)
+  return f'{len(names)}: {", ".join(names[:_FEW])}, ...'
 
 
 def check(kind: str, name: str, choices: Iterable[str]) -> str:

@@ -17,6 +17,9 @@ def track(
 ) -> Iterator[T]:
   """Yields `items`, showing how far they are.
 
+  The first item is in no rate and in no time left: programs are compiled
+  during it, which can take as long as a thousand of those that follow.
+
   Args:
     items: what to go through.
     total: how many there will be, those already done counted.
@@ -25,21 +28,44 @@ def track(
     done: how many were done by an earlier run.
   """
   if sys.stderr.isatty():
-    yield from tqdm.tqdm(
-      items, total=total, initial=done, desc=what, unit=unit, leave=False
-    )
+    with tqdm.tqdm(
+      total=total, initial=done, desc=what, unit=unit, leave=False
+    ) as bar:
+      yield from _drawn(items, bar)
     return
   start = last = time.monotonic()
-  for count, item in enumerate(items, done + 1):
+  first = done + 1
+  for count, item in enumerate(items, first):
     yield item
     now = time.monotonic()
+    if count == first:
+      start = now
     if now - last >= _LOG_EVERY_SECONDS and count < total:
       last = now
-      rate = (count - done) / (now - start)
       logging.info(
-        '%s: %d of %d %ss, %.3g a second, %.0f s left',
-        what, count, total, unit, rate, (total - count) / rate,
+        '%s: %d of %d %ss%s', what, count, total, unit,
+        _pace(count - first, total - count, now - start),
       )  # fmt: skip
+
+
+def _drawn(items: Iterable[T], bar: tqdm.tqdm) -> Iterator[T]:
+  """Yields items, moving a bar on."""
+  for place, item in enumerate(items):
+    yield item
+    if place:
+      bar.update()
+    else:  # As if an earlier run had done it.
+      bar.n = bar.initial = bar.last_print_n = bar.n + 1
+      bar.unpause()
+      bar.refresh()
+
+
+def _pace(done: int, left: int, seconds: float) -> str:
+  """The rate and the time left, '' before anything tells of them."""
+  if done < 1 or seconds <= 0:
+    return ''
+  rate = done / seconds
+  return f', {rate:.3g} a second, {left / rate:.0f} s left'
 
 
 class BesideBars:

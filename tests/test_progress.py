@@ -29,6 +29,7 @@ def test_a_line_each_minute_where_there_is_no_terminal(lines, monkeypatch):
   got = list(progress.track('abcdefg', total=7, what='it', unit='step'))
   assert got == list('abcdefg')
   # Of 25 s each the third and the sixth end a minute; the last needs no line.
+  # The rate is that of those after the first.
   assert lines == [
     'it: 3 of 7 steps, 0.04 a second, 100 s left',
     'it: 6 of 7 steps, 0.04 a second, 25 s left',
@@ -39,6 +40,47 @@ def test_what_was_done_before_counts_and_does_not_speed_up(lines, monkeypatch):
   monkeypatch.setattr(sys, 'stderr', io.StringIO())
   list(progress.track('abc', total=10, what='it', unit='step', done=6))
   assert lines == ['it: 9 of 10 steps, 0.04 a second, 25 s left']
+
+
+@pytest.fixture
+def compiled(monkeypatch):
+  """The clock, with a first step of 64 s and others of 0.5 s."""
+  moments = [0.0] + [64 + 0.5 * i for i in range(1000)]
+  clock = iter(moments)
+  monkeypatch.setattr(progress.time, 'monotonic', lambda: next(clock))
+
+
+@pytest.mark.parametrize('done', [0, 100])
+def test_compilation_is_in_no_time_left(compiled, done, monkeypatch):
+  said = []
+  monkeypatch.setattr(sys, 'stderr', io.StringIO())
+  monkeypatch.setattr(
+    progress.logging, 'info', lambda text, *args: said.append(text % args)
+  )
+  left = range(800 - done)
+  list(progress.track(left, total=800, what='it', unit='step', done=done))
+  assert said[:2] == [
+    f'it: {done + 1} of 800 steps',
+    f'it: {done + 121} of 800 steps, 2 a second, {(679 - done) / 2:.0f} s left',
+  ]
+
+
+def test_compilation_is_in_no_bar(monkeypatch):
+  now = [0.0]
+  monkeypatch.setattr(sys, 'stderr', Terminal())
+  monkeypatch.setattr('tqdm.std.time', lambda: now[0])
+  bars, made = [], progress.tqdm.tqdm
+  monkeypatch.setattr(
+    progress.tqdm, 'tqdm', lambda **more: bars.append(made(**more)) or bars[0]
+  )
+  shown = []
+  for i in progress.track(range(800), total=800, what='it', unit='step'):
+    shown.append(str(bars[0]).rpartition('| ')[2])
+    if i == 11:
+      break
+    now[0] += 0.5 if i else 64.0
+  assert shown[1] == '1/800 [00:00<?, ?step/s]'
+  assert shown[11] == '11/800 [00:05<06:34,  2.00step/s]'
 
 
 def test_a_bar_with_rate_and_time_left_on_a_terminal(monkeypatch):
@@ -71,4 +113,4 @@ def test_a_line_does_not_end_up_in_a_bar(monkeypatch):
 
 def _eager(bar):
   """Draws each step, which a bar leaves out where they are quick."""
-  return lambda items, **more: bar(items, mininterval=0, miniters=1, **more)
+  return lambda **more: bar(mininterval=0, miniters=1, **more)

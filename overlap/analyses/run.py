@@ -213,6 +213,6 @@ def _in_window(found: Sequence[Member], settings: Options) -> np.ndarray:
   if outside:
     logging.info(
       'outside the accuracy window, in no mean or correlation: %s',
-      ', '.join(outside),
+      lookup.few(outside),
     )
   return inside

@@ -34,6 +34,7 @@ def run(values: flags.FlagValues) -> None:
       names = [study_workdir.TABLES]
       stack.enter_context(common.claim(values, common.workdir(values), names))
     path = common.workdir(values)
+    results.warn_if_stale(path)
     if not only:
       print(f'report: {results.write_report(path)}')
     for file in results.draw(path, only) if only else ():

@@ -88,7 +88,7 @@ def save(
 ) -> list[epath.Path]:
   """Writes `figures/<name>.svg`, `.png` and `.csv`.
 
-  A figure for which the tables hold nothing is left out, with a warning; an
+  A figure for which the tables hold nothing is left out, with a line; an
   older one of its name goes, for it would show other tables.
 
   Args:
@@ -123,7 +123,7 @@ def save(
     written += _write(folder, name, chart, drawn)
   sealed.note(folder, written)
   for reason, figures in left_out.items():
-    logging.warning('No %s: %s', ', '.join(figures), reason)
+    logging.info('No %s: %s', ', '.join(figures), reason)
   return written
 
 

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import altair as alt
 import pandas as pd
 
-from overlap.figures import frames, strips, style, wording
+from overlap.figures import frames, strips, style, trends, wording
 
 _BOUNDED = (
   'error_inconsistency', 'gain', 'ensemble_accuracy', 'gain_over_base',
@@ -103,11 +103,13 @@ def plot(tables: frames.Tables) -> tuple[alt.ConcatChart, pd.DataFrame]:
       ' logits of both models.'
     )
   centre = _ABSOLUTE if _on_imagenet(tables) else _OVER_BASE
-  panels = [
-    _panel(panel, drawn, _correlation(tables, panel.correlation))
+  shown = [
+    panel
     for panel in (_GAIN, centre, _CONVERSION)
     if ours[panel.value].notna().any()
   ]
+  found = {panel: _correlation(tables, panel.correlation) for panel in shown}
+  panels = [_panel(panel, drawn, _r(row)) for panel, row in found.items()]
   chart = alt.concat(*panels, columns=3, spacing=28).transform_calculate(
     label=strips.LABEL,
     x_text=wording.percent_of('error_inconsistency'),
@@ -123,6 +125,7 @@ def plot(tables: frames.Tables) -> tuple[alt.ConcatChart, pd.DataFrame]:
       f'Ensembles of two: each model with the base, “{base}”',
       subtitle=[
         'Stars: category means with their intervals.',
+        *_too_few(found[_GAIN]),
         *style.outside_note(drawn),
       ],
       frame='bounds',
@@ -147,18 +150,28 @@ def _on_imagenet(tables: frames.Tables) -> bool:
   return str(tables['models']['dataset'].iloc[0]).startswith('imagenet')
 
 
-def _correlation(tables: frames.Tables, name: str) -> str:
+def _correlation(tables: frames.Tables, name: str) -> trends.Row | None:
   table = tables.get('correlations')
   if table is None or table.empty:
-    return ''
+    return None
   chosen = table[
     (table['name'] == f'error_inconsistency_vs_{name}')
     & (table['scope'] == 'base')
   ]
   if chosen.empty or wording.absent(chosen['pearson'].iloc[0]):
-    return ''
-  row = chosen.iloc[0]
-  return f'r = {wording.decimal(row["pearson"], row["lower"], row["upper"])}'
+    return None
+  return chosen.iloc[0]
+
+
+def _r(row: trends.Row | None) -> str:
+  return trends.r(row) if row is not None and trends.enough(row) else ''
+
+
+def _too_few(row: trends.Row | None) -> list[str]:
+  """Said once, not by each panel."""
+  if row is None or trends.enough(row):
+    return []
+  return [f'r: {trends.too_few(row)}.']
 
 
 def _panel(

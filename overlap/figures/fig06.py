@@ -8,7 +8,7 @@ two alone; right, accuracy by how many joined dimensions are kept.
 import altair as alt
 import pandas as pd
 
-from overlap.figures import frames, style, wording
+from overlap.figures import frames, style, trends, wording
 
 _COLUMNS = {
   'kind': 'str',
@@ -224,9 +224,7 @@ def _correlation(tables: frames.Tables) -> list[str]:
   table = tables.get('joined_correlations')
   if table is None or table.empty or pd.isna(table['pearson'].iloc[0]):
     return ['A point a pair']
-  row = table.iloc[0]
-  r = wording.decimal(row['pearson'], row['lower'], row['upper'])
-  return [f'A point a pair; r = {r}']
+  return [f'A point a pair; {trends.r(table.iloc[0])}']
 
 
 def _kept(

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import altair as alt
 import pandas as pd
 
-from overlap.figures import frames, style, wording
+from overlap.figures import frames, style, trends, wording
 
 
 class Panel(NamedTuple):
@@ -129,7 +129,7 @@ def correlation(
 
 
 def _r(row: Mapping[str, Any] | None) -> str:
-  if row is None:
+  if row is None or not trends.enough(row):
     return ''
   r = wording.decimal(
     row['pearson'], row['pearson_lower'], row['pearson_upper']
@@ -145,7 +145,9 @@ def _notes(tables: frames.Tables, drawn: pd.DataFrame) -> list[str]:
     f' category; features of {examples} examples.'
   ]
   row = correlation(tables, 'cka')
-  if row is not None:
+  if row is not None and not trends.enough(row):
+    said.append(f'r: {trends.too_few(row)}.')
+  elif row is not None:
     windowed = bool((drawn['in_window'] == 'no').any())
     said.append(
       f'r: Pearson’s over {wording.count(row["n"])} pairs'

@@ -2,6 +2,7 @@
 
 import functools
 import os
+import warnings
 from collections.abc import Mapping
 from typing import Any
 
@@ -23,7 +24,8 @@ _LISTED = 5
 def load_study(workdir: epath.PathLike) -> 'Study':
   """Opens a study from its folder.
 
-  Only `tables/` is needed; `config.json` is read where it is there.
+  Only `tables/` is needed; `config.json` is read where it is there. Warns
+  where predictions were stored after the tables were made.
 
   Args:
     workdir: of the study, local or in cloud storage.
@@ -36,6 +38,11 @@ def load_study(workdir: epath.PathLike) -> 'Study':
   path = as_folder(workdir)
   if not (path / 'tables' / 'models.csv').exists():
     raise errors.DataError(_no_study(path))
+  if (path / 'predictions').exists():
+    from overlap.study import unchanged  # Here: tables alone don't need it.
+
+    if line := unchanged.stale(path):
+      warnings.warn(line, stacklevel=2)
   return Study(path, figures.load(path))
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 
 from overlap.catalog.paper import published
-from overlap.figures import frames, style, wording
+from overlap.figures import frames, style, trends, wording
 from overlap.report import gains, specialisation
 from overlap.report import joined as joined_lib
 from overlap.report import larger as larger_lib
@@ -50,8 +50,9 @@ def differences(tables: Tables) -> say.Finding | None:
     return None
   most = pairs.loc[pairs['error_inconsistency'].idxmax()]
   least = pairs.loc[pairs['error_inconsistency'].idxmin()]
+  differ = 'differ most' if len(pairs) > 1 else 'differ'
   said = [
-    f'{say.both(most)} differ most: only one of the two is right on'
+    f'{say.both(most)} {differ}: only one of the two is right on'
     f' {say.inconsistency(most)} of the {wording.count(most["n"])} examples.'
   ]
   if len(pairs) > 1:
@@ -62,10 +63,11 @@ def differences(tables: Tables) -> say.Finding | None:
     base = frames.base_pairs(tables)
     far = base.loc[base['error_inconsistency'].idxmax()]
     name = say.quote(frames.base_name(tables['models']))
-    said.append(
-      f'Furthest from the base, {name}, is {say.quote(far["model"])}:'
-      f' {say.inconsistency(far)}.'
-    )
+    if len(base) > 1:
+      said.append(
+        f'Furthest from the base, {name}, is {say.quote(far["model"])}:'
+        f' {say.inconsistency(far)}.'
+      )
   return say.Finding('Which models differ most', tuple(said))
 
 
@@ -74,6 +76,34 @@ def correlation(tables: Tables) -> say.Finding | None:
   gain = _correlation(tables, 'gain')
   if gain is None:
     return None
+  if trends.enough(gain):
+    said = _of_the_base(gain)
+    what = ''
+  else:
+    said = [
+      f'With the base there are {trends.too_few(gain)} of error inconsistency'
+      ' and gain.'
+    ]
+    what = ' the two correlate with'
+  everywhere = _correlation(tables, 'gain', scope='all')
+  if everywhere is not None and trends.enough(everywhere):
+    said.append(
+      f'Over all {wording.count(everywhere["n"])} pairs,{what}'
+      f' r = {_r(everywhere)}.'
+    )
+  conversion = _correlation(tables, 'conversion_rate')
+  if conversion is not None and trends.enough(conversion):
+    said.append(
+      'Error inconsistency and the share of inconsistent examples that the'
+      f' ensemble gets right correlate with r = {_r(conversion)}; in the paper'
+      ' that share rises with error inconsistency.'
+    )
+  said += _neither(tables)
+  return say.Finding('Does inconsistency pay?', tuple(said))
+
+
+def _of_the_base(gain: Mapping[str, Any]) -> list[str]:
+  """How gain goes with error inconsistency, over pairs with the base."""
   said = [
     f'Over the {wording.count(gain["n"])} pairs with the base, error'
     f' inconsistency and gain correlate with r = {_r(gain)}; the paper, on'
@@ -86,20 +116,7 @@ def correlation(tables: Tables) -> say.Finding | None:
     said.append(
       f'A point more of error inconsistency goes with {slope} points of gain.'
     )
-  everywhere = _correlation(tables, 'gain', scope='all')
-  if everywhere is not None:
-    said.append(
-      f'Over all {wording.count(everywhere["n"])} pairs, r = {_r(everywhere)}.'
-    )
-  conversion = _correlation(tables, 'conversion_rate')
-  if conversion is not None:
-    said.append(
-      'Error inconsistency and the share of inconsistent examples that the'
-      f' ensemble gets right correlate with r = {_r(conversion)}; in the paper'
-      ' that share rises with error inconsistency.'
-    )
-  said += _neither(tables)
-  return say.Finding('Does inconsistency pay?', tuple(said))
+  return said
 
 
 def _neither(tables: Tables) -> list[str]:
@@ -135,8 +152,9 @@ def significance(tables: Tables) -> say.Finding | None:
   said = [f'By McNemar’s test at {level} after Holm’s correction:']
   with contextlib.suppress(frames.NotDrawableError):  # No pair with the base.
     said += _against_base(frames.base_pairs(tables))
-  everywhere = int((pairs['mcnemar_p_holm'] < ALPHA).sum())
-  said.append(f'Of all {len(pairs)} pairs, {everywhere} differ in accuracy.')
+  if len(pairs) > 1 or len(said) == 1:
+    everywhere = int((pairs['mcnemar_p_holm'] < ALPHA).sum())
+    said.append(f'Of all {len(pairs)} pairs, {everywhere} differ in accuracy.')
   return say.Finding('Which accuracies differ significantly', tuple(said))
 
 

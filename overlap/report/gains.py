@@ -3,6 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+import pandas as pd
+
 from overlap.analyses.specialisation import paired
 from overlap.figures import frames, wording
 from overlap.report import sentences as say
@@ -20,8 +23,10 @@ def ensembles(
   most = pairs.loc[pairs['gain'].idxmax()]
   gain = wording.points(most['gain'], most['gain_lower'], most['gain_upper'])
   mean = (most['accuracy_1'] + most['accuracy_2']) / 2
+  several = len(pairs) > 1
+  verb = 'gain most' if several else 'gain'
   said = [
-    f'{say.both(most)} gain most over the mean of their accuracies:'
+    f'{say.both(most)} {verb} over the mean of their accuracies:'
     f' {gain} points, from {wording.percent(mean)} to'
     f' {wording.percent(most["ensemble_accuracy"])}.'
   ]
@@ -29,22 +34,35 @@ def ensembles(
   best = pairs.loc[place]
   if over_better[place] > 0:
     said.append(
-      f'{say.both(best)} gain most over the better of the two:'
+      f'{say.both(best)} {verb} over the better of the two:'
       f' {_over_better(best, confidence)} points, from'
       f' {wording.percent(better[place])} to'
       f' {wording.percent(best["ensemble_accuracy"])}.'
     )
-  beaten = int((over_better > 0).sum())
-  said.append(
-    f'{beaten} of {len(pairs)} pairs are more accurate together than the'
-    ' better of the two alone.'
+  above = int((over_better > 0).sum())
+  sure = int((_least_over_better(pairs, confidence) > 0).sum())
+  said += (
+    _of_several(len(pairs), above, sure) if several else _of_one(above, sure)
   )
-  if len(pairs) > 1:
-    said.append(
-      f'The most of {len(pairs)} gains flatters: less is to be expected of the'
-      ' same pairs on other examples, which intervals do not say.'
-    )
   return say.Finding('Which ensemble gains most', tuple(said))
+
+
+def _of_several(pairs: int, above: int, sure: int) -> list[str]:
+  return [
+    f'{above} of {pairs} pairs are more accurate together than the better of'
+    f' the two alone, {sure} of them by more than the uncertainty of the'
+    ' difference.',
+    f'The most of {pairs} gains flatters: less is to be expected of the same'
+    ' pairs on other examples, which intervals do not say.',
+  ]
+
+
+def _of_one(above: int, sure: int) -> list[str]:
+  if not above:
+    return [
+      'Together they are no more accurate than the better of the two alone.'
+    ]
+  return [] if sure else ['That is within the uncertainty of the difference.']
 
 
 def over_one(pair: Mapping[str, Any], side: int, confidence: float) -> str:
@@ -58,17 +76,35 @@ def over_one(pair: Mapping[str, Any], side: int, confidence: float) -> str:
   Returns:
     Points with their interval.
   """
+  found = paired.difference(*_counts(pair, side), confidence=confidence)
+  return wording.points(*(float(value) for value in found))
+
+
+def _counts(pair: Any, side: int) -> tuple[Any, Any, Any]:
+  """Examples that the ensemble alone gets right, the model alone, and all.
+
+  Args:
+    pair: a row of `pairs.csv`, or all of it.
+    side: of the model.
+  """
   # The model is right on what both are and on what it alone is.
   own, other = f'only_{side}', f'only_{3 - side}'
-  counts = (
+  return (
     pair[f'converted_{other}'] + pair['converted_neither'],
     pair['lost'] + pair[own] - pair[f'converted_{own}'],
     pair['n'],
   )
-  found = paired.difference(*counts, confidence=confidence)
-  return wording.points(*(float(value) for value in found))
 
 
 def _over_better(pair: Mapping[str, Any], confidence: float) -> str:
   side = 1 if pair['accuracy_1'] >= pair['accuracy_2'] else 2
   return over_one(pair, side, confidence)
+
+
+def _least_over_better(pairs: pd.DataFrame, confidence: float) -> np.ndarray:
+  """The lower bounds of what ensembles gain over the better of the two."""
+  lower = [
+    paired.difference(*_counts(pairs, side), confidence=confidence)[1]
+    for side in (1, 2)
+  ]
+  return np.where(pairs['accuracy_1'] >= pairs['accuracy_2'], *lower)

@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from overlap.figures import frames, wording
+from overlap.figures import frames, trends, wording
 from overlap.report import sentences as say
 
 _TITLE = 'Do features overlap, or does one set hold the other?'
@@ -47,9 +47,12 @@ def _counted(pairs: pd.DataFrame) -> str:
 
 
 def _more_different(row: Mapping[str, Any]) -> str:
-  r = wording.decimal(row['pearson'], row['lower'], row['upper'])
+  if not trends.enough(row):
+    return (
+      f'There are {trends.too_few(row)} of that gain and error inconsistency.'
+    )
   text = f'Over {wording.count(row["n"])} pairs, that gain and error'
-  text += f' inconsistency correlate with r = {r}'
+  text += f' inconsistency correlate with {trends.r(row)}'
   lower, upper = row['lower'], row['upper']
   if wording.absent(lower) or lower <= 0 <= upper:
     return (

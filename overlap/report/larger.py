@@ -86,10 +86,13 @@ def _optimism(scored: pd.DataFrame) -> list[str]:
   over = (scored['selection_accuracy'] - scored['accuracy']).dropna()
   if over.empty:
     return []
+  by = wording.number(100 * abs(over.mean()), 2)
+  seem = f'{"more" if over.mean() > 0 else "less"} accurate by {by} points'
+  if not float(by):
+    seem = 'no more accurate than on others'
   return [
-    'On the very examples that members are chosen on, such ensembles seem more'
-    f' accurate by {wording.number(100 * over.mean(), 2)} points, in the mean'
-    f' over {_starts(len(over))}.'
+    'On the very examples that members are chosen on, such ensembles seem'
+    f' {seem}, in the mean over {_starts(len(over))}.'
   ]
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from overlap.catalog.paper import published
-from overlap.figures import frames, style, wording
+from overlap.figures import frames, style, trends, wording
 from overlap.report import sentences as say
 
 
@@ -61,15 +61,17 @@ def _order_sentences(rows: Sequence[Mapping[str, Any]]) -> list[str]:
   swapped = [(a, b) for a, b in combinations if a[name] > b[name]]
   tied = sum(a[name] == b[name] for a, b in combinations)
   kept = len(combinations) - len(swapped) - tied
-  tau = (kept - len(swapped)) / len(combinations)
+  tau = ''
+  if len(rows) >= trends.CATEGORIES:
+    value = (kept - len(swapped)) / len(combinations)
+    tau = f' (Kendall’s τ = {wording.number(value, 2)})'
+  elif any(wording.absent(row.get(f'{name}_lower')) for row in rows):
+    return [f'These are too few ({len(rows)}) to tell of an order.']
   if kept == len(combinations):
-    return [
-      f'They stand in the paper’s order (Kendall’s τ = 1.00)'
-      f'{_neighbours(rows)}.'
-    ]
+    return [f'They stand in the paper’s order{tau}{_neighbours(rows)}.']
   said = [
     f'{kept} of {len(combinations)} pairs of categories stand in the paper’s'
-    f' order (Kendall’s τ = {wording.number(tau, 2)}).'
+    f' order{tau}.'
   ]
   for lower, higher in swapped:
     said.append(

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from overlap.figures import fig13, frames, wording
+from overlap.figures import fig13, frames, trends, wording
 from overlap.report import sentences as say
 
 _NAMES = {
@@ -12,6 +12,7 @@ _NAMES = {
   'cca': 'mean canonical correlation',
   'mutual_knn': 'the share of nearest neighbours in common',
 }
+_TITLE = 'Do similar representations err alike?'
 _SCOPES = {'all': 'pairs of models', 'base': 'pairs with the base'}
 Row = Mapping[str, Any]
 
@@ -26,6 +27,10 @@ def similarity(tables: frames.Tables) -> say.Finding | None:
   if 'cka' not in found:
     return None
   cka = found['cka']
+  if not trends.enough(cka):
+    few = f'There are {trends.too_few(cka)} of error inconsistency and CKA.'
+    return say.Finding(_TITLE, (few,))
+  found = {m: row for m, row in found.items() if trends.enough(row)}
   said = [
     f'Over the {wording.count(cka["n"])} {_SCOPES[cka["scope"]]} whose features'
     f' are stored, error inconsistency and linear CKA correlate with'
@@ -36,7 +41,7 @@ def similarity(tables: frames.Tables) -> say.Finding | None:
   if others:
     said.append(f'{_listed(found, others)}.')
     said.append(_best(found))
-  return say.Finding('Do similar representations err alike?', tuple(said))
+  return say.Finding(_TITLE, tuple(said))
 
 
 def _listed(found: Mapping[str, Row], others: list[str]) -> str:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from overlap.figures import frames, views, wording
+from overlap.figures import frames, trends, views, wording
 from overlap.report import sentences as say
 
 Tables = frames.Tables
@@ -130,10 +130,14 @@ def _trend(table: pd.DataFrame) -> list[str]:
   if chosen.empty:
     return []
   row = chosen.iloc[0]
-  r = wording.decimal(row['pearson'], row['lower'], row['upper'])
+  if not trends.enough(row):
+    return [
+      f'With the base there are {trends.too_few(row)} of that distance and'
+      ' error inconsistency.'
+    ]
   return [
     f'Over the {wording.count(row["n"])} pairs with the base, that distance and'
-    f' error inconsistency correlate with r = {r}. The paper finds more'
+    f' error inconsistency correlate with {trends.r(row)}. The paper finds more'
     ' specialisation the further training methods are apart.'
   ]
 

@@ -54,6 +54,12 @@ def analyse(path: epath.Path, request: Request, *, again: bool = False) -> None:
   with provenance.timed(
     functools.partial(workdir.add_timing, path, 'analyse', None)
   ):
+    logging.info(
+      'analysing %d models over %s/%s',
+      len({request['base'], *request['models']}),
+      request['dataset'],
+      request['split'],
+    )
     # On every process: they share what takes longest.
     made = compute(path, request, scratch=path / 'cache')
     changed = unchanged.stamp(path, request) != made_of
@@ -276,6 +282,12 @@ def require_tables(path: epath.Path) -> None:
     tables.read(path, 'models')
 
 
+def warn_if_stale(path: epath.Path) -> None:
+  """Says so where the tables are older than the predictions."""
+  if parallel.is_primary() and (line := unchanged.stale(path)):
+    logging.warning('%s', line)
+
+
 def write_report(path: epath.Path) -> epath.Path:
   """Draws the figures and writes the page; returns its path."""
   page = path / 'report' / 'index.html'
@@ -283,6 +295,7 @@ def write_report(path: epath.Path) -> epath.Path:
     functools.partial(workdir.add_timing, path, 'report', None)
   ):
     if parallel.is_primary():
+      logging.info('drawing the figures and the page')
       draw(path)
       page = report.write(path, figures=_configured_figures(path))
   parallel.barrier('report')

@@ -60,6 +60,8 @@ def _stages(
     results.analyse(study.path, request, again=len(stages) == 1)
   if 'report' in stages:
     results.require_tables(study.path)
+    if 'analyse' not in stages:
+      results.warn_if_stale(study.path)
     study.begin()
     thumbnails.make(study)
     page = results.write_report(study.path)

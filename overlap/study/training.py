@@ -184,8 +184,9 @@ def _train(study: Study, name: str) -> None:
     task = dataclasses.replace(
       task, write_scalars=scalars.scalar_writer(str(folder / 'tensorboard'))
     )
+  every = study.selected(None)
   logging.info(
-    '%s: %s %s', name,
+    '%s (model %d of %d): %s %s', name, every.index(name) + 1, len(every),
     task.settings['method'], task.settings['architecture']['name'],
   )  # fmt: skip
   variables, notes = trainer.train_model(task)

@@ -23,7 +23,7 @@ def stamp(path: epath.Path, request: Mapping[str, Any]) -> dict[str, str]:
     'request': files.digest(request),
     'program': provenance.code_digest(),
     'versions': files.digest(provenance.versions()),
-    'store': files.digest(list(_records(path))),
+    'store': _store_digest(path),
   }
 
 
@@ -41,6 +41,31 @@ def is_done(path: epath.Path, wanted: Mapping[str, str]) -> bool:
   return done.get('tables') == _checksums(path)
 
 
+def stale(path: epath.Path) -> str:
+  """A line where predictions were stored after the tables were made; or ''.
+
+  '' too where that can't be told: tables without a stamp, tables alone, as
+  they are when copied to somewhere else, and records that can't be read, whose
+  fault is told by whoever needs them.
+
+  Args:
+    path: the workdir.
+  """
+  file = path / 'tables' / tables.DONE
+  try:
+    if not file.exists() or not store.Store(path).splits():
+      return ''
+    made_of = sealed.read(file, tables.AGAIN).get('stamp') or {}
+    if made_of.get('store') in (None, _store_digest(path)):
+      return ''
+  except (errors.DataError, OSError):
+    return ''
+  return (
+    f'predictions were stored in {path} after its tables were made, which do '
+    'not show them: run `overlap analyse` first'
+  )
+
+
 def note(path: epath.Path, made_of: Mapping[str, str]) -> None:
   """Writes the stamp of the tables that are there."""
   sealed.write(
@@ -55,6 +80,10 @@ def _checksums(path: epath.Path) -> dict[str, str]:
     for file in sorted((path / 'tables').iterdir())
     if file.suffix in ('.csv', '.parquet')
   }
+
+
+def _store_digest(path: epath.Path) -> str:
+  return files.digest(list(_records(path)))
 
 
 def _records(path: epath.Path) -> Iterator[Any]:

@@ -82,6 +82,14 @@ def test_correlation_is_shown(tables):
   assert chart.to_dict()['concat'][0]['title']['subtitle'] == []
 
 
+def test_two_pairs_have_no_correlation(tables):
+  tables['correlations']['n'] = 2
+  spec = fig02.plot(tables)[0].to_dict()
+  assert [p['title']['subtitle'] for p in spec['concat']] == [[]] * 3
+  notes = spec['title']['subtitle']
+  assert notes.count('r: too few pairs (2) for a correlation.') == 1
+
+
 def test_outside_the_window_is_explained(tables, synthetic):
   chart, _ = fig02.plot(tables)
   notes = chart.to_dict()['title']['subtitle']

@@ -70,6 +70,15 @@ def test_without_compression(tables):
   assert spec['concat'][1]['title']['subtitle'] == ['A point a pair']
 
 
+@pytest.mark.parametrize(('pairs', 'shown'), [(4, False), (5, True)])
+def test_a_correlation_needs_five_pairs(tables, pairs, shown):
+  tables['joined_correlations']['n'] = pairs
+  spec = figures.plot('fig06', tables)[0].to_dict()
+  (said,) = spec['concat'][1]['title']['subtitle']
+  assert ('r = 0.97' in said) == shown
+  assert ('too few pairs (4) for a correlation' in said) != shown
+
+
 def test_without_joined_features(tables):
   tables['joined_pairs'] = tables['joined_pairs'].iloc[:0]
   with pytest.raises(figures.NotDrawableError, match='probe_train'):

@@ -47,6 +47,13 @@ def test_or_over_those_with_the_base(tables):
   assert 'pairs with the base, within the accuracy window' in notes[1]
 
 
+def test_two_pairs_have_no_correlation(tables):
+  tables['similarity_correlations']['n'] = 2
+  notes, panels = subtitles(tables)
+  assert panels == [[]] * 4
+  assert notes.count('r: too few pairs (2) for a correlation.') == 1
+
+
 def test_without_correlations(tables):
   del tables['similarity_correlations']
   notes, panels = subtitles(tables)

@@ -88,6 +88,46 @@ def test_correlation(study):
   )
 
 
+def test_two_pairs_always_correlate(study):
+  study['correlations'] = correlations(
+    ['error_inconsistency_vs_gain', 'base', 1.0, 1.0, 1.0, 0.37, 2],
+    ['error_inconsistency_vs_gain', 'all', 0.99, 0.9, 1.0, 0.3, 3],
+    ['error_inconsistency_vs_conversion_rate', 'base', -1.0, -1, -1, 1, 2],
+  )
+  few = (
+    'With the base there are too few pairs (2) for a correlation of error'
+    ' inconsistency and gain.'
+  )
+  assert findings.correlation(study).sentences == (few,)
+  study['correlations'].loc[1, 'n'] = 6
+  assert findings.correlation(study).sentences == (
+    few,
+    'Over all 6 pairs, the two correlate with r = 0.990 (0.900–1.000).',
+  )
+
+
+def test_of_one_pair_nothing_is_the_most(study):
+  study['models'] = study['models'].iloc[:2]
+  study['pairs'] = study['pairs'].iloc[:1]
+  assert findings.differences(study).sentences == (
+    '“base” and “a” differ: only one of the two is right on 20.0 %'
+    ' (19.0–22.0) of the 100 examples.',
+  )
+  assert 'Of all' not in findings.significance(study).sentences[-1]
+
+
+def test_a_study_of_three_models_states_no_correlation(synthetic):
+  few = {name: synthetic.MODELS[name] for name in ('base', 'seed 1', 'SimCLR')}
+  said = [
+    sentence
+    for finding in findings.findings(synthetic.study(few))
+    for sentence in finding.sentences
+  ]
+  assert not any('r = ' in s or 'τ' in s for s in said)
+  # Of joined features, similarity and specialisation.
+  assert sum('too few pairs (' in s for s in said) == 3
+
+
 def test_what_neither_gets_right(study):
   study['correlations'] = correlations(
     ['error_inconsistency_vs_gain', 'base', 0.97, 0.93, 0.99, 0.37, 14]

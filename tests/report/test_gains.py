@@ -43,7 +43,8 @@ def test_ensembles(pairs):
     ' (6.50–7.50) points, from 75.0 % to 82.0 %.',
     '“base” and “a” gain most over the better of the two: +2.00 (−3.46 to'
     ' 7.38) points, from 80.0 % to 82.0 %.',
-    '2 of 3 pairs are more accurate together than the better of the two alone.',
+    '2 of 3 pairs are more accurate together than the better of the two alone,'
+    ' 0 of them by more than the uncertainty of the difference.',
     'The most of 3 gains flatters: less is to be expected of the same pairs on'
     ' other examples, which intervals do not say.',
   )
@@ -71,9 +72,36 @@ def test_ensembles_that_never_help(pairs):
   assert not any('over the better' in sentence for sentence in said)
 
 
+def test_gains_beyond_their_interval_are_counted(pairs):
+  # On the better of the two each wins 14 examples and loses 3.
+  sure = pd.DataFrame([
+    pair('base', 'c', (60, 20, 20, 0), (60, 17, 14, 0)),
+    pair('c', 'base', (60, 19, 21, 0), (60, 14, 18, 0)),
+  ])  # fmt: skip
+  both = pd.concat([pairs, sure], ignore_index=True)
+  said = gains.ensembles({'pairs': both}).sentences[2]
+  assert said.startswith('4 of 5 pairs are more accurate')
+  assert '2 of them by more than the uncertainty' in said
+
+
+def test_of_one_pair_nothing_is_the_most(pairs):
+  said = gains.ensembles({'pairs': pairs.iloc[:1]}).sentences
+  assert said == (
+    '“base” and “a” gain over the mean of their accuracies: +7.00 (6.50–7.50)'
+    ' points, from 75.0 % to 82.0 %.',
+    '“base” and “a” gain over the better of the two: +2.00 (−3.46 to 7.38)'
+    ' points, from 80.0 % to 82.0 %.',
+    'That is within the uncertainty of the difference.',
+  )
+  said = gains.ensembles({'pairs': pairs.iloc[2:]}).sentences
+  assert said[1:] == (
+    'Together they are no more accurate than the better of the two alone.',
+  )
+
+
 def test_ensembles_of_hard_labels(pairs):
   none = pairs.assign(ensemble_accuracy=np.nan, gain=np.nan)
   assert gains.ensembles({'pairs': none}) is None
   none.loc[1, ['ensemble_accuracy', 'gain']] = 0.85, 0.03
   said = gains.ensembles({'pairs': none}).sentences
-  assert said[-1].startswith('1 of 1 pairs')
+  assert said[0].startswith('“base” and “b” gain over the mean')

@@ -38,6 +38,14 @@ def test_more_different(tables, bounds, text):
   assert text in joined.joined(tables).sentences[1]
 
 
+def test_two_pairs_have_no_correlation(tables):
+  tables['joined_correlations']['n'] = 2
+  assert joined.joined(tables).sentences[1] == (
+    'There are too few pairs (2) for a correlation of that gain and error'
+    ' inconsistency.'
+  )
+
+
 def test_compressed(tables):
   pairs = len(tables['joined_pairs'])
   said = joined.joined(tables).sentences[2]

@@ -78,6 +78,20 @@ def test_sentences(study):
   )
 
 
+@pytest.mark.parametrize(
+  ('selected', 'said'),
+  [
+    ([0.84, 0.83], 'seem no more accurate than on others, in the mean'),
+    ([0.84, 0.81], 'seem less accurate by 1.00 points, in the mean'),
+  ],
+)
+def test_optimism_that_is_none(study, selected, said):
+  table = study['greedy_best']
+  table.loc[[1, 3], 'selection_accuracy'] = selected
+  text = ' '.join(larger.larger(study).sentences)
+  assert f'such ensembles {said} over 2 starts.' in text
+
+
 def test_the_papers_way_is_said_to_be_too_high(study):
   table = study['greedy_best']
   study['greedy_best'] = table[table['half'] == 'all']

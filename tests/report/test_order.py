@@ -82,6 +82,28 @@ def test_ties_are_not_in_order():
   assert len(said) == 3
 
 
+@pytest.mark.parametrize(
+  ('means', 'said'),
+  [
+    ((0.05, 0.06), 'They stand in the paper’s order.'),
+    ((0.06, 0.05), 'Swapped: REINIT lies above HPARAM.'),
+  ],
+)
+def test_of_two_categories_tau_says_nothing(means, said):
+  text = ' '.join(order.order(study(named(means))).sentences)
+  assert said in text
+  assert 'τ' not in text
+
+
+def test_two_categories_without_intervals_have_no_order():
+  means = {'REINIT': 0.05, 'DATASET': 0.1}
+  said = order.order(study(means, half=float('nan'))).sentences
+  assert said[2:4] == (
+    'These are too few (2) to tell of an order.',
+    'Too few models for an interval: REINIT, DATASET.',
+  )
+
+
 def test_missing_categories():
   said = order.order(study({'REINIT': 0.05, 'DATASET': 0.1})).sentences
   assert said[2].startswith('They stand in the paper’s order')

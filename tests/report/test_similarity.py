@@ -7,9 +7,11 @@ import pytest
 from overlap.report import similarity
 
 
-def row(measure, r, lower, upper, stronger=np.nan, low=np.nan, high=np.nan):
+def row(
+  measure, r, lower, upper, stronger=np.nan, low=np.nan, high=np.nan, n=28
+):
   return {
-    'name': f'error_inconsistency_vs_{measure}', 'scope': 'all', 'n': 28,
+    'name': f'error_inconsistency_vs_{measure}', 'scope': 'all', 'n': n,
     'pearson': r, 'pearson_lower': lower, 'pearson_upper': upper,
     'stronger': stronger, 'stronger_lower': low, 'stronger_upper': high,
   }  # fmt: skip
@@ -58,6 +60,17 @@ def test_cka_goes_best(upper, expected):
   )
   assert best.startswith('Linear CKA goes best')
   assert expected in best
+
+
+def test_two_pairs_have_no_correlation():
+  lines = (row('cka', -1.0, np.nan, np.nan, n=2), row('cca', 1, 1, 1, n=2))
+  assert said(*lines) == (
+    'There are too few pairs (2) for a correlation of error inconsistency and'
+    ' CKA.',
+  )
+  # Another similarity that few pairs have is in no comparison.
+  (only,) = said(row('cka', -0.4, -0.6, -0.2), row('cca', 1, 1, 1, n=4))
+  assert 'r = −0.40' in only
 
 
 def test_without_correlations(tables):

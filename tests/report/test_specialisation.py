@@ -19,6 +19,15 @@ def test_confidence_and_its_trend(synthetic):
   assert 'correlate with r = ' in said[3]
 
 
+def test_two_pairs_have_no_trend(synthetic):
+  tables = synthetic.study()
+  tables['specialisation_correlations']['n'] = 2
+  assert specialisation.confident(tables).sentences[3] == (
+    'With the base there are too few pairs (2) for a correlation of that'
+    ' distance and error inconsistency.'
+  )
+
+
 def test_groups_are_won_by_the_better(synthetic):
   tables = synthetic.study()
   groups = tables['class_groups']

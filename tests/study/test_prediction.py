@@ -42,6 +42,24 @@ def bound(tmp_path, **changes):
   return Study(plain, tmp_path)
 
 
+def test_training_says_which_model_of_how_many(tmp_path, monkeypatch):
+  study = bound(tmp_path)
+  models = study.config['models']
+  models |= {'other': models['base'], 'last': models['base']}
+  said = []
+  monkeypatch.setattr(
+    training.logging, 'info', lambda text, *args: said.append(text % args)
+  )
+
+  def begun(task):
+    raise errors.DataError(task.name)
+
+  monkeypatch.setattr(training.trainer, 'train_model', begun)
+  with pytest.raises(errors.DataError, match='other'):
+    training.train(study, 'other')
+  assert said == ['other (model 2 of 3): supervised resnet']
+
+
 def test_splits_and_arrays(tmp_path):
   study = bound(tmp_path)
   training.train(study)

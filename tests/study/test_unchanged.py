@@ -1,10 +1,13 @@
 """Tables are made again exactly when something they depend on has changed."""
 
+import shutil
+
 import numpy as np
 import pytest
 
+import overlap
 from overlap import provenance, store
-from overlap.study import results
+from overlap.study import results, unchanged
 
 IDS = [f'i{i}' for i in range(40)]
 
@@ -109,6 +112,55 @@ def test_tables_of_a_run_that_was_cut_short(workdir, analyse, monkeypatch):
     analyse(resamples=20)
   monkeypatch.setattr(results.tables, 'write', write)
   assert analyse(resamples=20)
+
+
+def test_tables_that_are_older_than_predictions(workdir, analyse):
+  path = store.Store(workdir).workdir
+  assert unchanged.stale(path) == ''
+  analyse()
+  assert unchanged.stale(path) == ''
+  add_model(workdir, 'other', 7, replace=True)
+  assert unchanged.stale(path) == (
+    f'predictions were stored in {workdir} after its tables were made, which '
+    'do not show them: run `overlap analyse` first'
+  )
+  with pytest.warns(UserWarning, match='run `overlap analyse` first'):
+    overlap.load_study(workdir)
+  analyse()
+  assert unchanged.stale(path) == ''
+  overlap.load_study(workdir)  # Warnings are errors here.
+
+
+def test_tables_alone_are_not_older(workdir, analyse):
+  path = store.Store(workdir).workdir
+  analyse()
+  shutil.rmtree(workdir / 'predictions' / 'toy')
+  assert unchanged.stale(path) == ''
+  (workdir / 'predictions').rmdir()
+  assert unchanged.stale(path) == ''
+  overlap.load_study(workdir)
+
+
+@pytest.mark.parametrize('name', ['tables/done.json', 'predictions'])
+def test_what_is_damaged_is_told_of_by_others(workdir, analyse, name):
+  analyse()
+  add_model(workdir, 'other', 7, replace=True)
+  whole = workdir / name
+  for file in whole.rglob('record.json') if whole.is_dir() else [whole]:
+    file.write_text('{}')
+  assert unchanged.stale(store.Store(workdir).workdir) == ''
+
+
+def test_stages_say_that_they_begin(workdir, analyse, monkeypatch):
+  said = []
+  monkeypatch.setattr(
+    results.logging, 'info', lambda text, *args: said.append(text % args)
+  )
+  monkeypatch.setattr(results, 'draw', lambda path: [])
+  analyse()
+  assert said[0] == 'analysing 2 models over toy/test'
+  results.write_report(store.Store(workdir).workdir)
+  assert said[-1] == 'drawing the figures and the page'
 
 
 def test_the_programs_digest_is_that_of_its_files():

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from absl import logging
 
-from overlap import files, progress, tables
+from overlap import files, lookup, progress, tables
 from overlap.analyses import clusters, stats, summaries
 from overlap.analyses import errors as errors_lib
 from overlap.analyses.context import Context
@@ -91,7 +91,7 @@ def _pairs(context: Context, splits: Splits) -> list[Pair]:
     others = []
   without = [context.names[i] for i in widths if not widths[i]]
   if without:
-    logging.info('without features to probe: %s', ', '.join(without))
+    logging.info('without features to probe: %s', lookup.few(without))
   base = context.members[0]
   return [
     Pair(

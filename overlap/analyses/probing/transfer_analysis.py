@@ -150,7 +150,7 @@ def choose(context: Context, splits: Splits) -> list[int]:
   if without:
     logging.info(
       'without features of %s: %s', context.options.transfer.dataset,
-      ', '.join(names[i] for i in without),
+      lookup.few([names[i] for i in without]),
     )  # fmt: skip
   having = [i for i in wanted if i not in without]
   if given:

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from absl import logging
 
-from overlap import tables
+from overlap import lookup, tables
 from overlap.analyses import errors as errors_lib
 from overlap.analyses import overview
 from overlap.analyses.context import Context
@@ -68,7 +68,7 @@ def _widths(context: Context) -> dict[int, int]:
   without = [n for i, n in enumerate(context.names) if i not in widths]
   if without:
     logging.info(
-      'without features, in no similarity: %s%s', ', '.join(without),
+      'without features, in no similarity: %s%s', lookup.few(without),
       '' if len(widths) > 1 else '; two models with features are needed',
     )  # fmt: skip
   return widths
@@ -132,5 +132,5 @@ def _warn(context: Context, index: np.ndarray, values: np.ndarray) -> None:
   if lost:
     logging.warning(
       'no similarities with %s: features must be finite and not the same for '
-      'all examples', ', '.join(lost),
+      'all examples', lookup.few(lost),
     )  # fmt: skip

@@ -228,6 +228,17 @@ def test_who_has_no_features_is_said(workdir, monkeypatch):
     assert got[name].empty
 
 
+def test_many_without_features_are_counted(tmp_path, monkeypatch):
+  said = []
+  monkeypatch.setattr(logging, 'info', lambda text, *a: said.append(text % a))
+  alone = {'logits': arrays_of('b')['logits']}
+  arrays = dict.fromkeys(('base', *'fghijkl'), alone)
+  analyse(build(tmp_path, arrays))
+  (line,) = (text for text in said if text.startswith('without features'))
+  assert line.startswith('without features, in no similarity: 8: base, f, g')
+  assert ', h, i, ...;' in line
+
+
 def test_without_features_of_the_base(tmp_path):
   arrays = {name: arrays_of(name) for name in WIDTHS}
   del arrays['base']['features']
