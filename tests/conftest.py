@@ -27,27 +27,12 @@ jax.config.update('jax_numpy_rank_promotion', 'raise')
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 
 
-# Compiled programs are kept from file to file, up to this much memory of a
-# process: those of all files together take more than they save time.
-_MOST_BYTES = 3 * 2**30
-
-
 @pytest.fixture(autouse=True, scope='module')
 def _forget_compiled_programs():
-  """Gives back what programs take, where that has become much."""
+  """Gives back what a file's programs take: all files' together are 5 GB."""
   yield
-  if _resident() > _MOST_BYTES:
-    jax.clear_caches()
-    gc.collect()
-
-
-def _resident() -> float:
-  """Bytes of this process in memory; any number where that is not told."""
-  try:
-    with open('/proc/self/statm') as file:
-      return int(file.read().split()[1]) * os.sysconf('SC_PAGE_SIZE')
-  except OSError:
-    return float('inf')
+  jax.clear_caches()
+  gc.collect()
 
 
 @pytest.fixture(scope='session')
