@@ -37,10 +37,11 @@ def _counted(pairs: pd.DataFrame) -> str:
   gain = wording.points(
     best['half_gain'], best['half_gain_lower'], best['half_gain_upper']
   )
+  which = 'the most for' if len(pairs) > 1 else 'for'
   return (
     'A linear probe on half of each model’s features, no wider than the base’s'
     f', beats the better of the two alone for {above} of {len(pairs)} pairs'
-    f' beyond its interval and falls behind for {below}; the most for'
+    f' beyond its interval and falls behind for {below}; {which}'
     f' {say.both(best)}: {gain} points. The better one is found on the'
     ' examples it is scored on, which favours it.'
   )

@@ -86,8 +86,9 @@ def _gains(pairs: pd.DataFrame) -> list[str]:
     )  # fmt: skip
     text += f', {significant} by {test} at {level} after Holm’s correction'
   most = pairs.loc[pairs['gain'].idxmax()]
+  verb = 'gain most' if len(pairs) > 1 else 'gain'
   said = [
-    f'{text}. {say.both(most)} gain most: {_gain(most)} points over'
+    f'{text}. {say.both(most)} {verb}: {_gain(most)} points over'
     f' {say.quote(most["best_single"])}.'
   ]
   best = pairs.loc[pairs['score'].idxmax()]

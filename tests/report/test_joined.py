@@ -38,6 +38,12 @@ def test_more_different(tables, bounds, text):
   assert text in joined.joined(tables).sentences[1]
 
 
+def test_of_one_pair_nothing_is_the_most(tables):
+  tables['joined_pairs'] = tables['joined_pairs'].iloc[:1]
+  said = joined.joined(tables).sentences[0]
+  assert '; for “base” and “seed 1”: ' in said
+
+
 def test_two_pairs_have_no_correlation(tables):
   tables['joined_correlations']['n'] = 2
   assert joined.joined(tables).sentences[1] == (

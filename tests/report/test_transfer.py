@@ -57,6 +57,7 @@ def test_no_test_and_one_pair():
   text = said(*SINGLES, row('a', 'b', 0.86, gain=0.01, best_single='b'))
   assert 'Holm' not in text
   assert 'differently' not in text
+  assert '“a” and “b” gain: +1.00 (−1.00 to 3.00) points over “b”' in text
   accuracy = [
     one | {'metric': 'accuracy', 'p_value_holm': 0.5}
     for one in (*SINGLES, row('a', 'b', 0.86, gain=0.01))
