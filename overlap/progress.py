@@ -8,6 +8,8 @@ from typing import TextIO, TypeVar
 import tqdm
 from absl import logging
 
+from overlap import plurals
+
 T = TypeVar('T')
 _LOG_EVERY_SECONDS = 60.0
 
@@ -37,8 +39,9 @@ def track(
       last = now
       rate = (count - done) / (now - start)
       logging.info(
-        '%s: %d of %d %ss, %.3g a second, %.0f s left',
-        what, count, total, unit, rate, (total - count) / rate,
+        '%s: %d of %d %s, %.3g a second, %.0f s left',
+        what, count, total, plurals.noun(total, unit), rate,
+        (total - count) / rate,
       )  # fmt: skip
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import pandas as pd
 
+from overlap import plurals
 from overlap.catalog.paper import published
 from overlap.figures import frames, style, wording
 from overlap.report import gains, specialisation
@@ -136,7 +137,10 @@ def significance(tables: Tables) -> say.Finding | None:
   with contextlib.suppress(frames.NotDrawableError):  # No pair with the base.
     said += _against_base(frames.base_pairs(tables))
   everywhere = int((pairs['mcnemar_p_holm'] < ALPHA).sum())
-  said.append(f'Of all {len(pairs)} pairs, {everywhere} differ in accuracy.')
+  said.append(
+    f'{everywhere} of {plurals.counted(len(pairs), "pair")}'
+    f' {plurals.verb(everywhere, "differs", "differ")} in accuracy.'
+  )
   return say.Finding('Which accuracies differ significantly', tuple(said))
 
 
@@ -211,7 +215,9 @@ def _against_base(pairs: pd.DataFrame) -> list[str]:
   above = differ[differ['accuracy'] > differ['base_accuracy']]
   below = differ[differ['accuracy'] < differ['base_accuracy']]
   return [
-    f'{len(differ)} of {len(pairs)} models differ in accuracy from the base.',
+    f'{len(differ)} of {plurals.counted(len(pairs), "model")}'
+    f' {plurals.verb(len(differ), "differs", "differ")} in accuracy from the'
+    ' base.',
     f'More accurate than it: {say.named(above["model"])}; less accurate:'
     f' {say.named(below["model"])}.',
   ]

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from overlap import plurals
 from overlap.analyses.specialisation import paired
 from overlap.figures import frames, wording
 from overlap.report import sentences as say
@@ -36,7 +37,8 @@ def ensembles(
     )
   beaten = int((over_better > 0).sum())
   said.append(
-    f'{beaten} of {len(pairs)} pairs are more accurate together than the'
+    f'{beaten} of {plurals.counted(len(pairs), "pair")}'
+    f' {plurals.verb(beaten, "is", "are")} more accurate together than the'
     ' better of the two alone.'
   )
   if len(pairs) > 1:

@@ -184,10 +184,7 @@ def _train(study: Study, name: str) -> None:
     task = dataclasses.replace(
       task, write_scalars=scalars.scalar_writer(str(folder / 'tensorboard'))
     )
-  logging.info(
-    '%s: %s %s', name,
-    task.settings['method'], task.settings['architecture']['name'],
-  )  # fmt: skip
+  logging.info('%s: %s', name, methods.in_words(task.settings))
   variables, notes = trainer.train_model(task)
   study.begin()
   (folder / model_file.FILE).unlink(missing_ok=True)

@@ -42,9 +42,11 @@ def bound(tmp_path, **changes):
   return Study(plain, tmp_path)
 
 
-def test_splits_and_arrays(tmp_path):
+def test_splits_and_arrays(tmp_path, caplog):
   study = bound(tmp_path)
-  training.train(study)
+  with caplog.at_level('INFO', logger='absl'):
+    training.train(study)
+  assert 'base: supervised resnet' in caplog.messages
   prediction.predict_all(study)
   reader = store.Store(tmp_path)
   kept = {
