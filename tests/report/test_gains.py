@@ -64,11 +64,6 @@ def test_the_better_may_be_the_second(pairs):
   assert '+2.00 (−3.46 to 7.38)' in gains.ensembles({'pairs': turned})[1][1]
 
 
-def test_one_pair_is_in_the_singular(pairs):
-  said = gains.ensembles({'pairs': pairs.iloc[:1]}).sentences
-  assert said[2].startswith('1 of 1 pair is more accurate together than')
-
-
 def test_ensembles_that_never_help(pairs):
   worse = pairs.assign(ensemble_accuracy=0.6)
   said = gains.ensembles({'pairs': worse}).sentences
@@ -81,4 +76,4 @@ def test_ensembles_of_hard_labels(pairs):
   assert gains.ensembles({'pairs': none}) is None
   none.loc[1, ['ensemble_accuracy', 'gain']] = 0.85, 0.03
   said = gains.ensembles({'pairs': none}).sentences
-  assert said[-1].startswith('1 of 1 pairs')
+  assert said[-1].startswith('1 of 1 pair is more accurate')
