@@ -8,6 +8,8 @@ from typing import TextIO, TypeVar
 import tqdm
 from absl import logging
 
+from overlap import plurals
+
 T = TypeVar('T')
 _LOG_EVERY_SECONDS = 60.0
 
@@ -43,7 +45,7 @@ def track(
     if now - last >= _LOG_EVERY_SECONDS and count < total:
       last = now
       logging.info(
-        '%s: %d of %d %ss%s', what, count, total, unit,
+        '%s: %d of %d %s%s', what, count, total, plurals.noun(total, unit),
         _pace(count - first, total - count, now - start),
       )  # fmt: skip
 

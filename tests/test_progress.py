@@ -36,6 +36,12 @@ def test_a_line_each_minute_where_there_is_no_terminal(lines, monkeypatch):
   ]
 
 
+def test_units_are_in_the_plural(lines, monkeypatch):
+  monkeypatch.setattr(sys, 'stderr', io.StringIO())
+  list(progress.track('abcd', total=10, what='it', unit='batch'))
+  assert [line.partition(',')[0] for line in lines] == ['it: 3 of 10 batches']
+
+
 def test_what_was_done_before_counts_and_does_not_speed_up(lines, monkeypatch):
   monkeypatch.setattr(sys, 'stderr', io.StringIO())
   list(progress.track('abc', total=10, what='it', unit='step', done=6))

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 
 from absl import flags
 
+from overlap import plurals
+
 if typing.TYPE_CHECKING:
   from overlap.catalog.models import PaperModel
 
@@ -65,7 +67,8 @@ def render(category: str = '', base: str = '') -> str:
   rows = [_HEADER] + [_row(place, m) for place, m in chosen]
   counts = [(way, sum(m.way == way for _, m in chosen)) for way in models.WAYS]
   shown = ', '.join(f'{count} to {way}' for way, count in counts if count)
-  return '\n'.join([*_align(rows), '', f'{len(chosen)} models: {shown}'])
+  number = plurals.counted(len(chosen), 'model')
+  return '\n'.join([*_align(rows), '', f'{number}: {shown}'])
 
 
 def _row(category: str, m: PaperModel) -> tuple[str, ...]:

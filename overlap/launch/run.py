@@ -4,7 +4,7 @@ import shlex
 import shutil
 import sys
 
-from overlap import lookup
+from overlap import lookup, plurals
 from overlap.launch import driver, table
 from overlap.launch import ledger as ledger_lib
 from overlap.launch.executor import DONE, Executor, Run
@@ -46,7 +46,7 @@ def run(options: Options, way: str = 'run') -> int:
       records, ledger, executor, retries=options.retries, show=table.Live()
     )
     if way == 'stop':
-      print(f'stopped {work.stop()} units')
+      print(f'stopped {plurals.counted(work.stop(), "unit")}')
       return 0
     done = work.run()
   if done and sweep.compare:
@@ -64,7 +64,8 @@ def _dry_run(
   ]
   print('\n'.join(executor.describe(runs)))
   done = len(records) - len(todo)
-  print(f'# {len(todo)} of {len(records)} units to run, {done} done; '
+  every = plurals.counted(len(records), 'unit')
+  print(f'# {len(todo)} of {every} to run, {done} done; '
         f'their states: {options.state_folder}')  # fmt: skip
   return 0
 
@@ -92,7 +93,7 @@ def _tell_faults(records: list[Record]) -> int:
   ] * (len(failed) > 5)
   also = f'; {blocked} that need them have not begun' if blocked else ''
   print(
-    f'sweep: {len(failed)} of {len(records)} units failed: '
+    f'sweep: {len(failed)} of {plurals.counted(len(records), "unit")} failed: '
     f'{"; ".join(faults)}{also}. The same command tries them again.',
     file=sys.stderr,
   )

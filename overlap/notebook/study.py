@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 from etils import epath
 
-from overlap import errors, figures, lookup, tables
+from overlap import errors, figures, lookup, plurals, tables
 from overlap.figures import frames
 from overlap.notebook import html, names
 from overlap.notebook.pair import Pair
@@ -166,7 +166,8 @@ class Study:
   def __repr__(self) -> str:
     first = self.models.iloc[0]
     return (
-      f'Study of {len(self.models)} models and {len(self.pairs)} pairs on'
+      f'Study of {plurals.counted(len(self.models), "model")} and'
+      f' {plurals.counted(len(self.pairs), "pair")} on'
       f' {first["dataset"]}/{first["split"]}, base {self.base!r}, in'
       f' {self.workdir}'
     )

@@ -11,6 +11,7 @@ from typing import Any
 
 import pandas as pd
 
+from overlap import plurals
 from overlap.catalog.paper import published
 from overlap.figures import frames, style, trends, wording
 from overlap.report import gains, specialisation
@@ -154,7 +155,10 @@ def significance(tables: Tables) -> say.Finding | None:
     said += _against_base(frames.base_pairs(tables))
   if len(pairs) > 1 or len(said) == 1:
     everywhere = int((pairs['mcnemar_p_holm'] < ALPHA).sum())
-    said.append(f'Of all {len(pairs)} pairs, {everywhere} differ in accuracy.')
+    said.append(
+      f'{everywhere} of {plurals.counted(len(pairs), "pair")}'
+      f' {plurals.verb(everywhere, "differs", "differ")} in accuracy.'
+    )
   return say.Finding('Which accuracies differ significantly', tuple(said))
 
 
@@ -229,7 +233,9 @@ def _against_base(pairs: pd.DataFrame) -> list[str]:
   above = differ[differ['accuracy'] > differ['base_accuracy']]
   below = differ[differ['accuracy'] < differ['base_accuracy']]
   return [
-    f'{len(differ)} of {len(pairs)} models differ in accuracy from the base.',
+    f'{len(differ)} of {plurals.counted(len(pairs), "model")}'
+    f' {plurals.verb(len(differ), "differs", "differ")} in accuracy from the'
+    ' base.',
     f'More accurate than it: {say.named(above["model"])}; less accurate:'
     f' {say.named(below["model"])}.',
   ]

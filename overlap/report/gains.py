@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from overlap import plurals
 from overlap.analyses.specialisation import paired
 from overlap.figures import frames, wording
 from overlap.report import sentences as say
@@ -49,9 +50,9 @@ def ensembles(
 
 def _of_several(pairs: int, above: int, sure: int) -> list[str]:
   return [
-    f'{above} of {pairs} pairs are more accurate together than the better of'
-    f' the two alone, {sure} of them by more than the uncertainty of the'
-    ' difference.',
+    f'{above} of {pairs} pairs {plurals.verb(above, "is", "are")} more accurate'
+    f' together than the better of the two alone, {sure} of them by more than'
+    ' the uncertainty of the difference.',
     f'The most of {pairs} gains flatters: less is to be expected of the same'
     ' pairs on other examples, which intervals do not say.',
   ]

@@ -5,6 +5,7 @@ from typing import Any
 
 import pandas as pd
 
+from overlap import plurals
 from overlap.catalog.paper import published
 from overlap.figures import frames, wording
 from overlap.report import sentences as say
@@ -74,8 +75,9 @@ def _gains(pairs: pd.DataFrame) -> list[str]:
   sure = int((pairs['gain_lower'] > 0).sum())
   tested = pairs['p_value_holm'].dropna()
   text = (
-    f'{sure} of {len(pairs)} pairs score higher than the better of their two'
-    ' models by more than the uncertainty of the difference'
+    f'{sure} of {plurals.counted(len(pairs), "pair")}'
+    f' {plurals.verb(sure, "scores", "score")} higher than the better of the'
+    ' two models by more than the uncertainty of the difference'
   )
   if len(tested):
     gained = pairs['gain'] > 0

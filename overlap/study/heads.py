@@ -9,6 +9,12 @@ from overlap.train import lengths, mapped, zero_shot
 
 MAPPING = 'class_mapping'
 FITS = ('trained', 'lbfgs', 'zero_shot', MAPPING)
+# How a head is made that is not trained with the network.
+_MADE = {
+  'lbfgs': 'its head fitted by L-BFGS',
+  'zero_shot': 'its head made of texts',
+  MAPPING: 'its head mapped from other classes',
+}
 
 Settings = Mapping[str, Any]
 
@@ -33,6 +39,11 @@ def knows_texts(settings: Settings) -> bool:
     return True
   family = settings['architecture']['name']
   return family in text_encoder.TOWERS and bool(settings['init']['checkpoint'])
+
+
+def made(settings: Settings) -> str:
+  """How the head is made, in a few words; '' where the network has its own."""
+  return _MADE.get(settings['head']['fit'], '')
 
 
 def word(settings: Settings) -> str:

@@ -9,6 +9,7 @@ from overlap.data import augment
 from overlap.data import pairs as pairs_lib
 from overlap.data.examples import Examples
 from overlap.data.pairs import Pairs
+from overlap.study import heads
 from overlap.train import (
   groups,
   lengths,
@@ -84,6 +85,23 @@ def phases(settings: Settings) -> list[Phase]:
   if lengths.is_trained(settings['train']):
     found.append(Phase(settings['train']))
   return found
+
+
+def in_words(settings: Settings) -> str:
+  """What is done to make a model, for a line of the log."""
+  family = settings['architecture']['name']
+  from_file = bool(settings['init']['checkpoint'])
+  if phases(settings):
+    said = [f'{settings["method"]} {family}']
+    if settings['method'] == 'distill':
+      said.append(f'taught by {settings["distill"]["teacher"]}')
+    if from_file:
+      said.append('begun from a checkpoint')
+  else:
+    said = [family, 'loaded from a checkpoint' if from_file else 'untrained']
+  if head := heads.made(settings):
+    said.append(head)
+  return ', '.join(said)
 
 
 def learned_from(settings: Settings) -> str:

@@ -3,6 +3,7 @@
 import textwrap
 from collections.abc import Sequence
 
+from overlap import plurals
 from overlap.figures import wording
 from overlap.study import costs
 from overlap.study.plan import Plan, Row
@@ -103,9 +104,9 @@ def _totals(rows: Sequence[Row]) -> list[str]:
   trained = [row.trained for row in rows if row.trained]
   made = [row for row in rows if row.does not in ('there', 'to be brought')]
   lines = [
-    f'in all: {len(made)} of {len(rows)} models made, '
-    f'{wording.count(sum(t.steps for t in trained))} steps, '
-    f'{wording.count(sum(t.images for t in trained))} images, '
+    f'in all: {len(made)} of {plurals.counted(len(rows), "model")} made, '
+    f'{_counted(sum(t.steps for t in trained), "step")}, '
+    f'{_counted(sum(t.images for t in trained), "image")}, '
     f'training {wording.flops(sum(t.flops for t in trained))}, '
     f'prediction {wording.flops(sum(row.predict_flops for row in rows))}',
     f'on disk: weights {_size(sum(row.kept_bytes for row in rows))}, '
@@ -123,6 +124,10 @@ def _totals(rows: Sequence[Row]) -> list[str]:
       'What depends on data that are not here is left out of all sums.'
     )
   return lines
+
+
+def _counted(number: int, word: str) -> str:
+  return f'{wording.count(number)} {plurals.noun(number, word)}'
 
 
 def _unknown(row: Row) -> bool:

@@ -186,8 +186,8 @@ def _train(study: Study, name: str) -> None:
     )
   every = study.selected(None)
   logging.info(
-    '%s (model %d of %d): %s %s', name, every.index(name) + 1, len(every),
-    task.settings['method'], task.settings['architecture']['name'],
+    '%s (model %d of %d): %s', name, every.index(name) + 1, len(every),
+    methods.in_words(task.settings),
   )  # fmt: skip
   variables, notes = trainer.train_model(task)
   study.begin()

@@ -15,6 +15,7 @@ from overlap import (
   files,
   lookup,
   parallel,
+  plurals,
   provenance,
   sealed,
 )
@@ -87,7 +88,9 @@ def choose_config(
   if changed and resume == 'same':
     raise errors.UsageError(
       f'{path} was made by another config and is left as it is; '
-      f'{len(changed)} fields differ: {"; ".join(changed[:5])}'
+      f'{plurals.counted(len(changed), "field")} '
+      f'{plurals.verb(len(changed), "differs", "differ")}: '
+      f'{"; ".join(changed[:5])}'
       f'{"; ..." if len(changed) > 5 else ""}. Choices: --resume=update '
       '(keep what is unchanged, make the rest again), --resume=original '
       '(go on with the config it was made by), or another --workdir.'

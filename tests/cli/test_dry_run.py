@@ -33,7 +33,7 @@ def test_it_prints_a_plan_and_writes_nothing(overlap, tmp_path):
 def test_one_model_and_some_stages(overlap, tmp_path):
   done = overlap(*words(tmp_path, '--model=vit', '--stages=train,predict'))
   assert done.status == 0, done.err
-  assert 'in all: 1 of 1 models made' in done.out
+  assert 'in all: 1 of 1 model made' in done.out
   assert 'tables: ' not in done.out
 
 

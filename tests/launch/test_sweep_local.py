@@ -95,7 +95,7 @@ def test_what_is_left_running_is_shown_and_can_be_stopped(launcher, capsys):
   assert launcher('--list') == 0
   assert 'base  running' in capsys.readouterr().out
   assert launcher('--stop') == 0
-  assert 'stopped 1 units' in capsys.readouterr().out
+  assert 'stopped 1 unit\n' in capsys.readouterr().out
   assert not running(launcher, ['base', 'vit'])
   assert launcher.state('base')['state'] == 'waiting'
   assert launcher.outcomes('base') == ['stopped']

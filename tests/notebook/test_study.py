@@ -53,6 +53,7 @@ def test_figures_are_those_that_have_data(tmp_path, synthetic):
   synthetic.write(tmp_path, synthetic.study({'base': 'BASE'}))
   study = overlap.load_study(tmp_path)
   assert list(study.figures) == ['table1']
+  assert repr(study).startswith('Study of 1 model and 0 pairs on')
   with pytest.raises(figures.NotDrawableError):
     study.figure('fig01')
 

@@ -162,9 +162,15 @@ def test_correlation_that_cannot_be_had(study):
 def test_significance(study):
   assert findings.significance(study).sentences == (
     'By McNemar’s test at 5 % after Holm’s correction:',
-    '1 of 2 models differ in accuracy from the base.',
+    '1 of 2 models differs in accuracy from the base.',
     'More accurate than it: none; less accurate: “a”.',
-    'Of all 3 pairs, 2 differ in accuracy.',
+    '2 of 3 pairs differ in accuracy.',
+  )
+  study['pairs'] = study['pairs'].iloc[:1]
+  said = findings.significance(study).sentences
+  assert said[-1] in (
+    '0 of 1 pair differ in accuracy.',
+    '1 of 1 pair differs in accuracy.',
   )
 
 

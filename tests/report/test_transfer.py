@@ -43,7 +43,7 @@ def test_pairs():
     row('b', 'c', 0.83, gain=-0.02, error_inconsistency=0.1, p_value_holm=0.01),
   )  # fmt: skip
   assert 'the intervals of 2 others of 5 reach into its own' in text
-  assert '1 of 3 pairs score higher than the better of their two' in text
+  assert '1 of 3 pairs scores higher than the better of the two' in text
   # A loss is no gain, however significant.
   assert '2 by a permutation test at 5 % after Holm’s correction' in text
   assert '“a” and “c” gain most: +4.00 (2.00–6.00) points over “a”' in text

@@ -9,7 +9,7 @@ from PIL import Image
 from overlap import config as overlap_config
 from overlap import errors, store
 from overlap.catalog import categories
-from overlap.study import prediction, specs, training
+from overlap.study import methods, prediction, specs, training
 from overlap.study.study import Study
 
 RNG = np.random.default_rng(0)
@@ -220,3 +220,45 @@ def test_later_fields_are_in_the_hash_and_among_the_hyperparameters(field):
   )
   axes = [specs.axes(s['models']['base'], 'd') for s in (first, second)]
   assert categories.category_to_base(*axes) == 'HPARAM'
+
+
+@pytest.mark.parametrize(
+  ('changes', 'said'),
+  [
+    ({}, 'supervised vit'),
+    (
+      {'method': 'distill', 'distill.teacher': 'base'},
+      'distill vit, taught by base',
+    ),
+    (
+      {'init.checkpoint': 'w.npz'},
+      'supervised vit, begun from a checkpoint',
+    ),
+    (
+      {'method': 'simclr', 'train.total_steps': 0, 'head.fit': 'lbfgs'},
+      'simclr vit, its head fitted by L-BFGS',
+    ),
+    (
+      {
+        'train.total_steps': 0,
+        'init.checkpoint': 'w.npz',
+        'head.fit': 'lbfgs',
+      },
+      'vit, loaded from a checkpoint, its head fitted by L-BFGS',
+    ),
+    (
+      {'train.total_steps': 0, 'init.checkpoint': 'w.npz'},
+      'vit, loaded from a checkpoint',
+    ),
+    (
+      {'train.total_steps': 0, 'head.fit': 'lbfgs'},
+      'vit, untrained, its head fitted by L-BFGS',
+    ),
+  ],
+)
+def test_what_the_log_says_is_done(changes, said):
+  config = overlap_config.model('vit')
+  config.train.total_steps = 5
+  config.simclr.total_steps = 5
+  config.update_from_flattened_dict(changes)
+  assert methods.in_words(config.to_dict()) == said

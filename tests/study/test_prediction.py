@@ -60,9 +60,11 @@ def test_training_says_which_model_of_how_many(tmp_path, monkeypatch):
   assert said == ['other (model 2 of 3): supervised resnet']
 
 
-def test_splits_and_arrays(tmp_path):
+def test_splits_and_arrays(tmp_path, caplog):
   study = bound(tmp_path)
-  training.train(study)
+  with caplog.at_level('INFO', logger='absl'):
+    training.train(study)
+  assert 'base (model 1 of 1): supervised resnet' in caplog.messages
   prediction.predict_all(study)
   reader = store.Store(tmp_path)
   kept = {

@@ -45,7 +45,9 @@ def test_the_same_config_leaves_the_folder_as_it_is(tmp_path):
 
 def test_another_config_is_refused_updated_or_ignored(tmp_path):
   before = make(tmp_path)
-  with pytest.raises(errors.UsageError, match=r'models\.base\.seed: 0 -> 1'):
+  with pytest.raises(
+    errors.UsageError, match=r'; 1 field differs: models\.base\.seed: 0 -> 1'
+  ):
     opened(tmp_path, NEW, resume='same')
   assert (tmp_path / 'config.json').read_bytes() == before
   assert opened(tmp_path, NEW, resume='original') == OLD
