@@ -1,5 +1,6 @@
 """The notebooks: their form, and each run from top to bottom."""
 
+import json
 import pathlib
 import re
 import warnings
@@ -20,6 +21,10 @@ NOTEBOOKS = sorted((ROOT / 'notebooks').glob('*.ipynb'))
 def read(name):
   path = ROOT / 'notebooks' / f'{name}.ipynb'
   return nbformat.read(path, as_version=4)
+
+
+def code_cells(notebook):
+  return [cell for cell in notebook.cells if cell.cell_type == 'code']
 
 
 def fill(notebook, **values):
@@ -55,20 +60,64 @@ def html(outputs):
 
 
 @pytest.mark.parametrize('path', NOTEBOOKS, ids=lambda path: path.stem)
-def test_a_notebook_is_short_cells_that_nobody_ran(path):
+def test_a_notebook_is_short_cells(path):
   notebook = nbformat.read(path, as_version=4)
   nbformat.validate(notebook)
   title, install, *_ = notebook.cells
   assert 'colab-badge.svg)](https://colab.research.google.com/' in title.source
   assert 'pip install' in install.source
-  assert install == read('overlap').cells[1]
-  code = [cell for cell in notebook.cells if cell.cell_type == 'code']
+  assert install.source == read('overlap').cells[1].source
+  code = code_cells(notebook)
   for cell in code:
     assert cell.source.count('\n') < 5, cell.id
-    assert cell.outputs == []
-    assert cell.execution_count is None
   forms = [cell for cell in code if '# @param' in cell.source]
   assert any(re.search('^workdir = ', cell.source, re.M) for cell in forms)
+
+
+@pytest.mark.parametrize('path', NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_notebook_holds_what_its_cells_show(path, store):
+  notebook = nbformat.read(path, as_version=4)
+  assert notebook.metadata['overlap']['digest'] == store.digest(notebook), (
+    'a cell was changed: run python tests/notebook/store.py'
+  )
+  code = code_cells(notebook)
+  assert [cell.execution_count for cell in code] == [
+    *range(1, len(code) + 1)
+  ]  # fmt: skip
+  outputs = [one for cell in code for one in cell.outputs]
+  assert not [one for one in outputs if one.output_type == 'error']
+  assert any('text/html' in one.get('data', {}) for one in outputs)
+  assert any('image/png' in one.get('data', {}) for one in outputs)
+  # They are of no machine and no user, and stay small in the repository.
+  shown = json.dumps([one for one in outputs if 'image' not in str(one)])
+  assert not re.search(r'/home/|/root/|/tmp/|/Users/|0x[0-9a-f]{6}', shown)
+  assert path.stat().st_size < 2e6
+
+
+@pytest.mark.slow
+def test_outputs_are_kept_as_they_are_shown(tmp_path, store):
+  cells = [
+    nbformat.v4.new_code_cell(source)
+    for source in (
+      'import altair as alt, sys',
+      "print('told')\nprint('a log line', file=sys.stderr)",
+      'chart = alt.Chart().mark_point()\nchart',
+      "display(chart)\n'seen'",
+    )
+  ]
+  notebook = nbformat.v4.new_notebook(cells=list(cells))
+  store.run(notebook, tmp_path)
+  assert notebook.cells == cells
+  nothing, text, chart, both = (cell.outputs for cell in cells)
+  assert nothing == []
+  assert [one.text for one in text] == ['told\n']
+  assert [sorted(one.data) for one in chart] == [['image/png']]
+  assert [sorted(one.data) for one in both] == [['image/png'], ['text/plain']]
+  assert chart[0].execution_count == cells[2].execution_count == 3
+  nbformat.validate(notebook)
+  kept = notebook.metadata['overlap']['digest']
+  cells[0].source += '\n'
+  assert store.digest(notebook) != kept
 
 
 @pytest.mark.slow
