@@ -42,7 +42,7 @@ def test_the_figures_stand_right_aligned():
     ('HPARAM', 51, '51 models: 51 to train'),
     ('DATASET', 12, '12 models: 5 to load, 7 to bring'),
     ('ARCH', 18, '18 models: 1 to train, 17 to load'),
-    ('BASE', 1, '1 models: 1 to train'),
+    ('BASE', 1, '1 model: 1 to train'),
     ('', 85, '85 models: 56 to train, 22 to load, 7 to bring'),
   ],
 )
