@@ -111,14 +111,14 @@ def test_the_published_size_equals_transformers_at_289(towers):
   torch = pytest.importorskip('torch')
   transformers = pytest.importorskip('transformers')
   config = transformers.AlignConfig(vision_config={'hidden_dim': 640})
-  theirs = towers.randomise(transformers.AlignModel(config))
   images = np.random.default_rng(0).normal(size=(2, 289, 289, 3)).astype('f')
+  theirs = towers.randomise(transformers.AlignModel(config))
+  theirs = towers.settle(theirs, images)
   model = align.ALIGN(num_classes=2, representation='pooled')
   variables = with_head(model, towers.state_of(theirs), images)
   with torch.no_grad():
-    want = theirs.get_image_features(
-      torch.from_numpy(images.transpose(0, 3, 1, 2).copy())
-    ).numpy()
+    x = torch.from_numpy(images.transpose(0, 3, 1, 2).copy())
+    want = theirs.double().get_image_features(x.double()).numpy()
   got = jax.jit(model.apply)(variables, images)[1]
   towers.assert_close(got, want, 1e-4)
 

@@ -42,6 +42,28 @@ def randomise(theirs):
   return theirs.eval()
 
 
+def settle(theirs, images):
+  """Sets the statistics of batch norms to those of images [n, H, W, 3].
+
+  Without, what dozens of random layers make of images grows from each to the
+  next, until the gates of squeeze-and-excite are 0 or 1 and a last digit of
+  one of them, which differs from processor to processor, decides which.
+  """
+  import torch
+
+  norms = [
+    module
+    for module in theirs.modules()
+    if isinstance(module, torch.nn.modules.batchnorm._BatchNorm)
+  ]
+  for norm in norms:
+    norm.momentum = 1.0
+    norm.train()
+  with torch.no_grad():
+    theirs.get_image_features(torch.from_numpy(images.transpose(0, 3, 1, 2)))
+  return theirs.eval()
+
+
 def state_of(theirs):
   """Its tensors by name."""
   return {name: v.numpy() for name, v in theirs.state_dict().items()}
