@@ -1,9 +1,11 @@
 #!/usr/bin/env bash
 # Checks and tests, from nothing: makes a virtual environment, installs the
-# project, then runs ruff, mypy and pytest (two processes, slow tests too).
+# project, then runs ruff, mypy and pytest (two processes).
 #
 #   launch/test.sh [arguments of pytest]
-#   launch/test.sh -m "not slow"         leaves out what takes more than 10 s
+#   launch/test.sh                       all but the slow tests, as -m "not slow"
+#   launch/test.sh -m slow               those alone
+#   launch/test.sh tests                 all there are
 #   launch/test.sh tests/test_files.py   paths count from the project's folder
 #
 # OVERLAP_VENV names another environment than .venv.
@@ -58,6 +60,7 @@ status=0
 # A worker that dies is not replaced: with --dist=loadfile pytest-xdist then
 # 3.8 may wait for ever, for results that no one works on.
 pytest=(pytest -n 2 --dist=loadfile --max-worker-restart=0)
+(($#)) || set -- -m 'not slow'
 say "\$ ${pytest[*]} $*"
 python -m "${pytest[@]}" "$@" || status=$?
 if ((${#failed[@]})); then

@@ -86,6 +86,7 @@ def test_save_twice_gives_the_same_bytes(workdir):
     assert used == set(ids)
 
 
+@pytest.mark.slow
 def test_save_of_all(workdir):
   figures.save(workdir)
   names = {name.partition('.')[0] for name in drawn_in(workdir / 'figures')}

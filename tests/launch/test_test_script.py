@@ -22,6 +22,16 @@ def test_all_is_installed_then_checked_then_tested(machine):
   ]  # fmt: skip
 
 
+@pytest.mark.parametrize(
+  ('words', 'expected'),
+  [((), ('-m', 'not slow')), (('-m', 'slow'),) * 2, (('tests',),) * 2],
+)
+def test_alone_it_leaves_out_what_is_slow(machine, words, expected):
+  machine.launch(SCRIPT, *words)
+  call = machine.calls()[-1]
+  assert call[call.index('--max-worker-restart=0') + 1 :] == list(expected)
+
+
 def test_pytest_s_closing_line_is_the_last_of_the_output(machine):
   assert machine.launch(SCRIPT).stdout == '1 passed in 0.01s\n'
 

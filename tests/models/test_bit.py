@@ -28,6 +28,7 @@ def test_number_of_parameters(count_parameters, options, parameters):
   assert count_parameters(model) == parameters
 
 
+@pytest.mark.slow
 def test_one_block_a_stage_and_another_width_equal_timm(assert_equals_timm):
   timm_layers = pytest.importorskip('timm.layers')
   sizes = (1, 1, 1, 1)
@@ -80,6 +81,7 @@ def small(**options):
   )
 
 
+@pytest.mark.slow
 def test_the_head_starts_at_zero():
   x = np.random.default_rng(0).normal(size=(2, 33, 33, 3)).astype('f')
   (logits, features), _ = jax.jit(small().init_with_output)(
@@ -108,6 +110,7 @@ def test_the_width_factor_scales_every_layer():
   ]
 
 
+@pytest.mark.slow
 def test_weights_that_differ_in_scale_and_shift_are_the_same_model():
   x = np.random.default_rng(0).normal(size=(1, 32, 32, 3)).astype('f')
   model = small()

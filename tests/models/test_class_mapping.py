@@ -99,6 +99,7 @@ def test_a_wrong_mapping_is_one_line(pairs, targets, text):
   assert '\n' not in str(caught.value)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('reduction', class_mapping.REDUCTIONS)
 def test_a_mapped_model_has_the_model_s_variables_and_features(reduction):
   model = models.build(

@@ -30,6 +30,7 @@ def test_number_of_parameters(count_parameters, options, parameters):
   assert count_parameters(model) == parameters
 
 
+@pytest.mark.slow
 def test_maps_of_odd_sizes_equal_timm(assert_equals_timm):
   model = dpn.DPN(num_classes=7, **SHORT)
   assert_equals_timm(
@@ -49,6 +50,7 @@ def test_it_equals_timm(assert_equals_timm, size):
   assert_equals_timm(model, 'dpn', 'dpn68', (2, size, size, 3))
 
 
+@pytest.mark.slow
 def test_the_first_channels_are_added_to_and_the_others_kept():
   x = np.random.default_rng(0).normal(size=(2, 5, 5, 12)).astype('f')
   block = dpn.Block(bottleneck=8, residual=6, growth=3, groups=2)
@@ -62,6 +64,7 @@ def test_the_first_channels_are_added_to_and_the_others_kept():
   np.testing.assert_array_equal(y, np.pad(x, ((0, 0),) * 3 + ((0, 3),)))
 
 
+@pytest.mark.slow
 def test_the_last_activation_acts_on_the_features_alone():
   x = np.random.default_rng(0).normal(size=(2, 16, 16, 1)).astype('f')
 

@@ -117,6 +117,7 @@ def test_logits_are_the_head_of_the_features(model, variables):
   np.testing.assert_allclose(alone, logits[1:2], rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_half_precision_is_near_and_gives_float32(model, variables):
   x = np.random.default_rng(1).normal(size=(4, 32, 32, 3)).astype('f')
   half = efficientnet_lite.EfficientNetLite(7, dtype=jnp.bfloat16)

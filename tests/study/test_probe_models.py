@@ -101,6 +101,7 @@ def test_its_logits_are_those_of_the_protocol(tmp_path):
   assert list(store.check(tmp_path)) == []
 
 
+@pytest.mark.slow
 def test_it_takes_part_in_every_comparison(tmp_path):
   fill(tmp_path)
   study = bound(tmp_path)

@@ -56,6 +56,7 @@ def gradient(of, batch, key):
   )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('count', [2, 4, 16])
 def test_groups_are_what_each_does_alone(count):
   each = 16 // count

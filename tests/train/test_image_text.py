@@ -91,6 +91,7 @@ def task(folder, architecture='clip', examples=TRAIN, **flat):
   )
 
 
+@pytest.mark.slow
 def test_a_zero_shot_head_is_learned_without_a_classifier(tmp_path):
   one = task(tmp_path)
   variables, notes = trainer.train_model(one)
@@ -175,6 +176,7 @@ def start(one, log_scale):
   return jax.device_get(params), loss, batch, tower
 
 
+@pytest.mark.slow
 def test_negatives_are_those_of_all_devices(tmp_path):
   """Four devices with two pairs each: every image meets eight texts."""
   assert jax.device_count() == 4

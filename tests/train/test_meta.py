@@ -186,6 +186,7 @@ def settings_of(**flat):
   return overlap_config._plain(config.to_dict())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('gradient', meta.GRADIENTS)
 def test_a_student_learns_from_images_without_labels(tmp_path, gradient):
   settings = settings_of(**{'mpl.gradient': gradient})

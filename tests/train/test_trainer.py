@@ -91,6 +91,7 @@ def test_the_same_seed_gives_the_same_bits_and_another_does_not(tmp_path):
   assert not np.allclose(made[0], made[2])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('kind', ['hard', 'soft'])
 def test_a_student_learns_from_its_teacher_alone(tmp_path, kind):
   first = task(tmp_path / 'teacher')
@@ -114,6 +115,7 @@ def test_a_student_learns_from_its_teacher_alone(tmp_path, kind):
   assert np.mean(taught.argmax(-1) == HELDOUT.labels()) > 0.9
 
 
+@pytest.mark.slow
 def test_simclr_learns_without_labels_and_the_head_with(tmp_path):
   one = task(
     tmp_path,
@@ -136,6 +138,7 @@ def test_simclr_learns_without_labels_and_the_head_with(tmp_path):
   assert logits(one, variables).shape == (64, 4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('method', ['supervised', 'simclr'])
 def test_augmentation_may_begin_where_images_are_read(tmp_path, method):
   made = []
@@ -178,6 +181,7 @@ def test_a_length_in_epochs_is_one_in_steps(tmp_path):
   np.testing.assert_array_equal(made[0], made[1])
 
 
+@pytest.mark.slow
 def test_a_fitted_head_is_that_of_both_tokens(tmp_path):
   one = task(
     tmp_path,

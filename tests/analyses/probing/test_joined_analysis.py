@@ -122,6 +122,7 @@ def test_a_target_out_of_reach(workdir):
   assert made['compression_categories']['kept'].isna().all()
 
 
+@pytest.mark.slow
 def test_the_same_again_and_alone(workdir, made):
   again = analyse(workdir, tables=('joined',))
   assert again['joined'].equals(made['joined'])

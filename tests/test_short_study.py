@@ -1,0 +1,73 @@
+"""Five of the quickstart's models from the command line to the page.
+
+In `test_end_to_end.py` are all of them: killed, changed, damaged.
+"""
+
+import os
+import pathlib
+import subprocess
+import sys
+
+import pandas as pd
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+CONFIG = """
+import importlib.util
+
+spec = importlib.util.spec_from_file_location('quickstart', {path!r})
+module = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(module)
+KEPT = ('base', 'reinit_1', 'vit', 'distilled', 'lite0_imagenet')
+
+
+def get_config():
+  study = module.get_config('smoke')
+  for name in set(study.models) - set(KEPT):
+    del study.models[name]
+  return study
+"""
+
+
+@pytest.fixture(scope='module')
+def config(tmp_path_factory):
+  path = tmp_path_factory.mktemp('config') / 'few.py'
+  path.write_text(CONFIG.format(path=str(ROOT / 'configs/quickstart.py')))
+  return path
+
+
+def overlap(*words):
+  """Runs a command, which succeeds; returns stdout and stderr."""
+  done = subprocess.run(
+    [sys.executable, '-m', 'overlap', *words],
+    cwd=ROOT,
+    env=os.environ | {'XLA_FLAGS': '', 'JAX_PLATFORMS': 'cpu'},
+    capture_output=True,
+    text=True,
+    timeout=900,
+  )
+  assert done.returncode == 0, done.stderr
+  return done.stdout, done.stderr
+
+
+def test_from_the_command_line_to_the_page(config, tmp_path):
+  workdir = tmp_path / 'study'
+  words = ('study', f'--config={config}', f'--workdir={workdir}')
+  stdout, stderr = overlap(*words)
+  assert stdout.strip() == f'report: {workdir}/report/index.html'
+  said = [x.split()[1] for x in stderr.splitlines() if ', at most ' in x]
+  assert said == ['train', 'predict', 'analyse', 'report', 'in']
+  assert len(pd.read_csv(workdir / 'tables/models.csv')) == 5
+  assert len(pd.read_csv(workdir / 'tables/pairs.csv')) == 10
+  assert (workdir / 'report/index.html').stat().st_size > 10_000
+  assert (workdir / 'figures/fig02.svg').exists()
+  overlap('verify', f'--workdir={workdir}')
+
+  tables = {p.name: p.read_bytes() for p in (workdir / 'tables').iterdir()}
+  _, stderr = overlap(*words)
+  assert stderr.count('trained already') == 5
+  assert stderr.count('predicted test already') == 5
+  assert 'analysed already' in stderr
+  assert tables == {
+    p.name: p.read_bytes() for p in (workdir / 'tables').iterdir()
+  }
