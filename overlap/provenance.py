@@ -1,7 +1,6 @@
 """What a run ran on: versions, devices, revision, memory."""
 
 import contextlib
-import ctypes
 import hashlib
 import importlib.metadata
 import os
@@ -12,6 +11,8 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
+
+from overlap import memory
 
 _PACKAGES = (
   'overlap', 'jax', 'jaxlib', 'flax', 'optax', 'orbax-checkpoint', 'numpy',
@@ -88,21 +89,10 @@ def peak_memory_bytes() -> int:
   return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
-def return_freed_memory() -> None:
-  """Gives the system what the process has freed, where the C library can.
-
-  glibc keeps what threads freed, for each thread's own next use: over a stage
-  of many threads hundreds of MiB, which nothing else can use.
-  """
-  trim = getattr(ctypes.CDLL(None), 'malloc_trim', None)
-  if trim is not None:
-    trim(ctypes.c_size_t(0))
-
-
 @contextlib.contextmanager
 def timed(record: Callable[[float], None]) -> Iterator[None]:
   """Calls `record` with the seconds that the block took; frees its memory."""
   start = time.monotonic()
   yield
-  return_freed_memory()
+  memory.return_freed()
   record(time.monotonic() - start)

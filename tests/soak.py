@@ -122,9 +122,10 @@ def work(args: argparse.Namespace) -> None:
   """Makes the store, then repeats; tells of each stage in a line of JSON."""
   from etils import epath
 
-  from overlap import predict
+  from overlap import memory, predict
   from overlap.study import results
 
+  memory.share_one_heap()  # As the command `overlap` does.
   folder = epath.Path(args.workdir)
   examples = make_examples(args.examples, args.classes)
   predict.ensure_examples(folder, examples)

@@ -8,7 +8,7 @@ from types import ModuleType
 
 from absl import flags
 
-from overlap import app, config, errors, files, lookup, peers
+from overlap import app, config, errors, files, lookup, memory, peers
 from overlap.cli import common
 
 # In the order in which they are listed. Each module has a docstring whose
@@ -38,6 +38,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     argv: the words after the program's name; None for `sys.argv`'s.
   """
   argv = list(sys.argv[1:] if argv is None else argv)
+  memory.share_one_heap()
   try:
     if not argv or argv[0] in ('help', '--help', '-h', '-help'):
       print(_overview())
