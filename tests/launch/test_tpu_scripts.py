@@ -120,6 +120,8 @@ class Cloud:
       env=os.environ
       | {
         'PATH': path,
+        # Workers have their own, whatever these tests run in.
+        'OVERLAP_VENV': '',
         'CLOUD': str(self.folder),
         'TPU_ZONE': 'z-a',
         'TPU_POLL_SECONDS': '0',
