@@ -58,8 +58,11 @@ check mypy
 # All is run before anything is judged: one call shows everything there is.
 status=0
 # A worker that dies is not replaced: with --dist=loadfile pytest-xdist then
-# 3.8 may wait for ever, for results that no one works on.
-pytest=(pytest -n 2 --dist=loadfile --max-worker-restart=0)
+# 3.8 may wait for ever, for results that no one works on. Its own order puts
+# files of few tests last, which are the longest: one process would wait.
+pytest=(
+  pytest -n 2 --dist=loadfile --no-loadscope-reorder --max-worker-restart=0
+)
 (($#)) || set -- -m 'not slow'
 say "\$ ${pytest[*]} $*"
 python -m "${pytest[@]}" "$@" || status=$?

@@ -26,6 +26,7 @@ def get_config():
   for name in set(study.models) - set(KEPT):
     del study.models[name]
   study.transfer.dataset = ''
+  study.report.figures = ('fig01', 'fig02', 'table1')
   return study
 """
 

@@ -17,7 +17,7 @@ def test_all_is_installed_then_checked_then_tested(machine):
   assert machine.calls('mypy') == [['mypy', '']]
   assert machine.calls()[-1] == [
     'python', '-m', 'pytest', '-n', '2', '--dist=loadfile',
-    '--max-worker-restart=0',
+    '--no-loadscope-reorder', '--max-worker-restart=0',
     'tests/test_files.py', '-k', 'a or b',
   ]  # fmt: skip
 
