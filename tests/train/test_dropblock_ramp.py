@@ -55,6 +55,7 @@ def losses(variables, loss, first=0, count=1):
   return found
 
 
+@pytest.mark.slow
 def test_each_step_is_that_of_a_model_that_drops_as_much(variables):
   got = losses(variables, made(resnet(), ramp_steps=STEPS), count=STEPS)
   want = [

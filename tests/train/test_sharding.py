@@ -114,6 +114,7 @@ def share(tree):
   return held / sum(leaf.nbytes for leaf in jax.tree.leaves(tree))
 
 
+@pytest.mark.slow
 def test_one_kind_goes_on_from_the_checkpoint_of_the_other(
   tmp_path, monkeypatch
 ):
