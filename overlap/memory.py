@@ -7,19 +7,25 @@ Where the C library is another one, nothing is done.
 """
 
 import ctypes
+from typing import Any
 
 _ARENA_MAX = -8  # M_ARENA_MAX of glibc's malloc.h.
 
 
 def share_one_heap() -> None:
   """Makes threads that start from now on use the first heap."""
-  choose = getattr(ctypes.CDLL(None), 'mallopt', None)
-  if choose is not None:
-    choose(_ARENA_MAX, 1)
+  _call('mallopt', _ARENA_MAX, 1)
 
 
 def return_freed() -> None:
   """Gives the system back what the process has freed."""
-  trim = getattr(ctypes.CDLL(None), 'malloc_trim', None)
-  if trim is not None:
-    trim(ctypes.c_size_t(0))
+  _call('malloc_trim', ctypes.c_size_t(0))
+
+
+def _call(name: str, *arguments: Any) -> None:
+  """Calls a function of the C library, where it has it."""
+  try:
+    function = getattr(ctypes.CDLL(None), name)
+  except (AttributeError, OSError, TypeError):
+    return
+  function(*arguments)

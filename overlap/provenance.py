@@ -91,7 +91,10 @@ def peak_memory_bytes() -> int:
 
 @contextlib.contextmanager
 def timed(record: Callable[[float], None]) -> Iterator[None]:
-  """Calls `record` with the seconds that the block took; frees its memory."""
+  """Calls `record` with the seconds that the block took.
+
+  They include giving the system back what the block has freed.
+  """
   start = time.monotonic()
   yield
   memory.return_freed()

@@ -62,6 +62,12 @@ def synthetic():
   return _module('figures/synthetic.py')
 
 
+@pytest.fixture(scope='session')
+def soak():
+  """The module of the long run."""
+  return _module('soak.py')
+
+
 def _module(path):
   """A module of the tests that is none of them."""
   path = ROOT / 'tests' / path

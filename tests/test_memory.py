@@ -12,11 +12,7 @@ import pytest
 
 from overlap import memory, provenance
 
-
-def resident():
-  """Bytes of this process's resident memory."""
-  pages = int(pathlib.Path('/proc/self/statm').read_text().split()[1])
-  return pages * os.sysconf('SC_PAGE_SIZE')
+TESTS = pathlib.Path(__file__).resolve().parent
 
 
 def hold(count, size):
@@ -25,7 +21,7 @@ def hold(count, size):
   return held[-1]
 
 
-def test_what_threads_freed_is_given_back():
+def test_what_threads_freed_is_given_back(soak):
   if not hasattr(ctypes.CDLL(None), 'malloc_trim'):
     pytest.skip('this C library has no malloc_trim')
   kept = []
@@ -38,21 +34,18 @@ def test_what_threads_freed_is_given_back():
   for thread in threads:
     thread.join()
   gc.collect()
-  before = resident()
+  before = soak.resident(os.getpid())
   with provenance.timed(lambda seconds: None):
     pass
-  assert before - resident() > 50e6
+  assert before - soak.resident(os.getpid()) > 50e6
 
 
 # Threads that live on after they have freed pieces too small to be mapped, so
 # that the free memory is the end of each one's heap.
 THREADS = """
 import os, sys, threading
+import soak
 from overlap import memory
-
-def resident():
-  with open('/proc/self/statm') as file:
-    return int(file.read().split()[1]) * os.sysconf('SC_PAGE_SIZE')
 
 def work():
   del [b'x' * 50_000 for _ in range(1000)][:]
@@ -63,12 +56,12 @@ if sys.argv[1] == 'one':
   memory.share_one_heap()
 freed, over = threading.Barrier(5), threading.Event()
 threads = [threading.Thread(target=work) for _ in range(4)]
-before = resident()
+before = soak.resident(os.getpid())
 for thread in threads:
   thread.start()
 freed.wait()
 memory.return_freed()
-print(resident() - before)
+print(soak.resident(os.getpid()) - before)
 over.set()
 """
 
@@ -81,8 +74,12 @@ def test_threads_that_share_a_heap_keep_nothing():
     heaps: int(
       subprocess.run(
         [sys.executable, '-c', THREADS, heaps],
-        # Else what is free at the end of a heap is given back at once.
-        env=os.environ | {'MALLOC_TRIM_THRESHOLD_': str(2**26)},
+        env=os.environ
+        | {
+          # Else what is free at the end of a heap is given back at once.
+          'MALLOC_TRIM_THRESHOLD_': str(2**26),
+          'PYTHONPATH': f'{TESTS.parent}:{TESTS}',
+        },
         capture_output=True,
         check=True,
         timeout=60,

@@ -1,6 +1,5 @@
 """The long run's harness, in short: what grows is told, what ends too."""
 
-import importlib.util
 import pathlib
 import re
 import subprocess
@@ -13,14 +12,6 @@ SMALL = (
   '--models=4', '--examples=300', '--classes=10', '--resamples=20',
   '--tables=models,pairs,greedy', '--minutes=0',
 )  # fmt: skip
-
-
-@pytest.fixture(scope='module')
-def soak():
-  spec = importlib.util.spec_from_file_location('soak', FILE)
-  module = importlib.util.module_from_spec(spec)
-  spec.loader.exec_module(module)
-  return module
 
 
 def run(*flags):
