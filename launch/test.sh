@@ -3,7 +3,7 @@
 # project, then runs ruff, mypy and pytest (two processes).
 #
 #   launch/test.sh [arguments of pytest]
-#   launch/test.sh                       all but the slow tests, as -m "not slow"
+#   launch/test.sh                       all but the slow tests
 #   launch/test.sh -m slow               those alone
 #   launch/test.sh tests                 all there are
 #   launch/test.sh tests/test_files.py   paths count from the project's folder
@@ -63,7 +63,13 @@ status=0
 pytest=(
   pytest -n 2 --dist=loadfile --no-loadscope-reorder --max-worker-restart=0
 )
-(($#)) || set -- -m 'not slow'
+# The fast part spends most of its time in compiling programs that run once on
+# a few numbers: there XLA leaves out its costly optimisations, which all that
+# is asked for by arguments is compiled with.
+if (($# == 0)); then
+  set -- -m 'not slow'
+  export JAX_DISABLE_MOST_OPTIMIZATIONS=1
+fi
 say "\$ ${pytest[*]} $*"
 python -m "${pytest[@]}" "$@" || status=$?
 if ((${#failed[@]})); then
