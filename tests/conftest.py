@@ -1,5 +1,6 @@
 """Test set-up: fake devices, strict ranks, the folder of real data."""
 
+import collections
 import functools
 import gc
 import importlib.util
@@ -25,6 +26,25 @@ import pytest
 jax.config.update('jax_numpy_rank_promotion', 'raise')
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+  """Marks as slow what `slow_except` does not name.
+
+  Raises:
+    ValueError: a test with the mark names an id that it does not have.
+  """
+  ids = collections.defaultdict(set)
+  for item in items:
+    for mark in item.iter_markers('slow_except'):
+      ids[item.parent, item.originalname, mark.args].add(item.callspec.id)
+      if item.callspec.id not in mark.args:
+        item.add_marker('slow')
+  for (_, name, named), found in ids.items():
+    # One alone was asked for where its others are not here.
+    if len(found) > 1 and (unknown := set(named) - found):
+      raise ValueError(f'{name} has no {sorted(unknown)}')
 
 
 @pytest.fixture(autouse=True, scope='module')

@@ -232,6 +232,7 @@ CASES = {
 
 
 @pytest.mark.filterwarnings('ignore:overflow encountered')  # By the test.
+@pytest.mark.slow_except(*(case for case in CASES if 'probed' not in case))
 @pytest.mark.parametrize('case', CASES)
 def test_all_tables_and_the_page(tmp_path, case):
   given, check = CASES[case]

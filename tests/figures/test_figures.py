@@ -132,6 +132,7 @@ def test_one_model_has_table_1_alone(tmp_path, synthetic):
   assert names == {'table1'}
 
 
+@pytest.mark.slow_except('fig01', 'fig02', 'fig10', 'heatmap', 'table1')
 @pytest.mark.parametrize('name', sorted(figures.FIGURES.keys() - WINDOWED))
 def test_two_models(tmp_path, synthetic, name):
   synthetic.write(tmp_path, synthetic.study({'base': 'BASE', 'a': 'REINIT'}))

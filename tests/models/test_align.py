@@ -55,6 +55,7 @@ def with_head(model, state, images):
   return variables
 
 
+@pytest.mark.slow_except('shape1-projected')
 @pytest.mark.parametrize(
   ('shape', 'representation'), [((40, 57), 'pooled'), ((45, 40), 'projected')]
 )

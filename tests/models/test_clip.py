@@ -69,6 +69,7 @@ def test_number_of_parameters(side, options, text_options, parameters):
   assert count(model, jnp.zeros((1, side, side, 3))) == image + head
 
 
+@pytest.mark.slow_except('projected-quick_gelu', 'pooled-gelu')
 @pytest.mark.parametrize('activation', ['quick_gelu', 'gelu'])
 @pytest.mark.parametrize('representation', clip.REPRESENTATIONS)
 def test_images_equal_transformers(towers, activation, representation):

@@ -29,6 +29,7 @@ def test_number_of_parameters(count_parameters, options, parameters):
 
 
 # 63 becomes 32 in the first convolution of stride 2, as 64 does.
+@pytest.mark.slow_except('dla60-options0-64-False')
 @pytest.mark.parametrize(
   ('timm_name', 'options', 'size', 'gradient'),
   [('dla60', {}, 64, False), ('dla34', DLA34, 63, True)],

@@ -41,6 +41,7 @@ def test_number_of_parameters(count_parameters, variant):
 
 
 # Rows and columns meet odd and even sizes on their way down.
+@pytest.mark.slow_except('efficientnet_b0-options0')
 @pytest.mark.parametrize(
   ('timm_name', 'options'),
   [('efficientnet_b0', {}), ('tf_efficientnet_b0', TENSORFLOW)],

@@ -93,6 +93,7 @@ def test_depth_leaves_the_first_and_the_last_stage_alone():
   assert [s.stride for s in deep].count(2) == 4
 
 
+@pytest.mark.slow_except('0-image1', '0-image3')
 @pytest.mark.parametrize(
   'image', [(2, 32, 32, 3), (1, 1, 1, 3), (3, 28, 28, 1), (2, 33, 20, 4)]
 )
@@ -238,6 +239,7 @@ def released_state(timm_model):
   }
 
 
+@pytest.mark.slow_except('0-47')
 @pytest.mark.parametrize(
   ('variant', 'size'), [(0, 64), (0, 47), (1, 33), (2, 65)]
 )

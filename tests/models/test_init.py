@@ -119,6 +119,9 @@ def forward(name, dtype=jnp.float32):
   return jax.jit(small(name, dtype=dtype).apply)
 
 
+# The quickstart's: the slow part takes the others to the same tests.
+QUICK = ('resnet', 'vit', 'mobilenet_v2', 'densenet', 'clip', 'bit')
+
 # Families without small instances, whose own tests see to modes and outputs.
 ELSEWHERE = {
   'align', 'efficientnet', 'efficientnet_lite', 'inception_v3', 'scenic',
@@ -144,6 +147,7 @@ def test_outputs_and_variables_are_float32(name, dtype):
   assert set(variables) <= {'params', 'batch_stats'}
 
 
+@pytest.mark.slow_except(*QUICK)
 @pytest.mark.parametrize('name', SMALL)
 def test_bfloat16_is_used_and_is_close_to_float32(name):
   model = small(name, dtype=jnp.bfloat16)
@@ -209,6 +213,7 @@ def test_an_example_s_outputs_depend_on_no_other(name):
     assert np.abs(outputs[0] - outputs[1]).max() > 1e-3
 
 
+@pytest.mark.slow_except(*QUICK)
 @pytest.mark.parametrize('name', SMALL)
 def test_jit_equals_no_jit(name):
   variables = variables_of(name)
@@ -230,6 +235,7 @@ def test_images_may_have_any_number_of_channels(name):
   assert logits.shape == (3, 5)
 
 
+@pytest.mark.slow_except(*QUICK)
 @pytest.mark.parametrize('name', SMALL)
 def test_training_reaches_every_parameter_and_statistic(name):
   variables = variables_of(name)

@@ -36,6 +36,9 @@ def test_number_of_parameters(count_parameters, timm_name, parameters):
 
 
 # 77 makes maps of odd sides: 39, 19 or 20, 10, 5 and 3 pixels.
+@pytest.mark.slow_except(
+  'seresnext26d_32x4d-77-False', 'legacy_seresnet34-64-False'
+)
 @pytest.mark.parametrize(
   ('timm_name', 'size', 'gradient'),
   [
@@ -114,6 +117,7 @@ def test_a_form_says_where_a_block_strides():
   assert strides(form='d') == second | {'shortcut': 1} | others
 
 
+@pytest.mark.slow_except('True')
 @pytest.mark.parametrize('zero_init', [False, True])
 def test_blocks_start_as_the_identity_if_told_so(zero_init):
   x = np.random.default_rng(0).normal(size=(2, 6, 6, 16)).astype('f')

@@ -93,6 +93,7 @@ def test_the_choice_is_made_from_few_channels(filters, options, squeezed):
   assert shape == (filters, squeezed)
 
 
+@pytest.mark.slow_except('True')
 @pytest.mark.parametrize('zero_init', [False, True])
 def test_blocks_start_as_the_identity_if_told_so(zero_init):
   x = np.random.default_rng(0).normal(size=(2, 6, 6, 4)).astype('f')

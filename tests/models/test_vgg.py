@@ -80,6 +80,7 @@ def test_the_classifier_sees_windows_or_the_mean():
   assert mean.shape == (8, 6)
 
 
+@pytest.mark.slow
 def test_dropout_follows_both_hidden_layers():
   x = np.random.default_rng(0).normal(size=(4, 28, 28, 1)).astype('f')
   model = small(dropout_rate=0.5)

@@ -213,6 +213,7 @@ def test_the_other_head_reads_the_distillation_token_alone():
   assert np.all(grads['head']['kernel'])
 
 
+@pytest.mark.slow_except('options0')
 @pytest.mark.parametrize(
   'options', [{'dropout_rate': 0.5}, {'drop_path_rate': 0.5}]
 )

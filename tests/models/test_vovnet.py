@@ -25,6 +25,7 @@ def test_number_of_parameters(count_parameters, options, parameters):
   assert count_parameters(model) == parameters
 
 
+@pytest.mark.slow_except('64-False')
 @pytest.mark.parametrize(('size', 'gradient'), [(64, False), (45, True)])
 def test_it_equals_timm(assert_equals_timm, size, gradient):
   model = vovnet.VoVNet(num_classes=7)

@@ -354,6 +354,7 @@ def test_each_example_twice_changes_nothing():
   assert two.loss == pytest.approx(one.loss, rel=2e-6)
 
 
+@pytest.mark.slow_except('True')
 @pytest.mark.parametrize('several', [False, True])
 def test_blocks_in_memory_and_streamed_sum_to_the_whole(monkeypatch, several):
   features, labels = make_data(101, 6, 3)

@@ -32,6 +32,7 @@ def nlls_of(logits, labels):
   return (np.log(np.exp(z).sum(axis=1)) - own).mean(keepdims=True)
 
 
+@pytest.mark.slow_except('False')
 @pytest.mark.parametrize('stream', [False, True])
 def test_selection_equals_a_loop(stream):
   train_x, train_y, heldout_x, heldout_y = split_data()

@@ -67,6 +67,7 @@ def test_each_step_is_that_of_a_model_that_drops_as_much(variables):
   assert abs(got[-1] - losses(variables, made(resnet(0.0)), first=3)[0]) > 1e-3
 
 
+@pytest.mark.slow
 def test_in_groups_it_grows_too(variables):
   loss = groups.in_groups(made(resnet(), ramp_steps=STEPS), 2)
   constant = groups.in_groups(made(resnet(0.5)), 2)

@@ -255,6 +255,7 @@ def test_it_is_a_framework_of_its_own():
   assert specs.labels(from_pairs, 'd')['method'] == 'Cont. / web'
 
 
+@pytest.mark.slow
 def test_pairs_of_a_table_take_the_place_of_the_classes(tmp_path):
   from PIL import Image
 

@@ -62,6 +62,7 @@ def test_the_checkpoint_of_another_study_is_read_as_it_is(tmp_path, saved):
   jax.tree.map(np.testing.assert_array_equal, got, variables)
 
 
+@pytest.mark.slow_except('False')
 @pytest.mark.parametrize('distilled', [False, True])
 def test_heads_of_other_classes_are_left_out_to_train_new_ones(
   tmp_path, saved, distilled

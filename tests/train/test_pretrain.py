@@ -75,6 +75,7 @@ def task(folder, **flat):
   )
 
 
+@pytest.mark.slow
 def test_features_of_the_other_data_set_are_what_a_head_needs(tmp_path):
   """Sixteen examples are enough on features learned from 256 others."""
   learned, notes = trainer.train_model(task(tmp_path / 'a'))

@@ -89,6 +89,7 @@ def test_predictions_are_those_of_transformers(towers, folder):
   )
 
 
+@pytest.mark.slow
 def test_training_goes_on_from_the_texts(towers, folder):
   still, _ = trainer.train_model(task(towers, folder))
   moving, _ = trainer.train_model(

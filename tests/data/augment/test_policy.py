@@ -50,6 +50,7 @@ def test_every_policy(make_images, spec, shape):
     np.testing.assert_array_equal(compiled(key, others)[i], result[i])
 
 
+@pytest.mark.slow_except('color_jitter', 'crop(2)|flip', 'simclr')
 @pytest.mark.parametrize('spec', EVERY)
 def test_jit_equals_no_jit(make_images, spec):
   images, key = make_images(6, 9, 6, 3), jax.random.key(1)
@@ -60,6 +61,7 @@ def test_jit_equals_no_jit(make_images, spec):
   assert wrong.mean() < 2e-3
 
 
+@pytest.mark.slow_except('crop(2)|flip-3', 'randaugment(2, 9)-3', 'simclr-1')
 @pytest.mark.parametrize('channels', [1, 3])
 @pytest.mark.parametrize('spec', EVERY)
 def test_sharded_equals_whole(make_images, spec, channels):

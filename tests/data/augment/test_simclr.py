@@ -11,6 +11,7 @@ from overlap import errors
 from overlap.data.augment import blur, color, geometry, simclr
 
 
+@pytest.mark.slow_except('1')
 @pytest.mark.parametrize('channels', [1, 3])
 def test_a_view_is_its_operations_in_order(make_images, channels):
   images, key = make_images(6, 9, 11, channels), jax.random.key(0)

@@ -16,6 +16,7 @@ PHONE = {
 }  # fmt: skip
 
 
+@pytest.mark.slow_except('options0')
 @pytest.mark.parametrize('options', [WIDE, DARK, PHONE])
 def test_loads_and_draws_for_every_reader(open_page, path, options):
   reader = open_page(path, **options)

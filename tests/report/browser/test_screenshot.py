@@ -10,6 +10,7 @@ from PIL import Image
 SCRIPT = pathlib.Path(__file__).resolve().parents[1] / 'screenshot.py'
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(('dark', 'paper'), [(False, 255), (True, 21)])
 def test_a_section_is_taken_as_it_is_read(browser, path, tmp_path, dark, paper):
   script = runpy.run_path(str(SCRIPT))
