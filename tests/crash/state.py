@@ -7,7 +7,8 @@ model.json`. Of the rest:
 - `models/*/checkpoint` by its arrays, bit by bit: Orbax gives files random
   names and notes the time;
 - `models/*/metrics_*.csv` without rates and waits, which are times;
-- `report/index.html` once it is drawn with the same times (see `redrawn`);
+- `report/index.html` once it is drawn with the same times (see `redrawn`), and
+  that its checksum in `report/done.json` is right;
 - `timings.json`, `timings/`, TensorBoard's files: not at all, for they hold
   nothing but times and what else is in the metrics.
 """
@@ -18,7 +19,9 @@ import pathlib
 
 import numpy as np
 import pandas as pd
+from etils import epath
 
+from overlap import sealed
 from overlap.models.checkpoints import orbax_folder
 
 MEASURED = ('step', 'accuracy', 'loss', 'grad_norm')
@@ -58,6 +61,11 @@ def _content(path: pathlib.Path) -> bytes:
     return table[[*MEASURED]].to_csv().encode()
   if path.name == 'index.html':
     return b''  # See `redrawn`.
+  if path.match('report/done.json'):
+    names = sorted(sealed.read(path, '')['files'])
+    return json.dumps(
+      [names, *sealed.changed(epath.Path(path.parent), '')]
+    ).encode()
   return content
 
 

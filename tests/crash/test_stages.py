@@ -167,6 +167,15 @@ def share(total, stage):
 
 
 @pytest.mark.parametrize('stage', SHARES)
+def test_once_more_changes_no_byte(stages, stage):
+  stages.uninterrupted(stage)
+  workdir = stages.fresh(stage, 'twice')
+  for _ in range(2):
+    assert stages.run(stage, workdir).status == 0
+  stages.compare(stage, workdir)
+
+
+@pytest.mark.parametrize('stage', SHARES)
 def test_kills_at_random_moments_change_no_byte(stages, stage):
   stages.uninterrupted(stage)
   count = share(KILLS, stage)
