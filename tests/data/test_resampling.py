@@ -40,6 +40,9 @@ def test_antialiased_it_is_pillows(interpolation, channels, size):
 
 
 # jax.image.resize follows tf.image.resize, in whose place it stands here.
+@pytest.mark.slow_except(
+  'size0-bilinear-linear', 'size1-bicubic-cubic', 'size2-lanczos-lanczos3'
+)
 @pytest.mark.parametrize(
   ('interpolation', 'method'),
   [('bilinear', 'linear'), ('bicubic', 'cubic'), ('lanczos', 'lanczos3')],

@@ -38,6 +38,9 @@ def drawn_in(folder):
   return names
 
 
+@pytest.mark.slow_except(
+  'fig01', 'fig02', 'fig03', 'fig05', 'fig06', 'heatmap', 'table1'
+)
 @pytest.mark.parametrize('name', figures.FIGURES)
 def test_save(workdir, tables, name):
   chart, drawn = figures.plot(name, tables)
@@ -118,6 +121,7 @@ def test_without_tables(tmp_path):
     figures.save(tmp_path)
 
 
+@pytest.mark.slow
 def test_without_optional_tables(tmp_path, synthetic, tables):
   kept = {name: tables[name] for name in ('models', 'pairs')}
   synthetic.write(tmp_path, kept)

@@ -13,6 +13,7 @@ R101 = (3, 4, 23, 3)
 
 
 # timm's counts, which for R50x1 to R152x4 are the paper's in millions.
+@pytest.mark.slow_except('options0-25549352')
 @pytest.mark.parametrize(
   ('options', 'parameters'),
   [

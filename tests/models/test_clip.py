@@ -47,6 +47,7 @@ def tokens(seed=0, texts=5, length=9):
 
 # Of both towers and the logits' scale, as OpenAI's notebook prints it for
 # ViT-B/32, and as transformers counts its own models.
+@pytest.mark.slow_except('224-options0-text_options0-151277313')
 @pytest.mark.parametrize(
   ('side', 'options', 'text_options', 'parameters'),
   [

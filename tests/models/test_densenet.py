@@ -10,6 +10,7 @@ from overlap.models import densenet, pooling
 
 
 # torchvision's tables.
+@pytest.mark.slow_except('options0-7978856')
 @pytest.mark.parametrize(
   ('options', 'parameters'),
   [

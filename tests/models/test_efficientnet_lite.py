@@ -50,6 +50,7 @@ def variables(model):
 
 # The numbers of weights and biases in the released PyTorch files 0 to 2, and
 # in timm's models 3 and 4.
+@pytest.mark.slow_except('0-4652008')
 @pytest.mark.parametrize(
   ('variant', 'parameters'),
   [(0, 4652008), (1, 5416680), (2, 6092072), (3, 8197096), (4, 13006568)],

@@ -20,6 +20,7 @@ SMALL_V1 = {
 
 # Wang et al., 'Deep High-Resolution Representation Learning for Visual
 # Recognition', appendix: 15.6, 13.2 and 21.3 million, as timm counts them.
+@pytest.mark.slow_except('options1-13187464')
 @pytest.mark.parametrize(
   ('options', 'parameters'),
   [

@@ -202,6 +202,7 @@ def test_logits_are_the_head_of_the_features(name):
   )
 
 
+@pytest.mark.slow_except(*QUICK)
 @pytest.mark.parametrize('name', SMALL)
 def test_an_example_s_outputs_depend_on_no_other(name):
   variables = variables_of(name)

@@ -63,6 +63,9 @@ def sklearn_objective(features, labels, l2):
   return objective(params, features, labels, l2)
 
 
+@pytest.mark.slow_except(
+  *(f'{data}-{l2}' for data in ('wide', 'two') for l2 in (1e-4, 1e-2, 1.0))
+)
 @pytest.mark.parametrize('l2', [1e-4, 1e-2, 1.0])
 @pytest.mark.parametrize(
   ('n', 'd', 'num_classes', 'noise', 'weights'),

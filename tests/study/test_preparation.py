@@ -56,6 +56,7 @@ def bound(tmp_path, tree, **changes):
   return Study(plain, tmp_path / 'work')
 
 
+@pytest.mark.slow
 def test_each_model_is_shown_its_own(tmp_path, tree):
   study = bound(tmp_path, tree)
   training.train(study)

@@ -203,6 +203,7 @@ def test_negatives_are_those_of_all_devices(tmp_path):
   np.testing.assert_allclose(metrics['loss'], expected, rtol=1e-4)
 
 
+@pytest.mark.slow
 def test_the_scale_does_not_exceed_a_hundred(tmp_path):
   one = task(tmp_path)
   params, loss, batch, _ = start(one, image_text.MOST_LOG_SCALE - 1e-3)

@@ -163,6 +163,7 @@ def test_gains(stored):
   )
 
 
+@pytest.mark.slow
 def test_one_label_is_accuracy(stored):
   made = analyse(stored, models=('other', 'base'))
   table = made['transfer']

@@ -33,6 +33,7 @@ def assert_each_is(result, images, of_pillow, atol):
     )
 
 
+@pytest.mark.slow_except('shape0', 'shape3')
 @pytest.mark.parametrize('shape', SHAPES)
 def test_equalize_is_pillows(make_images, shape):
   images = make_images(*shape)

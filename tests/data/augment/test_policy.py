@@ -28,6 +28,7 @@ def shapes_and_policies():
   ]
 
 
+@pytest.mark.slow_except(*(f'{spec}-6x9x6x3' for spec in EVERY))
 @pytest.mark.parametrize(('spec', 'shape'), shapes_and_policies())
 def test_every_policy(make_images, spec, shape):
   images, key = make_images(*shape), jax.random.key(1)

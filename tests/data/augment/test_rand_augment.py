@@ -71,6 +71,7 @@ def test_geometry_is_pillows(make_images, name, channels, sign):
       np.testing.assert_array_equal(got[outside], 0)
 
 
+@pytest.mark.slow_except('1')
 @pytest.mark.parametrize('channels', [1, 3])
 def test_values_are_those_of_the_single_operations(make_images, channels):
   images = make_images(3, 7, 6, channels)
