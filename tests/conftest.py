@@ -33,7 +33,7 @@ def pytest_collection_modifyitems(items):
   """Marks as slow what `slow_except` does not name.
 
   Raises:
-    ValueError: a test with the mark names an id that it does not have.
+    pytest.UsageError: a test with the mark names an id that it does not have.
   """
   ids = collections.defaultdict(set)
   for item in items:
@@ -44,7 +44,7 @@ def pytest_collection_modifyitems(items):
   for (_, name, named), found in ids.items():
     # One alone was asked for where its others are not here.
     if len(found) > 1 and (unknown := set(named) - found):
-      raise ValueError(f'{name} has no {sorted(unknown)}')
+      raise pytest.UsageError(f'{name} has no {sorted(unknown)}')
 
 
 @pytest.fixture(autouse=True, scope='module')

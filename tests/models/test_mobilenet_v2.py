@@ -9,7 +9,7 @@ from overlap.models import mobilenet_v2
 
 
 # torchvision's mobilenet_v2, and timm's mobilenetv2_050 and _140.
-@pytest.mark.slow_except('1.0-3504872', '1.1-1.2-4516520')
+@pytest.mark.slow_except('1.0-3504872')
 @pytest.mark.parametrize(
   ('width_multiplier', 'parameters'),
   [(1.0, 3_504_872), (0.5, 1_968_680), (1.4, 6_108_776)],
