@@ -96,6 +96,12 @@ def test_recovers_the_temperature_that_drew_the_labels():
   assert fit(logits, labels).temperature[0] == pytest.approx(1.7, rel=0.03)
 
 
+@pytest.mark.slow_except(
+  '0-6000-10-5-xla',
+  '0-6000-10-5-numba',
+  '1-3000-100-2-numba',
+  '1-2100-300-5-numba',
+)
 @pytest.mark.parametrize('backend', temperature.BACKENDS)
 @pytest.mark.parametrize(
   ('examples', 'classes', 'folds'),

@@ -37,6 +37,7 @@ def test_maps_of_odd_sizes_equal_timm(assert_equals_timm):
   )
 
 
+@pytest.mark.slow
 def test_it_equals_timm(assert_equals_timm):
   model = densenet.DenseNet(num_classes=7)
   assert_equals_timm(model, 'densenet', 'densenet121', (2, 64, 64, 3))

@@ -134,6 +134,7 @@ def test_half_precision_is_near_and_gives_float32(model, variables):
   assert np.linalg.norm(got - want) < 0.1 * np.linalg.norm(want)
 
 
+@pytest.mark.slow
 def test_training_draws_and_keeps_statistics(model, variables):
   x = np.random.default_rng(1).normal(size=(4, 32, 32, 3)).astype('f')
 

@@ -38,6 +38,7 @@ def test_number_of_parameters(count_parameters, options, parameters):
 
 
 # The stem makes maps of 8×8 of 29×29 pixels, as of 32×32.
+@pytest.mark.slow
 def test_it_equals_timm(assert_equals_timm):
   model = hrnet.HRNet(num_classes=7, **SMALL_V1)
   assert_equals_timm(model, 'hrnet', 'hrnet_w18_small', (2, 29, 29, 3))

@@ -167,6 +167,7 @@ def outputs(model, variables, x, key):
 KEYS = jax.random.split(jax.random.key(0))
 
 
+@pytest.mark.slow
 def test_dropblock_changes_features_and_dropout_only_logits():
   def one_stage(**options):
     return resnet.ResNet(

@@ -75,6 +75,7 @@ def predicted(task, variables):
   return np.concatenate([o.logits for o in outputs])
 
 
+@pytest.mark.slow
 def test_predictions_are_those_of_transformers(towers, folder):
   one = task(towers, folder)
   variables, notes = trainer.train_model(one)

@@ -203,6 +203,7 @@ def test_labels_of_groups():
     multi_label.labels('abc', np.zeros(4, int), targets, {'b': np.array([0])})
 
 
+@pytest.mark.slow
 def test_intervals_hold_what_other_test_sets_give():
   def draw(rng):
     targets = (rng.random((400, 3)) < 0.2).astype(np.int8)

@@ -31,6 +31,7 @@ def test_a_view_is_its_operations_in_order(make_images, channels):
   np.testing.assert_array_equal(result, expected)
 
 
+@pytest.mark.slow
 def test_views_differ_and_are_single_views(make_images):
   images, key = make_images(4, 8, 8, 3), jax.random.key(0)
   first, second = simclr.simclr_views(key, images, strength=0.5)
