@@ -10,7 +10,7 @@ from overlap.analyses import run
 from overlap.analyses.probing import joined, joined_analysis
 from overlap.analyses.probing.features import Dimensions
 
-PROBING = {'strengths': 5, 'seeds': 2, 'kept': (8, 16)}
+PROBING = {'strengths': 5, 'seeds': 2, 'kept': (2, 4, 8, 16)}
 TABLES = joined_analysis.TABLES
 
 
@@ -21,9 +21,18 @@ def analyse(workdir, tables=TABLES, **probing):
   )  # fmt: skip
 
 
+@pytest.fixture(
+  scope='module',
+  params=[(8, 16), pytest.param(PROBING['kept'], marks=pytest.mark.slow)],
+  ids=['some kept', 'all kept'],
+)
+def kept(request):
+  return request.param
+
+
 @pytest.fixture(scope='module')
-def made(workdir):
-  return analyse(workdir)
+def made(workdir, kept):
+  return analyse(workdir, kept=kept)
 
 
 def test_joined(made):
@@ -86,10 +95,10 @@ def test_half_gain_is_of_the_table(made):
     assert pair['accuracy_half'] == pytest.approx(means[50])
 
 
-def test_compression(made):
+def test_compression(made, kept):
   table = made['compression']
   other = table[table['model_2'] == 'other']
-  assert set(other['kept']) == {8, 16}
+  assert set(other['kept']) == set(kept)
   # All dimensions are all dimensions, whatever their order.
   everything = other[other['kept'] == 16]
   assert everything['accuracy'].nunique() == 1
