@@ -41,7 +41,9 @@ install_torch() {
 }
 
 is_installed test || ensure test test,transformers
-is_installed torch || install_torch
+# Beside the checks, which read none of it and leave one core idle.
+torch=
+is_installed torch || { install_torch & torch=$!; }
 
 cd -- "$root"
 export PATH="$venv/bin:$PATH"
@@ -53,6 +55,7 @@ check() {
 check ruff check --output-format=concise
 check ruff format --check
 check mypy
+[[ -z $torch ]] || wait "$torch"
 
 # A file's tests stay together, for some share a study that takes a minute.
 # All is run before anything is judged: one call shows everything there is.

@@ -22,8 +22,9 @@ TOOLS = (
   'mv', 'sed', 'sha256sum',
 )  # fmt: skip
 
+# One write, so that two at once don't mix theirs.
 NOTE = """#!/usr/bin/env bash
-{ printf '%s' "${0##*/}"; printf '\\t%s' "$@"; printf '\\n'; } >>"$CALLS"
+printf '%s\\n' "${0##*/}$(printf '\\t%s' "$@")" >>"$CALLS"
 """
 
 # The machine's Python: its `-m venv` makes a folder with the fakes in it.

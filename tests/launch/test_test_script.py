@@ -46,6 +46,16 @@ def test_torch_is_the_cpu_build_and_what_needs_it_brings_nothing(machine):
   assert timm == ['--no-deps', 'torchvision==0.15.2', 'timm==1.0.31']
 
 
+def test_torch_is_installed_beside_the_checks_and_before_the_tests(machine):
+  machine.launch(SCRIPT, FAKE_SECONDS='0.5')
+  calls = [call[:2] for call in machine.calls()]
+  ends = [k for k, call in enumerate(calls) if call == ['pip', 'end']]
+  # The project's own, then torch's and timm's.
+  assert len(ends) == 3
+  assert ends[0] < calls.index(['mypy', '']) < ends[2]
+  assert calls[-1] == ['python', '-m']
+
+
 def test_without_a_cpu_build_of_torch_the_tests_still_run(machine):
   done = machine.launch(SCRIPT, FAKE_NO_TORCH='1')
   assert done.returncode == 0
