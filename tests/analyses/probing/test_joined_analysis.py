@@ -10,7 +10,7 @@ from overlap.analyses import run
 from overlap.analyses.probing import joined, joined_analysis
 from overlap.analyses.probing.features import Dimensions
 
-PROBING = {'strengths': 5, 'seeds': 2, 'kept': (2, 4, 8, 16)}
+PROBING = {'strengths': 3, 'weakest': 1e-2, 'seeds': 2, 'kept': (2, 4, 8, 16)}
 TABLES = joined_analysis.TABLES
 
 

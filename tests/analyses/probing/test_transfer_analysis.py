@@ -61,7 +61,9 @@ def stored(workdir):
 
 
 def analyse(workdir, dataset='single', resamples=50, **options):
-  settings = {'dataset': dataset, 'strengths': 5, 'permutations': 50}
+  settings = {
+    'dataset': dataset, 'strengths': 3, 'weakest': 1e-2, 'permutations': 50,
+  }  # fmt: skip
   return run.analyse(
     workdir=workdir, dataset='toy', split='test', base='base',
     options={
