@@ -16,6 +16,10 @@ usage() {
   sed -n '2,/^[^#]/s/^# \{0,1\}//p' "$1"
 }
 
+# Python keeps what it has compiled, whatever the caller's setting: of what is
+# installed a quarter is ever imported, and that by one process after another.
+unset PYTHONDONTWRITEBYTECODE
+
 root="$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd)"
 venv="${OVERLAP_VENV:-$root/.venv}"
 # Kept absolute: the scripts change folders.
@@ -92,10 +96,11 @@ make_venv() {
     die "$python -m venv failed in $venv (see above)."
 }
 
-# pip as it is configured on this machine, silent but for errors.
+# pip as it is configured on this machine, silent but for errors. To compile
+# all that it installs would take as long again; see above.
 pip_install() {
   "$venv/bin/python" -m pip install --disable-pip-version-check \
-    --no-input --progress-bar off -qq "$@"
+    --no-input --progress-bar off -qq --no-compile "$@"
 }
 
 # install EXTRAS: the project in editable mode with the named extras.

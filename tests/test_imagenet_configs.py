@@ -101,6 +101,17 @@ def test_a_row_is_trained_from_nothing_as_the_tables_say(whole, row):
   )  # fmt: skip
 
 
+@pytest.mark.slow_except(
+  'ResNet-50 (base)',
+  'ResNet-101x0.5',
+  'ResNet-50 (Dropout 0.1)',
+  'ResNet-50 (Label Smoothing 0.4)',
+  'ResNet-50 (DropBlock 34, 0.9)',
+  'ResNet-50 (DropBlock 1234, 0.1)',
+  'SK-ResNet-34',
+  'Legacy-SEResNet-34',
+  'ViT-DeiT-Tiny',
+)
 @pytest.mark.parametrize('row', TRAINED, ids=lambda row: row.name)
 def test_a_row_has_the_catalogues_parameters(whole, row, count_parameters):
   settings = whole['models'][names.key(row.name)]

@@ -232,7 +232,10 @@ CASES = {
 
 
 @pytest.mark.filterwarnings('ignore:overflow encountered')  # By the test.
-@pytest.mark.slow_except(*(case for case in CASES if 'probed' not in case))
+@pytest.mark.slow_except(
+  'NaN and infinite logits', 'nothing but NaN', 'one class', 'one example',
+  'NaN features',
+)  # fmt: skip
 @pytest.mark.parametrize('case', CASES)
 def test_all_tables_and_the_page(tmp_path, case):
   given, check = CASES[case]

@@ -67,6 +67,14 @@ def check_sound(found):
   assert (found.converged != found.bound_hit).all()
 
 
+@pytest.mark.slow_except(
+  'numba-200-2-3.0',
+  'numba-1000-7-0.01',
+  'numba-300-1000-0.5',
+  'xla-500-10-1.0',
+  'xla-333-100-20.0',
+  'xla-3000-5-200.0',
+)
 @pytest.mark.parametrize(
   ('examples', 'classes', 'scale'),
   [

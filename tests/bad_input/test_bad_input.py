@@ -95,6 +95,12 @@ def test_one_line_and_nothing_touched(arena, capsys, case):
   assert ARENA.snapshot(arena.folder) == before
 
 
+@pytest.mark.slow_except(
+  'flags: a flag that is misspelt',
+  'config: a config that raises',
+  'weights: a pickle',
+  'ingest: npy of objects',
+)
 @pytest.mark.parametrize('name', AS_PROCESSES)
 def test_as_a_process_of_its_own(arena, name):
   case = CASES[name]

@@ -38,9 +38,7 @@ def drawn_in(folder):
   return names
 
 
-@pytest.mark.slow_except(
-  'fig01', 'fig02', 'fig03', 'fig05', 'fig06', 'heatmap', 'table1'
-)
+@pytest.mark.slow_except('fig01', 'fig02', 'heatmap', 'table1')
 @pytest.mark.parametrize('name', figures.FIGURES)
 def test_save(workdir, tables, name):
   chart, drawn = figures.plot(name, tables)

@@ -19,6 +19,7 @@ DLA102 = {'depths': (1, 1, 1, 3, 4, 1), 'residual_roots': True}
 
 # timm's; Yu et al., table 2, has 15.7, 22.3 (with projections that are never
 # called) and 33.7 million.
+@pytest.mark.slow_except('options0-22036632')
 @pytest.mark.parametrize(
   ('options', 'parameters'),
   [({}, 22_036_632), (DLA34, 15_742_104), (DLA102, 33_268_888)],

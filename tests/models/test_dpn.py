@@ -22,6 +22,7 @@ SHORT = {'stage_sizes': (2, 2, 1, 1), 'growth': (16, 32, 32, 64)}
 
 
 # Chen et al., table 1: 12.6 and 37.7 million.
+@pytest.mark.slow_except('options0-12611602')
 @pytest.mark.parametrize(
   ('options', 'parameters'), [({}, 12_611_602), (DPN92, 37_668_392)]
 )

@@ -60,6 +60,7 @@ def test_it_equals_timm(assert_equals_timm, timm_name, options, shape):
 # Dosovitskiy et al., table 1: 632 million; Zhai et al., 'Scaling Vision
 # Transformers' (CVPR 2022): 1.84 billion. With 1,000 classes and a class token
 # here.
+@pytest.mark.slow
 @pytest.mark.parametrize(
   ('options', 'parameters', 'published'),
   [

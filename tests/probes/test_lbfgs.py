@@ -21,6 +21,7 @@ def minimise(function, start, tolerance=1e-6, steps=500, bound=np.inf):
   return state
 
 
+@pytest.mark.slow_except('1.0-30', '1000.0-2', '1000.0-30')
 @pytest.mark.parametrize('size', [1, 2, 30])
 @pytest.mark.parametrize('condition', [1.0, 1e3])
 def test_a_quadratic_is_solved(size, condition):

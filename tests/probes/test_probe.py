@@ -152,6 +152,7 @@ def test_constant_features_give_the_class_frequencies(l2):
   np.testing.assert_allclose(probs, [0.6, 0.3, 0.1], atol=1e-5)
 
 
+@pytest.mark.slow_except('1')
 @pytest.mark.parametrize('n', [1, 20])
 def test_one_class_alone_is_predicted(n):
   features = np.random.default_rng(0).normal(size=(n, 3))
