@@ -100,7 +100,7 @@ make_venv() {
 # all that it installs would take as long again; see above.
 pip_install() {
   "$venv/bin/python" -m pip install --disable-pip-version-check \
-    --no-input --progress-bar off -qq --no-compile "$@"
+    --no-compile --no-input --progress-bar off -qq "$@"
 }
 
 # install EXTRAS: the project in editable mode with the named extras.

@@ -48,6 +48,12 @@ def pytest_collection_modifyitems(config, items):
       raise pytest.UsageError(f'{name} has no {sorted(unknown)}')
 
 
+def pytest_collection_finish():
+  """What was imported stays: the collector looks at it no more."""
+  gc.collect()
+  gc.freeze()
+
+
 @pytest.fixture(autouse=True, scope='module')
 def _forget_compiled_programs():
   """Gives back what a file's programs take: all files' together are 5 GB."""
