@@ -60,7 +60,12 @@ case "$*" in
     [[ -z ${{FAKE_PIP_FAILS:-}} ]] || exit 1
     cp -- "$FAKES/overlap" "${{0%/*}}"
     ;;
-  '-m pytest '*) echo '1 passed in 0.01s'; exit "${{FAKE_PYTEST:-0}}" ;;
+  '-m pytest '*)
+    echo "unoptimised: ${{JAX_DISABLE_MOST_OPTIMIZATIONS:-no}}" >&2
+    echo "bytecode: ${{PYTHONDONTWRITEBYTECODE+not }}kept" >&2
+    echo '1 passed in 0.01s'
+    exit "${{FAKE_PYTEST:-0}}"
+    ;;
   *) exit 64 ;;
 esac
 """

@@ -27,9 +27,17 @@ def test_all_is_installed_then_checked_then_tested(machine):
   [((), ('-m', 'not slow')), (('-m', 'slow'),) * 2, (('tests',),) * 2],
 )
 def test_alone_it_leaves_out_what_is_slow(machine, words, expected):
-  machine.launch(SCRIPT, *words)
+  done = machine.launch(SCRIPT, *words)
+  assert f'unoptimised: {"no" if words else 1}' in done.stderr.splitlines()
   call = machine.calls()[-1]
   assert call[call.index('--max-worker-restart=0') + 1 :] == list(expected)
+
+
+def test_bytecode_is_kept_whatever_the_caller_s_setting(machine):
+  done = machine.launch(SCRIPT, PYTHONDONTWRITEBYTECODE='1')
+  # For none is made as packages are installed.
+  assert all('--no-compile' in call for call in machine.calls('python', '-qq'))
+  assert 'bytecode: kept' in done.stderr.splitlines()
 
 
 def test_pytest_s_closing_line_is_the_last_of_the_output(machine):
