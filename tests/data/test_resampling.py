@@ -88,6 +88,7 @@ def restated(image, size, a, edges):
   return np.einsum('ih,hwc,jw->ijc', rows, image.astype(float), columns)
 
 
+@pytest.mark.slow_except('size0', 'size1', 'size3')
 @pytest.mark.parametrize('size', SIZES)
 def test_bicubic_is_keys_with_one_half_where_torch_has_three_quarters(
   photograph, size

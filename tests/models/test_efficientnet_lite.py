@@ -107,6 +107,7 @@ def test_images_of_any_size_and_number_of_channels(image, variant):
   assert (features.shape, features.dtype) == ((image[0], 1280), jnp.float32)
 
 
+@pytest.mark.slow
 def test_logits_are_the_head_of_the_features(model, variables):
   x = np.random.default_rng(1).normal(size=(3, 32, 32, 3)).astype('f')
   logits, features = jax.jit(model.apply)(variables, x)

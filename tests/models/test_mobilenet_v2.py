@@ -58,6 +58,7 @@ def test_its_gradient_equals_timm(assert_equals_timm):
   )
 
 
+@pytest.mark.slow_except('45')
 @pytest.mark.parametrize('size', [64, 45])
 def test_it_equals_timm(assert_equals_timm, size):
   model = mobilenet_v2.MobileNetV2(num_classes=7)

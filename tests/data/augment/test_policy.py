@@ -51,7 +51,7 @@ def test_every_policy(make_images, spec, shape):
     np.testing.assert_array_equal(compiled(key, others)[i], result[i])
 
 
-@pytest.mark.slow_except('color_jitter', 'crop(2)|flip', 'simclr')
+@pytest.mark.slow_except('color_jitter', 'crop(2)|flip')
 @pytest.mark.parametrize('spec', EVERY)
 def test_jit_equals_no_jit(make_images, spec):
   images, key = make_images(6, 9, 6, 3), jax.random.key(1)
