@@ -14,8 +14,7 @@ from overlap.study import specs
 ALL = models.models()
 TRAINED = [m for m in ALL if m.way == 'train']
 HERE = [m for m in ALL if m.way != 'bring']
-# The last that the tables list of each.
-# The tests of each family count parameters too.
+# In the fast part; each family's own tests count parameters too.
 COUNTED = (
   'SK-ResNet-34', 'VGG19 BatchNorm', 'SEResNeXt-26d', 'DLA-60', 'ViT-S/16',
   'CLIP-S-ZS', 'ResNet-50 (LR 0.01, WD 0.001)',
