@@ -107,7 +107,7 @@ def test_as_a_process_of_its_own(arena, name):
   words = [str(word) for word in case.make(arena)]
   before = ARENA.snapshot(arena.folder)
   done = subprocess.run(
-    [sys.executable, '-B', '-m', 'overlap', *words],
+    [sys.executable, '-m', 'overlap', *words],
     cwd=ROOT, capture_output=True, text=True, check=False, timeout=300,
   )  # fmt: skip
   assert done.stdout == ''
