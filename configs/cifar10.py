@@ -11,10 +11,11 @@ Training lengths were chosen on the held-out split, so that models come within
 ViT, the CLIP and the lower learning rate do not: 52.9, 54.5 and 62.6 %.
 """
 
-import importlib.util
 import pathlib
 
 import ml_collections
+
+from overlap import code_files
 
 _TEMPLATES = ('a photo of a {}.', 'a small photo of a {}.', 'there is a {}.')
 _ATTRIBUTES = {
@@ -28,7 +29,8 @@ _ATTRIBUTES = {
 
 def get_config(arg: str = '') -> ml_collections.ConfigDict:
   """The study; `arg` is '' or 'smoke'."""
-  config = _quickstart().get_config(arg or 'all')
+  path = pathlib.Path(__file__).with_name('quickstart.py')
+  config = code_files.load(path).get_config(arg or 'all')
   config.name = f'cifar10:{arg}' if arg else 'cifar10'
   config.data.dataset = 'cifar10'
   config.data.label = 'C10'
@@ -73,11 +75,3 @@ def _adapt(settings: ml_collections.ConfigDict) -> None:
     settings.train.augment = 'flip'
   if family == 'efficientnet_lite':
     settings.input.size = 48
-
-
-def _quickstart():
-  path = pathlib.Path(__file__).with_name('quickstart.py')
-  spec = importlib.util.spec_from_file_location('quickstart', path)
-  module = importlib.util.module_from_spec(spec)
-  spec.loader.exec_module(module)
-  return module

@@ -1,5 +1,9 @@
 """Files that are run: what they return, and how their faults are told."""
 
+import os
+import py_compile
+import sys
+
 import pytest
 
 from overlap import code_files, errors
@@ -27,6 +31,41 @@ def test_two_files_of_one_name_share_nothing(write, tmp_path):
   assert code_files.call(one, 'f', '--x') == 1
   with pytest.raises(errors.UsageError, match=r'must have f\(\), and has not'):
     code_files.call(two, 'f', '--x')
+
+
+def test_a_file_that_changed_within_its_second_is_read_again(
+  write, tmp_path, monkeypatch
+):
+  monkeypatch.setattr(sys, 'dont_write_bytecode', False)
+  for seed in (1, 2):
+    path = write(f'def f():\n  return {seed}\n')
+    os.utime(path, (2e9, 2e9))
+    assert code_files.call(path, 'f', '--x') == seed
+  assert os.listdir(tmp_path) == ['c.py']
+
+
+def test_what_another_kept_of_a_file_is_not_run(write, monkeypatch):
+  monkeypatch.setattr(sys, 'dont_write_bytecode', False)
+  path = write('def f():\n  return 1\n')
+  os.utime(path, (2e9, 2e9))
+  py_compile.compile(path, doraise=True)
+  write('def f():\n  return 2\n')
+  os.utime(path, (2e9, 2e9))
+  assert code_files.call(path, 'f', '--x') == 2
+
+
+def test_a_file_knows_where_it_is(write, tmp_path, monkeypatch):
+  write('x = 3\n', 'b.py')
+  write(
+    'import pathlib\nfrom overlap import code_files\n'
+    'b = code_files.load(pathlib.Path(__file__).with_name("b.py"))\n'
+    'def f():\n  return b.x\n'
+  )
+  monkeypatch.chdir(tmp_path)
+  assert code_files.call('c.py', 'f', '--x') == 3
+  write('def f():\n  return 1 / 0\n')
+  with pytest.raises(errors.UsageError, match=r'^c\.py must .* in line 2\.$'):
+    code_files.call('c.py', 'f', '--x')
 
 
 def test_our_own_errors_pass(write):

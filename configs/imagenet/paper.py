@@ -21,29 +21,19 @@ What the paper sets is told by `overlap models`, all else by `base.py` and
 outside has are brought by `overlap ingest`.
 """
 
-import importlib.util
 import pathlib
-from types import ModuleType
 
 import ml_collections
 
+from overlap import code_files, lookup
 from overlap import config as overlap_config
-from overlap import lookup
 from overlap.catalog import categories, models, names
 from overlap.catalog.models import PaperModel
 
-
-def _sibling(name: str) -> ModuleType:
-  path = pathlib.Path(__file__).with_name(f'{name}.py')
-  spec = importlib.util.spec_from_file_location(f'imagenet_{name}', path)
-  assert spec
-  assert spec.loader
-  module = importlib.util.module_from_spec(spec)
-  spec.loader.exec_module(module)
-  return module
-
-
-_base, _recipes = _sibling('base'), _sibling('recipes')
+_HERE = pathlib.Path(__file__).parent
+_base, _recipes = (
+  code_files.load(_HERE / name) for name in ('base.py', 'recipes.py')
+)
 
 
 def get_config(arg: str = 'all') -> ml_collections.ConfigDict:

@@ -9,18 +9,13 @@ of them share the workdir: in the end `overlap study` with the same --config
 loads the models with public weights, and compares.
 """
 
-import importlib.util
 import pathlib
 
-from overlap import sweeps
+from overlap import code_files, sweeps
 
 
 def get_sweep(arg: str = '') -> list[sweeps.Item]:
   """The models; `arg` is as for configs/imagenet/paper.py."""
   path = pathlib.Path(__file__).parents[1] / 'imagenet' / 'paper.py'
-  spec = importlib.util.spec_from_file_location('imagenet_paper', path)
-  assert spec
-  assert spec.loader
-  paper = importlib.util.module_from_spec(spec)
-  spec.loader.exec_module(paper)
+  paper = code_files.load(path)
   return sweeps.models(*paper.get_config(arg or 'trained').models)

@@ -178,15 +178,10 @@ def make(folder: pathlib.Path) -> Arena:
 
 
 def snapshot(*folders: pathlib.Path) -> dict[str, tuple]:
-  """All that is in folders: names, modes, contents, where links lead.
-
-  But for what Python keeps of a config that it has compiled, beside it.
-  """
+  """All that is in folders: names, modes, contents, where links lead."""
   found = {}
   for folder in folders:
     for path in [folder, *sorted(folder.rglob('*'))]:
-      if '__pycache__' in path.parts:
-        continue
       if path.is_symlink():
         found[str(path)] = ('link', os.readlink(path))
       elif path.is_dir():
