@@ -30,7 +30,7 @@ class Supervised:
   """Starts commands, looks after them, ends them."""
 
   def __init__(self) -> None:
-    self._children: list[subprocess.Popen] = []
+    self._children: dict[pathlib.Path, subprocess.Popen] = {}
 
   def start(
     self,
@@ -60,30 +60,29 @@ class Supervised:
     os.ftruncate(lock, 0)  # Of an older group, whose number may be another's.
     try:
       with run.log.open('ab') as log:
-        self._children.append(
-          subprocess.Popen(
-            [
-              sys.executable, '-I', '-S', str(_SUPERVISOR),
-              str(run.result), str(lock), ','.join(map(str, cpus)) or '-',
-              *command,
-            ],
-            cwd=cwd,
-            env={**os.environ, **env},
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            pass_fds=[lock],
-            start_new_session=True,
-          )
+        self._children[run.folder] = subprocess.Popen(
+          [
+            sys.executable, '-I', '-S', str(_SUPERVISOR), str(run.result),
+            str(lock), ','.join(map(str, cpus)) or '-', *command,
+          ],
+          cwd=cwd,
+          env={**os.environ, **env},
+          stdin=subprocess.DEVNULL,
+          stdout=log,
+          stderr=subprocess.STDOUT,
+          pass_fds=[lock],
+          start_new_session=True,
         )  # fmt: skip
     finally:
       os.close(lock)
 
   def poll(self, run: Run) -> Outcome | None:
     """How a run ended; None while it, or anything it started, is alive."""
-    self._children = [c for c in self._children if c.poll() is None]
     if is_running(run.folder):
       return None
+    # What held the lock lets go of it a moment before it is no more.
+    if child := self._children.pop(run.folder, None):
+      child.wait()
     return of_status(run.exit_status(), run.log)
 
   def stop(self, runs: Sequence[Run]) -> None:
@@ -102,8 +101,6 @@ class Supervised:
           with contextlib.suppress(ProcessLookupError):
             os.killpg(group, number)
       time.sleep(0.05)
-    for child in self._children:
-      child.poll()
 
 
 def is_running(folder: pathlib.Path) -> bool:
