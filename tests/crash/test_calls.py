@@ -37,6 +37,7 @@ ACTIONS = {
   'claim': (['examples'], ['claim'], {''}, ''),
 }  # fmt: skip
 SOME = 5
+CHUNKS = 5  # Of an array, as scenarios.py has them.
 survived: collections.Counter[str] = collections.Counter()
 
 
@@ -94,12 +95,16 @@ def test_any_call_may_go_wrong(zygote, tmp_path, name, mode, error):
       action, workdir, *values, below=workdir, mode=mode, call=call, error=error
     )
     what = f'{faulty.calls[call - 1 : call]}: {faulty.text}'
+    # Of the chunks written at once several may make their common folder, so
+    # there may be fewer calls than there were.
+    came = len(faulty.calls) >= call
+    assert came or call - len(faulty.calls) < CHUNKS, what
     got = look(zygote, workdir)
     assert got in seen, what
-    if mode.startswith('KILL'):
+    if mode.startswith('KILL') and came:
       assert faulty.status == -9, what
     elif faulty.status:
-      assert mode != 'SHORT', what
+      assert (came, mode[:4]) == (True, 'FAIL'), what
       faulty.check_one_line()
       assert str(workdir) in faulty.text
     else:
@@ -108,5 +113,5 @@ def test_any_call_may_go_wrong(zygote, tmp_path, name, mode, error):
       again = zygote.run(action, workdir, *values)
       assert again.status == 0, f'{what}; then {again.text}'
       assert files(workdir) == expected, what
-    survived['kills' if mode.startswith('KILL') else 'faults'] += 1
+    survived['kills' if mode.startswith('KILL') else 'faults'] += came
     shutil.rmtree(pathlib.Path(workdir))
