@@ -123,7 +123,7 @@ def work(args: argparse.Namespace) -> None:
   from etils import epath
 
   from overlap import memory, predict
-  from overlap.study import results
+  from overlap.study import drawing, results
 
   memory.share_one_heap()  # As the command `overlap` does.
   folder = epath.Path(args.workdir)
@@ -151,7 +151,7 @@ def work(args: argparse.Namespace) -> None:
     )
     results.analyse(folder, request, again=True)
 
-  acts = (predicted, analysed, lambda: results.write_report(folder))
+  acts = (predicted, analysed, lambda: drawing.write_report(folder))
   end, number = time.monotonic() + 60 * args.minutes, 0
   while number < args.rounds or time.monotonic() < end:
     for stage, act in zip(STAGES, acts):

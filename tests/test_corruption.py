@@ -39,7 +39,7 @@ from overlap import errors, figures, files, store, tables, verify
 from overlap.cli import main as cli
 from overlap.report import provenance
 from overlap.store import schema
-from overlap.study import model_file, results, timings
+from overlap.study import drawing, model_file, results, timings
 from overlap.study import workdir as study_workdir
 from overlap.train import checkpoint
 
@@ -107,7 +107,7 @@ def workdir(tmp_path_factory):
     save_model(path / 'models' / 'net')
     fill_store(path)
     results.analyse(path, request(path))
-    results.write_report(path)
+    drawing.write_report(path)
   assert list(verify.faults(path)) == []
   return path
 

@@ -18,7 +18,7 @@ def define(values: flags.FlagValues, argv: list[str]) -> None:
 
 def run(values: flags.FlagValues) -> None:
   """Draws what is asked for; prints where it is."""
-  from overlap.study import results, thumbnails
+  from overlap.study import drawing, thumbnails
   from overlap.study import workdir as study_workdir
 
   only = values['only'].value
@@ -26,7 +26,7 @@ def run(values: flags.FlagValues) -> None:
     if values['config'].value is not None:
       opened = common.open_study(values, ['report'])
       study = stack.enter_context(opened)
-      results.require_tables(study.path)
+      drawing.require_tables(study.path)
       study.begin()
       if not only:
         thumbnails.make(study)
@@ -34,8 +34,8 @@ def run(values: flags.FlagValues) -> None:
       names = [study_workdir.TABLES]
       stack.enter_context(common.claim(values, common.workdir(values), names))
     path = common.workdir(values)
-    results.warn_if_stale(path)
+    drawing.warn_if_stale(path)
     if not only:
-      print(f'report: {results.write_report(path)}')
-    for file in results.draw(path, only) if only else ():
+      print(f'report: {drawing.write_report(path)}')
+    for file in drawing.draw(path, only) if only else ():
       print(f'figure: {file}')

@@ -8,6 +8,7 @@ from etils import epath
 
 from overlap import parallel
 from overlap.study import (
+  drawing,
   prediction,
   results,
   thumbnails,
@@ -59,10 +60,10 @@ def _stages(
     study.begin()
     results.analyse(study.path, request, again=len(stages) == 1)
   if 'report' in stages:
-    results.require_tables(study.path)
+    drawing.require_tables(study.path)
     if 'analyse' not in stages:
-      results.warn_if_stale(study.path)
+      drawing.warn_if_stale(study.path)
     study.begin()
     thumbnails.make(study)
-    page = results.write_report(study.path)
+    page = drawing.write_report(study.path)
   return page

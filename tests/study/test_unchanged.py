@@ -4,10 +4,11 @@ import shutil
 
 import numpy as np
 import pytest
+from absl import logging
 
 import overlap
-from overlap import provenance, store
-from overlap.study import results, unchanged
+from overlap import provenance, store, tables
+from overlap.study import drawing, results, unchanged
 
 IDS = [f'i{i}' for i in range(40)]
 
@@ -100,17 +101,17 @@ def test_another_program(analyse, monkeypatch):
 
 def test_tables_of_a_run_that_was_cut_short(workdir, analyse, monkeypatch):
   assert analyse()
-  write = results.tables.write
+  write = tables.write
 
   def fail(path, name, frame):
     if name == 'pairs':
       raise KeyboardInterrupt
     write(path, name, frame)
 
-  monkeypatch.setattr(results.tables, 'write', fail)
+  monkeypatch.setattr(tables, 'write', fail)
   with pytest.raises(KeyboardInterrupt):
     analyse(resamples=20)
-  monkeypatch.setattr(results.tables, 'write', write)
+  monkeypatch.setattr(tables, 'write', write)
   assert analyse(resamples=20)
 
 
@@ -154,12 +155,12 @@ def test_what_is_damaged_is_told_of_by_others(workdir, analyse, name):
 def test_stages_say_that_they_begin(workdir, analyse, monkeypatch):
   said = []
   monkeypatch.setattr(
-    results.logging, 'info', lambda text, *args: said.append(text % args)
+    logging, 'info', lambda text, *args: said.append(text % args)
   )
-  monkeypatch.setattr(results, 'draw', lambda path: [])
+  monkeypatch.setattr(drawing, 'draw', lambda path: [])
   analyse()
   assert said[0] == 'analysing 2 models over toy/test'
-  results.write_report(store.Store(workdir).workdir)
+  drawing.write_report(store.Store(workdir).workdir)
   assert said[-1] == 'drawing the figures and the page'
 
 
