@@ -17,7 +17,7 @@ from overlap import memory
 _PACKAGES = (
   'overlap', 'jax', 'jaxlib', 'flax', 'optax', 'orbax-checkpoint', 'numpy',
   'scipy', 'pandas', 'numba', 'tensorstore', 'grain', 'tensorflow-datasets',
-  'altair',
+  'altair', 'vl-convert-python', 'jinja2',
 )  # fmt: skip
 
 
@@ -74,11 +74,11 @@ def git_revision() -> str | None:
   return revision + ('+' if changed else '')
 
 
-def code_digest() -> str:
-  """Identifies the program's own source."""
+def code_digest(pattern: str = '**/*.py') -> str:
+  """Identifies the program's own source, or what else lies beside it."""
   root = pathlib.Path(__file__).resolve().parent
   sums = hashlib.sha256()
-  for file in sorted(root.rglob('*.py')):
+  for file in sorted(root.glob(pattern)):
     sums.update(f'{file.relative_to(root)}:'.encode())
     sums.update(hashlib.sha256(file.read_bytes()).digest())
   return sums.hexdigest()[:16]

@@ -2,7 +2,7 @@
 
 JSON files carry a checksum over all the rest of them; those of before there
 were checksums have none, and are read as they are. Of other files, `done.json`
-beside them holds the SHA-256.
+beside them holds the SHA-256, and may hold what they were made of.
 """
 
 import json
@@ -73,12 +73,27 @@ def faults(path: epath.PathLike, again: str) -> Iterator[str]:
 def note(folder: epath.Path, written: Iterable[epath.Path]) -> None:
   """Notes the checksums of files that were just written into a folder."""
   sums = {file.name: files.file_digest(file) for file in written}
-  _keep(folder, _noted(folder) | sums)
+  _keep(folder, noted(folder) | sums)
+
+
+def noted(folder: epath.Path) -> dict[str, str]:
+  """Checksums by name; none where the note is damaged or absent."""
+  return _held(folder).get('files', {})
+
+
+def mark(folder: epath.Path, made_of: Mapping[str, Any]) -> None:
+  """Notes what a folder's files were made of, until they are written again."""
+  write(folder / _DONE, {'files': noted(folder), 'made_of': made_of})
+
+
+def marked(folder: epath.Path) -> dict[str, Any]:
+  """What was given to `mark`; nothing where files were written since."""
+  return _held(folder).get('made_of', {})
 
 
 def forget(folder: epath.Path, names: Iterable[str]) -> None:
   """Drops the checksums of files, before they are written again."""
-  held = _noted(folder)
+  held = noted(folder)
   kept = {name: held[name] for name in held.keys() - set(names)}
   if kept != held:
     _keep(folder, kept)
@@ -89,7 +104,7 @@ def changed(folder: epath.Path, again: str) -> Iterator[str]:
   if not (folder / _DONE).exists():
     return
   yield from (found := list(faults(folder / _DONE, again)))
-  for name, wanted in _noted(folder).items() if not found else ():
+  for name, wanted in noted(folder).items() if not found else ():
     file = folder / name
     if not file.exists():
       yield f'{file}: absent; {again}'
@@ -97,10 +112,9 @@ def changed(folder: epath.Path, again: str) -> Iterator[str]:
       yield f'{file}: not as it was written; {again}'
 
 
-def _noted(folder: epath.Path) -> dict[str, str]:
-  """Checksums by name; none where the note is damaged or absent."""
+def _held(folder: epath.Path) -> dict[str, Any]:
   try:
-    return read(folder / _DONE, '').get('files', {})
+    return read(folder / _DONE, '')
   except errors.DataError:
     return {}
 

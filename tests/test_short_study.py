@@ -19,16 +19,14 @@ USERS = {
   'JAX_DISABLE_MOST_OPTIMIZATIONS': '0',
 }
 CONFIG = """
-import importlib.util
+from overlap import code_files
 
-spec = importlib.util.spec_from_file_location('quickstart', {path!r})
-module = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(module)
+quickstart = code_files.load({path!r})
 KEPT = ('base', 'reinit_1', 'vit')
 
 
 def get_config():
-  study = module.get_config('smoke')
+  study = quickstart.get_config('smoke')
   for name in set(study.models) - set(KEPT):
     del study.models[name]
   study.transfer.dataset = ''
@@ -81,6 +79,7 @@ def test_from_the_command_line_to_the_page(config, tmp_path):
   assert stderr.count('trained already') == 3
   assert stderr.count('predicted test already') == 3
   assert 'analysed already' in stderr
+  assert 'drawn already' in stderr
   assert tables == {
     p.name: p.read_bytes() for p in (workdir / 'tables').iterdir()
   }

@@ -36,6 +36,6 @@ def run(values: flags.FlagValues) -> None:
     path = common.workdir(values)
     drawing.warn_if_stale(path)
     if not only:
-      print(f'report: {drawing.write_report(path)}')
+      print(f'report: {drawing.write_report(path, again=True)}')
     for file in drawing.draw(path, only) if only else ():
       print(f'figure: {file}')

@@ -23,6 +23,14 @@ from overlap.report import charts as charts_lib
 from overlap.report import findings as findings_lib
 from overlap.report import recommender as recommender_lib
 
+# What the page tells of besides the tables, where it is there.
+SHOWN = {
+  'config': 'config.json',
+  'request': 'tables/analysis.json',
+  'timings': 'timings.json',
+  'done': 'tables/done.json',
+  'thumbnails': 'report/thumbnails.json',
+}
 # One module in the page; later ones use what earlier ones define.
 _SCRIPTS = (
   'core.js', 'charts.js', 'tables.js', 'heatmap.js', 'pair.js', 'recommend.js',
@@ -44,9 +52,8 @@ def write(
 ) -> epath.Path:
   """Writes `report/index.html` from the tables of a workdir.
 
-  `config.json`, `timings.json`, `tables/analysis.json`, `tables/done.json` and
-  `report/thumbnails.json` are shown where they exist. The same files give the
-  same page.
+  The files of `SHOWN` are shown where they exist. The same files give the same
+  page.
 
   Args:
     workdir: of the study.
@@ -63,12 +70,8 @@ def write(
   """
   page = render(
     figures_lib.load(workdir),
-    config=provenance.read(workdir, 'config.json'),
-    request=provenance.read(workdir, 'tables/analysis.json'),
-    timings=provenance.read(workdir, 'timings.json'),
-    done=provenance.read(workdir, 'tables/done.json'),
-    thumbnails=provenance.read(workdir, 'report/thumbnails.json'),
     figures=figures,
+    **{key: provenance.read(workdir, name) for key, name in SHOWN.items()},
   )
   path = epath.Path(workdir) / 'report' / 'index.html'
   sealed.forget(path.parent, [path.name])
@@ -87,7 +90,7 @@ def render(
   thumbnails: dict[str, Any] | None = None,
   figures: Iterable[str] | None = None,
 ) -> str:
-  """The page as text; arguments as the files that `write` reads."""
+  """The page as text; arguments as the files of `SHOWN`."""
   config, timings = config or {}, timings or {}
   charts = charts_lib.charts(tables, figures)
   # The library last: nothing but the charts waits for it.

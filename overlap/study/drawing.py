@@ -1,12 +1,19 @@
-"""The stage report, which needs the tables alone: figures, and the page."""
+"""The stage report, which needs the tables alone: figures, and the page.
+
+`report/done.json` holds what both were made of (the tables, what else the page
+tells of, the program's own code) and the checksums of what was written.
+"""
 
 import functools
+import itertools
 from collections.abc import Sequence
+from typing import Any
 
+import numpy as np
 from absl import logging
 from etils import epath
 
-from overlap import figures, parallel, provenance, report, tables
+from overlap import figures, files, parallel, provenance, report, sealed, tables
 from overlap.study import unchanged, workdir
 
 
@@ -34,18 +41,74 @@ def warn_if_stale(path: epath.Path) -> None:
     logging.warning('%s', line)
 
 
-def write_report(path: epath.Path) -> epath.Path:
-  """Draws the figures and writes the page; returns its path."""
+def write_report(path: epath.Path, *, again: bool = False) -> epath.Path:
+  """Draws the figures and writes the page, unless they are there.
+
+  Args:
+    path: the workdir.
+    again: whether to draw them in any case.
+
+  Returns:
+    The page's path.
+
+  Raises:
+    DataError: a table is absent or damaged; the place can't be written.
+  """
   page = path / 'report' / 'index.html'
+  # One process decides for all.
+  done = not again and is_drawn(path)
+  if parallel.broadcast(np.array(done)):
+    logging.info('drawn already: %s', page)
+    return page
   with provenance.timed(
     functools.partial(workdir.add_timing, path, 'report', None)
   ):
     if parallel.is_primary():
       logging.info('drawing the figures and the page')
-      draw(path)
-      page = report.write(path, figures=_configured_figures(path))
+      made_of = _made_of(path)
+      drawn = [epath.Path(file).name for file in draw(path)]
+      report.write(path, figures=_configured_figures(path))
+      sums = sealed.noted(path / 'figures')
+      held = {'figures': {name: sums.get(name) for name in drawn}}
+      sealed.mark(path / 'report', made_of | held)
   parallel.barrier('report')
-  return epath.Path(page)
+  return page
+
+
+def is_drawn(path: epath.Path) -> bool:
+  """Whether figures and page would be the same again, and are as written.
+
+  What the report itself took is shown by the page, and left out here: a page
+  that was drawn again for it would take another time.
+  """
+  held = sealed.marked(path / 'report')
+  drawn = held.pop('figures', {})
+  sums = sealed.noted(path / 'figures')
+  if drawn != {name: sums.get(name) for name in drawn}:
+    return False
+  if not held or held != _made_of(path):
+    return False
+  folders = (path / 'figures', path / 'report')
+  return not any(itertools.chain(*(sealed.changed(f, '') for f in folders)))
+
+
+def _made_of(path: epath.Path) -> dict[str, Any]:
+  """All that figures and page depend on."""
+  shown = {key: path / name for key, name in report.SHOWN.items()}
+  timings = report.provenance.read(path, report.SHOWN['timings'])
+  entries = timings.get('stages', ())
+  del shown['timings']
+  return {
+    'tables': files.digest(unchanged.checksums(path)),
+    'shown': {
+      key: files.file_digest(file) if file.exists() else ''
+      for key, file in shown.items()
+    },
+    'timings': files.digest([e for e in entries if e['stage'] != 'report']),
+    'program': provenance.code_digest(),
+    'page': provenance.code_digest('report/page/*'),
+    'versions': files.digest(provenance.versions()),
+  }
 
 
 def _configured_figures(path: epath.Path) -> list[str] | None:

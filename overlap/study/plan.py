@@ -12,12 +12,14 @@ from etils import epath
 from overlap import data, errors, store
 from overlap.study import (
   costs,
+  drawing,
   methods,
   prediction,
   probe_models,
   results,
   training,
   unchanged,
+  workdir,
 )
 from overlap.study.prediction import Part
 from overlap.study.preview import Preview
@@ -61,14 +63,14 @@ class Plan(NamedTuple):
     rows: one a model.
     tables: to be made; empty where they are there; None where the stage is
       not asked for.
-    figures: to be drawn; None likewise.
+    drawn: figures to be drawn, and 'the report'; likewise.
   """
 
   data: dict[str, str]
   sizes: dict[str, int | None]
   rows: list[Row]
   tables: list[str] | None
-  figures: list[str] | None
+  drawn: list[str] | None
 
 
 def make(
@@ -93,14 +95,14 @@ def make(
     rows.append(_probe_row(study, name, changed, sizes))
   rows += [_stored_row(study, name) for name in study.selected(model, 'store')]
   changed = {row.name for row in rows if row.splits}
+  made = _tables(study, stages, bool(changed))
+  begun = made or any(row.does != THERE or row.splits for row in rows)
   return Plan(
     data=dict(study.notes),
     sizes=sizes,
     rows=rows,
-    tables=_tables(study, stages, bool(changed)),
-    figures=(
-      list(study.config['report']['figures']) if 'report' in stages else None
-    ),
+    tables=made,
+    drawn=_drawn(study, stages, bool(begun)),
   )
 
 
@@ -202,3 +204,19 @@ def _tables(
   request = results.study_request(path, study.config)
   done = unchanged.is_done(path, unchanged.stamp(path, request))
   return [] if done else wanted
+
+
+def _drawn(
+  study: Preview, stages: Sequence[str], changed: bool
+) -> list[str] | None:
+  if 'report' not in stages:
+    return None
+  path = epath.Path(study.path)
+  done = (
+    not changed
+    and len(stages) > 1
+    and (path / 'config.json').exists()
+    and workdir.read_config(path) == study.config
+    and drawing.is_drawn(path)
+  )
+  return [] if done else [*study.config['report']['figures'], 'the report']

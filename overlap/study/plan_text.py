@@ -95,8 +95,9 @@ def _products(plan: Plan) -> list[str]:
   if plan.tables is not None:
     made = ', '.join(plan.tables) or 'all there, and unchanged'
     lines.append(f'tables: {made}')
-  if plan.figures is not None:
-    lines.append(f'figures: {", ".join(plan.figures) or "none"}; the report')
+  if plan.drawn is not None:
+    drawn = ', '.join(plan.drawn) or 'all there, and so is the report'
+    lines.append(f'figures: {drawn}')
   return lines
 
 

@@ -28,8 +28,8 @@ def run(
 
   Args:
     study: checked and bound to its folder.
-    stages: of 'train', 'predict', 'analyse' and 'report'; 'analyse' alone is
-      done even where nothing has changed.
+    stages: of 'train', 'predict', 'analyse' and 'report'; 'analyse' or
+      'report' alone is done even where nothing has changed.
     model: train and predict this one alone.
   """
   began, start = workdir.now(), time.monotonic()
@@ -65,5 +65,5 @@ def _stages(
       drawing.warn_if_stale(study.path)
     study.begin()
     thumbnails.make(study)
-    page = drawing.write_report(study.path)
+    page = drawing.write_report(study.path, again=len(stages) == 1)
   return page

@@ -38,7 +38,7 @@ def is_done(path: epath.Path, wanted: Mapping[str, str]) -> bool:
     return False  # They are made again, and it with them.
   if done.get('stamp') != wanted:
     return False
-  return done.get('tables') == _checksums(path)
+  return done.get('tables') == checksums(path)
 
 
 def stale(path: epath.Path) -> str:
@@ -70,11 +70,12 @@ def note(path: epath.Path, made_of: Mapping[str, str]) -> None:
   """Writes the stamp of the tables that are there."""
   sealed.write(
     path / 'tables' / tables.DONE,
-    {'stamp': made_of, 'tables': _checksums(path)},
+    {'stamp': made_of, 'tables': checksums(path)},
   )
 
 
-def _checksums(path: epath.Path) -> dict[str, str]:
+def checksums(path: epath.Path) -> dict[str, str]:
+  """SHA-256 of the tables as they are, by their files' names."""
   return {
     file.name: files.file_digest(file)
     for file in sorted((path / 'tables').iterdir())

@@ -88,7 +88,7 @@ def test_a_fresh_study(tmp_path):
   }
   assert found.sizes == {'test': 20, 'probe_train': 50, 'probe_heldout': 30}
   assert found.tables == ['models', 'pairs']
-  assert found.figures == ['fig01']
+  assert found.drawn == ['fig01', 'the report']
   trained = found.rows[0].trained
   assert (trained.steps, trained.images) == (2, 16)
   flops = found.rows[0].measured.flops
@@ -137,7 +137,7 @@ def test_nothing_is_left_to_do_and_the_figures_are_drawn(done):
   found = look(done.path)
   assert does(found) == {'base': ('there', ()), 'probe': ('there', ())}
   assert found.tables == []
-  assert found.figures == ['fig01']
+  assert found.drawn == ['fig01', 'the report']
   assert sorted(p for p in done.path.rglob('*')) == before
   assert look(done.path, ['analyse']).tables == ['models', 'pairs']
   text = plan_text.text(found, name='s', workdir='W')
