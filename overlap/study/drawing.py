@@ -54,6 +54,7 @@ def write_report(path: epath.Path, *, again: bool = False) -> epath.Path:
   Raises:
     DataError: a table is absent or damaged; the place can't be written.
   """
+  require_tables(path)
   page = path / 'report' / 'index.html'
   # One process decides for all.
   done = not again and is_drawn(path)

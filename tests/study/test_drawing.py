@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 import vl_convert
 
-from overlap import files, provenance, report, sealed, store, tables
+from overlap import errors, files, provenance, report, sealed, store
 from overlap.study import drawing, results, timings, unchanged, workdir
 
 
@@ -188,8 +188,18 @@ def test_what_changes_no_picture_draws_none(path, drew):
 def test_damage_is_told_and_not_passed_over(path, drew):
   drew(path)
   (path / 'tables/pairs.csv').write_text('')
-  with pytest.raises(tables.errors.DataError, match='pairs'):
+  with pytest.raises(errors.DataError, match='pairs'):
     drew(path)
+
+
+@pytest.mark.parametrize('again', [False, True])
+def test_without_tables_nothing_is_drawn(path, drew, again):
+  drew(path)
+  (path / 'tables').rmtree()
+  before = content(path)
+  with pytest.raises(errors.DataError, match='overlap analyse'):
+    drew(path, again=again)
+  assert content(path) == before
 
 
 def test_a_kill_at_any_write(path, drew, monkeypatch):
