@@ -101,8 +101,9 @@ def test_who_holds_it_is_said(tmp_path):
 
 def test_a_killed_one_is_taken_over_at_once(tmp_path):
   with another(tmp_path, 'tables') as process:
-    process.kill()  # And not waited for: it stays in the table of processes.
-    time.sleep(0.1)
+    process.kill()
+    # It has ended, and stays in the table of processes.
+    os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
     with held(tmp_path, 'tables'):
       assert len(files(tmp_path)) == 1
   assert os.listdir(tmp_path) == []
@@ -157,9 +158,9 @@ def test_one_elsewhere_lives_as_long_as_it_is_heard(tmp_path, monkeypatch):
   ):
     pass
   beats = [threading.Timer(0.4 * i, os.utime, [file]) for i in range(1, 5)]
+  began = time.monotonic()
   for beat in beats:
     beat.start()
-  began = time.monotonic()
   with held(tmp_path, 'tables', wait=True):
     assert not file.exists()
     assert 2.5 < time.monotonic() - began < 20

@@ -78,8 +78,8 @@ def test_the_second_waits_and_goes_on_where_the_first_was_killed(
   with first:
     assert first.stdout.readline() == 'held\n'
     killer = threading.Timer(1.0, first.kill)
-    killer.start()
     began = time.monotonic()
+    killer.start()
     done = overlap('report', f'--workdir={tmp_path}')
     assert time.monotonic() - began > 0.9
     killer.join()

@@ -127,12 +127,12 @@ def test_a_restart_reads_nothing_before_it():
 
 
 def test_threads_read_ahead_but_not_without_end():
-  examples = Recording(seconds=0.02)
+  examples = Recording(seconds=0.1)
   batches = pipeline.batches(
     examples, batch_size=2, seed=0, total_steps=10**6, num_threads=3
   )
   next(batches)
-  time.sleep(0.3)
+  time.sleep(0.6)
   assert examples.most == 3
   assert 3 <= len(examples.asked) <= 8
 
