@@ -167,16 +167,6 @@ def test_an_edited_table_is_told(tmp_path, spoil):
     tables.read(tmp_path, 'models')
 
 
-def test_a_table_is_removed_whole(tmp_path):
-  for name in ('models', 'pairs'):
-    empty = {column: [] for column in tables.SCHEMAS[name]}
-    tables.write(tmp_path, name, tables.typed(name, empty))
-  tables.remove(tmp_path, 'pairs')
-  left = sorted(path.name for path in (tmp_path / 'tables').iterdir())
-  assert left == ['models.csv', 'models.parquet']
-  tables.remove(tmp_path, 'pairs')  # There is none.
-
-
 def test_nothing_half_written_is_left(tmp_path):
   tables.write(tmp_path, 'models', example('models'))
   tables.write(tmp_path, 'models', example('models', seed=1))

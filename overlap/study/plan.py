@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from etils import epath
 
-from overlap import data, errors, store
+from overlap import errors, store
 from overlap.study import (
   costs,
   drawing,
@@ -183,11 +183,9 @@ def _probe_row(
 
 
 def _stored_row(study: Preview, name: str) -> Row:
-  settings = study.config['data']
   reader, split = store.Store(study.path), study.config['analyses']['split']
-  first = settings['dataset']
-  for dataset in (first, data.stand_in(first, settings['fallback'])):
-    if dataset and name in reader.models(dataset, split):
+  for dataset in results.dataset_names(study.config):
+    if name in reader.models(dataset, split):
       return Row(name, THERE)
   return Row(name, BRING)
 

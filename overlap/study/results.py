@@ -262,11 +262,21 @@ def _study_options(study: Mapping[str, Any]) -> dict[str, Any]:
   return options | {'transfer': transfer}
 
 
-def stored_dataset(path: epath.Path, study: Mapping[str, Any]) -> str:
-  """The study's data set as the store has it: the config's or the fallback."""
+def dataset_names(study: Mapping[str, Any]) -> list[str]:
+  """The study's data set, and what takes its place where it can't be had."""
   settings = study['data']
   name = settings['dataset']
-  names = [name, data.stand_in(name, settings['fallback'])]
+  fallback = data.stand_in(name, settings['fallback'])
+  return [name, fallback] if fallback else [name]
+
+
+def stored_dataset(path: epath.Path, study: Mapping[str, Any]) -> str:
+  """The study's data set as the store has it: the config's or the fallback.
+
+  Raises:
+    DataError: the store has neither.
+  """
+  names = dataset_names(study)
   split = study['analyses']['split']
   stored = store.Store(path).splits()
   for name in names:

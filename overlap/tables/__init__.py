@@ -79,12 +79,6 @@ def write(workdir: epath.PathLike, name: str, frame: pd.DataFrame) -> None:
   files.write_bytes(_path(workdir, name, 'csv'), to_csv(frame))
 
 
-def remove(workdir: epath.PathLike, name: str) -> None:
-  """Removes `tables/<name>.csv` and `.parquet` where they are."""
-  for extension in ('csv', 'parquet'):
-    _path(workdir, name, extension).unlink(missing_ok=True)
-
-
 def checksums(workdir: epath.PathLike) -> dict[str, str] | None:
   """SHA-256 of each file of a table, by its name, as the analyses wrote it.
 

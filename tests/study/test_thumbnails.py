@@ -115,6 +115,6 @@ def test_the_file_is_made_kept_and_removed(study, tmp_path):
 
 def test_the_table_must_be_there(study, tmp_path):
   of_size, _ = study
-  tables.remove(tmp_path, 'contested')
+  (tmp_path / 'tables' / 'contested.csv').unlink()
   with pytest.raises(errors.DataError, match='overlap analyse'):
     thumbnails.make(of_size(8))
