@@ -74,11 +74,7 @@ def read_cifar10_1(path: str) -> Source:
 def _classes(path: str, values: list[Any]) -> Source:
   if any(isinstance(v, str) for v in values):
     values = [str(v) for v in values]
-  try:
-    array = np.array(values) if values else np.array([], np.int64)
-  except OverflowError as e:
-    raise errors.DataError(f'{path} must hold classes, got: {e}.') from e
-  predicted = source_lib.classes_or_names(array, f'classes of {path}')
+  predicted = source_lib.classes_or_names(values, f'classes of {path}')
   return Source(source_lib.CLASSES, len(predicted), predicted=predicted)
 
 

@@ -72,7 +72,7 @@ def text(values: object, what: str) -> np.ndarray:
   Raises:
     DataError: they are neither text nor whole numbers, or no list of them.
   """
-  array = np.asarray(values)
+  array = _array(values, what)
   if array.dtype == object and all(isinstance(v, (str, int)) for v in array):
     array = np.array([str(v) for v in array])
   if array.dtype.kind == 'S':
@@ -94,6 +94,15 @@ def text(values: object, what: str) -> np.ndarray:
   return array.astype(np.str_)
 
 
+def _array(values: object, what: str) -> np.ndarray:
+  try:
+    return np.asarray(values)
+  except ValueError as e:
+    raise errors.DataError(
+      f'{what} must be one an example, got lists in some rows.'
+    ) from e
+
+
 def _are_characters(array: np.ndarray) -> bool:
   """Whether text holds Unicode's numbers alone; a file may hold any."""
   native = np.ascontiguousarray(array, array.dtype.newbyteorder('='))
@@ -108,7 +117,7 @@ def classes_or_names(values: object, what: str) -> np.ndarray:
   Raises:
     DataError: they are neither, or no list.
   """
-  array = np.asarray(values)
+  array = _array(values, what)
   if array.ndim == 1 and array.dtype.kind in 'iu':
     return array.astype(np.int64)
   if array.ndim == 1 and array.dtype.kind == 'f':

@@ -89,9 +89,7 @@ def _best(
   values = [_first(v) for v in column(best)]
   if best.startswith('label'):
     values = [str(v) for v in values]
-  predicted = source_lib.classes_or_names(
-    np.array(values) if values else np.array([], np.int64), f'{best} of {path}'
-  )
+  predicted = source_lib.classes_or_names(values, f'{best} of {path}')
   return Source(
     source_lib.CLASSES,
     len(predicted),

@@ -49,6 +49,7 @@ def test_scores(case):
     ('[0.5]', 'got 0.5 in row 0'),
     ('[NaN]', 'got nan in row 0'),
     (f'[[{10**400}]]', 'must hold numbers'),
+    (f'[1.5, {10**400}]', 'got object of shape [2]'),
     ('[1, 2', 'must be readable as JSON'),
     ('[' * 100_000, 'lists within lists'),
   ],

@@ -26,7 +26,16 @@ def test_text(values, expected):
 
 @pytest.mark.parametrize(
   'values',
-  [[0.5], [[1]], 3, np.array([b'\xff']), np.array([None], object), [True]],
+  [
+    [0.5],
+    [[1]],
+    3,
+    np.array([b'\xff']),
+    np.array([None], object),
+    [True],
+    ['a', ['b']],
+    [1.5, 10**400],
+  ],
 )
 def test_what_is_no_text(values):
   with pytest.raises(errors.DataError, match=r'^ids of f must be .*got'):
@@ -57,6 +66,8 @@ def test_classes_or_names(values, expected):
     ([1, np.inf], 'got inf in row 1'),
     ([1, 1e12], 'in row 1'),
     ([[1]], 'got int'),
+    ([1, [2]], 'one an example, got lists in some rows'),
+    ([1.5, 10**400], 'got object of shape [2]'),
   ],
 )
 def test_what_is_no_class(values, got):

@@ -1,5 +1,7 @@
 """What timm's inference.py writes, in each of its formats and shapes."""
 
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -115,6 +117,18 @@ def test_what_is_refused(read, columns, got):
 def test_rows_of_different_lengths(read):
   with pytest.raises(errors.DataError, match='all classes’ scores in every ro'):
     read(prob=[[0.5, 0.5], [1.0], [0.5, 0.5]])
+
+
+@pytest.mark.parametrize('name', ['index', 'filename'])
+def test_json_with_lists_in_some_rows(tmp_path, name):
+  rows = {'filename': ['a', 'b'], 'index': [1, 2], 'prob': [0.5, 0.5]}
+  rows[name][1] = [[1, 2]]
+  file = tmp_path / 'm.json'
+  file.write_text(
+    json.dumps({'columns': [*rows], 'data': [*zip(*rows.values())]})
+  )
+  with pytest.raises(errors.DataError, match=rf'^{name} of .* one an example'):
+    timm.read(str(file))
 
 
 def test_no_file_names(tmp_path):
