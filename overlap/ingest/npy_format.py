@@ -3,7 +3,9 @@
 Nothing is unpickled: an array of objects is refused.
 """
 
+import contextlib
 import math
+import warnings
 import zipfile
 from collections.abc import Callable
 from typing import BinaryIO, NamedTuple
@@ -14,6 +16,11 @@ from overlap import errors
 from overlap.ingest import source as source_lib
 from overlap.ingest.faults import readable
 from overlap.ingest.source import Blocks
+
+# NumPy's, besides what all readers raise, of a header that is odd Python.
+_OF_HEADERS = (
+  TypeError, LookupError, AttributeError, MemoryError, OverflowError,
+)  # fmt: skip
 
 
 class Stored(NamedTuple):
@@ -52,7 +59,7 @@ def describe(opener: Callable[[], BinaryIO], path: str) -> Stored:
   if fortran and len(shape) > 1:
     # Its rows lie apart: it is read whole.
     def load() -> np.ndarray:
-      with opener() as f:
+      with opener() as f, _of_any_age():
         return np.lib.format.read_array(f, allow_pickle=False)
 
     def whole() -> Blocks:
@@ -90,7 +97,13 @@ def _header(f: BinaryIO, path: str) -> tuple[tuple[int, ...], bool, np.dtype]:
     if version == (1, 0)
     else np.lib.format.read_array_header_2_0
   )
-  shape, fortran, dtype = read(f)
+  try:
+    with _of_any_age():
+      shape, fortran, dtype = read(f)
+  except _OF_HEADERS as e:
+    raise ValueError('its header is damaged') from e
+  if any(type(size) is not int or size < 0 for size in shape):
+    raise ValueError(f'its header gives the shape {shape}')
   if dtype.hasobject:
     raise errors.DataError(
       f'{path} must hold numbers or text, got an array of pickled objects, '
@@ -99,6 +112,11 @@ def _header(f: BinaryIO, path: str) -> tuple[tuple[int, ...], bool, np.dtype]:
   if not shape:
     raise errors.DataError(f'{path} must hold an array, got a single value.')
   return shape, fortran, dtype
+
+
+def _of_any_age() -> contextlib.AbstractContextManager[object]:
+  """What Python 2 wrote is read as well; NumPy warns of the time it takes."""
+  return warnings.catch_warnings(action='ignore', category=UserWarning)
 
 
 def _rows(

@@ -3,6 +3,7 @@
 import functools
 import io
 import os
+import re
 import subprocess
 import sys
 
@@ -11,6 +12,8 @@ import pytest
 
 from overlap import errors
 from overlap.ingest import npy_format, source
+
+SHAPED = "{{'descr': '<f4', 'fortran_order': False, 'shape': {}}}"
 
 
 class Bomb:
@@ -111,6 +114,36 @@ def test_no_file_beside_is_unpickled(case, refused, tmp_path, flag):
   text = refused(case, errors.DataError, case.ingest, path, **beside)
   assert 'pickled objects' in text
   assert not (tmp_path / 'exploded').exists()
+
+
+@pytest.mark.parametrize(
+  ('header', 'told'),
+  [
+    ("{'descr': '<f4', b'fortran_order': False, 'shape': (3, 2)}", 'damaged'),
+    ('-' * 9000 + '1', 'damaged'),
+    ('{[1]: 2}', 'damaged'),
+    ('[' * 150 + ']' * 150, 'Header is not a dictionary'),
+    (SHAPED.format('(True, 2)'), r'gives the shape \(True, 2\)'),
+    (SHAPED.format('(3, -2)'), r'gives the shape \(3, -2\)'),
+    (SHAPED.format('3'), 'shape is not valid: 3'),
+  ],
+)
+def test_an_odd_header(case, refused, header, told):
+  text = header.encode() + b'\n'
+  magic = b'\x93NUMPY\x01\x00' + len(text).to_bytes(2, 'little')
+  path = case.file('m.npy', magic + text + bytes(24))
+  said = refused(case, errors.DataError, case.ingest, path)
+  assert re.search(told, said)
+  assert 'must be readable as .npy, got: ' in said
+
+
+@pytest.mark.parametrize('order', ['False', 'True'])
+def test_what_python_2_wrote(order):
+  header = f"{{'descr': '<f4', 'fortran_order': {order}, 'shape': (3L, 1L)}}\n"
+  magic = b'\x93NUMPY\x01\x00' + len(header).to_bytes(2, 'little')
+  values = np.arange(3, dtype='f4')[:, np.newaxis]
+  stored = described(magic + header.encode() + values.tobytes())
+  np.testing.assert_array_equal(stored.load(), values)  # And nothing is warned.
 
 
 def test_a_single_value():

@@ -37,6 +37,15 @@ def test_what_jax_writes_as_two_bytes_is_bfloat16(tmp_path):
   np.testing.assert_array_equal(got.astype('f'), [1.5, -2])
 
 
+def test_what_python_2_wrote(tmp_path):
+  header = b"{'descr': '<f4', 'fortran_order': False, 'shape': (2L,)}\n"
+  magic = b'\x93NUMPY\x01\x00' + len(header).to_bytes(2, 'little')
+  with zipfile.ZipFile(tmp_path / 'a.npz', 'w') as archive:
+    archive.writestr('a.npy', magic + header + np.float32([1, 2]).tobytes())
+  got = npz_file.load(tmp_path / 'a.npz')['a']  # And nothing is warned.
+  np.testing.assert_array_equal(got, [1, 2])
+
+
 def test_objects_are_refused(tmp_path):
   path = tmp_path / 'a.npz'
   with zipfile.ZipFile(path, 'w') as archive:
