@@ -52,7 +52,12 @@ def read(path: str | os.PathLike) -> np.ndarray:
       f'{path} must hold {expected} bytes for its shape {list(shape)}, got '
       f'{len(content)}: it is truncated or garbled.'
     )
-  numbers = np.frombuffer(content, dtype, offset=header).reshape(shape)
+  try:
+    numbers = np.frombuffer(content, dtype, offset=header).reshape(shape)
+  except ValueError as e:  # More dimensions than NumPy's, or sizes beside a 0.
+    raise errors.DataError(
+      f'{path} must hold an array, got the shape {list(shape)}.'
+    ) from e
   return numbers.astype(dtype.newbyteorder('='))
 
 

@@ -4,6 +4,7 @@ import concurrent.futures
 import functools
 import io
 import os
+import warnings
 from collections.abc import Callable
 
 import numpy as np
@@ -19,6 +20,9 @@ _FORMATS = ('JPEG', 'PNG', 'BMP', 'WEBP', 'PPM', 'GIF', 'TIFF')
 _GREY_MODES = ('1', 'L', 'LA', 'La')
 # ... and these would be clipped or wrapped without a word.
 _DEEP_MODES = ('I', 'F', 'I;16', 'I;16L', 'I;16B', 'I;16N')
+# Of more than 89 million pixels Pillow warns, and refuses twice as many. Here
+# the warning is an error: each core decodes one at a time, in memory.
+warnings.simplefilter('error', Image.DecompressionBombWarning)
 
 
 def decode(
@@ -153,7 +157,13 @@ def _open(content: bytes, name: str, whole: bool = False) -> Image.Image:
     raise errors.DataError(
       f'{name} must be an image, got {len(content)} bytes of no known format.'
     ) from e
-  except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as e:
+  except (
+    OSError,
+    SyntaxError,
+    ValueError,
+    Image.DecompressionBombError,
+    Image.DecompressionBombWarning,
+  ) as e:
     raise errors.DataError(f'{name} must be an image, got: {e}.') from e
   return image
 

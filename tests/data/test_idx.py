@@ -1,6 +1,7 @@
 """Tests of overlap.data.idx."""
 
 import gzip
+import math
 
 import numpy as np
 import pytest
@@ -81,6 +82,12 @@ def test_trailing_bytes_are_a_fault(tmp_path, content):
 def test_sizes_that_overflow_are_a_fault(tmp_path):
   # (2^32 - 1)^4 numbers; 64 bits would wrap round to 1.
   check_fault(tmp_path / 'huge', b'\0\0\x08\x04' + b'\xff' * 16 + b'\0')
+
+
+@pytest.mark.parametrize('sizes', [(2**32 - 1, 2**32 - 1, 0), (1,) * 65])
+def test_sizes_of_no_array_are_a_fault(tmp_path, sizes):
+  content = bytes([0, 0, 8, len(sizes)]) + np.array(sizes, '>u4').tobytes()
+  check_fault(tmp_path / 'garbled', content + bytes(math.prod(sizes)))
 
 
 def test_an_absent_file_is_a_fault(tmp_path):

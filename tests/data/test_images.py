@@ -1,6 +1,8 @@
 """Tests of overlap.data.images."""
 
 import io
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -97,6 +99,30 @@ def test_what_is_no_image_names_the_id(kept):
   content = content[: kept if kept != 0.5 else len(content) // 2]
   with pytest.raises(errors.DataError, match='the/id must be an image'):
     decode(content, size=32)
+
+
+BOMB = """
+import sys
+from overlap import errors
+from overlap.data import images
+try:
+  images.native_shape(bytes.fromhex(sys.argv[1]), 'x')
+except errors.DataError as e:
+  print(e)
+"""
+
+
+def test_an_image_of_too_many_pixels_is_one_line():
+  # Told by the header alone: 9,500 x 9,500, of which nothing follows.
+  header = b'GIF87a' + 2 * (9500).to_bytes(2, 'little') + bytes(3)
+  frame = b',' + bytes(4) + 2 * (9500).to_bytes(2, 'little') + bytes(2)
+  done = subprocess.run(
+    [sys.executable, '-c', BOMB, (header + frame).hex()],
+    capture_output=True, text=True, timeout=60, check=True,
+  )  # fmt: skip
+  assert done.stdout.startswith('x must be an image, got: Image size (90250000')
+  assert done.stdout.count('\n') == 1
+  assert not done.stderr
 
 
 def test_sixteen_bits_are_a_fault():
