@@ -10,6 +10,7 @@ import os
 import unicodedata
 import urllib.parse
 import uuid
+import warnings
 import zipfile
 from collections.abc import Iterator
 from typing import Any
@@ -221,6 +222,11 @@ def check_expansion(archive: zipfile.ZipFile, path: epath.PathLike) -> None:
         f'large as they are compressed, got {info.file_size} bytes of '
         f'{info.compress_size} in {info.filename[:100]!r}.'
       )
+
+
+def numpy_of_any_age() -> contextlib.AbstractContextManager[object]:
+  """Within, NumPy reads what Python 2 wrote without a warning of its age."""
+  return warnings.catch_warnings(action='ignore', category=UserWarning)
 
 
 def array_digest(values: np.ndarray) -> str:

@@ -3,16 +3,14 @@
 Nothing is unpickled: an array of objects is refused.
 """
 
-import contextlib
 import math
-import warnings
 import zipfile
 from collections.abc import Callable
 from typing import BinaryIO, NamedTuple
 
 import numpy as np
 
-from overlap import errors
+from overlap import errors, files
 from overlap.ingest import source as source_lib
 from overlap.ingest.faults import readable
 from overlap.ingest.source import Blocks
@@ -59,7 +57,7 @@ def describe(opener: Callable[[], BinaryIO], path: str) -> Stored:
   if fortran and len(shape) > 1:
     # Its rows lie apart: it is read whole.
     def load() -> np.ndarray:
-      with opener() as f, _of_any_age():
+      with opener() as f, files.numpy_of_any_age():
         return np.lib.format.read_array(f, allow_pickle=False)
 
     def whole() -> Blocks:
@@ -98,7 +96,7 @@ def _header(f: BinaryIO, path: str) -> tuple[tuple[int, ...], bool, np.dtype]:
     else np.lib.format.read_array_header_2_0
   )
   try:
-    with _of_any_age():
+    with files.numpy_of_any_age():
       shape, fortran, dtype = read(f)
   except _OF_HEADERS as e:
     raise ValueError('its header is damaged') from e
@@ -112,11 +110,6 @@ def _header(f: BinaryIO, path: str) -> tuple[tuple[int, ...], bool, np.dtype]:
   if not shape:
     raise errors.DataError(f'{path} must hold an array, got a single value.')
   return shape, fortran, dtype
-
-
-def _of_any_age() -> contextlib.AbstractContextManager[object]:
-  """What Python 2 wrote is read as well; NumPy warns of the time it takes."""
-  return warnings.catch_warnings(action='ignore', category=UserWarning)
 
 
 def _rows(

@@ -2,7 +2,6 @@
 
 import struct
 import tokenize
-import warnings
 import zipfile
 import zlib
 
@@ -26,8 +25,7 @@ def load(path: epath.PathLike) -> dict[str, np.ndarray]:
   path = epath.Path(path)
   try:
     with (
-      # NumPy's, of what Python 2 wrote, which it reads all the same.
-      warnings.catch_warnings(action='ignore', category=UserWarning),
+      files.numpy_of_any_age(),
       places.reading(path),
       path.open('rb') as f,
       np.load(f, allow_pickle=False) as archive,
