@@ -1,14 +1,13 @@
 """Every config loads under the lock and describes models that can be built."""
 
-import importlib.util
 import pathlib
 
 import jax
 import jax.numpy as jnp
 import pytest
 
+from overlap import code_files, errors, sweeps
 from overlap import config as overlap_config
-from overlap import errors, sweeps
 from overlap.catalog import categories
 from overlap.cli import main as cli
 from overlap.launch import units
@@ -40,10 +39,7 @@ SWEEPS = [
 
 def load(name, arg):
   path = ROOT / 'configs' / f'{name}.py'
-  spec = importlib.util.spec_from_file_location(f'configs_{name}', path)
-  module = importlib.util.module_from_spec(spec)
-  spec.loader.exec_module(module)
-  return module.get_config(arg)
+  return code_files.load(path).get_config(arg)
 
 
 def test_every_config_file_is_listed_here():

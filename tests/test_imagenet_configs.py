@@ -4,7 +4,6 @@ What runs does so from the command line, on a tiny ImageNet in TFDS's own
 files, with small images, for two steps.
 """
 
-import importlib.util
 import json
 import os
 import pathlib
@@ -16,8 +15,8 @@ import time
 import pandas as pd
 import pytest
 
+from overlap import code_files, errors, lookup
 from overlap import config as overlap_config
-from overlap import errors, lookup
 from overlap.catalog import categories, models, names
 from overlap.data import augment
 from overlap.data.preparation import Preparation
@@ -37,14 +36,7 @@ ROWS = [row for row in models.models() if row.name not in BROUGHT]
 TRAINED = [row for row in ROWS if row.category != 'DATASET']
 
 
-def load(path):
-  spec = importlib.util.spec_from_file_location(path.stem, path)
-  module = importlib.util.module_from_spec(spec)
-  spec.loader.exec_module(module)
-  return module
-
-
-PAPER = load(FOLDER / 'paper.py')
+PAPER = code_files.load(FOLDER / 'paper.py')
 
 
 @pytest.fixture(scope='module')
@@ -160,7 +152,9 @@ def test_a_form_has_what_was_asked_for_the_base_and_teachers(arg, expected):
 
 
 def test_the_base_alone_is_the_base_of_all(whole):
-  resolved = overlap_config.resolve(load(FOLDER / 'base.py').get_config())
+  resolved = overlap_config.resolve(
+    code_files.load(FOLDER / 'base.py').get_config()
+  )
   assert resolved['models'] == {BASE: whole['models'][BASE]}
 
 
@@ -176,7 +170,7 @@ def tiny_imagenet(tmp_path_factory):
   """A folder of data with a tiny ImageNet in it."""
   pytest.importorskip('tensorflow_datasets')
   folder = tmp_path_factory.mktemp('data')
-  load(ROOT / 'tests' / 'tiny_imagenet.py').write(folder)
+  code_files.load(ROOT / 'tests' / 'tiny_imagenet.py').write(folder)
   return folder
 
 

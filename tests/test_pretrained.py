@@ -5,8 +5,8 @@ import pathlib
 
 import pytest
 
+from overlap import code_files, store, tables
 from overlap import config as overlap_config
-from overlap import store, tables
 from overlap.study import prediction, results, specs, training
 from overlap.study.study import Study
 
@@ -27,10 +27,7 @@ pytestmark = [
 
 def test_each_gets_18_of_20_and_all_pairs_are_there(tmp_path):
   path = ROOT / 'configs' / 'pretrained.py'
-  spec = importlib.util.spec_from_file_location('pretrained', path)
-  module = importlib.util.module_from_spec(spec)
-  spec.loader.exec_module(module)
-  plain = overlap_config.resolve(module.get_config())
+  plain = overlap_config.resolve(code_files.load(path).get_config())
   specs.check(plain)
   results.check(plain)
   study = Study(plain, tmp_path)
