@@ -67,10 +67,11 @@ def write_report(path: epath.Path, *, again: bool = False) -> epath.Path:
     if parallel.is_primary():
       logging.info('drawing the figures and the page')
       made_of = _made_of(path)
-      drawn = [epath.Path(file).name for file in draw(path)]
-      report.write(path, figures=_configured_figures(path))
+      names = _configured_figures(path)
+      drawn = figures.save(path, names)
+      report.write(path, figures=names)
       sums = sealed.noted(path / 'figures')
-      held = {'figures': {name: sums.get(name) for name in drawn}}
+      held = {'figures': {file.name: sums.get(file.name) for file in drawn}}
       sealed.mark(path / 'report', made_of | held)
   parallel.barrier('report')
   return page
@@ -95,15 +96,16 @@ def is_drawn(path: epath.Path) -> bool:
 
 def _made_of(path: epath.Path) -> dict[str, Any]:
   """All that figures and page depend on."""
-  shown = {key: path / name for key, name in report.SHOWN.items()}
   timings = report.provenance.read(path, report.SHOWN['timings'])
   entries = timings.get('stages', ())
-  del shown['timings']
+  shown = [
+    path / name for key, name in report.SHOWN.items() if key != 'timings'
+  ]
   return {
     'tables': files.digest(unchanged.checksums(path)),
     'shown': {
-      key: files.file_digest(file) if file.exists() else ''
-      for key, file in shown.items()
+      file.name: files.file_digest(file) if file.exists() else ''
+      for file in shown
     },
     'timings': files.digest([e for e in entries if e['stage'] != 'report']),
     'program': provenance.code_digest(),

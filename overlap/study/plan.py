@@ -213,8 +213,7 @@ def _drawn(
   done = (
     not changed
     and len(stages) > 1
-    and (path / 'config.json').exists()
-    and workdir.read_config(path) == study.config
+    and workdir.is_bound(path, study.config)
     and drawing.is_drawn(path)
   )
   return [] if done else [*study.config['report']['figures'], 'the report']

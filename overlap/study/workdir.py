@@ -41,15 +41,13 @@ def bind(path: epath.PathLike, chosen: Mapping[str, Any]) -> None:
     DataError: the folder can't be written.
   """
   path = epath.Path(path)
-  file = path / 'config.json'
-  done = file.exists() and _holds_results(path) and read_config(path) == chosen
   # One process looks for all: to another it may be there by now.
-  if parallel.broadcast(np.array(done)):
+  if parallel.broadcast(np.array(is_bound(path, chosen))):
     check_writable(path)
     return
   if parallel.is_primary():
     sealed.write(
-      file,
+      path / 'config.json',
       {
         'config': chosen,
         'config_hash': files.digest(chosen),
@@ -60,6 +58,16 @@ def bind(path: epath.PathLike, chosen: Mapping[str, Any]) -> None:
       },
     )
   parallel.barrier('config.json')
+
+
+def is_bound(path: epath.Path, chosen: Mapping[str, Any]) -> bool:
+  """Whether config.json is there, and holds what `bind` would write.
+
+  Raises:
+    DataError: it is damaged.
+  """
+  there = (path / 'config.json').exists() and _holds_results(path)
+  return there and read_config(path) == chosen
 
 
 def choose_config(

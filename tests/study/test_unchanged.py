@@ -2,35 +2,17 @@
 
 import shutil
 
-import numpy as np
 import pytest
 from absl import logging
 
 import overlap
-from overlap import provenance, store, tables
+from overlap import figures, provenance, store, tables
 from overlap.study import drawing, results, unchanged
-
-IDS = [f'i{i}' for i in range(40)]
-
-
-def add_model(workdir, name, seed=0, **more):
-  rng = np.random.default_rng(seed)
-  with store.RecordWriter(
-    workdir, dataset='toy', split='test', model=name, **more
-  ) as writer:
-    writer.create('logits', shape=(40, 3), dtype=np.float32)
-    writer.write('logits', 0, rng.normal(size=(40, 3)).astype(np.float32))
-    writer.finish({'source': 'test'})
 
 
 @pytest.fixture
-def workdir(tmp_path):
-  store.write_examples(
-    tmp_path, dataset='toy', split='test', ids=IDS,
-    labels=np.arange(40) % 3, class_names=['a', 'b', 'c'],
-  )  # fmt: skip
-  for seed, name in enumerate(('base', 'other')):
-    add_model(tmp_path, name, seed)
+def workdir(tmp_path, fill_store):
+  fill_store(tmp_path)
   return tmp_path
 
 
@@ -71,7 +53,7 @@ def test_other_options(analyse):
   assert analyse()
 
 
-def test_another_model_and_other_predictions(workdir, analyse):
+def test_another_model_and_other_predictions(workdir, analyse, add_model):
   assert analyse()
   add_model(workdir, 'third', 5)
   assert analyse()
@@ -115,7 +97,7 @@ def test_tables_of_a_run_that_was_cut_short(workdir, analyse, monkeypatch):
   assert analyse(resamples=20)
 
 
-def test_tables_that_are_older_than_predictions(workdir, analyse):
+def test_tables_that_are_older_than_predictions(workdir, analyse, add_model):
   path = store.Store(workdir).workdir
   assert unchanged.stale(path) == ''
   analyse()
@@ -143,7 +125,9 @@ def test_tables_alone_are_not_older(workdir, analyse):
 
 
 @pytest.mark.parametrize('name', ['tables/done.json', 'predictions'])
-def test_what_is_damaged_is_told_of_by_others(workdir, analyse, name):
+def test_what_is_damaged_is_told_of_by_others(
+  workdir, analyse, name, add_model
+):
   analyse()
   add_model(workdir, 'other', 7, replace=True)
   whole = workdir / name
@@ -157,7 +141,7 @@ def test_stages_say_that_they_begin(workdir, analyse, monkeypatch):
   monkeypatch.setattr(
     logging, 'info', lambda text, *args: said.append(text % args)
   )
-  monkeypatch.setattr(drawing, 'draw', lambda path: [])
+  monkeypatch.setattr(figures, 'save', lambda path, names: [])
   analyse()
   assert said[0] == 'analysing 2 models over toy/test'
   drawing.write_report(store.Store(workdir).workdir)
