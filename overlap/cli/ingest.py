@@ -22,7 +22,7 @@ _TEXTS = {
   'class_names': 'names of the classes in their order (.txt, .json)',
   'format': 'npy, npz, safetensors, csv, parquet, json, timm, model-vs-human, '
   'imagenet-x or cifar10.1; if empty, by the extension',
-  'kind': 'of the numbers: logits, probabilities, log_probabilities or classes',
+  'kind': 'of the numbers: logits, probs, log_probs or classes',
   'category': "the model's, relative to the base: REINIT, HPARAM, ARCH, "
   'FRAMEWORK or DATASET',
   'method': 'how it was trained, for the tables',

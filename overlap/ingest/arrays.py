@@ -25,10 +25,10 @@ from overlap.ingest.source import Blocks, Source
 
 _NAMES = {
   'logits': source_lib.LOGITS,
-  'probabilities': source_lib.PROBABILITIES,
-  'probs': source_lib.PROBABILITIES,
-  'log_probabilities': source_lib.LOG_PROBABILITIES,
-  'log_probs': source_lib.LOG_PROBABILITIES,
+  'probabilities': source_lib.PROBS,
+  'probs': source_lib.PROBS,
+  'log_probabilities': source_lib.LOG_PROBS,
+  'log_probs': source_lib.LOG_PROBS,
   'predicted': source_lib.CLASSES,
   'predictions': source_lib.CLASSES,
   'classes': source_lib.CLASSES,

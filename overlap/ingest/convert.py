@@ -49,9 +49,9 @@ def logits(
     scores = block
     if scores.dtype == ml_dtypes.bfloat16:
       scores = _float64(scores)
-    if kind == source_lib.PROBABILITIES:
+    if kind == source_lib.PROBS:
       scores = _log(scores, start, what)
-    elif kind == source_lib.LOG_PROBABILITIES:
+    elif kind == source_lib.LOG_PROBS:
       with np.errstate(over='ignore', invalid='ignore'):
         sums = np.exp(_float64(scores)).sum(axis=1)
       _check_sums(sums, start, what)

@@ -206,7 +206,7 @@ def _kind(request: Request, source: Source, path: str) -> str:
       if convert.look_like_probabilities(block):
         raise errors.UsageError(
           f'{path} holds rows that are probabilities by their looks: say '
-          '--kind=probabilities, or --kind=logits if they are none.'
+          '--kind=probs, or --kind=logits if they are none.'
         )
       break
   return request.kind or source_lib.LOGITS

@@ -10,10 +10,10 @@ import numpy as np
 from overlap import errors
 
 LOGITS = 'logits'
-PROBABILITIES = 'probabilities'
-LOG_PROBABILITIES = 'log_probabilities'
+PROBS = 'probs'
+LOG_PROBS = 'log_probs'
 CLASSES = 'classes'
-KINDS = (LOGITS, PROBABILITIES, LOG_PROBABILITIES, CLASSES)
+KINDS = (LOGITS, PROBS, LOG_PROBS, CLASSES)
 
 # Rows are read in blocks of about so many bytes.
 BLOCK_BYTES = 4 << 20

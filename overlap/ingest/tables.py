@@ -17,8 +17,8 @@ from overlap.ingest.source import Source
 
 PREFIXES = {
   'logit': source_lib.LOGITS,
-  'prob': source_lib.PROBABILITIES,
-  'log_prob': source_lib.LOG_PROBABILITIES,
+  'prob': source_lib.PROBS,
+  'log_prob': source_lib.LOG_PROBS,
 }
 
 

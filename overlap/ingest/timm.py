@@ -20,7 +20,7 @@ from overlap.ingest.columns import TEXT, Table
 from overlap.ingest.source import Source
 
 _FILE = 'filename'
-_OUTPUTS = {'prob': source_lib.PROBABILITIES, 'logit': source_lib.LOGITS}
+_OUTPUTS = {'prob': source_lib.PROBS, 'logit': source_lib.LOGITS}
 
 
 def read(path: str) -> Source:

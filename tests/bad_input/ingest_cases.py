@@ -194,13 +194,13 @@ def _arrays(case):
     ),
     'npy of half a class': npy(np.full(12, 0.5), 'whole numbers', '0.5'),
     'npy of rows that look like probabilities': npy(
-      np.full((12, 3), 1 / 3), '--kind=probabilities', status=2
+      np.full((12, 3), 1 / 3), '--kind=probs', status=2
     ),
     'npy of probabilities that do not sum to 1': npy(
-      np.full((12, 3), 0.5), 'sum', '1.5', words=['--kind=probabilities']
+      np.full((12, 3), 0.5), 'sum', '1.5', words=['--kind=probs']
     ),
     'npy of negative probabilities': npy(
-      changed(0, 0, -1.0), 'probabilities', words=['--kind=probabilities']
+      changed(0, 0, -1.0), 'probabilities', words=['--kind=probs']
     ),
     'npz that is none': raw('m.npz', b'PK\x03\x04' + bytes(50)),
     'npz of nothing': raw('m.npz', b'PK\x05\x06' + bytes(18), 'none'),

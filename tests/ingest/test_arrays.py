@@ -44,9 +44,9 @@ LOGITS = np.random.default_rng(0).normal(size=(11, 3)).astype(np.float32)
 @pytest.mark.parametrize(
   ('name', 'kind'),
   [
-    ('logits', 'logits'), ('probabilities', 'probabilities'),
-    ('probs', 'probabilities'), ('log_probs', 'log_probabilities'),
-    ('log_probabilities', 'log_probabilities'), ('out', ''),
+    ('logits', 'logits'), ('probabilities', 'probs'),
+    ('probs', 'probs'), ('log_probs', 'log_probs'),
+    ('log_probabilities', 'log_probs'), ('out', ''),
   ],
 )  # fmt: skip
 def test_scores_by_name(read, name, kind, monkeypatch):

@@ -39,11 +39,11 @@ def test_probabilities_and_their_logarithms(dtype):
   rng = np.random.default_rng(0)
   values = rng.dirichlet([0.3] * 5, size=8).astype(dtype)
   expected = np.log(np.maximum(values.astype(np.float64), 1e-300))
-  made = logits(values, 'probabilities')
+  made = logits(values, 'probs')
   positive = values > 0
   np.testing.assert_allclose(made[positive], expected[positive], rtol=1e-6)
   assert np.isneginf(made[~positive]).all()
-  log = logits(expected, 'log_probabilities')
+  log = logits(expected, 'log_probs')
   np.testing.assert_array_equal(log, expected.astype(np.float32))
   # So that softmax gives the probabilities back.
   again = np.exp(made.astype(np.float64))
@@ -51,7 +51,7 @@ def test_probabilities_and_their_logarithms(dtype):
 
 
 def test_a_probability_of_one():
-  made = logits([[0.0, 1.0], [1.0, 0.0]], 'probabilities')
+  made = logits([[0.0, 1.0], [1.0, 0.0]], 'probs')
   assert made.tolist() == [[-np.inf, 0], [0, -np.inf]]
 
 
@@ -62,16 +62,16 @@ def test_a_probability_of_one():
     ([np.inf, 1.0], 'logits', 'in 1 of 5 rows, first in row 4'),
     ([-np.inf, -np.inf], 'logits', 'in 1 of 5 rows, first in row 4'),
     ([1e39, 0.0], 'logits', 'within float32 (3.4e38), got 1e+39 in row 4'),
-    ([0.5, 0.6], 'probabilities', 'got a sum of 1.1 in row 4'),
-    ([1.5, -0.5], 'probabilities', 'have probabilities, got -0.5 in row 4'),
-    ([0.0, 0.0], 'probabilities', 'got a sum of 0 in row 4'),
-    ([np.nan, 1.0], 'probabilities', 'in 1 of 5 rows, first in row 4'),
-    ([0.0, 0.0], 'log_probabilities', 'got a sum of 2 in row 4'),
-    ([800.0, 0.0], 'log_probabilities', 'got a sum of inf in row 4'),
+    ([0.5, 0.6], 'probs', 'got a sum of 1.1 in row 4'),
+    ([1.5, -0.5], 'probs', 'have probabilities, got -0.5 in row 4'),
+    ([0.0, 0.0], 'probs', 'got a sum of 0 in row 4'),
+    ([np.nan, 1.0], 'probs', 'in 1 of 5 rows, first in row 4'),
+    ([0.0, 0.0], 'log_probs', 'got a sum of 2 in row 4'),
+    ([800.0, 0.0], 'log_probs', 'got a sum of inf in row 4'),
   ],
 )  # fmt: skip
 def test_what_is_refused(row, kind, got):
-  good = np.log([0.5, 0.5]) if kind == 'log_probabilities' else [0.5, 0.5]
+  good = np.log([0.5, 0.5]) if kind == 'log_probs' else [0.5, 0.5]
   with pytest.raises(errors.DataError) as caught:
     logits([good] * 4 + [row], kind)
   assert str(caught.value).startswith('f must have')

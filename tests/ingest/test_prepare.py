@@ -32,14 +32,12 @@ def test_classes(case):
   np.testing.assert_array_equal(made.arrays['predicted'], case.predicted)
 
 
-@pytest.mark.parametrize(
-  'kind', ['logits', 'probabilities', 'log_probabilities']
-)
+@pytest.mark.parametrize('kind', ['logits', 'probs', 'log_probs'])
 def test_the_flag_says_what_numbers_are(case, kind):
   values = {
     'logits': case.logits,
-    'probabilities': case.probabilities,
-    'log_probabilities': np.log(case.probabilities.astype(np.float64)),
+    'probs': case.probabilities,
+    'log_probs': np.log(case.probabilities.astype(np.float64)),
   }[kind]
   made = prepared(case, case.npy('m.npy', values), kind=kind)
   assert made.kind == kind
@@ -51,16 +49,14 @@ def test_the_flag_says_what_numbers_are(case, kind):
 def test_what_looks_like_probabilities_is_asked_about(case, refused):
   path = case.npy('m.npy', case.probabilities)
   text = refused(case, errors.UsageError, prepared, case, path)
-  assert 'say --kind=probabilities, or --kind=logits' in text
+  assert 'say --kind=probs, or --kind=logits' in text
   assert prepared(case, path, kind='logits').kind == 'logits'
 
 
 def test_the_flag_must_not_gainsay_the_file(case, refused):
   path = case.csv('m.csv', id=case.ids, **case.scores())
-  text = refused(
-    case, errors.UsageError, prepared, case, path, kind='probabilities'
-  )
-  assert "it holds, logits, or be left out, got 'probabilities'" in text
+  text = refused(case, errors.UsageError, prepared, case, path, kind='probs')
+  assert "it holds, logits, or be left out, got 'probs'" in text
   assert prepared(case, path, kind='logits').kind == 'logits'
 
 

@@ -12,8 +12,8 @@ from overlap.ingest import tables
   ('prefix', 'kind'),
   [
     ('logit', 'logits'),
-    ('prob', 'probabilities'),
-    ('log_prob', 'log_probabilities'),
+    ('prob', 'probs'),
+    ('log_prob', 'log_probs'),
   ],
 )
 @pytest.mark.parametrize('extension', ['csv', 'parquet'])

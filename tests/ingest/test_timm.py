@@ -94,7 +94,7 @@ def test_all_classes(read, output, classes, separate):
   # inference.py has NumPy print arrays in full.
   with np.printoptions(threshold=10**6):
     found = read(**columns)
-  assert found.kind == {'prob': 'probabilities', 'logit': 'logits'}[output]
+  assert found.kind == {'prob': 'probs', 'logit': 'logits'}[output]
   assert (found.rows, found.classes) == (3, classes)
   assert found.ids.tolist() == FILES
   values = np.concatenate([block for _, block in found.blocks()])
