@@ -13,9 +13,10 @@ import pandas as pd
 from absl import logging
 from etils import epath
 
-from overlap import errors, lookup, progress, store
+from overlap import errors, lookup, parallel, progress, store
 from overlap.analyses import ahead, calibration, members
 from overlap.analyses import options as options_lib
+from overlap.analyses import scratch as scratch_lib
 from overlap.analyses.context import Context, Pairs
 from overlap.analyses.members import Member, Split
 from overlap.analyses.options import Options
@@ -119,6 +120,10 @@ def analyse(
     if name in settings.tables
   ):
     made |= measure(context)
+  if context.scratch is not None:
+    parallel.barrier('measured')  # None needs its notes any more.
+    if parallel.is_primary():
+      scratch_lib.clear(context.scratch)
   return {name: made[name] for name in settings.tables}
 
 

@@ -1,4 +1,4 @@
-"""What a run that may be cut short leaves for the next one, in one file."""
+"""Intermediate results of a run that may be cut short, for the next one."""
 
 import contextlib
 import io
@@ -24,51 +24,69 @@ _UNREADABLE = (
   RuntimeError, NotImplementedError, SyntaxError, zipfile.BadZipFile,
   zlib.error, struct.error, tokenize.TokenError,
 )  # fmt: skip
+# Names of the files: this begins them, and a process's number or this ends
+# those of each process and those that the primary writes for all.
+_BEGIN, _OWN, _SHARED = 'overlap-', '-process', '-shared'
 
 T = TypeVar('T')
 
 
 class Scratch:
-  """Arrays in a folder, of each process for itself.
+  """Arrays in one file of a folder, taken up by a run of the same digest.
 
-  They are taken up again only by a run that has the same digest, of everything
-  that they depend on.
+  Processes either write a file each, of what each has done by itself, or share
+  one of what all have done together. A shared file is written by the primary
+  alone, and all take up the same content: processes that went on from different
+  states would wait for each other forever.
 
   Attributes:
-    file: where they are; there need not be any.
+    file: path of the file, which need not exist.
   """
 
-  def __init__(self, folder: epath.PathLike, name: str):
-    """Nothing is read or written yet.
+  def __init__(self, folder: epath.PathLike, name: str, *, shared: bool):
+    """Reads and writes nothing yet.
 
     Args:
-      folder: made where it is absent.
-      name: of the file, before the process's number.
+      folder: created when something is saved.
+      name: what the file's name says of its content.
+      shared: whether the arrays are the same on all processes.
     """
-    index = parallel.process_index()
-    self.file = epath.Path(folder) / f'{name}-{index}.npz'
+    self._shared = shared
+    end = _SHARED if shared else f'{_OWN}{parallel.process_index()}'
+    self.file = epath.Path(folder) / f'{_BEGIN}{name}{end}.npz'
     self._last = time.monotonic()
 
   def load(
     self, digest: str, read: Callable[[Mapping[str, np.ndarray]], T]
   ) -> T | None:
-    """What `read` makes of the arrays; None without any of this digest.
+    """Returns `read(arrays)`; None without a file of this digest.
 
-    A file that can't be read is as if there were none.
+    All processes call it for a shared file. One that can't be read counts as
+    absent.
     """
     self._last = time.monotonic()
-    if not self.file.exists():
-      return None
+    content = self._content()
+    if self._shared:
+      content = parallel.broadcast_bytes(content)
     try:
-      with np.load(
-        io.BytesIO(self.file.read_bytes()), allow_pickle=False
-      ) as saved:
+      with np.load(io.BytesIO(content), allow_pickle=False) as saved:
         return read(saved) if str(saved['digest']) == digest else None
     except _UNREADABLE:
       return None
 
+  def _content(self) -> bytes:
+    """The file's bytes; none where it is absent or not this process's."""
+    if self._shared and not parallel.is_primary():
+      return b''
+    try:
+      return self.file.read_bytes()
+    except OSError:
+      return b''
+
   def save(self, digest: str, arrays: Callable[[], Mapping[str, Any]]) -> None:
-    """Writes arrays, if it is some time since they were written."""
+    """Writes arrays if the last time is long enough ago."""
+    if self._shared and not parallel.is_primary():
+      return
     if time.monotonic() - self._last < _EVERY:
       return
     content = io.BytesIO()
@@ -76,9 +94,20 @@ class Scratch:
     files.write_bytes(self.file, content.getvalue())
     self._last = time.monotonic()
 
-  def remove(self) -> None:
-    """Removes what was written, and the folder where it holds no more."""
-    # What stays is taken up by no other run: that it stays does no harm.
-    with contextlib.suppress(OSError):
-      self.file.unlink(missing_ok=True)
-      self.file.parent.rmdir()
+
+def clear(folder: epath.PathLike) -> None:
+  """Removes the files of all processes, and the folder if nothing else is left.
+
+  To be called by one process, when none will load or save any more.
+
+  Args:
+    folder: need not exist; files of other names stay.
+  """
+  folder = epath.Path(folder)
+  # What stays is taken up by no other run. (etils raises ValueError where a
+  # folder is not empty.)
+  with contextlib.suppress(OSError, ValueError):
+    for end in (f'{_OWN}*', _SHARED):
+      for file in folder.glob(f'{_BEGIN}*{end}.npz'):
+        file.unlink(missing_ok=True)
+    folder.rmdir()

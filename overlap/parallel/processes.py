@@ -20,8 +20,6 @@ from overlap import errors, peers
 # How long processes wait for each other to start, in seconds: after 300 JAX
 # ends them with a stack trace, and we a little earlier with a line.
 _JOIN_SECONDS = 290
-# The most that process 0 tells the others as they meet, in bytes.
-_GREETING = 2048
 
 
 class Group(NamedTuple):
@@ -139,14 +137,9 @@ def _join(**told: Any) -> None:
       # seconds to open their connections, and later one may keep the others
       # waiting for longer.
       host = where.rpartition(':')[0].strip('[]')
-      peers.meet(jax.process_index(), jax.process_count(), _share, host)
-
-
-def _share(content: bytes) -> bytes:
-  """The bytes that process 0 gives, on every process."""
-  padded = np.zeros(_GREETING, np.uint8)
-  padded[: len(content)] = np.frombuffer(content, np.uint8)
-  return broadcast(padded).tobytes().rstrip(b'\0')
+      peers.meet(
+        jax.process_index(), jax.process_count(), broadcast_bytes, host
+      )
 
 
 def model_groups() -> int:
@@ -223,6 +216,17 @@ def broadcast(tree: Any) -> Any:
   if process_count() == 1:
     return tree
   return jax.tree.map(lambda leaf: gather(np.asarray(leaf))[0], tree)
+
+
+def broadcast_bytes(content: bytes) -> bytes:
+  """The primary process's bytes, of any length, on every process."""
+  # The length as bytes too: JAX may cut an int64.
+  header = np.frombuffer(len(content).to_bytes(8, 'little'), np.uint8)
+  size = int.from_bytes(broadcast(header).tobytes(), 'little')
+  padded = np.zeros(size, np.uint8)
+  if is_primary():
+    padded[:] = np.frombuffer(content, np.uint8)
+  return broadcast(padded).tobytes()
 
 
 def gather(values: np.ndarray) -> np.ndarray:

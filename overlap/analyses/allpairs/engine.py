@@ -85,7 +85,4 @@ def count(
     done += 1
     if checkpoint is not None:
       checkpoint.save(done, counts)
-  counts = parallel.sum_over_processes(counts)
-  if checkpoint is not None:
-    checkpoint.remove()
-  return counts
+  return parallel.sum_over_processes(counts)

@@ -27,7 +27,7 @@ class Checkpoint:
         what is stored, for instance.
     """
     self._depends_on = depends_on
-    self._scratch = Scratch(folder, 'pairs')
+    self._scratch = Scratch(folder, 'pairs', shared=False)
     self._digest = ''
 
   def load(
@@ -72,7 +72,3 @@ class Checkpoint:
       counts: so far.
     """
     self._scratch.save(self._digest, lambda: {'done': done, 'counts': counts})
-
-  def remove(self) -> None:
-    """Removes what was written."""
-    self._scratch.remove()

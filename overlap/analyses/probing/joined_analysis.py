@@ -57,7 +57,6 @@ def measure(context: Context) -> dict[str, pd.DataFrame]:
     probes = _Probes(context, splits, names)
     _joined(context, pairs, probes, rows)
     _compressed(context, pairs, probes, splits, rows)
-    probes.memo.remove()
   return {name: tables.typed(name, rows[name]) for name in TABLES}
 
 
@@ -117,7 +116,7 @@ class _Probes:
   def __init__(self, context: Context, splits: Splits, models: Sequence[str]):
     self._context, self._splits = context, splits
     options = context.options.probing
-    self.memo = memo.Memo(
+    self._memo = memo.Memo(
       context.scratch,
       [splits.checksums(models), dataclasses.asdict(options)],
       fitting.Result,
@@ -126,13 +125,13 @@ class _Probes:
   def __call__(self, parts: tuple[Dimensions, ...]) -> fitting.Result:
     parts = tuple(part for part in parts if len(part.chosen))
     key = files.digest([[part.model, part.chosen.tolist()] for part in parts])
-    found = self.memo.get(key)
+    found = self._memo.get(key)
     if found is None:
       context = self._context
       found = fitting.probe(
         self._splits, parts, context.options.probing, len(context.class_names)
       )
-      self.memo.put(key, found)
+      self._memo.put(key, found)
     return found
 
   def base(self, pair: Pair) -> fitting.Result:

@@ -1,4 +1,4 @@
-"""Probes that were fitted before a run was cut short, kept until its end."""
+"""Results of probes that outlive a killed run, for the next one."""
 
 from collections.abc import Mapping
 from typing import Any, Generic, TypeVar
@@ -7,7 +7,7 @@ import numpy as np
 from absl import logging
 from etils import epath
 
-from overlap import files
+from overlap import files, parallel
 from overlap.analyses.scratch import Scratch
 
 # A NamedTuple of arrays and numbers, whose arrays are alike in all results.
@@ -28,17 +28,20 @@ class Memo(Generic[R]):
     kind: type[R],
     name: str = 'probes',
   ):
-    """Reads what an earlier run has left.
+    """Reads the results of an earlier run; all processes call it.
 
     Args:
-      folder: made where it is absent; None for memory alone.
-      depends_on: JSON.
-      kind: of the results, a NamedTuple.
-      name: of the file.
+      folder: created when results are saved; None for memory alone.
+      depends_on: JSON that identifies everything the results depend on.
+      kind: class of the results, a NamedTuple.
+      name: name of the file.
     """
-    self._digest = files.digest(depends_on)
+    # Sums over more devices are rounded otherwise.
+    self._digest = files.digest([depends_on, parallel.device_count()])
     self._kind = kind
-    self._scratch = None if folder is None else Scratch(folder, name)
+    self._scratch = (
+      None if folder is None else Scratch(folder, name, shared=True)
+    )
     self._found: dict[str, R] = {}
     if self._scratch is not None:
       self._found = self._scratch.load(self._digest, self._read) or {}
@@ -50,19 +53,14 @@ class Memo(Generic[R]):
       )
 
   def get(self, key: str) -> R | None:
-    """The result of a key, None where there is none."""
+    """Returns the result of a key, None without one."""
     return self._found.get(key)
 
   def put(self, key: str, result: R) -> None:
-    """Keeps a result, and writes all if it is some time since."""
+    """Keeps a result; writes all if the last time is long enough ago."""
     self._found[key] = result
     if self._scratch is not None:
       self._scratch.save(self._digest, self._arrays)
-
-  def remove(self) -> None:
-    """Removes what was written."""
-    if self._scratch is not None:
-      self._scratch.remove()
 
   @property
   def _fields(self) -> tuple[str, ...]:

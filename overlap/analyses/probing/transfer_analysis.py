@@ -201,7 +201,6 @@ def _probed(
       result = probe(context, task, parts)
       kept.put(key, result)
     found.append(result)
-  kept.remove()
   return found
 
 

@@ -42,9 +42,6 @@ def test_results_are_taken_up(tmp_path, make):
   # Not by a run on other data, nor under another name.
   assert memo.Memo(folder, ['y'], kind, name='own').get('key 0') is None
   assert memo.Memo(folder, ['x'], kind).get('key 0') is None
-  again.remove()
-  assert not folder.exists()
-  assert memo.Memo(folder, ['x'], kind, name='own').get('key 0') is None
 
 
 def test_what_cannot_be_read_is_as_nothing(tmp_path):
@@ -60,4 +57,3 @@ def test_in_memory_alone():
   kept = memo.Memo(None, ['x'], fitting.Result)
   kept.put('key', of_labels(1))
   assert kept.get('key').width == 9
-  kept.remove()
