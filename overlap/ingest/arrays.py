@@ -104,7 +104,7 @@ def _source(path: str, found: Mapping[str, Stored]) -> Source:
     )
   if 'class_names' in beside:
     names = source_lib.text(beside['class_names'], f'class_names of {path}')
-    rest['class_names'] = tuple(map(str, names))
+    rest['class_names'] = tuple(source_lib.normalised(names).tolist())
   if len(stored.shape) == 1:
     if kind not in ('', source_lib.CLASSES):
       raise errors.DataError(

@@ -8,7 +8,7 @@ import numpy as np
 from overlap import errors
 from overlap.ingest import arrays, columns, json_file
 from overlap.ingest import source as source_lib
-from overlap.ingest.columns import TEXT
+from overlap.ingest.columns import CLASS, TEXT
 from overlap.ingest.faults import readable
 
 _LINES = ('.txt', '.json')
@@ -34,16 +34,15 @@ def read_labels(path: str) -> Labels:
     DataError: absent, damaged, or no labels.
   """
   extension = _extension('--labels', path, ('.npy', *_LINES, *_TABLES))
-  ids = None
   if extension in _TABLES:
     table = _table(path, extension)
-    wanted = {n: TEXT for n in ('id', 'label') if n in table.names}
     columns.require(table, ['label'])
-    found = columns.read(table, wanted)
-    values, ids = found['label'], found.get('id')
+    ids = {'id': TEXT} if 'id' in table.names else {}
+    found = columns.read(table, {'label': CLASS} | ids)
   else:
-    values = _listed(path, extension)
-  return Labels(source_lib.classes_or_names(values, f'labels of {path}'), ids)
+    found = {'label': _listed(path, extension)}
+  labels = source_lib.classes_or_names(found['label'], f'labels of {path}')
+  return Labels(labels, found.get('id'))
 
 
 def read_ids(path: str) -> np.ndarray:
@@ -63,7 +62,7 @@ def read_class_names(path: str) -> tuple[str, ...]:
   """
   extension = _extension('--class_names', path, _LINES)
   values = source_lib.text(_listed(path, extension), f'names of {path}')
-  names = tuple(map(str, values))
+  names = tuple(source_lib.normalised(values).tolist())
   if not names or len(set(names)) < len(names):
     raise errors.DataError(
       f'{path} must name every class, each once, got {len(names)} names, '
@@ -94,12 +93,17 @@ def _listed(path: str, extension: str) -> np.ndarray:
   if extension == '.json':
     values = json_file.load(path)
     if not isinstance(values, list) or not all(
-      type(value) in (int, str) for value in values
+      value is None or isinstance(value, (bool, int, float, str))
+      for value in values
     ):
       raise errors.DataError(
         f'{path} must hold a list of text or of whole numbers, got other JSON.'
       )
   else:
     with readable(path, 'text'), open(path, encoding='utf-8-sig') as f:
-      values = f.read().splitlines()
-  return np.array(values) if values else np.array([], np.str_)
+      values = f.read().rstrip().splitlines()
+  if not values:
+    return np.array([], np.str_)
+  listed = np.empty(len(values), object)
+  listed[:] = values
+  return listed

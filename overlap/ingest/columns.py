@@ -18,9 +18,9 @@ from overlap import errors
 from overlap.ingest import source as source_lib
 from overlap.ingest.faults import readable
 
-TEXT, NUMBER = 'text', 'number'
+TEXT, NUMBER, CLASS = 'text', 'number', 'class'
 _CSV_BLOCK = 8 << 20
-_TYPES = {TEXT: pa.string(), NUMBER: pa.float64()}
+_TYPES = {TEXT: pa.string(), NUMBER: pa.float64(), CLASS: pa.string()}
 
 
 class Table(NamedTuple):
@@ -97,11 +97,12 @@ def read(table: Table, wanted: Mapping[str, str]) -> dict[str, np.ndarray]:
 
   Args:
     table: from `open_csv` or `open_parquet`.
-    wanted: from the columns' names to TEXT or NUMBER.
+    wanted: from the columns' names to TEXT, NUMBER or CLASS.
 
   Returns:
     Arrays `[rows]`, text or float64; whole numbers asked for as TEXT become
-    their digits.
+    their digits. Those asked for as CLASS hold Python values for
+    `source.classes_or_names`, None where there are none.
 
   Raises:
     DataError: a column is missing, damaged, or has another type or an empty
@@ -114,7 +115,11 @@ def read(table: Table, wanted: Mapping[str, str]) -> dict[str, np.ndarray]:
       column = batch.column(name)
       parts[name].append(_values(table, name, kind, column, start))
     start += batch.num_rows
-  empty = {TEXT: np.array([], np.str_), NUMBER: np.array([], np.float64)}
+  empty = {
+    TEXT: np.array([], np.str_),
+    NUMBER: np.array([], np.float64),
+    CLASS: np.array([], np.str_),
+  }
   return {
     name: np.concatenate(values) if values else empty[wanted[name]]
     for name, values in parts.items()
@@ -183,6 +188,11 @@ def _values(
   table: Table, name: str, kind: str, column: pa.Array, start: int
 ) -> np.ndarray:
   what = f'column {name} of {table.path}'
+  if kind == CLASS:
+    with readable(table.path, table.kind):
+      values = np.empty(len(column), object)
+      values[:] = column.to_pylist()
+      return values
   if column.null_count:
     empty = column.is_null().to_numpy(zero_copy_only=False)
     raise errors.DataError(

@@ -7,7 +7,7 @@ import numpy as np
 from etils import epath
 
 from overlap import errors, store
-from overlap.ingest import align
+from overlap.ingest import align, classes
 from overlap.ingest import source as source_lib
 from overlap.ingest.beside import Labels
 from overlap.ingest.source import Source
@@ -63,7 +63,7 @@ def make(
       f'{what} needs labels, for the store has no examples of the data set '
       'yet: give --labels, or a column label in the file.'
     )
-  names = _names(source, given, class_names)
+  names = _names(source, what, given, class_names)
   ids = source.ids
   if ids is None and labels is not None:
     ids = labels.ids
@@ -71,7 +71,7 @@ def make(
     ids = np.array([f'{row:07d}' for row in range(source.rows)], np.str_)
   return Examples(
     source_lib.text(ids, f'ids of {what}'),
-    indices(given, names, f'labels of {what}'),
+    classes.indices(given, names, f'labels of {what}'),
     names,
     stored=False,
   )
@@ -101,7 +101,7 @@ def place(
     places = align.by_id(ids, examples.ids, what)
   given = _labels_of(source, what, labels)
   if given is not None:
-    got = indices(given, examples.class_names, f'labels of {what}')
+    got = classes.indices(given, examples.class_names, f'labels of {what}')
     wrong = np.flatnonzero(got != examples.labels[places])
     if len(wrong):
       row = wrong[0]
@@ -111,38 +111,6 @@ def place(
         f'{got[row]}, and {examples.labels[places][row]} is stored.'
       )
   return places, by
-
-
-def indices(
-  values: np.ndarray, class_names: Sequence[str], what: str
-) -> np.ndarray:
-  """Classes as indices: names are looked up, whole numbers are indices.
-
-  Raises:
-    DataError: a name is none of the classes', or an index is outside them.
-  """
-  if values.dtype.kind in 'iu' or not len(values):
-    values = values.astype(np.int64)
-    outside = (values < 0) | (values >= len(class_names))
-    if outside.any():
-      row = int(np.argmax(outside))
-      raise errors.DataError(
-        f'{what} must be in [0, {len(class_names)}), the number of classes, '
-        f'got {values[row]} in row {row} and {outside.sum() - 1} more; '
-        '--class_names names all classes when the data set is new.'
-      )
-    return values
-  unique, inverse = np.unique(values, return_inverse=True)
-  known = {name: index for index, name in enumerate(class_names)}
-  unknown = [str(name) for name in unique if str(name) not in known]
-  if unknown:
-    raise errors.DataError(
-      f'{what} must be among the {len(class_names)} classes '
-      f'({", ".join(class_names[:10])}{", ..." * (len(class_names) > 10)}), '
-      f'got {len(unknown)} other names, among them {unknown[0]!r}; '
-      '--class_names names all classes when the data set is new.'
-    )
-  return np.array([known[str(name)] for name in unique], np.int64)[inverse]
 
 
 def _labels_of(
@@ -173,14 +141,9 @@ def _unique(ids: np.ndarray) -> None:
 
 
 def _names(
-  source: Source, labels: np.ndarray, given: Sequence[str] | None
+  source: Source, what: str, labels: np.ndarray, given: Sequence[str] | None
 ) -> Sequence[str]:
   names = given or source.class_names
   if names is not None:
     return names
-  if labels.dtype.kind not in 'iu':
-    return tuple(map(str, np.unique(labels)))
-  count = source.classes
-  if count is None:
-    count = max(0, int(labels.max(initial=-1))) + 1
-  return tuple(map(str, range(count)))
+  return tuple(classes.names_of(labels, source.classes, f'labels of {what}'))

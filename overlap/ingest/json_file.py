@@ -45,9 +45,7 @@ def read_json(path: str) -> Source:
     scores = _matrix(path, values)
     rows, classes = scores.shape
     return Source('', rows, classes, source_lib.sliced(scores))
-  if not all(isinstance(v, (str, int, float)) for v in values) or any(
-    isinstance(v, bool) for v in values
-  ):
+  if not all(v is None or isinstance(v, (str, int, float)) for v in values):
     raise errors.DataError(
       f'{path} must hold a list of classes or of rows of scores, got other '
       'things in the list.'
@@ -72,9 +70,9 @@ def read_cifar10_1(path: str) -> Source:
 
 
 def _classes(path: str, values: list[Any]) -> Source:
-  if any(isinstance(v, str) for v in values):
-    values = [str(v) for v in values]
-  predicted = source_lib.classes_or_names(values, f'classes of {path}')
+  listed = np.empty(len(values), object)
+  listed[:] = values
+  predicted = source_lib.classes_or_names(listed, f'classes of {path}')
   return Source(source_lib.CLASSES, len(predicted), predicted=predicted)
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from etils import epath
 
 from overlap import errors
-from overlap.ingest import beside, convert, examples, formats
+from overlap.ingest import beside, classes, convert, examples, formats
 from overlap.ingest import source as source_lib
 from overlap.ingest.examples import Examples
 from overlap.ingest.source import Source
@@ -128,20 +128,20 @@ def prepare(
     DataError: other ids, labels or classes than the examples have.
   """
   places, aligned_by = examples.place(source, path, known, labels)
-  classes = len(known.class_names)
+  count = len(known.class_names)
   kind = _kind(request, source, path)
   _check_class_names(source, path, known)
   if source.blocks is None:
-    predicted = examples.indices(
+    predicted = classes.indices(
       np.asarray(source.predicted), known.class_names, f'classes of {path}'
     )
     arrays = {'predicted': predicted.astype(np.int32)}
     if source.confidence is not None:
       arrays['confidence'] = source.confidence
     return Prepared(kind, places, aligned_by, arrays, None)
-  if source.classes != classes:
+  if source.classes != count:
     raise errors.DataError(
-      f'{path} must have a score for each of the {classes} classes of the data '
+      f'{path} must have a score for each of the {count} classes of the data '
       f'set, got {source.classes}.'
     )
   converted = functools.partial(

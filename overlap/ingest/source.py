@@ -1,8 +1,10 @@
 """What every reader makes of a file: scores or classes, ids, labels, names."""
 
 import dataclasses
+import decimal
 import re
 import sys
+import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
@@ -17,6 +19,8 @@ KINDS = (LOGITS, PROBS, LOG_PROBS, CLASSES)
 
 # Rows are read in blocks of about so many bytes.
 BLOCK_BYTES = 4 << 20
+
+_NUMBER = re.compile(r'[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,4})?')
 
 # `(first row, values)` in the order of the file.
 Blocks = Iterator[tuple[int, np.ndarray]]
@@ -73,7 +77,9 @@ def text(values: object, what: str) -> np.ndarray:
     DataError: they are neither text nor whole numbers, or no list of them.
   """
   array = _array(values, what)
-  if array.dtype == object and all(isinstance(v, (str, int)) for v in array):
+  if array.dtype == object and all(
+    isinstance(v, (str, int)) and not isinstance(v, bool) for v in array
+  ):
     array = np.array([str(v) for v in array])
   if array.dtype.kind == 'S':
     try:
@@ -114,26 +120,79 @@ def _are_characters(array: np.ndarray) -> bool:
 def classes_or_names(values: object, what: str) -> np.ndarray:
   """Classes `[rows]`: int64 where all are whole numbers, else text.
 
+  Whole numbers may be written otherwise: `10.0`, `1.000e+01`, ` 10`, `+10`.
+  Text is without spaces around it and in Unicode's form NFC. Missing values
+  stay in it, as `''` or as the file writes them; see `classes.missing`.
+
   Raises:
     DataError: they are neither, or no list.
   """
   array = _array(values, what)
   if array.ndim == 1 and array.dtype.kind in 'iu':
     return array.astype(np.int64)
-  if array.ndim == 1 and array.dtype.kind == 'f':
-    whole = np.isfinite(array) & (array == np.floor(array))
-    whole &= np.abs(array) < 2**31
-    if whole.all():
-      return array.astype(np.int64)
-    row = int(np.argmin(whole))
-    raise errors.DataError(
-      f'{what} must be classes, whole numbers, got {array[row]} in row {row}.'
-    )
-  names = text(array, what)
-  # As `text` leaves them, numbers among names are text as well.
-  if names.size and all(re.fullmatch(r'[+-]?\d{1,9}', name) for name in names):
-    return names.astype(np.int64)
-  return names
+  if array.ndim == 1 and array.dtype.kind in 'bfO':
+    array = _written(array, what)
+  names = normalised(text(array, what))
+  numbers = whole_numbers(names)
+  return numbers if numbers is not None else names
+
+
+def normalised(names: np.ndarray) -> np.ndarray:
+  """Text without spaces around it, in Unicode's form NFC."""
+  forms = [
+    unicodedata.normalize('NFC', name.strip()) for name in names.tolist()
+  ]
+  return np.array(forms, np.str_)
+
+
+def whole_numbers(names: np.ndarray) -> np.ndarray | None:
+  """Text `[rows]` as int64; None where one is no whole number of 31 bits."""
+  if not len(names):
+    return None
+  unique, inverse = np.unique(names, return_inverse=True)
+  numbers = [whole_number(name) for name in unique.tolist()]
+  if None in numbers:
+    return None
+  return np.array(numbers, np.int64)[inverse]
+
+
+def is_number(name: str) -> bool:
+  """Whether text is a decimal number, whole or not."""
+  return _NUMBER.fullmatch(name) is not None
+
+
+def whole_number(name: str) -> int | None:
+  """Text as a whole number of 31 bits; None where it is none."""
+  if not is_number(name):
+    return None
+  value = float(name)
+  return int(value) if abs(value) < 2**31 and value == int(value) else None
+
+
+def _written(array: np.ndarray, what: str) -> np.ndarray:
+  """Numbers, truths and missing values as text; text as it is."""
+  return np.array(
+    [_word(value, row, what) for row, value in enumerate(array.tolist())],
+    np.str_,
+  )
+
+
+def _word(value: object, row: int, what: str) -> str:
+  if value is None:
+    return ''
+  if isinstance(value, (str, bool)):
+    return str(value)
+  if isinstance(value, (int, float, decimal.Decimal)):
+    if value != value:  # NaN
+      return ''
+    if -(2**31) < value < 2**31 and value == int(value):
+      return str(int(value))
+    shown = str(value)[:100]
+  else:
+    shown = f'a {type(value).__name__}'
+  raise errors.DataError(
+    f'{what} must be classes, whole numbers, got {shown} in row {row}.'
+  )
 
 
 def confidences(values: object, what: str) -> np.ndarray:

@@ -12,7 +12,7 @@ from typing import Any
 from overlap import errors
 from overlap.ingest import columns
 from overlap.ingest import source as source_lib
-from overlap.ingest.columns import NUMBER, TEXT, Table
+from overlap.ingest.columns import CLASS, NUMBER, TEXT, Table
 from overlap.ingest.source import Source
 
 PREFIXES = {
@@ -70,9 +70,10 @@ def _read(table: Table) -> Source:
       f'prob_0, ... and log_prob_0, ..., got {", ".join(given) or "none"} '
       f'among {", ".join(table.names[:12])}.'
     )
-  wanted = {n: TEXT for n in ('id', 'label') if n in table.names}
+  wanted = {'id': TEXT, 'label': CLASS}
+  wanted = {n: kind for n, kind in wanted.items() if n in table.names}
   if not scores:
-    wanted['predicted'] = TEXT
+    wanted['predicted'] = CLASS
     if 'confidence' in table.names:
       wanted['confidence'] = NUMBER
   found = columns.read(table, wanted)

@@ -365,7 +365,7 @@ def _tables(case):
     'Parquet that ends early': parquet(cut),
     'Parquet that is CSV': parquet(b'id,predicted\n'),
     'Parquet with a hole': parquet(
-      of(id=IDS, predicted=[None, *LABELS[1:]]), 'predicted'
+      of(id=IDS, predicted=[None, *LABELS[1:]]), 'every row', "'' in row 0"
     ),
     'Parquet of lists': parquet(of(id=IDS, predicted=[[1]] * 12), 'list'),
     'Parquet of other columns': parquet(of(x=IDS), 'predicted'),
@@ -402,9 +402,11 @@ def _json(case):
     'JSON of a number': text('5', 'int'),
     'JSON of a dict': text('{"a": 1}', 'dict'),
     'JSON of nothing': text('[]', 'no rows'),
-    'JSON of null': text('[null]'),
-    'JSON of truths': text('[true, false]'),
-    'JSON of NaN': text('[NaN, 1]', 'whole numbers'),
+    'JSON of null': text(json.dumps([None, *LABELS[1:]]), 'every row', 'row 0'),
+    'JSON of dicts': text('[{}, {}]'),
+    'JSON of NaN': text(
+      json.dumps([float('nan'), *LABELS[1:]]), 'every row', 'row 0'
+    ),
     'JSON of infinity': text('[Infinity]', 'whole numbers'),
     'JSON with NaN among scores': text(
       json.dumps([[1.0, 2.0, float('nan')]] * 12), '12 of 12'
@@ -466,7 +468,10 @@ def _beside(case):
     'labels without the column': beside('labels', 'l.csv', 'id\nx\n', 'label'),
     'labels of bytes': beside('labels', 'l.txt', b'\xff\xfe\x00'),
     'labels of a huge number': beside(
-      'labels', 'l.json', '[' + ', '.join(['9' * 30] * 12) + ']', '1 classes'
+      'labels',
+      'l.json',
+      '[' + ', '.join(['9' * 30] * 12) + ']',
+      'whole numbers',
     ),
     'ids twice': beside('ids', 'i.json', json.dumps(['x'] * 12), "'x'"),
     'ids that are too few': beside(

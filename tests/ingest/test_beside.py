@@ -27,7 +27,7 @@ KINDS = ['npy', 'json', 'txt', 'csv', 'parquet']
 
 
 @pytest.mark.parametrize('kind', KINDS)
-@pytest.mark.parametrize('values', [[3, 1, 2], ['cat', 'dog', 'cat']])
+@pytest.mark.parametrize('values', [[3, 1, 2], ['cat', 'dog', 'cat'], [10.0]])
 def test_labels(tmp_path, kind, values):
   found = beside.read_labels(written(tmp_path, kind, values, 'label'))
   assert found.labels.tolist() == values
@@ -67,8 +67,9 @@ def test_names_that_are_none_or_twice(tmp_path, kind, values):
   ('name', 'content', 'got'),
   [
     ('x.json', '{}', 'got other JSON'),
-    ('x.json', '[1.5]', 'got other JSON'),
-    ('x.json', '[true]', 'got other JSON'),
+    ('x.json', '[[1]]', 'got other JSON'),
+    ('x.json', '[1.5]', 'got 1.5 in row 0'),
+    ('x.npy', np.array([0, 1.5]), 'got 1.5 in row 1'),
     ('x.csv', 'id\n1\n', 'lacks label'),
     ('x.npy', 'no array', 'must be readable as .npy'),
     ('x.txt', b'\xff', "can't decode"),
@@ -76,7 +77,12 @@ def test_names_that_are_none_or_twice(tmp_path, kind, values):
 )
 def test_what_is_refused(tmp_path, name, content, got):
   path = tmp_path / name
-  path.write_bytes(content if isinstance(content, bytes) else content.encode())
+  if isinstance(content, np.ndarray):
+    np.save(path, content)
+  elif isinstance(content, bytes):
+    path.write_bytes(content)
+  else:
+    path.write_text(content)
   with pytest.raises(errors.DataError, match=got):
     beside.read_labels(str(path))
 

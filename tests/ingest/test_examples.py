@@ -111,30 +111,6 @@ def test_rows_and_ids_of_labels_that_are_fewer():
     place(source(), Labels(np.array([0, 1]), np.array(['a', 'b'])))
 
 
-@pytest.mark.parametrize(
-  ('values', 'expected'),
-  [(['z', 'x'], [2, 0]), ([2, 0], [2, 0]), ([], [])],
-)
-def test_indices(values, expected):
-  made = examples.indices(np.array(values), KNOWN.class_names, 'f')
-  assert made.dtype == np.int64
-  assert made.tolist() == expected
-
-
-@pytest.mark.parametrize(
-  ('values', 'got'),
-  [
-    ([0, 3, 4], 'be in [0, 3), the number of classes, got 3 in row 1 and 1'),
-    ([-1], 'got -1 in row 0 and 0 more'),
-    (['x', 'w', 'v'], "(x, y, z), got 2 other names, among them 'v'"),
-  ],
-)  # fmt: skip
-def test_indices_that_are_none(values, got):
-  with pytest.raises(errors.DataError) as caught:
-    examples.indices(np.array(values), KNOWN.class_names, 'f')
-  assert got in str(caught.value)
-
-
 def test_find(case):
   assert examples.find(case.workdir, 'shapes', 'train') is None
   found = examples.find(case.workdir, 'shapes', 'test')

@@ -1,5 +1,7 @@
 """What every reader makes of ids, classes and confidences."""
 
+import decimal
+
 import numpy as np
 import pytest
 
@@ -49,6 +51,18 @@ def test_what_is_no_text(values):
     (np.array([3], np.uint8), [3]),
     ([1.0, 2.0], [1, 2]),
     (['1', '-2', '+3'], [1, -2, 3]),
+    ([' 3', '10.0', '1.100000000000000000e+01', '5.'], [3, 10, 11, 5]),
+    ([b'2', b'10'], [2, 10]),
+    ([True, False], ['True', 'False']),
+    ([decimal.Decimal('2.00')], [2]),
+    ([' cat', 'dog '], ['cat', 'dog']),
+    (['cafe\u0301'], ['caf\u00e9']),
+    ([1, np.nan], ['1', '']),
+    ([3, None], ['3', '']),
+    (['7', ''], ['7', '']),
+    (['0.5', '1'], ['0.5', '1']),
+    (['1e10', '1_0'], ['1e10', '1_0']),
+    (['\u0663'], ['\u0663']),
     (['cat', 'dog'], ['cat', 'dog']),
     (['1', 'dog'], ['1', 'dog']),
     ([], []),
@@ -62,12 +76,13 @@ def test_classes_or_names(values, expected):
   ('values', 'got'),
   [
     ([0.5], 'got 0.5 in row 0'),
-    ([1, np.nan], 'got nan in row 1'),
     ([1, np.inf], 'got inf in row 1'),
     ([1, 1e12], 'in row 1'),
     ([[1]], 'got int'),
     ([1, [2]], 'one an example, got lists in some rows'),
-    ([1.5, 10**400], 'got object of shape [2]'),
+    ([1.5, 10**400], 'got 1.5 in row 0'),
+    ([1, 10**400], 'got 1000'),
+    ([1, {}], 'got a dict in row 1'),
   ],
 )
 def test_what_is_no_class(values, got):
