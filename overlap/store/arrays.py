@@ -13,7 +13,7 @@ import hashlib
 import math
 import os
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import tensorstore as ts
@@ -22,10 +22,14 @@ from etils import epath
 from overlap import errors
 from overlap.store import schema
 
-# What TensorStore raises, by the kind of its status.
-FAULTS = (ValueError, OSError, LookupError, RuntimeError)
+# What TensorStore raises, by the kind of its status, and NumPy where an array
+# does not fit in memory.
+FAULTS = (ValueError, OSError, LookupError, RuntimeError, MemoryError)
 
 _READS_IN_FLIGHT = 3
+_CRC_BYTES = 4  # At the end of each chunk's file.
+# Hexadecimal digits of one chunk in an entry's `crc32c`.
+CRC_DIGITS = 2 * _CRC_BYTES
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,15 +67,19 @@ class Layout:
   def chunk_bytes(self) -> int:
     """The size of each chunk's file; the last is padded with zeros."""
     values = self.chunk_rows * math.prod(self.shape[1:])
-    return values * np.dtype(self.dtype).itemsize + 4  # The CRC-32C.
+    return values * np.dtype(self.dtype).itemsize + _CRC_BYTES
+
+  def chunk_count(self) -> int:
+    """Number of chunks, none where the array has no values."""
+    return 0 if 0 in self.shape else -(-self.shape[0] // self.chunk_rows)
+
+  def chunk_file(self, index: int) -> str:
+    """Name of a chunk's file, relative to the array's folder."""
+    return f'c/{index}{"/0" * (len(self.shape) - 1)}'
 
   def chunk_files(self) -> set[str]:
     """The files of the chunks, relative to the array's folder."""
-    if 0 in self.shape:
-      return set()
-    columns = '/0' * (len(self.shape) - 1)
-    chunks = -(-self.shape[0] // self.chunk_rows)
-    return {f'c/{index}{columns}' for index in range(chunks)}
+    return {self.chunk_file(index) for index in range(self.chunk_count())}
 
 
 def is_local(path: epath.PathLike) -> bool:
@@ -146,23 +154,89 @@ def open_array(folder: epath.PathLike, layout: Layout) -> ts.TensorStore:
 
 
 def read(
-  array: ts.TensorStore, layout: Layout, start: int, stop: int
+  array: ts.TensorStore,
+  layout: Layout,
+  start: int,
+  stop: int,
+  *,
+  crc32c: str | None = None,
 ) -> np.ndarray:
-  """Reads rows `[start, stop)`, with a few chunks in flight."""
+  """Reads rows `[start, stop)`, with a few chunks in flight.
+
+  TensorStore compares each chunk with the CRC-32C at the end of its file. A
+  whole chunk in the wrong place, such as another model's, passes that; here
+  the stored CRC-32C must be the one that record.json has for the place.
+
+  Args:
+    array: the opened array.
+    layout: its layout.
+    start: first row.
+    stop: row after the last.
+    crc32c: the array's `crc32c` in record.json; None to compare with nothing.
+
+  Returns:
+    Rows `[stop - start, ...]`.
+
+  Raises:
+    ValueError: a chunk is another than the record describes.
+    FAULTS: a chunk is absent, incomplete or damaged.
+  """
   # NumPy's memory comes in huge pages and TensorStore's does not, and chunks
   # all asked for at once take memory of their own: together twice the time.
   out = np.empty((stop - start, *layout.shape[1:]), layout.dtype)
   target = ts.array(out)[ts.d[0].translate_to[start]]
   rows = layout.chunk_rows
-  pending: collections.deque[ts.WriteFutures] = collections.deque()
+  pending: collections.deque[_PendingChunk] = collections.deque()
   for low in range(start - start % rows, stop, rows):
     part = slice(max(start, low), min(stop, low + rows))
-    pending.append(target[part].write(array[part]))
+    stored = None
+    if crc32c is not None and layout.chunk_count():
+      stored = _read_crc(array, layout, low // rows)
+    pending.append(_PendingChunk(low, target[part].write(array[part]), stored))
     if len(pending) > _READS_IN_FLIGHT:
-      pending.popleft().result()
-  for future in pending:
-    future.result()
+      _finish(pending.popleft(), layout, crc32c)
+  for chunk in pending:
+    _finish(chunk, layout, crc32c)
   return out
+
+
+class _PendingChunk(NamedTuple):
+  """A chunk that is being read.
+
+  Attributes:
+    row: its first row.
+    values: done when its rows are in place.
+    crc: the CRC-32C in its file; None where it is not compared.
+  """
+
+  row: int
+  values: ts.WriteFutures
+  crc: ts.Future[ts.KvStore.ReadResult] | None
+
+
+def _read_crc(
+  array: ts.TensorStore, layout: Layout, index: int
+) -> ts.Future[ts.KvStore.ReadResult]:
+  """Reads the CRC-32C at the end of a chunk's file."""
+  end = layout.chunk_bytes()
+  files = array.kvstore
+  assert files is not None
+  return files.read(
+    layout.chunk_file(index), byte_range=slice(end - _CRC_BYTES, end)
+  )
+
+
+def _finish(chunk: _PendingChunk, layout: Layout, crc32c: str | None) -> None:
+  chunk.values.result()
+  if chunk.crc is None or crc32c is None:
+    return
+  place = chunk.row // layout.chunk_rows * CRC_DIGITS
+  if chunk.crc.result().value.hex() != crc32c[place : place + CRC_DIGITS]:
+    stop = min(chunk.row + layout.chunk_rows, layout.shape[0])
+    raise ValueError(
+      f'rows {chunk.row} to {stop - 1} that are not those its record.json '
+      'describes'
+    )
 
 
 def describe(folder: epath.Path, layout: Layout) -> dict[str, Any]:
@@ -170,8 +244,9 @@ def describe(folder: epath.Path, layout: Layout) -> dict[str, Any]:
 
   Returns:
     `shape`, `dtype`, `chunk_rows`, `sha256` of the little-endian bytes in row
-    order, `metadata_sha256` of zarr.json, `non_finite`: how many values are
-    NaN or infinite.
+    order, `crc32c` of each chunk (8 hexadecimal digits each, in order),
+    `metadata_sha256` of zarr.json, `non_finite`: how many values are NaN or
+    infinite.
   """
   array = open_array(folder, layout)
   sha256, non_finite = hashlib.sha256(), 0
@@ -180,10 +255,15 @@ def describe(folder: epath.Path, layout: Layout) -> dict[str, Any]:
     sha256.update(little_endian(block))
     if block.dtype.kind == 'f':
       non_finite += block.size - int(np.count_nonzero(np.isfinite(block)))
+  crcs = (
+    _read_crc(array, layout, index).result().value.hex()
+    for index in range(layout.chunk_count())
+  )
   metadata = (folder / 'zarr.json').read_bytes()
   return dataclasses.asdict(layout) | {
     'shape': list(layout.shape),
     'sha256': sha256.hexdigest(),
+    'crc32c': ''.join(crcs),
     'metadata_sha256': hashlib.sha256(metadata).hexdigest(),
     'non_finite': non_finite,
   }

@@ -9,7 +9,7 @@ import numpy as np
 from etils import epath
 
 from overlap import errors, files
-from overlap.store import arrays, folders, records, schema
+from overlap.store import arrays, entries, folders, records, schema
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -130,14 +130,14 @@ def _write(
   final: epath.Path, record: dict[str, Any], values: dict[str, np.ndarray]
 ) -> None:
   folder = folders.partial(final)
-  entries = {}
+  described = {}
   try:
     with arrays.reported(f'{final} must be writable', files.ADVICE):
       for name, value in values.items():
         layout = arrays.Layout.of(value.shape, value.dtype.name)
         arrays.create(folder / name, layout).write(value).result()
-        entries[name] = arrays.describe(folder / name, layout)
-      sealed = records.seal(record | {'arrays': entries})
+        described[name] = arrays.describe(folder / name, layout)
+      sealed = records.seal(record | {'arrays': described})
       files.write_text(folder / schema.RECORD, records.text(sealed))
       folders.publish(folder, final, replace=False)
   finally:
@@ -187,10 +187,23 @@ def read_record(
       'write them first, with the stage predict or overlap ingest.'
     )
   record = records.read(folder)
-  if (record['dataset'], record['split']) != (dataset, split):
+  if (record.get('dataset'), record.get('split')) != (dataset, split):
     raise errors.DataError(
       f'{folder} must hold the examples of {dataset}/{split}, got those of '
-      f'{record["dataset"]}/{record["split"]}: move the folder back.'
+      f'{record.get("dataset")}/{record.get("split")}: move the folder back.'
+    )
+  what = f'the examples of {dataset}/{split}'
+  entries.check(
+    record,
+    what,
+    kinds=schema.EXAMPLE_ARRAYS,
+    required=schema.EXAMPLE_ARRAYS.keys() - schema.OPTIONAL_EXAMPLE_ARRAYS,
+  )
+  names = record.get('class_names')
+  if not isinstance(names, list) or len(names) != record['num_classes']:
+    raise errors.DataError(
+      f'The record of {what} must have class_names, one for each of its '
+      f'{record["num_classes"]} classes: {records.AGAIN}.'
     )
   return record
 
@@ -205,12 +218,15 @@ def read_array(
   """
   where = f'{record["dataset"]}/{record["split"]}'
   folder = schema.examples_folder(workdir, record['dataset'], record['split'])
-  layout = arrays.Layout.from_entry(record['arrays'][name])
+  entry = record['arrays'][name]
+  layout = arrays.Layout.from_entry(entry)
   with arrays.reported(
     f'{name} of the examples of {where} must be readable', records.AGAIN
   ):
     array = arrays.open_array(folder / name, layout)
-    return arrays.read(array, layout, 0, layout.shape[0])
+    return arrays.read(
+      array, layout, 0, layout.shape[0], crc32c=entry['crc32c']
+    )
 
 
 def read_examples(

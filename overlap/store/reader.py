@@ -7,7 +7,7 @@ import numpy as np
 from etils import epath
 
 from overlap import errors, files, lookup
-from overlap.store import arrays, examples, records, schema
+from overlap.store import arrays, entries, examples, records, schema
 from overlap.store.examples import StoredExamples
 
 # A record may be replaced while it is read, hardly again and again.
@@ -97,6 +97,8 @@ class Store:
           f'{folder / schema.RECORD} must have {key} {value!r}, got '
           f'{record.get(key)!r}: {records.AGAIN}.'
         )
+    what = f'model {model!r} over {dataset}/{split}'
+    entries.check(record, what, kinds=schema.MODEL_ARRAYS)
     return record
 
   def read(
@@ -110,9 +112,9 @@ class Store:
   ) -> np.ndarray:
     """Reads rows `[start, stop)` of a model's array.
 
-    Each chunk is checked against its own checksum; `check` compares the whole
-    array with record.json. All rows are of one record, even where it is being
-    replaced by another.
+    Each chunk that is read is compared with its checksum in record.json, so
+    that values of another model or of other rows are never returned. All rows
+    are of one record, even where it is being replaced by another.
 
     Args:
       dataset: name of the data set.
@@ -165,7 +167,8 @@ class Store:
         f'Model {model!r} has no {name} over {where}; it has '
         f'{", ".join(record["arrays"])}.'
       )
-    layout = arrays.Layout.from_entry(record['arrays'][name])
+    entry = record['arrays'][name]
+    layout = arrays.Layout.from_entry(entry)
     stop = layout.shape[0] if stop is None else stop
     if not 0 <= start <= stop <= layout.shape[0]:
       raise ValueError(
@@ -175,7 +178,7 @@ class Store:
     rule = f'{name} of model {model!r} over {where} must be readable'
     with arrays.reported(rule, records.AGAIN):
       array = arrays.open_array(folder / name, layout)
-      return arrays.read(array, layout, start, stop)
+      return arrays.read(array, layout, start, stop, crc32c=entry['crc32c'])
 
 
 def named_folders(folder: epath.Path) -> Iterator[tuple[str, epath.Path]]:

@@ -60,7 +60,7 @@ def read(folder: epath.Path) -> dict[str, Any]:
   except errors.DataError as e:
     raise errors.DataError(f'{str(e).rstrip(".")}: {_again(folder)}.') from e
   version = record.get('format_version') if isinstance(record, dict) else None
-  if version != schema.FORMAT_VERSION:
+  if type(version) is not int or version != schema.FORMAT_VERSION:
     raise errors.DataError(
       f'{path} must have format_version {schema.FORMAT_VERSION}, got '
       f'{version!r}: use the version of overlap that wrote it, or '

@@ -16,7 +16,7 @@ from etils import epath
 
 from overlap import errors, files
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 RECORD = 'record.json'
 EXAMPLES = 'examples'
 
@@ -46,6 +46,8 @@ EXAMPLE_ARRAYS = {
   'targets': Kind('int8', 2),  # [M, C], where an image shows several classes
 }
 OPTIONAL_EXAMPLE_ARRAYS = ('targets',)
+# Those with a column for each class.
+_PER_CLASS = ('logits', 'targets')
 
 
 def chunk_rows(row_bytes: int) -> int:
@@ -90,23 +92,23 @@ def process_slices(
 def shape_fault(
   name: str, shape: Sequence[int], dtype: str, *, rows: int, classes: int
 ) -> str:
-  """What is wrong with a model's array, as the end of a sentence; or ''.
+  """What is wrong with an array of the store, as the end of a sentence; or ''.
 
   Args:
-    name: key of `MODEL_ARRAYS`.
+    name: key of `MODEL_ARRAYS` or `EXAMPLE_ARRAYS`.
     shape: its shape.
     dtype: name of its dtype.
     rows: number of examples, M.
     classes: number of classes, C.
   """
-  kind = MODEL_ARRAYS[name]
+  kind = (MODEL_ARRAYS | EXAMPLE_ARRAYS)[name]
   if dtype != kind.dtype:
     return f'must be {kind.dtype}, got {dtype}'
   if len(shape) != kind.ndim:
     return f'must have {kind.ndim} dimensions, got shape {list(shape)}'
   if shape[0] != rows:
     return f'must have {rows} rows, one an example, got {shape[0]}'
-  if name == 'logits' and shape[1] != classes:
+  if name in _PER_CLASS and shape[1] != classes:
     return f'must have {classes} columns, one a class, got {shape[1]}'
   return ''
 

@@ -10,6 +10,7 @@ import pytest
 from etils import epath
 
 from overlap import errors
+from overlap.data import crc32c
 from overlap.store import arrays
 
 
@@ -100,6 +101,14 @@ def test_ranges(tmp_path_factory, data):
   )
 
 
+def _chunk_crcs(values, chunk_rows):
+  """CRC-32C of each chunk, whose last is padded with zeros."""
+  for start in range(0, len(values), chunk_rows):
+    chunk = values[start : start + chunk_rows].astype('<f4').tobytes()
+    size = 4 * chunk_rows * int(np.prod(values.shape[1:]))
+    yield crc32c.checksum(chunk.ljust(size, b'\0')).to_bytes(4, 'little').hex()
+
+
 @pytest.mark.parametrize('shape', [(0, 2), (1, 2), (10, 2), (13,)])
 def test_describe(tmp_path, shape):
   values = np.random.default_rng(0).normal(size=shape).astype(np.float32)
@@ -112,6 +121,7 @@ def test_describe(tmp_path, shape):
     'dtype': 'float32',
     'chunk_rows': 4,
     'sha256': hashlib.sha256(values.astype('<f4').tobytes()).hexdigest(),
+    'crc32c': ''.join(_chunk_crcs(values, 4)),
     'metadata_sha256': hashlib.sha256(metadata).hexdigest(),
     'non_finite': int((~np.isfinite(values)).sum()),
   }

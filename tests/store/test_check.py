@@ -29,6 +29,13 @@ def _files(made) -> list[pathlib.Path]:
   return sorted(path for path in made.workdir.rglob('*') if path.is_file())
 
 
+def swap(first: pathlib.Path, second: pathlib.Path) -> None:
+  aside = first.parent / 'aside'
+  os.rename(first, aside)
+  os.rename(second, first)
+  os.rename(aside, second)
+
+
 def test_an_intact_store(made):
   assert len(_files(made)) > 40
   assert made.faults() == []
@@ -76,11 +83,7 @@ def test_a_lengthened_chunk_has_its_values_and_is_found(made):
 
 
 def test_swapped_chunks_pass_their_own_checksums_and_are_found(made):
-  folder = made.folder('m') / 'logits/c'
-  os.rename(folder / '0', folder / 'x')
-  os.rename(folder / '1', folder / '0')
-  os.rename(folder / 'x', folder / '1')
-  assert made.read('m').shape == (40, 3)
+  swap(*(made.folder('m') / 'logits/c' / name for name in '01'))
   (fault,) = made.faults()
   assert fault.startswith(
     "logits of model 'm' over shapes/test must have sha256"
@@ -157,10 +160,14 @@ def _forge(folder: pathlib.Path, change) -> None:
     (lambda r: r.update(ids_hash='0'), 'must have ids_hash'),
     (lambda r: r.update(model='x'), "must have model 'm'"),
     (lambda r: r.update(split='x'), "must have split 'test'"),
-    (lambda r: r['arrays']['logits'].update(sha256='0'), 'have sha256 0, got'),
+    (
+      lambda r: r['arrays']['logits'].update(sha256='0' * 64),
+      'have sha256 000',
+    ),
     (lambda r: r['arrays']['logits'].update(dtype='int32'), 'must be float32'),
     (lambda r: r['arrays']['logits'].update(non_finite=1), 'non_finite 1'),
-    (lambda r: r['arrays']['logits'].update(shape=[40, 2]), '"shape"'),
+    (lambda r: r['arrays']['logits'].update(shape=[40, 2]), '3 columns'),
+    (lambda r: r['arrays']['features'].update(shape=[40, 4]), '"shape"'),
     (lambda r: r['arrays'].pop('logits'), 'no record names it'),
   ],
 )
@@ -168,6 +175,68 @@ def test_records_that_disagree_with_their_arrays(made, change, text):
   _forge(made.folder('m'), change)
   faults = made.faults()
   assert any(text in fault for fault in faults), faults
+
+
+def _hostile_values():
+  for value in (10**12, 10**30, -1, 1.5, True, '40', None, [40]):
+    yield lambda r, value=value: r.update(num_examples=value)
+    yield lambda r, value=value: r.update(num_classes=value)
+    yield lambda r, value=value: _logits(r).update(chunk_rows=value)
+    yield lambda r, value=value: _logits(r).update(shape=[value, 3])
+    yield lambda r, value=value: _logits(r).update(shape=[40, value])
+    yield lambda r, value=value: _logits(r).update(shape=value)
+  for value in (None, 'float99', '|O', 'object', 7, ['float32'], {}):
+    yield lambda r, value=value: _logits(r).update(dtype=value)
+    yield lambda r, value=value: _logits(r).update(sha256=value)
+    yield lambda r, value=value: _logits(r).update(crc32c=value)
+    yield lambda r, value=value: r['arrays'].update(logits=value)
+    yield lambda r, value=value: r.update(arrays=value)
+  for name in ('shape', 'dtype', 'chunk_rows', 'crc32c', 'sha256'):
+    yield lambda r, name=name: _logits(r).pop(name)
+  yield lambda r: _logits(r).update(chunk_rows=0)
+  yield lambda r: _logits(r).update(shape=[10**12, 3], chunk_rows=10**12)
+  yield lambda r: r['arrays'].update({'../../../etc': _logits(r)})
+
+
+def _logits(record):
+  return record['arrays']['logits']
+
+
+def test_impossible_claims_of_a_record_are_one_line_each(made):
+  folder = made.folder('m')
+  content = (folder / 'record.json').read_bytes()
+  for change in _hostile_values():
+    _forge(folder, change)
+    claim = (folder / 'record.json').read_text()
+    faults = made.faults()
+    assert len(faults) == 1, (claim, faults)
+    assert "'m'" in faults[0]
+    assert '\n' not in faults[0]
+    with pytest.raises(errors.DataError):
+      made.read('m')
+    (folder / 'record.json').write_bytes(content)
+  assert made.faults() == []
+
+
+@pytest.mark.parametrize(
+  'change',
+  [
+    lambda r: r.update(num_examples=10**12),
+    lambda r: r.update(class_names=['a', 'b']),
+    lambda r: r.update(class_names=3),
+    lambda r: r['arrays'].pop('labels'),
+    lambda r: r['arrays']['labels'].update(shape=[-40]),
+    lambda r: r['arrays']['ids'].update(crc32c=''),
+    lambda r: r['arrays'].update(logits=r['arrays']['labels']),
+  ],
+)
+def test_impossible_claims_of_the_examples(made, change):
+  _forge(made.split_folder / 'examples', change)
+  faults = made.faults()
+  assert faults
+  assert all('examples of shapes/test' in fault for fault in faults)
+  with pytest.raises(errors.DataError, match='examples of shapes/test'):
+    store.Store(made.workdir).examples('shapes', 'test')
 
 
 def test_an_array_of_another_name(made):

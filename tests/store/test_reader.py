@@ -1,6 +1,7 @@
 """What the store says it has, and what it refuses to read."""
 
 import os
+import pathlib
 import shutil
 
 import numpy as np
@@ -105,6 +106,99 @@ def test_a_damaged_chunk(made, offset):
     made.read('m')
 
 
+def _two_models(made) -> dict[str, dict[str, np.ndarray]]:
+  """Adds models `a` and `b` with all arrays; returns their values."""
+  models = {}
+  for seed, name in enumerate('ab', 1):
+    rng = np.random.default_rng(seed)
+    models[name] = {
+      'logits': made.logits(seed),
+      'features': rng.normal(size=(60, 5)).astype(np.float32),
+    }
+    models[f'hard {name}'] = {
+      'predicted': rng.integers(0, 3, 60, np.int32),
+      'confidence': rng.random(60, np.float32),
+    }
+  for name, values in models.items():
+    made.add(name, **values)
+  return models
+
+
+def _swap(first: pathlib.Path, second: pathlib.Path) -> None:
+  aside = first.parent / 'aside'
+  os.rename(first, aside)
+  os.rename(second, first)
+  os.rename(aside, second)
+
+
+@pytest.mark.parametrize('name', schema.MODEL_ARRAYS)
+def test_values_of_another_model_are_refused(made, name):
+  models = _two_models(made)
+  one, two = (model for model in models if name in models[model])
+  _swap(made.folder(one) / name, made.folder(two) / name)
+  for model in (one, two):
+    for rows in [(), (0, 1), (59, 60), (7, 20)]:
+      with pytest.raises(
+        errors.DataError,
+        match=f"^{name} of model '{model}' over shapes/test must be readable, "
+        r'got: rows \d+ to \d+ that are not those its record.json describes: '
+        'delete the folder and predict or ingest it again.$',
+      ):
+        made.read(model, name, *rows)
+  _swap(made.folder(one) / name, made.folder(two) / name)
+  for model in (one, two):
+    np.testing.assert_array_equal(made.read(model, name), models[model][name])
+
+
+def test_only_rows_of_misplaced_chunks_are_refused(made):
+  logits = made.logits()
+  chunks = made.folder('m') / 'logits/c'
+  _swap(chunks / '3/0', chunks / '5/0')  # Of four rows each.
+  refused = [
+    start for start in range(0, 60, 4) if _is_refused(made, start, start + 4)
+  ]
+  assert refused == [12, 20]
+  np.testing.assert_array_equal(made.read('m', 'logits', 24), logits[24:])
+  with pytest.raises(errors.DataError, match='rows 12 to 15'):
+    made.read('m')
+
+
+def _is_refused(made, start: int, stop: int) -> bool:
+  try:
+    made.read('m', 'logits', start, stop)
+  except errors.DataError:
+    return True
+  return False
+
+
+def test_a_copy_cut_off_between_chunks_and_record_is_refused(made, tmp_path):
+  old = tmp_path / 'old'
+  shutil.copytree(made.workdir, old)
+  with made.writer('m', replace=True) as writer:
+    writer.create('logits', shape=(60, 3), dtype='float32')
+    writer.write('logits', 0, made.logits(1))
+    writer.finish({})
+  within = made.folder('m').relative_to(made.workdir)
+  last = 'logits/c/14/0'
+  shutil.copy(made.folder('m') / last, old / within / last)
+  copy = store.Store(old)
+  with pytest.raises(errors.DataError, match='rows 56 to 59'):
+    copy.read('shapes', 'test', 'm')
+  shutil.copytree(made.folder('m'), old / within, dirs_exist_ok=True)
+  np.testing.assert_array_equal(
+    copy.read('shapes', 'test', 'm'), made.logits(1)
+  )
+
+
+def test_labels_of_another_split_are_refused(made, build):
+  other = build(60, num_classes=2, name='other')
+  for name in ('labels', 'ids'):
+    ours, theirs = (m.split_folder / 'examples' / name for m in (made, other))
+    shutil.copytree(theirs, ours, dirs_exist_ok=True)
+  with pytest.raises(errors.DataError, match='labels of the examples'):
+    store.Store(made.workdir).examples('shapes', 'test')
+
+
 def test_damaged_metadata(made):
   metadata = made.folder('m') / 'logits/zarr.json'
   text = metadata.read_text()
@@ -163,9 +257,9 @@ def test_a_record_without_examples_is_refused(made):
 
 def test_a_later_version(made):
   path = made.folder('m') / 'record.json'
-  record = files.read_json(path) | {'format_version': 2}
+  record = files.read_json(path) | {'format_version': 3}
   path.write_text(records.text(record))
-  with pytest.raises(errors.DataError, match='format_version 1, got 2'):
+  with pytest.raises(errors.DataError, match='format_version 2, got 3'):
     made.read('m')
 
 

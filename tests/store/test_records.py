@@ -1,6 +1,7 @@
 """record.json: sealed, verified, versioned."""
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -20,7 +21,7 @@ def test_seal_and_read(tmp_path):
   given = {'model': 'é', 'n': 3, 'shape': (2, 1), 'x': 0.1, 'none': None}
   record = records.seal(given)
   assert record['shape'] == [2, 1]
-  assert record['format_version'] == 1
+  assert record['format_version'] == 2
   folder = _write(tmp_path, record)
   assert records.complete(folder)
   assert records.read(folder) == record
@@ -70,10 +71,12 @@ def test_an_infinite_number_is_an_edit(tmp_path):
     records.read(epath.Path(tmp_path))
 
 
-def test_a_later_version_is_said_in_one_line(tmp_path):
+@pytest.mark.parametrize('version', [1, 3, 2.0, True, '2', None, [2]])
+def test_another_version_is_said_in_one_line(tmp_path, version):
   record = json.loads(records.text(records.seal({'a': 1})))
-  folder = _write(tmp_path, record | {'format_version': 2})
-  with pytest.raises(errors.DataError, match='format_version 1, got 2'):
+  folder = _write(tmp_path, record | {'format_version': version})
+  text = re.escape(f'format_version 2, got {version!r}')
+  with pytest.raises(errors.DataError, match=text):
     records.read(folder)
 
 

@@ -8,13 +8,15 @@ import sys
 
 import numpy as np
 import pytest
+from etils import epath
 
-from overlap import store
+from overlap import errors, store
+from overlap.study import results
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
-def build(workdir):
+def build(workdir, *, features=False):
   rng = np.random.default_rng(0)
   labels = rng.integers(0, 9, 300)
   store.write_examples(
@@ -33,6 +35,9 @@ def build(workdir):
     ) as writer:
       writer.create('logits', shape=logits.shape, dtype=logits.dtype)
       writer.write('logits', 0, logits)
+      if features:
+        writer.create('features', shape=logits.shape, dtype=logits.dtype)
+        writer.write('features', 0, logits[:, ::-1])
       writer.finish({'category': 'ARCH', 'source': 'random'})
 
 
@@ -77,3 +82,24 @@ def test_two_processes_make_the_tables_of_one(tmp_path):
     assert made[0] == made[1]
   assert not (two / 'cache').exists()
   finish([start(two, 'verify')])
+
+
+@pytest.mark.parametrize(
+  ('name', 'table'), [('logits', 'models'), ('features', 'similarity')]
+)
+def test_another_models_arrays_are_refused_before_any_table(
+  tmp_path, name, table
+):
+  build(tmp_path, features=True)
+  folder = tmp_path / 'predictions' / 'shapes' / 'test'
+  os.rename(folder / 'b' / name, folder / 'aside')
+  os.rename(folder / 'c' / name, folder / 'b' / name)
+  os.rename(folder / 'aside', folder / 'c' / name)
+  options = {'tables': [table], 'resamples': 20}
+  path = epath.Path(tmp_path)
+  request = results.store_request(path, None, None, 'base', options=options)
+  with pytest.raises(
+    errors.DataError, match=rf"^{name} of model '[bc]' .* ingest it again\.$"
+  ):
+    results.analyse(path, request)
+  assert not (tmp_path / 'tables').exists()
