@@ -68,3 +68,5 @@ def run(values: flags.FlagValues) -> None:
       if new
       else f'{record["model"]}: there already, unchanged'
     )
+    for note in record.get('notes', []) if new else []:
+      print(f'{record["model"]}: {note}')

@@ -5,29 +5,43 @@ import numpy as np
 
 from overlap import errors
 from overlap.ingest import source as source_lib
+from overlap.ingest import zeros as zeros_lib
 from overlap.ingest.source import Blocks
+from overlap.ingest.zeros import Zeros
 
 # How far the probabilities of a row may sum from one: they may be rounded.
 _SUM_TOLERANCE = 0.01
 
 
 def look_like_probabilities(scores: np.ndarray) -> bool:
-  """Whether rows `[rows, classes]` are all in [0, 1] and sum to one."""
+  """Whether rows `[rows, classes]` are all in [0, 1] and sum to one.
+
+  Rounding to decimals may move the sums further than other imprecision.
+  """
   values = _float64(scores)
   if values.shape[1] < 2 or not len(values):
     return False
-  inside = ((values >= 0) & (values <= 1)).all()
-  return bool(inside and (np.abs(values.sum(axis=1) - 1) < 1e-3).all())
+  if not ((values >= 0) & (values <= 1)).all():
+    return False
+  rounded = zeros_lib.survey(iter([(0, scores)]), logarithms=False)
+  tolerance = max(1e-3, zeros_lib.sum_tolerance(rounded, values.shape[1]))
+  return bool((np.abs(values.sum(axis=1) - 1) < tolerance).all())
 
 
 def logits(
-  blocks: Blocks, *, kind: str, what: str, rows: int, allow_nan: bool
+  blocks: Blocks,
+  *,
+  kind: str,
+  what: str,
+  rows: int,
+  allow_nan: bool,
+  zeros: Zeros | None = None,
 ) -> Blocks:
   """Turns blocks of scores into logits.
 
-  Logits of probabilities are their logarithms: of 0, minus infinity. What is
-  NaN in a row is NaN there; see `overlap.analyses.errors.correct` for what
-  becomes of such rows.
+  Logits of probabilities are their logarithms, those of zeros as
+  `overlap.ingest.zeros` has them. What is NaN in a row is NaN there; see
+  `overlap.analyses.errors.correct` for what becomes of such rows.
 
   Args:
     blocks: scores `[rows, classes]` of any real type.
@@ -35,6 +49,7 @@ def logits(
     what: the file, for error texts.
     rows: how many rows there must be.
     allow_nan: whether scores may be NaN or plus infinity.
+    zeros: survey of these probabilities or their logarithms; None for logits.
 
   Yields:
     `(first row, float32 [rows, classes])`.
@@ -49,12 +64,10 @@ def logits(
     scores = block
     if scores.dtype == ml_dtypes.bfloat16:
       scores = _float64(scores)
-    if kind == source_lib.PROBS:
-      scores = _log(scores, start, what)
-    elif kind == source_lib.LOG_PROBS:
-      with np.errstate(over='ignore', invalid='ignore'):
-        sums = np.exp(_float64(scores)).sum(axis=1)
-      _check_sums(sums, start, what)
+    if kind != source_lib.LOGITS:
+      assert zeros is not None
+      logs = kind == source_lib.LOG_PROBS
+      scores = _log_probs(scores, logs, zeros, start, what)
     converted = _float32(scores, start, what)
     # Minus infinity is a probability of 0, but one class must have more.
     with np.errstate(invalid='ignore'):
@@ -94,8 +107,30 @@ def _float32(scores: np.ndarray, start: int, what: str) -> np.ndarray:
   return converted
 
 
-def _log(probabilities: np.ndarray, start: int, what: str) -> np.ndarray:
-  values = _float64(probabilities)
+def _log_probs(
+  scores: np.ndarray, logarithms: bool, zeros: Zeros, start: int, what: str
+) -> np.ndarray:
+  """Logarithms of probabilities, float64 `[rows, classes]`, all finite.
+
+  Raises:
+    DataError: one is negative, or a row doesn't sum to one.
+  """
+  values = _float64(scores)
+  if logarithms:
+    logs = values
+    with np.errstate(over='ignore'):
+      values = np.exp(values)
+  else:
+    _check_positive(values, start, what)
+    with np.errstate(divide='ignore'):
+      logs = np.log(values)
+  rounding = zeros_lib.sum_tolerance(zeros, values.shape[1])
+  tolerance = max(_SUM_TOLERANCE, rounding)
+  _check_sums(values.sum(axis=1), tolerance, start, what)
+  return zeros_lib.fill(logs, zeros)
+
+
+def _check_positive(values: np.ndarray, start: int, what: str) -> None:
   outside = values < 0
   if outside.any():
     row, column = np.argwhere(outside)[0]
@@ -103,18 +138,17 @@ def _log(probabilities: np.ndarray, start: int, what: str) -> np.ndarray:
       f'{what} must have probabilities, got {values[row, column]} in row '
       f'{start + row}.'
     )
-  _check_sums(values.sum(axis=1), start, what)
-  with np.errstate(divide='ignore'):
-    return np.log(values)
 
 
-def _check_sums(sums: np.ndarray, start: int, what: str) -> None:
+def _check_sums(
+  sums: np.ndarray, tolerance: float, start: int, what: str
+) -> None:
   # Rows with NaN are counted with the others that have.
-  off = np.abs(sums - 1) > _SUM_TOLERANCE
+  off = np.abs(sums - 1) > tolerance
   if off.any():
     row = int(np.argmax(off))
     raise errors.DataError(
       f'{what} must have rows of probabilities that sum to 1 (within '
-      f'{_SUM_TOLERANCE}), got a sum of {sums[row]:.6g} in row {start + row}; '
+      f'{tolerance:.3g}), got a sum of {sums[row]:.6g} in row {start + row}; '
       '--kind says what the numbers are.'
     )

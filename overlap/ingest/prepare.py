@@ -10,8 +10,10 @@ from etils import epath
 from overlap import errors
 from overlap.ingest import beside, classes, convert, examples, formats
 from overlap.ingest import source as source_lib
+from overlap.ingest import zeros as zeros_lib
 from overlap.ingest.examples import Examples
 from overlap.ingest.source import Source
+from overlap.ingest.zeros import Zeros
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -66,6 +68,7 @@ class Prepared:
     aligned_by: `align.BY_ID` or `align.BY_ROW`.
     arrays: `predicted` and perhaps `confidence`; empty for scores.
     logits: reads and checks the logits, block by block; None for classes.
+    notes: what was decided about the numbers, in words, one line each.
   """
 
   kind: str
@@ -73,6 +76,7 @@ class Prepared:
   aligned_by: str
   arrays: dict[str, np.ndarray]
   logits: Callable[[], source_lib.Blocks] | None
+  notes: tuple[str, ...] = ()
 
 
 def read(request: Request, path: str, ids: np.ndarray | None) -> Source:
@@ -144,10 +148,15 @@ def prepare(
       f'{path} must have a score for each of the {count} classes of the data '
       f'set, got {source.classes}.'
     )
+  zeros = _survey(source, kind)
+  notes = tuple(filter(None, [zeros_lib.describe(zeros)] if zeros else []))
+  if zeros is not None and zeros.one_hot:
+    arrays = {'predicted': _highest(source)}
+    return Prepared(source_lib.CLASSES, places, aligned_by, arrays, None, notes)
   converted = functools.partial(
-    _converted, source, kind, path, request.allow_nan
+    _converted, source, kind, path, request.allow_nan, zeros
   )
-  return Prepared(kind, places, aligned_by, {}, converted)
+  return Prepared(kind, places, aligned_by, {}, converted, notes)
 
 
 def _check_class_names(source: Source, path: str, known: Examples) -> None:
@@ -173,8 +182,29 @@ def _check_class_names(source: Source, path: str, known: Examples) -> None:
     )
 
 
+def _survey(source: Source, kind: str) -> Zeros | None:
+  """What the zeros of probabilities stand for; None for logits."""
+  if kind == source_lib.LOGITS:
+    return None
+  assert source.blocks is not None
+  return zeros_lib.survey(
+    source.blocks(), logarithms=kind == source_lib.LOG_PROBS
+  )
+
+
+def _highest(source: Source) -> np.ndarray:
+  """The class with the highest score, int32 `[rows]`."""
+  assert source.blocks is not None
+  parts = [block.argmax(axis=1) for _, block in source.blocks()]
+  return np.concatenate(parts).astype(np.int32)
+
+
 def _converted(
-  source: Source, kind: str, path: str, allow_nan: bool
+  source: Source,
+  kind: str,
+  path: str,
+  allow_nan: bool,
+  zeros: Zeros | None,
 ) -> source_lib.Blocks:
   assert source.blocks is not None
   return convert.logits(
@@ -183,6 +213,7 @@ def _converted(
     what=path,
     rows=source.rows,
     allow_nan=allow_nan,
+    zeros=zeros,
   )
 
 

@@ -209,6 +209,7 @@ def _store(
     'format': formats.choose(path, request.format),
     'kind': prepared.kind,
     'aligned_by': prepared.aligned_by,
+    'notes': list(prepared.notes),
     'category': request.category,
     'method': request.method,
     'head': request.head,
