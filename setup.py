@@ -135,6 +135,7 @@ setuptools.setup(
   python_requires='>=3.11',
   packages=setuptools.find_packages(include=['overlap', 'overlap.*']),
   package_data={
+    '': ['README.md'],
     'overlap.catalog.paper': ['*.csv'],
     'overlap.catalog.prompts': ['*.csv', 'LICENSE'],
     'overlap.catalog.wordnet': ['*.csv', 'LICENSE'],
