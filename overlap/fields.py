@@ -97,6 +97,9 @@ def _data() -> dict[str, Any]:
     data_dir='',  # Where its files are, or are put; `./data` if empty.
     fallback='',  # Data set to take where `dataset` can't be fetched; in the
     # place of one that is never fetched, such as a folder, none is taken.
+    classes=(),  # Names of the classes in the order of their labels, a file
+    # of them, or 'imagenet'; '()': the data set's own. See
+    # overlap/catalog/class_lists.
     image_size=0,  # Side of the square images, 0: as they are stored; see
     # also `input.resize` of a model.
     splits=dict(

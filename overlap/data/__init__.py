@@ -4,12 +4,14 @@
 """
 
 import os
+from collections.abc import Sequence
 
 from absl import logging
 
-from overlap import errors, lookup
+from overlap import errors, lookup, natural_order
+from overlap.catalog import class_lists
+from overlap.data import log, splits, views
 from overlap.data import preparation as preparation_lib
-from overlap.data import splits, views
 from overlap.data.examples import ArrayExamples, Examples
 from overlap.data.preparation import Preparation
 from overlap.data.source import Source
@@ -48,6 +50,7 @@ def load_examples(
   data_dir: str,
   image_size: int = 0,
   channels: int = 0,
+  classes: Sequence[str] = (),
 ) -> Examples:
   """Opens a split of a data set, fetching the data if need be.
 
@@ -60,9 +63,12 @@ def load_examples(
     data_dir: folder of the data; '' is 'data'.
     image_size: S, 0 for the source's own: see `overlap.data.images.decode`.
     channels: 1 or 3, 0 for the source's own.
+    classes: names of all classes, in the order of the labels; () for the
+      source's own.
 
   Raises:
-    DataError: the data can't be had, or are faulty.
+    DataError: the data can't be had, are faulty, or have a class that
+      `classes` lacks.
     UsageError: no such data set, split, slice or number of channels.
   """
   expression = splits.parse(spec)
@@ -81,11 +87,29 @@ def load_examples(
       'none.'
     )
   examples.split = split
+  examples = _in_order(examples, classes)
   if not expression.is_whole:
     examples = views.Selected(examples, expression.positions(examples.ids))
   if image_size not in (0, examples.image_size):
     examples = views.Resized(examples, image_size)
   return _cached(examples)
+
+
+def _in_order(examples: Examples, classes: Sequence[str]) -> Examples:
+  """Numbers the classes as a list does, and logs a list or order once."""
+  order = examples.class_order
+  if classes:
+    indices = class_lists.match(examples.class_names, classes, examples.dataset)
+    examples = views.Relabelled(examples, classes, indices)
+    order = 'order of config.data.classes'
+    if len(indices) < len(classes):
+      order += f', {len(indices)} of which are in {examples.split}'
+  if order:
+    log.once(
+      f'{examples.dataset}: classes in {order}, '
+      f'{natural_order.describe_order(examples.class_names)}'
+    )
+  return examples
 
 
 def prepare_examples(examples: Examples, preparation: Preparation) -> Examples:

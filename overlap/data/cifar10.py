@@ -4,7 +4,7 @@ import os
 from typing import Any
 
 from overlap import errors
-from overlap.data import image_folder, source, tfds_source
+from overlap.data import image_folder, source, tfds_source, trees
 from overlap.data.examples import Examples
 
 CLASS_NAMES = (
@@ -18,11 +18,13 @@ def find_tree(data_dir: str) -> str | None:
   """Returns data_dir/cifar10 or data_dir where it is a tree of CIFAR-10."""
   for root in (os.path.join(data_dir, 'cifar10'), data_dir):
     try:
-      classes = image_folder.tree_classes(root)
+      splits = image_folder.split_names(root)
     except errors.DataError:
       continue
-    if CLASS_NAMES in classes.values():
-      return root
+    for split in splits:
+      folders = trees.list_folder(os.path.join(root, split)).folders
+      if tuple(folders) == CLASS_NAMES:
+        return root
   return None
 
 

@@ -34,10 +34,13 @@ class Examples(abc.ABC):
     image_size: S; images come out as [S, S, channels].
     in_memory: reading is no more than indexing.
     multi_label: whether `targets` tells more than `labels`.
+    class_order: how the source ordered its classes, for the log; '' where
+      they have an order of their own.
   """
 
   in_memory = False
   multi_label = False
+  class_order = ''
 
   def __init__(
     self,

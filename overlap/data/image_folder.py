@@ -1,7 +1,8 @@
-"""Trees of image files: {split}/{class}/{file}.
+"""Trees of image files: SPLIT/CLASS/FILE, classes nested or not.
 
-The classes are the names of the folders, sorted; an id is the file's path
-below the tree's root.
+Classes are in natural order of their folders' names, and an id is a file's
+path below the tree's root. See `trees` for what is listed and what is left
+out, and `images` for how files are decoded.
 """
 
 import os
@@ -11,22 +12,23 @@ import numpy as np
 
 from overlap import errors, lookup
 from overlap.data import images as images_lib
-from overlap.data import source
+from overlap.data import log, source, trees
 from overlap.data.encoded import EncodedExamples, read_file
 from overlap.data.examples import Examples
 
-EXTENSIONS = ('.jpg', '.jpeg', '.png', '.bmp', '.webp', '.ppm')
-# So many files are looked at to tell whether a tree is grey.
-_PROBES = 64
+# Files that are looked at to tell whether a tree is grey.
+_SAMPLE = 256
 
 
 class ImageFolder(EncodedExamples):
   """One split of a tree; images are read and decoded when they are asked for.
 
   Raises:
-    DataError: the tree is absent or empty, or its splits' classes differ.
+    DataError: the tree is absent or empty, or a file's class is ambiguous.
     UsageError: no such split.
   """
+
+  class_order = 'natural order of the folders'
 
   def __init__(
     self,
@@ -37,30 +39,43 @@ class ImageFolder(EncodedExamples):
     image_size: int = 0,
     channels: int = 0,
   ):
-    """Lists the files of a split.
+    """Lists the files of a split, and logs what was left out.
 
     Args:
       dataset: name in the store.
-      root: of the tree.
+      root: folder of the tree.
       split: name of a folder in it.
-      image_size: 0 for the files' own, which then must all be alike.
-      channels: 0 for grey where the tree's files are grey, else RGB.
+      image_size: S, 0 for the files' own size, which then must be the same
+        for all.
+      channels: 0 for 1 where a random sample of the tree's files is grey,
+        else 3.
     """
-    classes = tree_classes(root)
-    lookup.check('split', split, classes)
-    names = classes[split]
-    files = [_files(root, split, name) for name in names]
-    ids = [name for listed in files for name in listed]
-    first = read_file(os.path.join(root, ids[0]))
-    super().__init__(
-      dataset=dataset, split=split, ids=ids, class_names=names,
-      channels=channels or _tree_channels(root, classes),
-      image_size=image_size or images_lib.square_size(first, ids[0]),
-    )  # fmt: skip
+    lookup.check('split', split, split_names(root))
+    listed = trees.list_split(os.path.join(root, split))
+    ids = [
+      f'{split}/{name}/{file}'
+      for name, files in listed.classes.items()
+      for file in files
+    ]
+    if not ids:
+      raise errors.DataError(
+        f'{os.path.join(root, split)} must hold a folder of images a class, '
+        f'got {trees.describe_left_out(listed.left_out) or "none"}.'
+      )
+    if listed.left_out:
+      log.once(
+        f'{dataset}, split {split!r}: {len(ids)} images; left out: '
+        f'{trees.describe_left_out(listed.left_out)}'
+      )
     self._root = root
+    super().__init__(
+      dataset=dataset, split=split, ids=ids, class_names=list(listed.classes),
+      channels=channels or _tree_channels(dataset, root),
+      image_size=image_size or _square_size(root, ids[0]),
+    )  # fmt: skip
     self.native = not image_size
-    counts = [len(listed) for listed in files]
-    self._label_array = np.repeat(np.arange(len(names)), counts)
+    counts = [len(files) for files in listed.classes.values()]
+    self._label_array = np.repeat(np.arange(len(counts)), counts)
 
   def open(
     self, indices: np.ndarray
@@ -74,77 +89,57 @@ class ImageFolder(EncodedExamples):
     return self._label_array[indices]
 
 
-def tree_classes(root: str) -> dict[str, tuple[str, ...]]:
-  """Returns the class names of every split of a tree.
-
-  A folder without folders in it is no split.
+def split_names(root: str) -> list[str]:
+  """Returns the names of the folders of a tree that have folders in them.
 
   Raises:
-    DataError: there is no split, or two differ in their classes.
+    DataError: there is none.
   """
-  splits = {name: tuple(_folders(root, name)) for name in _folders(root)}
-  splits = {name: classes for name, classes in splits.items() if classes}
-  if not splits:
-    raise errors.DataError(
-      f'{root} must be a folder of {{split}}/{{class}}/{{image}}, got '
-      f'{"no such tree in it" if os.path.isdir(root) else "no folder"}.'
-    )
-  (first, expected), *others = splits.items()
-  for name, classes in others:
-    if classes != expected:
-      differing = sorted(set(classes) ^ set(expected))
-      raise errors.DataError(
-        f'{root}: all splits must have the same classes, got {first!r} and '
-        f'{name!r}, of which one alone has {differing[0]!r}.'
-      )
-  return splits
-
-
-def _folders(*parts: str) -> list[str]:
-  path = os.path.join(*parts)
-  if not os.path.isdir(path):
-    return []
-  with os.scandir(path) as entries:
-    names = [entry.name for entry in entries if entry.is_dir()]
-  return sorted(name for name in names if not name.startswith('.'))
-
-
-def _files(root: str, split: str, name: str) -> list[str]:
-  """Returns the ids of a class, sorted."""
-  with os.scandir(os.path.join(root, split, name)) as entries:
-    found = [entry.name for entry in entries if _is_image(entry.name)]
-  if not found:
-    raise errors.DataError(
-      f'{root}: every class must have an image ({", ".join(EXTENSIONS)}), got '
-      f'none in {split}/{name}.'
-    )
-  return [f'{split}/{name}/{file}' for file in sorted(found)]
-
-
-def _is_image(file: str) -> bool:
-  return file.lower().endswith(EXTENSIONS) and not file.startswith('.')
-
-
-def _tree_channels(root: str, classes: dict[str, tuple[str, ...]]) -> int:
-  """Returns 1 where the files of the tree are grey, else 3.
-
-  The first file of every class and split, `_PROBES` at most: trees of
-  photographs hold some grey files, never only.
-  """
-  folders = [
-    (split, name) for split, names in classes.items() for name in names
+  folders = trees.list_folder(root).folders if os.path.isdir(root) else []
+  names = [
+    name
+    for name in folders
+    if trees.list_folder(os.path.join(root, name)).folders
   ]
-  step = -(-len(folders) // _PROBES)
-  for split, name in folders[::step]:
-    file = _files(root, split, name)[0]
-    content = read_file(os.path.join(root, file))
-    if images_lib.native_shape(content, file)[2] == 3:
-      return 3
-  return 1
+  if names:
+    return names
+  got = 'no folder'
+  if os.path.isdir(root):
+    got = 'no folder of folders in it'
+    if folders:
+      got += f' but {lookup.few(folders)}; put those of a split into one'
+  raise errors.DataError(
+    f'{root} must be a folder of {{split}}/{{class}}/{{image}}, got {got}.'
+  )
+
+
+def _square_size(root: str, file: str) -> int:
+  return images_lib.square_size(read_file(os.path.join(root, file)), file)
+
+
+def _tree_channels(dataset: str, root: str) -> int:
+  """Returns 1 where a random sample of the tree's files is grey, else 3.
+
+  The sample is of all splits, so that they agree. Faulty files are left to
+  those who read them.
+  """
+  grey = coloured = 0
+  for file in trees.sample_files(root, _SAMPLE):
+    try:
+      content = read_file(os.path.join(root, file))
+      is_coloured = images_lib.native_shape(content, file)[2] == 3
+    except errors.DataError:
+      continue
+    grey, coloured = grey + (not is_coloured), coloured + is_coloured
+  log.once(
+    f'{dataset}: images are read in {"colour" if coloured else "grey"}: '
+    f'{coloured} of {grey + coloured} files sampled are in colour'
+  )
+  return 3 if coloured or not grey else 1
 
 
 def _obtain(*, dataset: str, data_dir: str) -> None:
-  tree_classes(source.folder(dataset, data_dir))
+  split_names(source.folder(dataset, data_dir))
 
 
 def _load(

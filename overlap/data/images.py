@@ -1,4 +1,8 @@
-"""Image files to arrays: decode, resize, crop, in threads."""
+"""Image files to arrays: decode, resize, crop, in threads.
+
+As in torchvision and TFDS, a file's EXIF orientation is not applied: pixels
+come as they are stored. Of animations the first frame is taken.
+"""
 
 import concurrent.futures
 import functools
@@ -15,7 +19,12 @@ from overlap import errors
 
 # By content, whatever a file is called. Others of Pillow's have no place here:
 # EPS is a program, which Ghostscript would run.
-_FORMATS = ('JPEG', 'PNG', 'BMP', 'WEBP', 'PPM', 'GIF', 'TIFF')
+_FORMATS = ('JPEG', 'PNG', 'BMP', 'WEBP', 'PPM', 'GIF', 'TIFF', 'AVIF')
+# What files of these formats are called.
+EXTENSIONS = (
+  '.jpg', '.jpeg', '.jpe', '.jfif', '.png', '.apng', '.bmp', '.dib', '.webp',
+  '.ppm', '.pgm', '.pbm', '.pnm', '.gif', '.tif', '.tiff', '.avif',
+)  # fmt: skip
 # Of Pillow's modes these hold one channel of 8 bits (or fewer), ...
 _GREY_MODES = ('1', 'L', 'LA', 'La')
 # ... and these would be clipped or wrapped without a word.
@@ -98,7 +107,8 @@ def square_size(content: bytes, name: str) -> int:
   if height != width:
     raise errors.DataError(
       f'Images must be square unless image_size is set, got {width}x{height} '
-      f'for {name}; set image_size.'
+      f'for {name}; set image_size, or input.resize and input.size of every '
+      'model.'
     )
   return height
 

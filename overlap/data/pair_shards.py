@@ -5,7 +5,6 @@ other members are left alone. Nothing is extracted: an index of where members
 lie is made once, in some 0.2 ms a pair, and they are read from there.
 """
 
-import glob
 import os
 import tarfile
 from collections.abc import Callable, Iterator
@@ -13,9 +12,9 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from overlap import errors, progress
-from overlap.data import image_folder, pairs
+from overlap.data import images, pairs
 
-_KINDS = {'.txt': 'caption'} | dict.fromkeys(image_folder.EXTENSIONS, 'image')
+_KINDS = {'.txt': 'caption'} | dict.fromkeys(images.EXTENSIONS, 'image')
 # Where a sample's image and caption are: offsets and sizes, in bytes.
 _IMAGE, _CAPTION = slice(0, 2), slice(2, 4)
 
@@ -38,7 +37,7 @@ class ShardPairs(pairs.Pairs):
     Raises:
       DataError: there is no such file, one is damaged, or there are no pairs.
     """
-    self._paths = _files(path)
+    self._paths = pairs.find_shards(path)
     folder = os.path.commonpath([os.path.dirname(p) for p in self._paths])
     name = pairs.dataset_name(path)
     ids, places, left_out = [], [], []
@@ -92,22 +91,6 @@ class ShardPairs(pairs.Pairs):
         f'{path} must stay as it is while it is read, and has become shorter.'
       )
     return content
-
-
-def _files(path: str) -> list[str]:
-  """The tar files of a folder, or those that a pattern fits, sorted."""
-  if os.path.isdir(path):
-    found = glob.glob(os.path.join(glob.escape(path), f'*{pairs.SHARDS}'))
-  else:
-    found = [path] if os.path.exists(path) else glob.glob(path)
-  found = sorted(file for file in found if file.endswith(pairs.SHARDS))
-  if not found:
-    raise errors.DataError(
-      f'Pairs must be in a file of {" or ".join(pairs.TABLES)}, in '
-      f"{pairs.SHARDS} files (a folder or a pattern), or in 'tfds:NAME', "
-      f'got {path!r}, which has none of them.'
-    )
-  return found
 
 
 def _index(path: str) -> tuple[list[str], np.ndarray, list[str]]:

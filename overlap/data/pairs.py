@@ -96,6 +96,47 @@ def open_pairs(
   )  # fmt: skip
 
 
+def require(pairs: str, *, data_dir: str = '') -> None:
+  """Looks for the files of pairs, without reading them.
+
+  Args:
+    pairs: as `open_pairs` takes it.
+    data_dir: likewise.
+
+  Raises:
+    DataError: there are none.
+  """
+  form, path = _form(pairs), os.path.expanduser(pairs)
+  if form == 'tfds':
+    from overlap.data import tfds_source
+
+    tfds_source.find_builder(pairs, os.path.expanduser(data_dir or 'data'))
+  elif form == 'shards':
+    find_shards(path)
+  elif not os.path.isfile(path):
+    raise errors.DataError(f'Pairs must be in a file, got {path!r}.')
+
+
+def find_shards(path: str) -> list[str]:
+  """Returns the tar files of a folder, or those of a pattern, sorted.
+
+  Raises:
+    DataError: there is none.
+  """
+  if os.path.isdir(path):
+    found = glob.glob(os.path.join(glob.escape(path), f'*{SHARDS}'))
+  else:
+    found = [path] if os.path.exists(path) else glob.glob(path)
+  found = sorted(file for file in found if file.endswith(SHARDS))
+  if not found:
+    raise errors.DataError(
+      f'Pairs must be in a file of {" or ".join(TABLES)}, in {SHARDS} files '
+      f"(a folder or a pattern), or in 'tfds:NAME', got {path!r}, which has "
+      'none of them.'
+    )
+  return found
+
+
 def check(pairs: str, caption: str) -> None:
   """Checks what `open_pairs` is given, before anything is read.
 

@@ -1,5 +1,7 @@
 """Examples made of other examples: chosen, resized, kept in memory."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from overlap.data import images as images_lib
@@ -59,6 +61,50 @@ class Selected(_View):
 
   def read_targets(self, indices: np.ndarray) -> np.ndarray:
     return self._parent.read_targets(self._positions[indices])
+
+
+class Relabelled(_View):
+  """`parent` with its labels as positions in another list of classes."""
+
+  def __init__(
+    self, parent: Examples, classes: Sequence[str], indices: Sequence[int]
+  ):
+    """Takes the list.
+
+    Args:
+      parent: the examples, with classes of their own.
+      classes: names in the order of the new labels.
+      indices: the new label of each class of `parent`.
+    """
+    super().__init__(parent, ids=parent.ids, image_size=parent.image_size)
+    self.class_names = tuple(classes)
+    self.in_memory = parent.in_memory
+    self._indices = np.asarray(indices, np.int64)
+
+  def read(self, indices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    images, labels = self._parent.read(indices)
+    return images, self._relabelled(labels)
+
+  def read_originals(
+    self, indices: np.ndarray, make: Make, shape: tuple[int, ...]
+  ) -> tuple[np.ndarray, np.ndarray]:
+    images, labels = self._parent.read_originals(indices, make, shape)
+    return images, self._relabelled(labels)
+
+  def read_labels(self, indices: np.ndarray) -> np.ndarray:
+    return self._relabelled(self._parent.read_labels(indices))
+
+  def read_targets(self, indices: np.ndarray) -> np.ndarray:
+    targets = self._parent.read_targets(indices)
+    result = np.zeros((len(targets), len(self.class_names)), np.int8)
+    result[:, self._indices] = targets
+    return result
+
+  def _relabelled(self, labels: np.ndarray) -> np.ndarray:
+    labels = np.asarray(labels, np.int64)
+    is_class = (labels >= 0) & (labels < len(self._indices))
+    # What is no class of the parent's is none here, and refused as such.
+    return np.where(is_class, self._indices[labels * is_class], -1)
 
 
 def sample(examples: Examples, count: int) -> Examples:

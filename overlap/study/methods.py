@@ -42,7 +42,9 @@ def check(name: str, settings: Settings) -> None:
   supervised.check_ramp(at, settings)
   if settings['method'] == 'image_text':
     texts.check(name, settings)
-    pairs_lib.check(_pairs(settings), settings['image_text'].get('caption', ''))
+    pairs_lib.check(
+      pairs_of(settings), settings['image_text'].get('caption', '')
+    )
   elif settings['method'] == 'mpl':
     mpl.check(name, settings)
   elif settings['method'] == 'pretrain':
@@ -87,6 +89,11 @@ def phases(settings: Settings) -> list[Phase]:
   return found
 
 
+def is_learned(settings: Settings) -> bool:
+  """Whether anything of a model is learned from the training split."""
+  return bool(phases(settings)) or settings['head']['fit'] == 'lbfgs'
+
+
 def in_words(settings: Settings) -> str:
   """What is done to make a model, for a line of the log."""
   family = settings['architecture']['name']
@@ -106,7 +113,7 @@ def in_words(settings: Settings) -> str:
 
 def learned_from(settings: Settings) -> str:
   """The data set of the pre-training, '' where it is the study's."""
-  given = _pairs(settings)
+  given = pairs_of(settings)
   if settings['method'] == 'pretrain':
     return settings['pretrain']['dataset']
   if given:
@@ -129,7 +136,7 @@ def pairs(
     are made of the class names. It raises a UsageError or a DataError where
     the pairs can't be had.
   """
-  given = _pairs(settings)
+  given = pairs_of(settings)
   if not given:
     return None
   return functools.partial(
@@ -139,7 +146,8 @@ def pairs(
   )  # fmt: skip
 
 
-def _pairs(settings: Settings) -> str:
+def pairs_of(settings: Settings) -> str:
+  """Images with captions that a model learns from, '' for none."""
   if settings['method'] != 'image_text':
     return ''
   return settings['image_text']['pairs']

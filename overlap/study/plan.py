@@ -4,15 +4,18 @@ Each stage itself is asked what is done; nothing is fetched, compiled or
 written.
 """
 
-from collections.abc import Sequence
+import functools
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from etils import epath
 
-from overlap import errors, store
+from overlap import store
+from overlap.data.examples import Examples
 from overlap.study import (
   costs,
   drawing,
+  inputs,
   methods,
   prediction,
   probe_models,
@@ -22,7 +25,7 @@ from overlap.study import (
   workdir,
 )
 from overlap.study.prediction import Part
-from overlap.study.preview import Preview
+from overlap.study.preview import Absent, Preview
 
 # What is done about a model, before it predicts.
 THERE, TRAIN, GO_ON, LOAD, FIT, BRING = (
@@ -88,7 +91,17 @@ def make(
   """
   trained = study.selected(model)
   parts = prediction.parts(study) if trained and 'predict' in stages else []
-  sizes = {part.split: _size(study, part) for part in parts}
+  opened = {
+    part.split: _if_here(functools.partial(part.examples, study))
+    for part in parts
+  }
+  sizes = {s: None if e is None else len(e) for s, e in opened.items()}
+  inputs.check_same_classes(
+    [
+      _if_here(lambda: study.reference) if trained else None,
+      *(opened[part.split] for part in parts if not part.is_transfer),
+    ]
+  )
   rows = [_image_row(study, name, stages, parts, sizes) for name in trained]
   changed = {row.name for row in rows if row.splits}
   for name in study.selected(model, 'probe') if 'predict' in stages else ():
@@ -106,10 +119,11 @@ def make(
   )
 
 
-def _size(study: Preview, part: Part) -> int | None:
+def _if_here(open_examples: Callable[[], Examples | None]) -> Examples | None:
+  """Opens examples; None where they are not here."""
   try:
-    return len(part.examples(study))
-  except errors.DataError:
+    return open_examples()
+  except Absent:
     return None
 
 
@@ -131,7 +145,7 @@ def _image_row(
   if does == THERE and not left:
     return row
   try:
-    examples = study.examples('train')
+    examples = study.reference
     if examples is None:
       return row  # The stage says so.
     measured = costs.model(study, name, examples)
@@ -141,7 +155,7 @@ def _image_row(
         trained=costs.training(study, name, measured, examples),
         kept_bytes=measured.num_bytes,
       )
-  except errors.DataError:
+  except Absent:
     return row
   return row._replace(
     predict_flops=sum(sizes[p.split] or 0 for p in left) * measured.flops,
@@ -177,7 +191,7 @@ def _probe_row(
   try:
     examples = [study.examples(split) for split in splits]
     num_bytes = sum(4 * len(e) * len(e.class_names) for e in examples if e)
-  except errors.DataError:
+  except Absent:
     num_bytes = 0
   return Row(name, FIT, splits=tuple(splits), stored_bytes=num_bytes)
 

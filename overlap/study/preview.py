@@ -8,11 +8,15 @@ from overlap.data.examples import Examples
 from overlap.study.study import Study
 
 
+class Absent(errors.DataError):
+  """Data that the study would fetch, or stop at, are not here."""
+
+
 class Preview(Study):
   """A study for which no data are fetched.
 
   Data that are not here keep their name, for models are known by it; their
-  examples can't be had: `examples`, `load` and the like raise a DataError.
+  examples can't be had: `examples`, `load` and the like raise `Absent`.
   """
 
   @functools.cached_property
@@ -66,4 +70,4 @@ class Preview(Study):
 
   def _require(self, dataset: str, data_dir: str) -> None:
     if not data.is_here(dataset, data_dir=data_dir):
-      raise errors.DataError(f'{dataset} must be in {data_dir or "data"}.')
+      raise Absent(f'{dataset} must be in {data_dir or "data"}.')

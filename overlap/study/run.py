@@ -9,6 +9,7 @@ from etils import epath
 from overlap import parallel
 from overlap.study import (
   drawing,
+  inputs,
   prediction,
   results,
   thumbnails,
@@ -51,6 +52,7 @@ def _stages(
   study: Study, stages: Sequence[str], model: str | None
 ) -> epath.Path | None:
   page = None
+  inputs.check(study, stages, model)
   if 'train' in stages:
     training.train(study, model)
   if 'predict' in stages:

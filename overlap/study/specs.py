@@ -10,6 +10,8 @@ import jax.numpy as jnp
 from overlap import config, data, errors, files, lookup, models, parallel
 from overlap.analyses.probing import options as probing_options
 from overlap.analyses.probing.options import Probing
+from overlap.catalog import class_lists
+from overlap.data import splits
 from overlap.data.examples import Examples
 from overlap.inference import Input
 from overlap.study import heads, methods, model_images
@@ -60,6 +62,9 @@ def check(study: Settings) -> None:
     teacher = study['models'].get(teacher_of(settings))
     model_images.check(name, settings, teacher)
   training_order(study)
+  for part in ('data', 'transfer'):
+    for spec in filter(None, study[part]['splits'].values()):
+      splits.parse(spec)
   # What is in the store already may be of any.
   for field in ('dataset', 'fallback') if _names(study, 'train') else ():
     given = study['data'][field].partition(':')[0]
@@ -114,6 +119,32 @@ def teacher_of(settings: Settings) -> str:
 def _names(study: Settings, *sources: str) -> list[str]:
   models = study['models'].items()
   return [name for name, settings in models if settings['source'] in sources]
+
+
+def reference_split(study: Settings) -> str:
+  """The split that tells a study's classes, channels and size of images.
+
+  It is the training split where a model learns from one, and else the first
+  that is predicted: a study of loaded models needs no other.
+  """
+  learned = any(
+    methods.is_learned(study['models'][name]) for name in _names(study, 'train')
+  )
+  predicted = study['predict']['splits']
+  return predicted[0] if predicted and not learned else 'train'
+
+
+def image_size(study: Settings) -> int:
+  """Side of the images that data are opened at; 0 for their own.
+
+  Where every model makes its images of the originals at a size of its own,
+  the largest of these sizes: the data's own need not be square.
+  """
+  inputs = [study['models'][n]['input'] for n in _names(study, 'train')]
+  if all(given.get('resize') and given['size'] for given in inputs):
+    own = max((given['size'] for given in inputs), default=0)
+    return study['data']['image_size'] or own
+  return study['data']['image_size']
 
 
 def probing(study: Settings, name: str) -> Probing:
@@ -208,6 +239,7 @@ def training_hash(study: Settings, name: str, dataset: str) -> str:
     | {
       'train': schedule,
       'dataset': dataset,
+      'classes': class_lists.read(source['classes']),
       'image_size': source['image_size'],
       'splits': [source['splits']['train'], source['splits']['heldout']],
       'teacher': training_hash(study, teacher, dataset) if teacher else '',

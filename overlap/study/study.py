@@ -9,6 +9,7 @@ from absl import logging
 from etils import epath
 
 from overlap import data, errors, lookup, parallel
+from overlap.catalog import class_lists
 from overlap.data.examples import Examples
 from overlap.study import specs, workdir
 
@@ -61,11 +62,21 @@ class Study:
       return settings['label']
     return self.dataset
 
+  @functools.cached_property
+  def classes(self) -> tuple[str, ...]:
+    """Names of the classes in the order of their labels; () for the data's."""
+    return class_lists.read(self.config['data']['classes'])
+
   @functools.cache  # noqa: B019 (a process has one study)
   def examples(self, split: str) -> Examples | None:
     """A split of the study; None where the config leaves it empty."""
     spec = self.config['data']['splits'][split]
     return self.load(split, spec) if spec else None
+
+  @property
+  def reference(self) -> Examples | None:
+    """The split of `specs.reference_split`; None where it is left empty."""
+    return self.examples(specs.reference_split(self.config))
 
   def load(self, split: str, spec: str) -> Examples:
     """Examples of the study's data set.
@@ -80,7 +91,8 @@ class Study:
       split=split,
       spec=spec,
       data_dir=settings['data_dir'] or 'data',
-      image_size=settings['image_size'],
+      image_size=specs.image_size(self.config),
+      classes=self.classes,
     )
 
   def load_other(
@@ -133,8 +145,8 @@ class Study:
     if not (spec and self.transfer_dataset):
       return None
     # As large as the study's own images, for which the models were made.
-    size = self.config['data']['image_size']
-    own = self.examples('train')
+    size = specs.image_size(self.config)
+    own = None if size else self.reference
     return self.load_other(
       self.transfer_dataset,
       settings['data_dir'],

@@ -47,7 +47,7 @@ def train(study: Study, model: str | None = None) -> None:
 def _obtain_all(study: Study, names: Sequence[str]) -> None:
   """Fetches all data while all processes are together, once for all."""
   study.dataset  # noqa: B018 (whether or not there is a split to train on)
-  study.examples('train')
+  study.reference  # noqa: B018 (likewise)
   for name in names:
     settings = study.config['models'][name]
     if settings['method'] == 'pretrain' and not is_trained(study, name):
@@ -101,7 +101,7 @@ def read_model(study: Study, name: str) -> dict[str, Any] | None:
 def make_task(study: Study, name: str) -> Task:
   """A model of the study with its data, ready to be trained or applied."""
   settings = study.config['models'][name]
-  examples = study.examples('train')
+  examples = study.reference
   if examples is None:
     raise errors.UsageError(
       "config.data.splits.train must name a split to train on, got ''."
@@ -124,12 +124,14 @@ def make_task(study: Study, name: str) -> Task:
     batch_size=study.config['predict']['batch_size'],
     teacher=_teacher(study, teacher) if teacher else None,
     pairs=methods.pairs(settings, examples, study.config['data']['data_dir']),
-    unlabelled=_unlabelled(study, settings),
-    pretrain=functools.partial(_pretrain, study, settings, examples),
+    unlabelled=open_unlabelled(study, settings),
+    pretrain=functools.partial(open_pretrain, study, settings, examples),
   )
 
 
-def _unlabelled(study: Study, settings: Mapping[str, Any]) -> Examples | None:
+def open_unlabelled(
+  study: Study, settings: Mapping[str, Any]
+) -> Examples | None:
   """Examples whose labels are not looked at, where a model asks for some."""
   spec = settings.get('mpl', {}).get('unlabelled', '')
   if settings['method'] != 'mpl' or not spec:
@@ -137,7 +139,7 @@ def _unlabelled(study: Study, settings: Mapping[str, Any]) -> Examples | None:
   return model_images.prepared(settings, study.load('unlabelled', spec))
 
 
-def _pretrain(
+def open_pretrain(
   study: Study, settings: Mapping[str, Any], like: Examples
 ) -> Examples:
   """The examples that a model learns from first, as large as its others."""

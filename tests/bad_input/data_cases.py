@@ -7,6 +7,10 @@ import struct
 import numpy as np
 from PIL import Image
 
+# Without it, nothing is learned from the training split.
+_LEARNED = '--config.models.base.train.total_steps=1'
+_NO_HELDOUT = '--config.data.splits.heldout='
+
 
 def cases(case):
   """Named cases; `case` is the class."""
@@ -16,7 +20,7 @@ def cases(case):
 def _splits(case):
   def split(text, *told):
     return case(
-      lambda a: a.study(f'--config.data.splits.train={text}'),
+      lambda a: a.study(f'--config.data.splits.train={text}', _LEARNED),
       2,
       told or ('A split must look like', repr(text)),
     )
@@ -53,15 +57,15 @@ def _splits(case):
 
 
 def _trees(case):
-  def tree(build, told, status=1):
+  def tree(build, told, *words):
     def make(a):
       for split in ('train', 'test'):
         for name in ('one', 'two'):
           a.image(f'{split}/{name}/0.png')
       build(a)
-      return a.tree()
+      return [*a.tree(), *words]
 
-    return case(make, status, told)
+    return case(make, 1, told)
 
   def write(name, content):
     return lambda a: a.file(name, content)
@@ -93,11 +97,11 @@ def _trees(case):
     (a.case / 'test/one/0.png').unlink()
     (a.case / 'test/one/0.png').mkdir()
 
-  def only(*names):
+  def only(*names, words=()):
     def make(a):
       for name in names:
         a.image(name)
-      return a.tree()
+      return [*a.tree(), _LEARNED, *words]
 
     return make
 
@@ -135,19 +139,82 @@ def _trees(case):
       ['/a\\x00b'],
     ),
     'no classes': case(only('0.png'), 1, ['{split}/{class}/{image}']),
-    'no split': case(only('one/0.png'), 1, ['{split}/{class}/{image}']),
+    'no split': case(only('one/0.png'), 1, ['{split}/{class}/{image}', 'one']),
     'no train split': case(
       only('test/one/0.png', 'test/two/0.png'),
       2,
       ["'train'", 'test'],
     ),
+    'no split to predict in the tree': case(
+      only('train/one/0.png', 'train/two/0.png', words=[_NO_HELDOUT]),
+      2,
+      ["'test'", 'train'],
+    ),
+    'no data to learn from first': case(
+      lambda a: a.study(
+        '--config.models.base.method=pretrain',
+        '--config.models.base.pretrain.dataset=image_folder:/none',
+        '--config.models.base.pretrain.total_steps=1',
+        _LEARNED,
+        command='study',
+      ),
+      1,
+      ['/none'],
+    ),
+    'no pairs to learn from': case(
+      lambda a: a.study(
+        '--config.models.base.method=image_text',
+        '--config.models.base.image_text.pairs=/none.csv',
+        '--config.models.base.image_text.total_steps=1',
+        _LEARNED,
+        command='study',
+      ),
+      1,
+      ['/none.csv'],
+    ),
+    'no data to transfer to': case(
+      lambda a: a.study(
+        '--config.transfer.dataset=image_folder:/none',
+        _LEARNED,
+        command='study',
+      ),
+      1,
+      ['/none'],
+    ),
+    'a class that the list lacks': case(
+      lambda a: a.study("--config.data.classes=('circle','square')"),
+      1,
+      ['config.data.classes', "'star'", "'circle', 'square'"],
+    ),
+    'a list of classes that is not there': case(
+      lambda a: a.study('--config.data.classes=none.txt'),
+      1,
+      ['none.txt', "'imagenet'"],
+    ),
+    'a list of classes that names one twice': case(
+      lambda a: a.study("--config.data.classes=('circle','star','star')"),
+      2,
+      ['once', "'star' again"],
+    ),
+    'a list of classes that lacks an index': case(
+      lambda a: a.study(
+        f'--config.data.classes={a.json("c.json", {"circle": 0, "star": 2})}'
+      ),
+      1,
+      ['c.json', '0 to 1'],
+    ),
     'a class of one split alone': tree(
       lambda a: a.image('train/three/0.png'),
-      ['same classes', "'three'"],
+      ['same classes', "'three'", 'config.data.classes'],
+      _LEARNED,
+    ),
+    'images of a class in two folders': tree(
+      lambda a: a.image('test/one/more/0.png'),
+      ['in one folder', 'test/one', 'test/one/more'],
     ),
     'a class without images': tree(
       lambda a: [(a.case / s / 'three').mkdir() for s in ('train', 'test')],
-      ['every class must have an image', 'train/three'],
+      ['every class must have an image', 'test/three'],
     ),
     'an image without bytes': tree(
       write('test/one/0.png', b''),
@@ -178,7 +245,8 @@ def _trees(case):
     ),
     'an image that is not square': tree(
       lambda a: Image.new('L', (8, 9)).save(a.case / 'train/one/0.png'),
-      ['square', '8x9'],
+      ['square', '8x9', 'input.resize'],
+      _LEARNED,
     ),
     'a name that is no text': tree(
       lambda a: os.rename(
@@ -186,6 +254,7 @@ def _trees(case):
         os.fsencode(a.case / 'train/one') + b'/\xff.png',
       ),
       ['train/one/', 'udcff'],
+      _LEARNED,
     ),
   }
 
@@ -224,7 +293,9 @@ def _idx(case):
         if content is not None:
           a.file(name, content)
       return a.study(
-        '--config.data.dataset=idx', f'--config.data.data_dir={a.case}'
+        '--config.data.dataset=idx',
+        f'--config.data.data_dir={a.case}',
+        _LEARNED,
       )
 
     return case(make, 1, told)

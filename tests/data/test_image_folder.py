@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from overlap import errors
-from overlap.data import image_folder
+from overlap.data import image_folder, images
 from overlap.data.preparation import Preparation
 
 EXTENSIONS = ('.jpg', '.jpeg', '.png', '.bmp', '.webp', '.ppm', '.PNG')
@@ -122,10 +122,51 @@ def test_a_grey_tree_is_grey_and_one_colour_image_makes_it_rgb(tmp_path):
   assert open_tree(tmp_path, 'test', channels=1).channels == 1
 
 
-def test_classes_must_be_those_of_every_split(tree):
-  write(tree, 'val/dog/0.png', flat(0))
-  with pytest.raises(errors.DataError, match=r"'val'.*'a cat'"):
-    open_tree(tree)
+def test_a_tree_whose_first_files_are_grey_is_read_in_colour(tmp_path, caplog):
+  for split in ('train', 'test'):
+    for name in 'ab':
+      write(tmp_path, f'{split}/{name}/000.png', flat(7, channels=1))
+      for i in range(1, 5):
+        write(tmp_path, f'{split}/{name}/{i:03d}.png', flat(i))
+  (tmp_path / 'test/a/000.png').write_bytes(b'not an image')
+  with caplog.at_level('INFO'):
+    train = open_tree(tmp_path)
+  assert train.channels == 3
+  assert 'read in colour: 16 of 19 files sampled' in caplog.text
+
+
+def test_other_splits_of_the_tree_are_not_looked_into(tree):
+  write(tree, 'unlabelled/unknown/0.png', flat(0))
+  (tree / 'labels/notes').mkdir(parents=True)
+  (tree / 'labels/notes/readme.txt').write_text('no image')
+  assert open_tree(tree).class_names == ('a cat', 'dog')
+
+
+@pytest.mark.parametrize('suffix', images.EXTENSIONS)
+def test_every_suffix_is_one_of_a_format_that_is_decoded(tmp_path, suffix):
+  kinds = {'.jpe': 'jpeg', '.jfif': 'jpeg', '.apng': 'png', '.dib': 'bmp'}
+  path = tmp_path / f'train/a/0{suffix}'
+  path.parent.mkdir(parents=True)
+  pixels = flat(0 if suffix == '.pbm' else 90)
+  kind = kinds.get(suffix, suffix[1:])
+  mode = {'.pbm': '1', '.pgm': 'L'}.get(suffix, 'RGB')
+  kind = {'jpg': 'jpeg', 'tif': 'tiff'}.get(kind, kind)
+  kind = 'ppm' if suffix in ('.pbm', '.pgm', '.pnm') else kind
+  Image.fromarray(pixels).convert(mode).save(path, format=kind)
+  image = open_tree(tmp_path, channels=3).fetch([0])['image']
+  np.testing.assert_allclose(image[0].astype(int), pixels, atol=3)
+
+
+def test_what_a_camera_says_of_its_orientation_is_not_applied(tmp_path):
+  pixels = np.zeros((8, 8, 3), np.uint8)
+  pixels[:4] = 255  # The upper half.
+  path = tmp_path / 'train/a/0.png'
+  path.parent.mkdir(parents=True)
+  exif = Image.Exif()
+  exif[0x0112] = 6  # To be turned by 90 degrees.
+  Image.fromarray(pixels).save(path, exif=exif)
+  image = open_tree(tmp_path).fetch([0])['image'][0]
+  np.testing.assert_array_equal(image, pixels)
 
 
 def test_another_split_lists_the_splits(tree):
@@ -152,11 +193,11 @@ def test_faulty_trees(tree, tmp_path):
   with pytest.raises(errors.DataError, match='got no folder'):
     open_tree(tmp_path / 'absent')
   (tmp_path / 'empty').mkdir()
-  with pytest.raises(errors.DataError, match='got no such tree'):
+  with pytest.raises(errors.DataError, match='got no folder of folders'):
     open_tree(tmp_path / 'empty')
   for split in ('train', 'test'):
     (tree / split / 'none').mkdir()
-  with pytest.raises(errors.DataError, match='got none in train/none'):
+  with pytest.raises(errors.DataError, match='train/none: every class'):
     open_tree(tree)
 
 

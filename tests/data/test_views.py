@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from overlap import errors
 from overlap.data import examples, preparation, views
 from overlap.data.examples import ArrayExamples
 from overlap.data.preparation import Preparation
@@ -136,3 +137,28 @@ def test_a_sample_depends_on_the_ids_alone(count):
   assert len(got) == (count if 0 < count < 7 else 7)
   assert got == sampled(np.arange(7)[::-1])
   assert all(got[f'id{i}'] == i for i in range(7) if f'id{i}' in got)
+
+
+def test_labels_are_positions_in_another_list(numbered, numbers_of):
+  data = numbered(6)
+  classes = ['class 2', 'more', 'class 0', 'class 1']
+  shown = views.Relabelled(data, classes, [2, 3, 0])
+  assert shown.class_names == tuple(classes)
+  np.testing.assert_array_equal(shown.labels(), [2, 3, 0, 2, 3, 0])
+  batch = shown.fetch([4, 2])
+  np.testing.assert_array_equal(numbers_of(batch['image']), [4, 2])
+  np.testing.assert_array_equal(batch['label'], [3, 0])
+  made = shown.fetch_made([5], lambda _, image: np.asarray(image), (4, 4))
+  np.testing.assert_array_equal(made['label'], [0])
+  slice_of_it = views.Selected(shown, np.array([1, 2]))
+  assert slice_of_it.class_names == tuple(classes)
+  np.testing.assert_array_equal(slice_of_it.labels(), [3, 0])
+
+
+def test_what_is_no_class_stays_a_fault_in_another_list(numbered):
+  data = numbered(4)
+  data._label_array = np.array([0, -1, 3, 2])
+  shown = views.Relabelled(data, ['class 2', 'class 1', 'class 0'], [2, 1, 0])
+  for index in (1, 2):
+    with pytest.raises(errors.DataError, match=f"'n/{index}'"):
+      shown.fetch([index])

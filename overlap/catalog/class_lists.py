@@ -1,0 +1,174 @@
+"""Lists of classes in the order of their indices, and names matched to them.
+
+A list is given as names, as 'imagenet', or as a file in one of the forms that
+people have: a name a line; lines of an index and a name, either first, as in
+Places365's `categories_places365.txt`; lines that begin with a synset id of
+WordNet, as ImageNet's `LOC_synset_mapping.txt`; JSON with a list of names, an
+index by name, or a name (or a list of a synset id and a name) by index.
+"""
+
+import collections
+import json
+import re
+import unicodedata
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from etils import epath
+
+from overlap import errors, lookup
+from overlap.catalog import prompts
+
+IMAGENET = 'imagenet'
+_SYNSET = re.compile(r'n\d{8}\b')
+_INDEX_LAST = re.compile(r'(.*\S)[\s,;:]+(\d{1,9})')
+_INDEX_FIRST = re.compile(r'(\d{1,9})[\s,;:]+(\S.*)')
+
+
+def read(given: Sequence[str]) -> tuple[str, ...]:
+  """Returns names of classes in the order of their indices.
+
+  Args:
+    given: the names; or one item, a file or 'imagenet', which stands for the
+      1,000 synset ids of ImageNet; none for no list.
+
+  Raises:
+    DataError: the file can't be read, or has no such form.
+    UsageError: a name is given twice, or is empty.
+  """
+  if list(given) == [IMAGENET]:
+    return tuple(prompts.imagenet_names())
+  if len(given) != 1:
+    names, what = list(given), 'A list of classes'
+  else:
+    names, what = _read_file(given[0]), given[0]
+  names = [_normalise(name) for name in names]
+  if names == [_normalise(n) for n in prompts.imagenet_names().values()]:
+    return tuple(prompts.imagenet_names())  # Two of the names occur twice.
+  seen: set[str] = set()
+  for name in names:
+    if not name or name in seen:
+      raise errors.UsageError(
+        f'{what} must name every class once, got {name!r} '
+        f'{"again" if name else "for a class"}.'
+      )
+    seen.add(name)
+  return tuple(names)
+
+
+def match(names: Sequence[str], classes: Sequence[str], what: str) -> list[int]:
+  """Returns the index of each name in a list of classes.
+
+  Names equal those of the list; or are synset ids of ImageNet where the list
+  has its names, or the other way round; or are whole numbers, which are then
+  indices.
+
+  Args:
+    names: of the classes of a data set.
+    classes: all names, in the order of their indices.
+    what: the data set, for the error text.
+
+  Raises:
+    DataError: a name is not in the list.
+  """
+  places = {name: i for i, name in enumerate(classes)}
+  synsets = _by_synset(classes)
+  own = [_normalise(name) for name in names]
+  found = [places.get(name, synsets.get(name)) for name in own]
+  if all(place is None for place in found) and all(map(_is_index, own)):
+    found = [int(n) if int(n) < len(classes) else None for n in own]
+  missing = [name for name, place in zip(names, found) if place is None]
+  if missing:
+    raise errors.DataError(
+      f'{what}: all classes must be in the list of {len(classes)} that '
+      f'config.data.classes gives, got {len(missing)} of {len(names)} that are '
+      f'not: {lookup.few(list(map(repr, missing)))}. '
+      f'{lookup.nearest(missing[0], classes)}The list begins with '
+      f'{", ".join(map(repr, classes[:3]))}.'
+    )
+  indices = [place for place in found if place is not None]
+  if len(set(indices)) < len(indices):
+    raise errors.DataError(
+      f'{what}: each class must have an index of its own in the list that '
+      'config.data.classes gives, got two with the same.'
+    )
+  return indices
+
+
+def _by_synset(classes: Sequence[str]) -> dict[str, int]:
+  """Indices by what ImageNet has for the same class: synset id or name."""
+  known = prompts.imagenet_names()
+  counts = collections.Counter(known.values())
+  by_name = {name: wnid for wnid, name in known.items() if counts[name] == 1}
+  other = known | by_name
+  return {other[name]: i for i, name in enumerate(classes) if name in other}
+
+
+def _normalise(name: str) -> str:
+  """The name composed (NFC), without the slash that Places365's begin with."""
+  return unicodedata.normalize('NFC', name.strip()).removeprefix('/')
+
+
+def _is_index(name: str) -> bool:
+  return name.isascii() and name.isdigit() and len(name) < 10
+
+
+def _read_file(given: str) -> list[str]:
+  path = epath.Path(given).expanduser()
+  try:
+    text = path.read_bytes().decode('utf-8-sig')
+  except (OSError, ValueError) as e:
+    raise errors.DataError(
+      f'A list of classes must be {IMAGENET!r}, two names or more, or a '
+      f'readable text file, got {given!r}: {e}.'
+    ) from e
+  try:
+    if path.suffix.lower() == '.json':
+      names = _from_json(json.loads(text))
+    else:
+      names = _from_lines([line.strip() for line in text.splitlines()])
+  except (ValueError, RecursionError) as e:
+    raise errors.DataError(
+      f'{given} must list names of classes in their order, got: {e}.'
+    ) from e
+  if not names:
+    raise errors.DataError(f'{given} must name classes, and names none.')
+  return names
+
+
+def _from_lines(lines: Sequence[str]) -> list[str]:
+  lines = [line for line in lines if line]
+  if all(map(_SYNSET.match, lines)):
+    return [line[:9] for line in lines]
+  for pattern, index, name in ((_INDEX_LAST, 2, 1), (_INDEX_FIRST, 1, 2)):
+    matches = [pattern.fullmatch(line) for line in lines]
+    by_index = {int(m[index]): m[name] for m in matches if m}
+    are_names = len(set(by_index.values())) == len(lines)
+    if are_names and sorted(by_index) == list(range(len(lines))):
+      return _in_order(by_index, len(lines))
+  return list(lines)
+
+
+def _from_json(value: Any) -> list[str]:
+  if isinstance(value, Mapping):
+    if all(type(index) is int for index in value.values()):
+      return _in_order(dict(zip(value.values(), value)), len(value))
+    if not all(map(_is_index, value)):
+      raise ValueError('an object that is no map between names and indices')
+    value = _in_order(
+      {int(index): name for index, name in value.items()}, len(value)
+    )
+  if not isinstance(value, list):
+    raise ValueError(f'JSON of type {type(value).__name__}')
+  # Keras has [synset id, name] for each class of ImageNet.
+  value = [v[0] if isinstance(v, list) and v else v for v in value]
+  for name in value:
+    if not isinstance(name, str):
+      raise ValueError(f'{name!r} for a name')
+  return value
+
+
+def _in_order(by_index: Mapping[int, Any], count: int) -> list[Any]:
+  if sorted(by_index) != list(range(count)):
+    raise ValueError(f'other indices than 0 to {count - 1}, each once')
+  return [by_index[i] for i in range(count)]

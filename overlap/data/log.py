@@ -1,0 +1,11 @@
+"""What is decided about data, told once."""
+
+import functools
+
+from absl import logging
+
+
+@functools.cache
+def once(line: str) -> None:
+  """Logs a line that this process has not logged before."""
+  logging.info('%s', line)

@@ -1,0 +1,98 @@
+"""Opens the data that a run needs before anything is trained.
+
+A missing file, split or class then stops a study in its first seconds, and not
+after hours, when the split is first read.
+"""
+
+import itertools
+from collections.abc import Sequence
+
+from overlap import errors
+from overlap.data import pairs
+from overlap.data.examples import Examples
+from overlap.study import methods, prediction, training
+from overlap.study.study import Study
+
+
+def check(study: Study, stages: Sequence[str], model: str | None) -> None:
+  """Opens every split that is to be learned from or predicted.
+
+  Data are fetched if need be. Nothing is opened where all models are trained
+  and have predicted. All processes of a run call this together.
+
+  Args:
+    study: checked and bound to its folder.
+    stages: that will be run.
+    model: the one that they are run for; None for all.
+
+  Raises:
+    DataError: data are missing or faulty, or the splits' classes differ.
+    UsageError: a split that the data do not have.
+  """
+  if not {'train', 'predict'} & set(stages):
+    return
+  names = study.selected(model)
+  trained = {name: training.is_trained(study, name) for name in names}
+  new = [name for name in names if 'train' in stages and not trained[name]]
+  parts = prediction.parts(study) if names else []
+  unpredicted = 'predict' in stages and not all(
+    trained[name] and prediction.is_predicted(study, name, part)
+    for name in names
+    for part in parts
+  )
+  if not (new or unpredicted):
+    return
+  if study.reference is None:
+    raise errors.UsageError(
+      "config.data.splits.train must name a split to train on, got ''."
+    )
+  check_same_classes(
+    [
+      study.reference,
+      study.examples('heldout') if new else None,
+      *(part.examples(study) for part in parts if not part.is_transfer),
+    ]
+  )
+  for part in parts:
+    part.examples(study)
+  for name in new:
+    _open_others(study, name)
+
+
+def check_same_classes(examples: Sequence[Examples | None]) -> None:
+  """Raises DataError where splits differ in classes or in channels.
+
+  Args:
+    examples: splits of one data set; None for those that are left empty.
+  """
+  splits = [split for split in examples if split is not None]
+  for first, other in itertools.pairwise(splits):
+    names = f'{first.split!r} and {other.split!r}'
+    if differing := set(first.class_names) ^ set(other.class_names):
+      raise errors.DataError(
+        f'{first.dataset}: all splits must have the same classes, got {names},'
+        f' of which one alone has {min(differing)!r}; list all classes in '
+        'config.data.classes where a split may lack some.'
+      )
+    if first.class_names != other.class_names:
+      raise errors.DataError(
+        f'{first.dataset}: all splits must have their classes in one order, '
+        f'got two in {names}; list them in config.data.classes.'
+      )
+    if first.channels != other.channels:
+      raise errors.DataError(
+        f'{first.dataset}: the images of all splits must have as many channels,'
+        f' got {first.channels} and {other.channels} in {names}.'
+      )
+
+
+def _open_others(study: Study, name: str) -> None:
+  """Opens the data that one model alone learns from."""
+  settings = study.config['models'][name]
+  data_dir = study.config['data']['data_dir']
+  training.open_unlabelled(study, settings)
+  if settings['method'] == 'pretrain':
+    assert study.reference is not None  # Else `check` has refused it.
+    training.open_pretrain(study, settings, study.reference)
+  if given := methods.pairs_of(settings):
+    pairs.require(given, data_dir=data_dir)
