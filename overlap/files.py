@@ -23,10 +23,10 @@ from overlap import errors
 # What to do where something can't be written.
 ADVICE = 'see to the space and the rights there'
 _READ_BYTES = 2**22
-# Archives are checked for members that are larger than this,
+# Compressed data are refused where they are larger than this,
 _LARGE_BYTES = 2**28
 # and that many times as large as they are compressed.
-_MOST_EXPANSION = 200
+MOST_EXPANSION = 200
 
 # A folder's name is longer than what it is of by up to 43 bytes while it is
 # written aside, and file systems stop at 255.
@@ -205,20 +205,25 @@ def read_json(path: epath.PathLike) -> Any:
     raise errors.DataError(f'{path} must hold JSON, got: {e}.') from e
 
 
-def check_expansion(archive: zipfile.ZipFile, path: epath.PathLike) -> None:
-  """Refuses an archive that would take far more memory than disk.
+def most_expanded(compressed: int) -> int:
+  """Returns how many bytes may come of so many compressed ones.
 
   Arrays of numbers hardly ever shrink to a hundredth; what does, and is large,
   was made to fill the memory.
+  """
+  return max(_LARGE_BYTES, MOST_EXPANSION * compressed)
+
+
+def check_expansion(archive: zipfile.ZipFile, path: epath.PathLike) -> None:
+  """Refuses an archive that would take far more memory than disk.
 
   Raises:
     DataError: it would.
   """
   for info in archive.infolist():
-    least = max(_LARGE_BYTES, _MOST_EXPANSION * info.compress_size)
-    if info.file_size > least:
+    if info.file_size > most_expanded(info.compress_size):
       raise errors.DataError(
-        f'{path} must hold arrays that are at most {_MOST_EXPANSION} times as '
+        f'{path} must hold arrays that are at most {MOST_EXPANSION} times as '
         f'large as they are compressed, got {info.file_size} bytes of '
         f'{info.compress_size} in {info.filename[:100]!r}.'
       )

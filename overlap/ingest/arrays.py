@@ -17,22 +17,15 @@ import numpy as np
 import safetensors
 
 from overlap import errors, files
-from overlap.ingest import npy_format
+from overlap.ingest import npy_format, raw_file
 from overlap.ingest import source as source_lib
 from overlap.ingest.faults import readable
 from overlap.ingest.npy_format import Stored
 from overlap.ingest.source import Blocks, Source
 
-_NAMES = {
-  'logits': source_lib.LOGITS,
-  'probabilities': source_lib.PROBS,
-  'probs': source_lib.PROBS,
-  'log_probabilities': source_lib.LOG_PROBS,
-  'log_probs': source_lib.LOG_PROBS,
-  'predicted': source_lib.CLASSES,
-  'predictions': source_lib.CLASSES,
-  'classes': source_lib.CLASSES,
-}
+_NAMES = source_lib.SCORES | dict.fromkeys(
+  ('predicted', 'predictions', 'classes'), source_lib.CLASSES
+)
 _BESIDE = ('confidence', 'ids', 'labels', 'class_names')
 _SAFETENSORS_KINDS = {
   'F64': 'float64', 'F32': 'float32', 'F16': 'float16', 'BF16': 'bfloat16',
@@ -45,7 +38,7 @@ def read_npy(path: str) -> Source:
   """Reads an `.npy` file: scores `[rows, classes]` or classes `[rows]`."""
   with readable(path, '.npy'):
     stored = npy_format.describe(
-      functools.partial(npy_format.open_binary, path), path
+      functools.partial(raw_file.open_binary, path), path
     )
   return _source(path, {'': stored})
 
@@ -85,7 +78,7 @@ def load_npy(path: str) -> np.ndarray:
   """
   with readable(path, '.npy'):
     return npy_format.describe(
-      functools.partial(npy_format.open_binary, path), path
+      functools.partial(raw_file.open_binary, path), path
     ).load()
 
 

@@ -1,18 +1,23 @@
 """The files beside the predictions: labels, ids, names of the classes."""
 
-import os
 from typing import NamedTuple
 
 import numpy as np
 
 from overlap import errors
-from overlap.ingest import arrays, columns, json_file
+from overlap.ingest import (
+  arrays,
+  columns,
+  json_text,
+  raw_file,
+  table_file,
+)
 from overlap.ingest import source as source_lib
 from overlap.ingest.columns import CLASS, TEXT
 from overlap.ingest.faults import readable
 
 _LINES = ('.txt', '.json')
-_TABLES = ('.csv', '.parquet', '.pq')
+_ALL = ('.npy', '.txt', *table_file.EXTENSIONS)
 
 
 class Labels(NamedTuple):
@@ -27,30 +32,32 @@ def read_labels(path: str) -> Labels:
 
   Args:
     path: `.npy`, or `.json` or `.txt` (a line each), in the order of the
-      predictions; or `.csv` or `.parquet` with `label` and perhaps `id`.
+      predictions; or a table (CSV, Parquet, JSON) with `label` and perhaps
+      `id`.
 
   Raises:
     UsageError: another extension.
     DataError: absent, damaged, or no labels.
   """
-  extension = _extension('--labels', path, ('.npy', *_LINES, *_TABLES))
-  if extension in _TABLES:
-    table = _table(path, extension)
+  _check_extension('--labels', path, _ALL)
+  table = _table(path)
+  if table is not None:
     columns.require(table, ['label'])
     ids = {'id': TEXT} if 'id' in table.names else {}
     found = columns.read(table, {'label': CLASS} | ids)
   else:
-    found = {'label': _listed(path, extension)}
+    found = {'label': _listed(path)}
   labels = source_lib.classes_or_names(found['label'], f'labels of {path}')
   return Labels(labels, found.get('id'))
 
 
 def read_ids(path: str) -> np.ndarray:
   """Reads ids, text `[rows]`; as `read_labels`, with a column `id`."""
-  extension = _extension('--ids', path, ('.npy', *_LINES, *_TABLES))
-  if extension in _TABLES:
-    return columns.read(_table(path, extension), {'id': TEXT})['id']
-  return source_lib.text(_listed(path, extension), f'ids of {path}')
+  _check_extension('--ids', path, _ALL)
+  table = _table(path)
+  if table is not None:
+    return columns.read(table, {'id': TEXT})['id']
+  return source_lib.text(_listed(path), f'ids of {path}')
 
 
 def read_class_names(path: str) -> tuple[str, ...]:
@@ -60,8 +67,8 @@ def read_class_names(path: str) -> tuple[str, ...]:
     UsageError: another extension.
     DataError: absent, damaged, empty, or a name given twice.
   """
-  extension = _extension('--class_names', path, _LINES)
-  values = source_lib.text(_listed(path, extension), f'names of {path}')
+  _check_extension('--class_names', path, _LINES)
+  values = source_lib.text(_listed(path), f'names of {path}')
   names = tuple(source_lib.normalised(values).tolist())
   if not names or len(set(names)) < len(names):
     raise errors.DataError(
@@ -71,27 +78,27 @@ def read_class_names(path: str) -> tuple[str, ...]:
   return names
 
 
-def _extension(flag: str, path: str, choices: tuple[str, ...]) -> str:
-  extension = os.path.splitext(path)[1].lower()
-  if extension not in choices:
+def _check_extension(flag: str, path: str, choices: tuple[str, ...]) -> None:
+  if raw_file.split_extension(path)[1] not in choices:
     raise errors.UsageError(
       f'{flag} must be a file of one of the kinds {", ".join(choices)}, got '
       f'{path!r}.'
     )
-  return extension
 
 
-def _table(path: str, extension: str) -> columns.Table:
-  if extension == '.csv':
-    return columns.open_csv(path)
-  return columns.open_parquet(path)
+def _table(path: str) -> columns.Table | None:
+  """Opens a file that is a table; None for one of listed values."""
+  if raw_file.split_extension(path)[1] not in table_file.EXTENSIONS:
+    return None
+  return table_file.find_table(path)
 
 
-def _listed(path: str, extension: str) -> np.ndarray:
+def _listed(path: str) -> np.ndarray:
+  extension = raw_file.split_extension(path)[1]
   if extension == '.npy':
     return arrays.load_npy(path)
-  if extension == '.json':
-    values = json_file.load(path)
+  if extension in table_file.JSON:
+    values = json_text.load(path)
     if not isinstance(values, list) or not all(
       value is None or isinstance(value, (bool, int, float, str))
       for value in values
@@ -100,7 +107,7 @@ def _listed(path: str, extension: str) -> np.ndarray:
         f'{path} must hold a list of text or of whole numbers, got other JSON.'
       )
   else:
-    with readable(path, 'text'), open(path, encoding='utf-8-sig') as f:
+    with readable(path, 'text'), raw_file.open_text(path) as f:
       values = f.read().rstrip().splitlines()
   if not values:
     return np.array([], np.str_)

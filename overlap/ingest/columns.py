@@ -1,26 +1,22 @@
-"""Tables with named columns, from CSV and Parquet, a batch of rows at a time.
+"""Tables with named columns, read a batch of rows at a time.
 
-Only the columns asked for are read. A CSV file is parsed as text and numbers
-are made of it by column, so that an id `007` stays what it is.
+Only the columns asked for are read, as text or as numbers, so that an id `007`
+in CSV stays what it is.
 """
 
 import collections
-import csv
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.csv
-import pyarrow.parquet
 
 from overlap import errors
+from overlap.ingest import cells
 from overlap.ingest import source as source_lib
 from overlap.ingest.faults import readable
 
-TEXT, NUMBER, CLASS = 'text', 'number', 'class'
-_CSV_BLOCK = 8 << 20
-_TYPES = {TEXT: pa.string(), NUMBER: pa.float64(), CLASS: pa.string()}
+TEXT, NUMBER, CLASS, ROW = 'text', 'number', 'class', 'row'
 
 
 class Table(NamedTuple):
@@ -28,47 +24,20 @@ class Table(NamedTuple):
 
   Attributes:
     path: the file.
-    names: of its columns.
-    parquet: whether it is Parquet, else CSV.
+    names: the columns' names.
+    kind: what the file is, for error texts.
+    batches: reads the columns named, with TEXT, NUMBER, CLASS or ROW for each
+      of them, a batch of rows at a time.
   """
 
   path: str
   names: Sequence[str]
-  parquet: bool
-
-  @property
-  def kind(self) -> str:
-    """What the file is, for error texts."""
-    return 'Parquet' if self.parquet else 'CSV'
+  kind: str
+  batches: Callable[[Mapping[str, str]], Iterator[pa.RecordBatch]]
 
 
-def open_csv(path: str) -> Table:
-  """Reads the header of a CSV file.
-
-  Raises:
-    DataError: it is absent, empty, no UTF-8 text, or names a column twice.
-  """
-  with readable(path, 'CSV'):
-    try:
-      with open(path, encoding='utf-8-sig', newline='') as f:
-        names = [name.strip() for name in next(csv.reader(f), [])]
-    except csv.Error as e:
-      raise ValueError(str(e)) from e
-  return Table(path, _named(path, names), parquet=False)
-
-
-def open_parquet(path: str) -> Table:
-  """Reads the schema of a Parquet file.
-
-  Raises:
-    DataError: it is absent, damaged, or names a column twice.
-  """
-  with readable(path, 'Parquet'):
-    names = pa.parquet.read_schema(path).names
-  return Table(path, _named(path, names), parquet=True)
-
-
-def _named(path: str, names: Sequence[str]) -> Sequence[str]:
+def check_names(path: str, names: Sequence[str]) -> None:
+  """Raises DataError unless a file's columns have names, each its own."""
   counts = collections.Counter(names)
   twice = sorted(name for name, count in counts.items() if count > 1)
   if not any(names) or twice:
@@ -76,7 +45,6 @@ def _named(path: str, names: Sequence[str]) -> Sequence[str]:
       f'{path} must begin with the names of its columns, each once, got '
       f'{f"{twice[0]!r} twice" if twice else "none"}.'
     )
-  return names
 
 
 def require(table: Table, wanted: Sequence[str]) -> None:
@@ -96,7 +64,7 @@ def read(table: Table, wanted: Mapping[str, str]) -> dict[str, np.ndarray]:
   """Reads whole columns.
 
   Args:
-    table: from `open_csv` or `open_parquet`.
+    table: a file that was opened.
     wanted: from the columns' names to TEXT, NUMBER or CLASS.
 
   Returns:
@@ -127,31 +95,47 @@ def read(table: Table, wanted: Mapping[str, str]) -> dict[str, np.ndarray]:
 
 
 def count(table: Table) -> int:
-  """How many rows there are."""
-  if table.parquet:
-    with readable(table.path, table.kind):
-      return pa.parquet.read_metadata(table.path).num_rows
-  return sum(
-    batch.num_rows for batch in _batches(table, {table.names[0]: TEXT})
-  )
+  """Counts the rows."""
+  batches = _batches(table, {table.names[0]: TEXT})
+  return sum(batch.num_rows for batch in batches)
 
 
 def matrix(table: Table, names: Sequence[str]) -> source_lib.Blocks:
-  """Reads columns of numbers as rows of scores, block by block.
+  """Reads columns as rows of scores, block by block.
+
+  Args:
+    table: a file that was opened.
+    names: columns of numbers, or one column of numbers or of lists of them.
 
   Yields:
-    `(first row, float32 or float64 [rows, columns])`.
+    `(first row, float16, float32 or float64 [rows, scores])`.
 
   Raises:
-    DataError: as `read`.
+    DataError: as `read`; lists differ in length.
   """
-  start = 0
-  for batch in _batches(table, dict.fromkeys(names, NUMBER)):
-    columns = [
-      _values(table, name, NUMBER, batch.column(name), start) for name in names
-    ]
-    yield start, np.stack(columns, axis=1)
+  start, width = 0, 0
+  kind = ROW if len(names) == 1 else NUMBER
+  for batch in _batches(table, dict.fromkeys(names, kind)):
+    if kind == ROW:
+      what = f'column {names[0]} of {table.path}'
+      with readable(table.path, table.kind):
+        values = cells.rows(batch.column(names[0]), what, start, width)
+      width = values.shape[1]
+    else:
+      parts = [
+        _values(table, name, NUMBER, batch.column(name), start)
+        for name in names
+      ]
+      values = np.stack(parts, axis=1)
+    yield start, values
     start += batch.num_rows
+
+
+def width(table: Table, names: Sequence[str]) -> int:
+  """Returns how many scores there are in a row, as `matrix` reads them."""
+  if len(names) > 1:
+    return len(names)
+  return next((block.shape[1] for _, block in matrix(table, names)), 0)
 
 
 def _batches(
@@ -159,73 +143,15 @@ def _batches(
 ) -> Iterator[pa.RecordBatch]:
   require(table, list(wanted))
   with readable(table.path, table.kind):
-    if table.parquet:
-      with pa.parquet.ParquetFile(table.path) as file:
-        size = source_lib.block_rows(8 * len(wanted))
-        yield from file.iter_batches(batch_size=size, columns=list(wanted))
-      return
-    options = pa.csv.ConvertOptions(
-      # Texts first: Arrow would take '' for missing only in numbers.
-      column_types={name: _TYPES[kind] for name, kind in wanted.items()},
-      include_columns=list(wanted),
-      null_values=[''],
-      strings_can_be_null=False,
-    )
-    reading = pa.csv.ReadOptions(
-      block_size=_CSV_BLOCK, column_names=list(table.names), skip_rows=1
-    )
-    parsing = pa.csv.ParseOptions(newlines_in_values=True)
-    with pa.csv.open_csv(
-      table.path,
-      read_options=reading,
-      parse_options=parsing,
-      convert_options=options,
-    ) as file:
-      yield from file
+    yield from table.batches(wanted)
 
 
 def _values(
   table: Table, name: str, kind: str, column: pa.Array, start: int
 ) -> np.ndarray:
   what = f'column {name} of {table.path}'
-  if kind == CLASS:
-    with readable(table.path, table.kind):
-      values = np.empty(len(column), object)
-      values[:] = column.to_pylist()
-      return values
-  if column.null_count:
-    empty = column.is_null().to_numpy(zero_copy_only=False)
-    raise errors.DataError(
-      f'{what} must have a value in every row, got none in row '
-      f'{start + int(np.argmax(empty))}.'
-    )
-  if pa.types.is_dictionary(column.type):
-    column = column.dictionary_decode()
-  if kind == TEXT:
-    integral = pa.types.is_integer(column.type)
-    textual = pa.types.is_string(column.type) or pa.types.is_large_string(
-      column.type
-    )
-    if not (integral or textual):
-      raise errors.DataError(
-        f'{what} must be text or whole numbers, got {column.type}.'
-      )
-    return source_lib.text(_to_numpy(table, column), what)
-  numeric = pa.types.is_integer(column.type) or pa.types.is_floating(
-    column.type
-  )
-  if not numeric:
-    raise errors.DataError(f'{what} must be numbers, got {column.type}.')
-  return _to_numpy(table, column)
-
-
-def _to_numpy(table: Table, column: pa.Array) -> np.ndarray:
   with readable(table.path, table.kind):  # Text may turn out to be none.
-    return column.to_numpy(zero_copy_only=False)
-
-
-def cells(table: Table, name: str) -> list[Any]:
-  """Reads a Parquet column of any type, lists included, as Python values."""
-  require(table, [name])
-  with readable(table.path, table.kind):
-    return pa.parquet.read_table(table.path, columns=[name])[name].to_pylist()
+    if kind == CLASS:
+      return cells.objects(column)
+    convert = cells.text if kind == TEXT else cells.numbers
+    return convert(column, what, start)

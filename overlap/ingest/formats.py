@@ -1,5 +1,6 @@
 """The formats by name, which of them a file has, and which files are meant."""
 
+import dataclasses
 import glob
 import os
 from collections.abc import Callable, Mapping, Sequence
@@ -11,6 +12,8 @@ from overlap.ingest import (
   imagenet_x,
   json_file,
   model_vs_human,
+  raw_file,
+  table_file,
   tables,
   timm,
 )
@@ -36,12 +39,12 @@ FORMATS: Mapping[str, Format] = {
   'npy': Format(arrays.read_npy, ('.npy',)),
   'npz': Format(arrays.read_npz, ('.npz',)),
   'safetensors': Format(arrays.read_safetensors, ('.safetensors',)),
-  'csv': Format(tables.read_csv, ('.csv',)),
-  'parquet': Format(tables.read_parquet, ('.parquet', '.pq')),
-  'json': Format(json_file.read_json, ('.json',)),
-  'timm': Format(timm.read, ('.csv', '.json', '.parquet', '.pq')),
-  'model-vs-human': Format(model_vs_human.read, ('.csv',)),
-  'imagenet-x': Format(imagenet_x.read, ('.csv',)),
+  'csv': Format(tables.read_csv, table_file.CSV),
+  'parquet': Format(tables.read_parquet, table_file.PARQUET),
+  'json': Format(json_file.read_json, table_file.JSON),
+  'timm': Format(timm.read, table_file.EXTENSIONS),
+  'model-vs-human': Format(model_vs_human.read, table_file.CSV),
+  'imagenet-x': Format(imagenet_x.read, table_file.CSV),
   'cifar10.1': Format(
     json_file.read_cifar10_1, ('.json',), suffix='_predictions'
   ),
@@ -54,14 +57,14 @@ _BY_EXTENSION = {
 
 
 def choose(path: str, name: str = '') -> str:
-  """The format of a file: `name`, or what its extension says.
+  """Returns the format of a file: `name`, or what its extension says.
 
   Raises:
     UsageError: no such format; an unknown extension.
   """
   if name:
     return lookup.check('format (--format)', name, FORMATS)
-  extension = os.path.splitext(path)[1].lower()
+  extension = raw_file.split_extension(path)[1]
   if extension not in _BY_EXTENSION:
     raise errors.UsageError(
       f'--format must say what {path} is, for its extension {extension!r} is '
@@ -70,8 +73,28 @@ def choose(path: str, name: str = '') -> str:
   return _BY_EXTENSION[extension]
 
 
+def read(path: str, name: str = '') -> Source:
+  """Reads predictions: as `name` says, else by the extension and the columns.
+
+  Raises:
+    UsageError: as `choose`.
+    DataError: the file is at fault.
+  """
+  form = choose(path, name)
+  if not name and raw_file.split_extension(path)[1] in table_file.EXTENSIONS:
+    table = table_file.find_table(path, timm.FILE)
+    if table is not None and timm.recognises(table.names):
+      note = (
+        'Read as results of timm (--format=timm) for its columns '
+        f'{", ".join(table.names[:3])}, ....'
+      )
+      source = timm.read_table(table)
+      return dataclasses.replace(source, notes=(note, *source.notes))
+  return FORMATS[form].read(path)
+
+
 def files(path: str, name: str = '') -> list[str]:
-  """The files that --predictions means.
+  """Returns the files that --predictions means.
 
   Args:
     path: a file; a folder: all files of the format in it, or of any known
@@ -98,7 +121,8 @@ def files(path: str, name: str = '') -> list[str]:
     found = [
       os.path.join(path, entry)
       for entry in os.listdir(path)
-      if entry.lower().endswith(known) and not entry.startswith('.')
+      if raw_file.split_extension(entry)[1] in known
+      and not entry.startswith('.')
     ]
   else:
     found = glob.glob(path)
@@ -120,7 +144,7 @@ def model_names(paths: Sequence[str], name: str) -> list[str]:
   """
   names = []
   for path in paths:
-    stem = os.path.splitext(os.path.basename(path))[0]
+    stem = raw_file.split_extension(os.path.basename(path))[0]
     suffix = FORMATS[choose(path, name)].suffix
     names.append(stem.removesuffix(suffix) or stem)
   if len(set(names)) < len(names):

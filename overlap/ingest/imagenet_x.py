@@ -1,6 +1,6 @@
 """ImageNet-X's model predictions: `file_name,predicted_class,...` as CSV."""
 
-from overlap.ingest import columns
+from overlap.ingest import columns, csv_table
 from overlap.ingest import source as source_lib
 from overlap.ingest.columns import NUMBER, TEXT
 from overlap.ingest.source import Source
@@ -10,7 +10,7 @@ _CLASSES = tuple(map(str, range(1000)))
 
 def read(path: str) -> Source:
   """Reads classes of ImageNet with the predicted class's probability."""
-  table = columns.open_csv(path)
+  table = csv_table.open_csv(path)
   found = columns.read(
     table,
     {

@@ -1,16 +1,16 @@
-"""JSON: a list of classes or of rows of scores, in the order of the examples.
+"""JSON: a list of classes or of rows of scores, or a table.
 
-JSON has no blocks: the whole file is in memory while it is read.
+Lists are in the order of the examples. JSON has no blocks: the whole file is
+in memory while it is read.
 """
 
-import json
 from typing import Any
 
 import numpy as np
 
 from overlap import errors
+from overlap.ingest import json_table, json_text, tables
 from overlap.ingest import source as source_lib
-from overlap.ingest.faults import readable
 from overlap.ingest.source import Source
 
 CIFAR10 = (
@@ -19,26 +19,20 @@ CIFAR10 = (
 )  # fmt: skip
 
 
-def load(path: str) -> Any:
-  """Reads a JSON file.
+def read_json(path: str) -> Source:
+  """Reads a list of classes, of their names, or of rows of scores; or a table.
 
   Raises:
-    DataError: it is absent or no JSON.
+    DataError: it is absent, no JSON, or something else.
   """
-  with readable(path, 'JSON'):
-    try:
-      with open(path, encoding='utf-8') as f:
-        return json.load(f)
-    except RecursionError as e:
-      raise ValueError('lists within lists within lists') from e
-
-
-def read_json(path: str) -> Source:
-  """Reads a list of classes, of their names, or of rows of scores."""
-  values = load(path)
+  values = json_text.load(path)
+  table = json_table.make(path, values, 'id')
+  if table is not None:
+    return tables.read(table)
   if not isinstance(values, list):
     raise errors.DataError(
-      f'{path} must hold a list of classes or of rows of scores, got '
+      f'{path} must hold a list of classes or of rows of scores, or a table '
+      '(records with predicted, or with lists in logits), got '
       f'{type(values).__name__}; --format says what else a file is.'
     )
   if values and isinstance(values[0], list):

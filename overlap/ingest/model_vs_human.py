@@ -12,7 +12,7 @@ here is the name without the first and the third, the same for all.
 import re
 
 from overlap import errors
-from overlap.ingest import columns
+from overlap.ingest import columns, csv_table
 from overlap.ingest import source as source_lib
 from overlap.ingest.columns import TEXT
 from overlap.ingest.source import Source
@@ -24,7 +24,7 @@ _TRIAL = re.compile(r'\d+_([^_]+)_(?:dnn|s\d+)_(.+)')
 
 def read(path: str) -> Source:
   """Reads the decisions of one model or person."""
-  table = columns.open_csv(path)
+  table = csv_table.open_csv(path)
   found = columns.read(table, dict.fromkeys(_COLUMNS, TEXT))
   subjects = sorted(set(map(str, found['subj'])))
   if len(subjects) > 1:

@@ -37,11 +37,6 @@ class Stored(NamedTuple):
   blocks: Callable[[], Blocks]
 
 
-def open_binary(path: str) -> BinaryIO:
-  """Opens a file to read its bytes."""
-  return open(path, 'rb')
-
-
 def member(path: str, member: str) -> BinaryIO:
   # The archive's file is closed with the member's, which holds it.
   archive = zipfile.ZipFile(path)

@@ -86,7 +86,7 @@ def read(request: Request, path: str, ids: np.ndarray | None) -> Source:
     UsageError: both the file and --ids give ids.
     DataError: the file is damaged or empty, or its parts differ in length.
   """
-  source = formats.FORMATS[formats.choose(path, request.format)].read(path)
+  source = formats.read(path, request.format)
   if not source.rows:
     raise errors.DataError(f'{path} must hold predictions, got no rows.')
   for name in ('ids', 'labels', 'confidence'):

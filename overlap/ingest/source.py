@@ -17,6 +17,15 @@ LOG_PROBS = 'log_probs'
 CLASSES = 'classes'
 KINDS = (LOGITS, PROBS, LOG_PROBS, CLASSES)
 
+# What arrays of scores, and columns with lists of them, are called.
+SCORES = {
+  'logits': LOGITS,
+  'probs': PROBS,
+  'probabilities': PROBS,
+  'log_probs': LOG_PROBS,
+  'log_probabilities': LOG_PROBS,
+}
+
 # Rows are read in blocks of about so many bytes.
 BLOCK_BYTES = 4 << 20
 
@@ -41,6 +50,7 @@ class Source:
     ids: text `[rows]`, or None where the file has none.
     labels: integers or names `[rows]`, or None.
     class_names: that the format or the file itself gives, or None.
+    notes: what was guessed about the file, one sentence each.
   """
 
   kind: str
@@ -52,6 +62,7 @@ class Source:
   ids: np.ndarray | None = None
   labels: np.ndarray | None = None
   class_names: Sequence[str] | None = None
+  notes: tuple[str, ...] = ()
 
 
 def block_rows(row_bytes: int) -> int:

@@ -1,8 +1,9 @@
-"""CSV and Parquet of one row an example: an id, and classes or scores.
+"""Tables of one row an example: an id, and classes or scores.
 
 Columns: `id` (may be absent), `label` (may be absent), and either `predicted`
 (and `confidence`) or `logit_0`, `logit_1`, ... or `prob_0`, `prob_1`, ... or
-`log_prob_0`, `log_prob_1`, ...
+`log_prob_0`, `log_prob_1`, ..., or one column `logits`, `probs` or `log_probs`
+with a list in each row.
 """
 
 import re
@@ -10,7 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from overlap import errors
-from overlap.ingest import columns
+from overlap.ingest import columns, csv_table, parquet_table
 from overlap.ingest import source as source_lib
 from overlap.ingest.columns import CLASS, NUMBER, TEXT, Table
 from overlap.ingest.source import Source
@@ -24,12 +25,12 @@ PREFIXES = {
 
 def read_csv(path: str) -> Source:
   """Reads predictions from CSV; see the module for the columns."""
-  return _read(columns.open_csv(path))
+  return read(csv_table.open_csv(path))
 
 
 def read_parquet(path: str) -> Source:
   """Reads predictions from Parquet; see the module for the columns."""
-  return _read(columns.open_parquet(path))
+  return read(parquet_table.open_parquet(path))
 
 
 def numbered(table: Table, prefix: str) -> list[str]:
@@ -52,48 +53,66 @@ def numbered(table: Table, prefix: str) -> list[str]:
 def read_scores(
   table: Table, kind: str, names: Sequence[str], beside: dict[str, Any]
 ) -> Source:
-  """A source of the scores in these columns."""
+  """Returns a source of the scores in these columns, or in lists in one."""
   rows = len(beside['ids']) if 'ids' in beside else columns.count(table)
+  width = columns.width(table, names)
   return Source(
-    kind, rows, len(names), lambda: columns.matrix(table, names), **beside
+    kind, rows, width, lambda: columns.matrix(table, names), **beside
   )
 
 
-def _read(table: Table) -> Source:
-  scores = {prefix: numbered(table, prefix) for prefix in PREFIXES}
-  scores = {prefix: names for prefix, names in scores.items() if names}
-  given = [f'{prefix}_0' for prefix in scores]
+def read(table: Table) -> Source:
+  """Reads predictions from a table; see the module for the columns.
+
+  Raises:
+    DataError: no column of predictions or more than one; a fault in them.
+  """
+  found = _score_columns(table)
+  given = [names[0] for names in found]
   given += ['predicted'] if 'predicted' in table.names else []
   if len(given) != 1:
     raise errors.DataError(
       f'{table.path} must have one of the columns predicted, logit_0, ..., '
-      f'prob_0, ... and log_prob_0, ..., got {", ".join(given) or "none"} '
-      f'among {", ".join(table.names[:12])}.'
+      'prob_0, ... and log_prob_0, ..., or lists in logits, probs or '
+      f'log_probs, got {", ".join(given) or "none"} among '
+      f'{", ".join(table.names[:12])}.'
     )
   wanted = {'id': TEXT, 'label': CLASS}
   wanted = {n: kind for n, kind in wanted.items() if n in table.names}
-  if not scores:
+  if not found:
     wanted['predicted'] = CLASS
     if 'confidence' in table.names:
       wanted['confidence'] = NUMBER
-  found = columns.read(table, wanted)
+  values = columns.read(table, wanted)
   beside: dict[str, Any] = {}
-  if 'id' in found:
-    beside['ids'] = found['id']
-  if 'label' in found:
+  if 'id' in values:
+    beside['ids'] = values['id']
+  if 'label' in values:
     beside['labels'] = source_lib.classes_or_names(
-      found['label'], f'label of {table.path}'
+      values['label'], f'label of {table.path}'
     )
-  if scores:
-    ((prefix, names),) = scores.items()
-    return read_scores(table, PREFIXES[prefix], names, beside)
-  if 'confidence' in found:
+  if found:
+    ((names, kind),) = found.items()
+    return read_scores(table, kind, names, beside)
+  if 'confidence' in values:
     beside['confidence'] = source_lib.confidences(
-      found['confidence'], f'confidence of {table.path}'
+      values['confidence'], f'confidence of {table.path}'
     )
   predicted = source_lib.classes_or_names(
-    found['predicted'], f'predicted of {table.path}'
+    values['predicted'], f'predicted of {table.path}'
   )
   return Source(
     source_lib.CLASSES, len(predicted), predicted=predicted, **beside
   )
+
+
+def _score_columns(table: Table) -> dict[tuple[str, ...], str]:
+  """The columns of every set of scores, and their kind."""
+  found = {}
+  for prefix, kind in PREFIXES.items():
+    if names := numbered(table, prefix):
+      found[tuple(names)] = kind
+  for name, kind in source_lib.SCORES.items():
+    if name in table.names:
+      found[(name,)] = kind
+  return found

@@ -4,92 +4,160 @@ Columns: `filename`; the best classes' indices, `index` or `index_0`,
 `index_1`, ... (with --include-index); their names, `label` or `label_0`, ...;
 their probabilities or logits, `prob` or `logit`, alike. With --topk above one
 and without --results-separate-col a cell holds a list. With --topk=0 there
-are no indices, and the scores are those of all classes in their order.
+are no indices, and the scores are those of all classes in their order. With
+--topk of as many as there are classes, the indices give their order.
 """
 
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from overlap import errors
-from overlap.ingest import columns, json_file, tables
+from overlap.ingest import cells, columns, table_file, tables, topk
 from overlap.ingest import source as source_lib
-from overlap.ingest.columns import TEXT, Table
+from overlap.ingest.columns import CLASS, TEXT, Table
 from overlap.ingest.source import Source
 
-_FILE = 'filename'
+FILE = 'filename'
 _OUTPUTS = {'prob': source_lib.PROBS, 'logit': source_lib.LOGITS}
 
 
 def read(path: str) -> Source:
   """Reads a results file, told from its extension."""
-  if path.lower().endswith('.json'):
-    cells = _json(path)
-    return _source(path, list(cells), lambda name: cells[name], None)
-  parquet = path.lower().endswith(('.parquet', '.pq'))
-  table = columns.open_parquet(path) if parquet else columns.open_csv(path)
-
-  def column(name: str) -> Sequence[Any]:
-    if parquet:
-      return columns.cells(table, name)
-    return [_parsed(v) for v in columns.read(table, {name: TEXT})[name]]
-
-  return _source(path, table.names, column, table)
+  return read_table(table_file.open_table(path, FILE))
 
 
-def _source(path: str, names: Sequence[str], column, table: Table | None):
-  if _FILE not in names:
+def recognises(names: Sequence[str]) -> bool:
+  """Whether a table with these columns is timm's and no other format's."""
+  if FILE not in names or 'predicted' in names:
+    return False
+  if 'index_0' in names or 'label_0' in names:
+    return True
+  if 'prob_0' in names or 'logit_0' in names:
+    return False
+  scores = 'prob' in names or 'logit' in names
+  return 'index' in names or (scores and 'label' not in names)
+
+
+def read_table(table: Table) -> Source:
+  """Reads results, classes or scores.
+
+  Raises:
+    DataError: a column is missing or at fault; scores are sorted, and nothing
+      says by which classes.
+  """
+  if FILE not in table.names:
     raise errors.DataError(
-      f'{path} must have a column {_FILE}, as timm writes, got '
-      f'{", ".join(names[:12])}.'
+      f'{table.path} must have a column {FILE}, as timm writes, got '
+      f'{", ".join(table.names[:12])}.'
     )
   # As text: a file may be called '007', or '[1]'.
-  files = columns.read(table, {_FILE: TEXT})[_FILE] if table else column(_FILE)
-  ids = source_lib.text(files, f'{_FILE} of {path}')
-  best = _first_of(names, ('index', 'label'))
-  if best is not None:
-    return _best(path, names, column, best, ids)
-  for prefix, kind in _OUTPUTS.items():
-    if table and f'{prefix}_0' in names:
-      return tables.read_scores(
-        table, kind, tables.numbered(table, prefix), {'ids': ids}
-      )
-    if f'{prefix}_0' in names:
-      wanted = [n for n in names if re.fullmatch(rf'{prefix}_\d+', n)]
-      ordered = sorted(wanted, key=lambda n: int(n.rpartition('_')[2]))
-      return _full(path, kind, list(zip(*map(column, ordered))), ids)
-    if prefix in names:
-      return _full(path, kind, column(prefix), ids)
-  raise errors.DataError(
-    f'{path} must have a column index, label, prob or logit, as timm writes, '
-    f'got {", ".join(names[:12])}.'
-  )
-
-
-def _first_of(names: Sequence[str], prefixes: Sequence[str]) -> str | None:
-  for prefix in prefixes:
-    for name in (prefix, f'{prefix}_0'):
-      if name in names:
-        return name
-  return None
-
-
-def _best(
-  path: str, names: Sequence[str], column, best: str, ids: np.ndarray
-) -> Source:
-  """Classes: of each row's list the first, which is the best."""
-  confidence = None
-  output = _first_of(names, ('prob',))
-  if output is not None:
-    confidence = source_lib.confidences(
-      [_first(v) for v in column(output)], f'{output} of {path}'
+  ids = columns.read(table, {FILE: TEXT})[FILE]
+  indices = _columns(table, 'index')
+  output = next((o for o in _OUTPUTS if _columns(table, o)), '')
+  scores = _columns(table, output) if output else []
+  if indices:
+    return _by_index(table, indices, output, scores, ids)
+  if names := _columns(table, 'label'):
+    confidence = _confidence(table, scores) if output == 'prob' else None
+    listed = columns.read(table, {names[0]: CLASS})[names[0]]
+    predicted = [_first(value) for value in listed]
+    return _classes(table, names[0], predicted, confidence, ids)
+  if not scores:
+    raise errors.DataError(
+      f'{table.path} must have a column index, label, prob or logit, as timm '
+      f'writes, got {", ".join(table.names[:12])}.'
     )
-  values = [_first(v) for v in column(best)]
-  if best.startswith('label'):
-    values = [str(v) for v in values]
-  predicted = source_lib.classes_or_names(values, f'{best} of {path}')
+  return _all_classes(table, _OUTPUTS[output], scores, ids)
+
+
+def _columns(table: Table, prefix: str) -> list[str]:
+  """The columns with one value for each of the best classes, or one of lists.
+
+  Those of names may be lists, of which only the first is read.
+  """
+  return tables.numbered(table, prefix) or [prefix] * (prefix in table.names)
+
+
+def _by_index(
+  table: Table,
+  indices: Sequence[str],
+  output: str,
+  scores: Sequence[str],
+  ids: np.ndarray,
+) -> Source:
+  """Scores of all classes where the indices are those of all, else classes."""
+  places = _whole(table, indices)
+  confidence = None
+  if scores:
+    values = _whole(table, scores)
+    if values.shape != places.shape:
+      raise errors.DataError(
+        f'{table.path} must have as many indices as scores in each row, got '
+        f'{places.shape[1]} and {values.shape[1]}.'
+      )
+    whole = output == 'logit' or topk.sum_to_one(values)
+    if places.shape[1] > 1 and whole and topk.are_permutations(places):
+      ordered = topk.in_class_order(values, places)
+      return Source(
+        _OUTPUTS[output],
+        len(ids),
+        ordered.shape[1],
+        source_lib.sliced(ordered),
+        ids=ids,
+        notes=(
+          f'The {ordered.shape[1]} scores of each row, sorted by value, are '
+          f'put in the order of the classes by {indices[0]}.',
+        ),
+      )
+    confidence = values[:, 0] if output == 'prob' else None
+  return _classes(table, indices[0], places[:, 0], confidence, ids)
+
+
+def _all_classes(
+  table: Table, kind: str, scores: Sequence[str], ids: np.ndarray
+) -> Source:
+  source = tables.read_scores(table, kind, scores, {'ids': ids})
+  assert source.blocks is not None
+  if source.rows and source.classes == 1:
+    raise errors.DataError(
+      f'{table.path} must hold all classes’ scores in every row (timm’s '
+      '--topk=0), or indices (--include-index), got one score.'
+    )
+  for _, block in source.blocks():
+    if topk.are_sorted(block):
+      raise errors.DataError(
+        f'{table.path} must hold scores in the order of the classes (timm’s '
+        '--topk=0), or indices (--include-index), got rows that are sorted by '
+        'value.'
+      )
+    break
+  return source
+
+
+def _whole(table: Table, names: Sequence[str]) -> np.ndarray:
+  """Columns of numbers, or one of lists, as float64 `[rows, k]`."""
+  blocks = [block for _, block in columns.matrix(table, names)]
+  if not blocks:
+    return np.zeros((0, 1))
+  return np.concatenate(blocks).astype(np.float64)
+
+
+def _confidence(table: Table, scores: Sequence[str]) -> np.ndarray:
+  return _whole(table, scores[:1])[:, 0]
+
+
+def _classes(
+  table: Table,
+  name: str,
+  predicted: Any,
+  confidence: np.ndarray | None,
+  ids: np.ndarray,
+) -> Source:
+  if confidence is not None:
+    confidence = source_lib.confidences(confidence, f'prob of {table.path}')
+  predicted = source_lib.classes_or_names(predicted, f'{name} of {table.path}')
   return Source(
     source_lib.CLASSES,
     len(predicted),
@@ -99,55 +167,9 @@ def _best(
   )
 
 
-def _full(path: str, kind: str, rows: Sequence[Any], ids: np.ndarray) -> Source:
-  if not len(rows):
-    raise errors.DataError(f'{path} must hold rows of scores, got none.')
-  try:
-    scores = np.array([list(row) for row in rows], np.float64)
-  except (TypeError, ValueError) as e:
-    raise errors.DataError(
-      f'{path} must hold all classes’ scores in every row (timm’s --topk=0), '
-      f'or indices (--include-index), got: {e}.'
-    ) from e
-  scores = scores.reshape(len(rows), -1)
-  classes = scores.shape[1]
-  blocks = source_lib.sliced(scores)
-  return Source(kind, len(rows), classes, blocks, ids=ids)
-
-
 def _first(value: Any) -> Any:
+  """The first of a list, also of one as text; else the value."""
+  if isinstance(value, str):
+    items = cells.split_list(value)
+    return value if not items else items[0]
   return value[0] if isinstance(value, list) and value else value
-
-
-def _parsed(cell: str) -> Any:
-  """A cell of CSV: a list as NumPy prints it, else the text itself."""
-  cell = str(cell)
-  if not (cell.startswith('[') and cell.endswith(']')):
-    return cell
-  inner = cell[1:-1]
-  if "'" in inner or '"' in inner:
-    return [a or b for a, b in re.findall(r"'([^']*)'|\"([^\"]*)\"", inner)]
-  return inner.replace(',', ' ').split()
-
-
-def _json(path: str) -> Mapping[str, list[Any]]:
-  """Columns of JSON, whichever way round it was written."""
-  value = json_file.load(path)
-  if isinstance(value, dict) and set(value) == {'columns', 'data'}:
-    names, rows = value['columns'], value['data']
-    listed = _is_list(names, str) and _is_list(rows, list)
-    if listed and all(len(row) == len(names) for row in rows):
-      return {n: [row[i] for row in rows] for i, n in enumerate(names)}
-  elif isinstance(value, dict) and _is_list(list(value.values()), dict):
-    names = list(next(iter(value.values()), {}))
-    if all(list(row) == names for row in value.values()):
-      found = {n: [row[n] for row in value.values()] for n in names}
-      return {_FILE: list(value)} | found
-  raise errors.DataError(
-    f'{path} must hold what timm writes, FILE: {{COLUMN: VALUE}} or columns '
-    'and data, got other JSON.'
-  )
-
-
-def _is_list(value: Any, kind: type) -> bool:
-  return isinstance(value, list) and all(isinstance(v, kind) for v in value)

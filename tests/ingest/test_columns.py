@@ -1,5 +1,7 @@
 """Named columns of CSV and Parquet, read in batches, against pandas."""
 
+import decimal
+
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -7,7 +9,7 @@ import pyarrow.parquet
 import pytest
 
 from overlap import errors
-from overlap.ingest import columns, source
+from overlap.ingest import columns, csv_table, parquet_table, source
 from overlap.ingest.columns import NUMBER, TEXT
 
 
@@ -20,22 +22,22 @@ def table(request, tmp_path):
     frame = pd.DataFrame(values)
     if request.param == 'csv':
       frame.to_csv(path, index=False)
-      return columns.open_csv(path)
+      return csv_table.open_csv(path)
     frame.to_parquet(path)
-    return columns.open_parquet(path)
+    return parquet_table.open_parquet(path)
 
   return made
 
 
 def text_of(path, content: bytes) -> columns.Table:
   path.write_bytes(content)
-  return columns.open_csv(str(path))
+  return csv_table.open_csv(str(path))
 
 
 @pytest.mark.parametrize('rows', [0, 1, 500])
 def test_whole_columns(table, rows, monkeypatch):
   monkeypatch.setattr(source, 'BLOCK_BYTES', 64)
-  monkeypatch.setattr(columns, '_CSV_BLOCK', 200)
+  monkeypatch.setattr(csv_table, '_BLOCK', 200)
   numbers = np.random.default_rng(0).normal(size=rows)
   names = np.array([f'n,"{i}\n' for i in range(rows)], object)
   made = table(id=names.astype(str), x=numbers, y=np.arange(rows))
@@ -52,7 +54,7 @@ def test_whole_columns(table, rows, monkeypatch):
 @pytest.mark.parametrize('rows', [1, 7, 300])
 def test_a_matrix_in_blocks(table, rows, monkeypatch):
   monkeypatch.setattr(source, 'BLOCK_BYTES', 64)
-  monkeypatch.setattr(columns, '_CSV_BLOCK', 100)
+  monkeypatch.setattr(csv_table, '_BLOCK', 100)
   values = np.random.default_rng(0).normal(size=(rows, 2))
   made = table(b=values[:, 1], other=['x'] * rows, a=values[:, 0])
   blocks = list(columns.matrix(made, ['a', 'b']))
@@ -80,7 +82,7 @@ def test_categories_and_large_texts(tmp_path):
   )
   pa.parquet.write_table(frame, tmp_path / 't.parquet')
   found = columns.read(
-    columns.open_parquet(str(tmp_path / 't.parquet')),
+    parquet_table.open_parquet(str(tmp_path / 't.parquet')),
     {'a': TEXT, 'b': TEXT, 'c': NUMBER},
   )
   assert found['a'].tolist() == ['x', 'y', 'x']
@@ -138,20 +140,74 @@ def test_headers_that_are_refused(tmp_path, content, got):
 )
 def test_types_of_parquet(tmp_path, values, kind, got):
   pd.DataFrame({'x': values}).to_parquet(tmp_path / 't.parquet')
-  made = columns.open_parquet(str(tmp_path / 't.parquet'))
+  made = parquet_table.open_parquet(str(tmp_path / 't.parquet'))
   with pytest.raises(errors.DataError, match=got):
     columns.read(made, {'x': kind})
 
 
 def test_names_of_parquet_columns_are_taken_as_they_are(tmp_path):
   pd.DataFrame({'id ': ['a']}).to_parquet(tmp_path / 't.parquet')
-  made = columns.open_parquet(str(tmp_path / 't.parquet'))
+  made = parquet_table.open_parquet(str(tmp_path / 't.parquet'))
   assert columns.read(made, {'id ': TEXT})['id '].tolist() == ['a']
   with pytest.raises(errors.DataError, match='lacks id'):
     columns.read(made, {'id': TEXT})
 
 
-def test_lists_in_parquet(tmp_path):
-  pd.DataFrame({'x': [[1, 2], [3]]}).to_parquet(tmp_path / 't.parquet')
-  made = columns.open_parquet(str(tmp_path / 't.parquet'))
-  assert columns.cells(made, 'x') == [[1, 2], [3]]
+LISTS = [[0.5, 1.5], [2.5, -3.0], [4.0, 5.0]]
+
+
+@pytest.mark.parametrize(
+  'kind',
+  [
+    pa.list_(pa.float64()), pa.large_list(pa.float32()),
+    pa.list_(pa.float16(), 2), pa.list_(pa.decimal128(4, 2)),
+    pa.fixed_shape_tensor(pa.float32(), [2]),
+  ],
+)  # fmt: skip
+def test_lists_in_parquet(tmp_path, kind):
+  values = [[decimal.Decimal(x) for x in row] for row in LISTS]
+  if 'decimal' not in str(kind):
+    values = LISTS
+  if isinstance(kind, pa.BaseExtensionType):
+    storage = pa.array(values, kind.storage_type)
+    column = pa.ExtensionArray.from_storage(kind, storage)
+  else:
+    column = pa.array(values, kind)
+  pa.parquet.write_table(pa.table({'x': column}), tmp_path / 't.parquet')
+  made = parquet_table.open_parquet(str(tmp_path / 't.parquet'))
+  ((_, block),) = columns.matrix(made, ['x'])
+  assert block.tolist() == LISTS
+  assert columns.width(made, ['x']) == 2
+
+
+@pytest.mark.parametrize(
+  'cells',
+  [
+    ['[0.5, 1.5]', '[2.5, -3.0]', '[4, 5.0]'],
+    ['[0.5 1.5]', '[ 2.5\n -3. ]', ' [4. 5.]'],
+  ],
+)
+def test_lists_in_csv_as_python_and_numpy_print_them(tmp_path, cells):
+  pd.DataFrame({'x': cells}).to_csv(tmp_path / 't.csv', index=False)
+  made = csv_table.open_csv(str(tmp_path / 't.csv'))
+  ((_, block),) = columns.matrix(made, ['x'])
+  assert block.tolist() == LISTS
+
+
+@pytest.mark.parametrize(
+  ('values', 'got'),
+  [
+    ([[1.0], [1.0, 2.0]], 'same length in all rows, 1, got 2 in row 1'),
+    ([[1.0, 2.0], None], 'a value in every row, got none in row 1'),
+    ([[1.0, 2.0], [3.0, None]], 'numbers in its lists, got none in row 1'),
+    ([['a'], ['b']], 'must be numbers, got'),
+    ([[[1.0]], [[2.0]]], 'must be numbers, got list'),
+    (['[1, 2]', '[1, ...]'], r"got '\[1, ...\]' in row 1, which was cut"),
+    (['[1, 2]', '[1, x]'], r"got '\[1, x\]' in row 1\."),
+  ],
+)
+def test_lists_that_are_refused(tmp_path, values, got):
+  pa.parquet.write_table(pa.table({'x': values}), tmp_path / 't.parquet')
+  made = parquet_table.open_parquet(str(tmp_path / 't.parquet'))
+  with pytest.raises(errors.DataError, match=got):
+    list(columns.matrix(made, ['x']))

@@ -64,7 +64,7 @@ def test_half_a_class(case, refused):
 @pytest.mark.parametrize(
   ('columns', 'got'),
   [
-    ({'id': ['a']}, 'log_prob_0, ..., got none among id'),
+    ({'id': ['a']}, 'log_probs, got none among id'),
     ({'predicted': [1], 'logit_0': [1]}, 'got logit_0, predicted'),
     ({'logit_0': [1], 'prob_0': [1]}, 'got logit_0, prob_0'),
     ({'logit_1': [1], 'logit_2': [1]}, 'lacks logit_0'),

@@ -104,7 +104,7 @@ def test_all_classes(read, output, classes, separate):
 @pytest.mark.parametrize(
   ('columns', 'got'),
   [
-    ({}, 'must have a column index, label, prob or logit'),
+    ({}, 'must (have a column index, label, prob or logit|hold a table)'),
     ({'prob': [0.9, 0.8, 0.7]}, 'timm’s --topk=0'),
     ({'index': [1, 2, 3], 'prob': [0.5, 2.0, 0.5]}, 'got 2.0 in row 1'),
   ],
@@ -115,7 +115,7 @@ def test_what_is_refused(read, columns, got):
 
 
 def test_rows_of_different_lengths(read):
-  with pytest.raises(errors.DataError, match='all classes’ scores in every ro'):
+  with pytest.raises(errors.DataError, match='lists of the same length'):
     read(prob=[[0.5, 0.5], [1.0], [0.5, 0.5]])
 
 
@@ -127,7 +127,7 @@ def test_json_with_lists_in_some_rows(tmp_path, name):
   file.write_text(
     json.dumps({'columns': [*rows], 'data': [*zip(*rows.values())]})
   )
-  with pytest.raises(errors.DataError, match=rf'^{name} of .* one an example'):
+  with pytest.raises(errors.DataError, match=rf'^column {name} of .* one type'):
     timm.read(str(file))
 
 
@@ -146,5 +146,5 @@ def test_no_file_names(tmp_path):
 )  # fmt: skip
 def test_json_of_other_shapes(tmp_path, text):
   (tmp_path / 'm.json').write_text(text)
-  with pytest.raises(errors.DataError, match='what timm writes'):
+  with pytest.raises(errors.DataError, match='must hold a table'):
     timm.read(str(tmp_path / 'm.json'))

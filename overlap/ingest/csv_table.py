@@ -1,0 +1,133 @@
+"""CSV: which way a file was written, and its columns a batch of rows at a time.
+
+Columns are separated by commas, semicolons, tabs or bars: whichever gives the
+header the most columns, unless a line `sep=;` above it, as spreadsheets write
+it, says so. Where they are not commas, numbers may have decimal commas.
+"""
+
+import csv
+import itertools
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple, TextIO
+
+import pyarrow as pa
+import pyarrow.csv
+
+from overlap.ingest import columns, raw_file
+from overlap.ingest.columns import NUMBER, Table
+from overlap.ingest.faults import readable
+
+_BLOCK = 8 << 20
+_DELIMITERS = ',;\t|'
+_SEPARATOR_LINE = re.compile(r'"?sep=(.)"?\s*')
+_DECIMAL_COMMA = re.compile(r'\s*[+-]?\d*,\d+([eE][+-]?\d+)?\s*')
+_LONGEST_LINE = 1 << 24
+_SAMPLED_ROWS = 20
+
+
+class Dialect(NamedTuple):
+  """How a CSV file is written.
+
+  Attributes:
+    names: the columns' names, `[columns]`, as the header has them.
+    delimiter: what separates columns.
+    decimal: '.' or ','.
+    encoding: the codec of its text.
+    lines: how many lines there are before the first row.
+  """
+
+  names: Sequence[str]
+  delimiter: str
+  decimal: str
+  encoding: str
+  lines: int
+
+
+def open_csv(path: str) -> Table:
+  """Reads the header of a CSV file.
+
+  Raises:
+    DataError: it is absent, empty, no text, or names a column twice.
+  """
+  dialect = read_dialect(path)
+  names = list(dialect.names)
+  while names and not names[-1]:  # Spreadsheets write empty columns.
+    names.pop()
+  columns.check_names(path, names)
+  unnamed = [f' {i}' for i in range(len(names), len(dialect.names))]
+  dialect = dialect._replace(names=[*names, *unnamed])
+  return Table(
+    path, names, 'CSV', lambda wanted: _batches(path, dialect, wanted)
+  )
+
+
+def read_dialect(path: str) -> Dialect:
+  """Tells from the first lines how a file is written.
+
+  Raises:
+    DataError: it is absent or no text.
+  """
+  with readable(path, 'CSV'):
+    try:
+      with raw_file.open_text(path) as f:
+        first = f.readline(_LONGEST_LINE)
+      with raw_file.open_text(path) as f:
+        return _dialect(f, first, raw_file.encoding(path))
+    except csv.Error as e:
+      raise ValueError(str(e)) from e
+
+
+def _dialect(f: TextIO, first: str, encoding: str) -> Dialect:
+  line = _SEPARATOR_LINE.fullmatch(first)
+  if line:
+    delimiter, above = line.group(1), 1
+    f.readline()
+  else:
+    unquoted = re.sub(r'"[^"]*"', '', first)
+    delimiter, above = max(_DELIMITERS, key=unquoted.count), 0
+  rows = csv.reader(f, delimiter=delimiter)
+  names = [name.strip() for name in next(rows, [])]
+  above += rows.line_num
+  decimal = '.'
+  if delimiter != ',':
+    sample = itertools.islice(rows, _SAMPLED_ROWS)
+    if any(_DECIMAL_COMMA.fullmatch(cell) for row in sample for cell in row):
+      decimal = ','
+  return Dialect(names, delimiter, decimal, encoding, above)
+
+
+def _batches(
+  path: str, dialect: Dialect, wanted: Mapping[str, str]
+) -> Iterator[pa.RecordBatch]:
+  # Texts first: Arrow would take '' for missing only in numbers.
+  types = {
+    name: pa.float64() if kind == NUMBER else pa.string()
+    for name, kind in wanted.items()
+  }
+  converting = pa.csv.ConvertOptions(
+    column_types=types,
+    include_columns=list(wanted),
+    null_values=[''],
+    strings_can_be_null=False,
+    decimal_point=dialect.decimal,
+  )
+  reading = pa.csv.ReadOptions(
+    block_size=_BLOCK,
+    column_names=list(dialect.names),
+    skip_rows=dialect.lines,
+    encoding=dialect.encoding.removesuffix('-sig'),
+  )
+  parsing = pa.csv.ParseOptions(
+    delimiter=dialect.delimiter, newlines_in_values=True
+  )
+  with (
+    raw_file.open_binary(path) as raw,
+    pa.csv.open_csv(
+      raw,
+      read_options=reading,
+      parse_options=parsing,
+      convert_options=converting,
+    ) as file,
+  ):
+    yield from file

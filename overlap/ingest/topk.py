@@ -1,0 +1,45 @@
+"""Scores of the best classes, sorted by value, and how they are told.
+
+What a top-k of all classes gives looks like scores of the classes in their
+order, so that class 0 would always have the highest.
+"""
+
+import math
+
+import numpy as np
+
+# Rows that are in descending order by chance are less likely than this.
+_CHANCE = 1e-3
+_SUM_TOLERANCE = 1e-3
+
+
+def are_sorted(scores: np.ndarray) -> bool:
+  """Whether rows `[rows, classes]` are in descending order, and not by chance.
+
+  Two classes are not enough to tell: a model may always prefer the first.
+  """
+  rows, classes = scores.shape
+  if classes < 3 or -rows * math.lgamma(classes + 1) > math.log(_CHANCE):
+    return False
+  values = scores.astype(np.float64)
+  descending = (values[:, :-1] >= values[:, 1:]).all()
+  return bool(descending and (values[:, 0] > values[:, -1]).any())
+
+
+def are_permutations(indices: np.ndarray) -> bool:
+  """Whether each row `[rows, k]` has each of the classes 0 to k-1 once."""
+  rows, count = indices.shape
+  expected = np.arange(count)
+  return bool(rows and (np.sort(indices, axis=1) == expected).all())
+
+
+def sum_to_one(scores: np.ndarray) -> bool:
+  """Whether rows `[rows, classes]` are probabilities of all classes."""
+  return bool((np.abs(scores.sum(axis=1) - 1) < _SUM_TOLERANCE).all())
+
+
+def in_class_order(scores: np.ndarray, indices: np.ndarray) -> np.ndarray:
+  """Returns scores `[rows, classes]` by class, given each score's class."""
+  ordered = np.empty_like(scores)
+  np.put_along_axis(ordered, indices.astype(np.int64), scores, axis=1)
+  return ordered
