@@ -44,7 +44,7 @@ from overlap.study import workdir as study_workdir
 from overlap.train import checkpoint
 
 DAMAGES = int(os.environ.get('OVERLAP_FLIPS', '80'))
-# So many a test: one that takes long ends the process (pytest.ini).
+# So many a test: one that takes long ends the process (pyproject.toml).
 PART = 100
 ROWS, CLASSES = 30, 3
 TABLES = ('models', 'pairs', 'similarity')

@@ -1,6 +1,5 @@
 """setup.py, the launch scripts, and what a built package holds."""
 
-import configparser
 import importlib.metadata
 import pathlib
 import re
@@ -8,6 +7,7 @@ import runpy
 import shutil
 import subprocess
 import sys
+import tomllib
 import types
 import zipfile
 
@@ -189,9 +189,8 @@ def test_a_script_passes_shellcheck(path):
 
 
 def test_mypy_checks_the_package():
-  settings = configparser.ConfigParser()
-  settings.read(ROOT / 'mypy.ini')
-  assert settings['mypy']['files'] == 'overlap'
+  settings = tomllib.loads((ROOT / 'pyproject.toml').read_text())
+  assert settings['tool']['mypy']['files'] == ['overlap']
 
 
 def test_a_built_package_holds_every_file_of_the_tree(tmp_path):
@@ -203,7 +202,7 @@ def test_a_built_package_holds_every_file_of_the_tree(tmp_path):
     source / 'overlap',
     ignore=shutil.ignore_patterns('__pycache__'),
   )
-  for name in ('setup.py', 'LICENSE'):
+  for name in ('setup.py', 'pyproject.toml', 'LICENSE'):
     shutil.copy(ROOT / name, source)
   subprocess.run(
     [

@@ -49,7 +49,7 @@ def tree(tmp_path_factory, recipes):
   path = tmp_path_factory.mktemp('recipes')
   ignored = shutil.ignore_patterns('__pycache__')
   shutil.copytree(ROOT / 'overlap', path / 'overlap', ignore=ignored)
-  shutil.copy(ROOT / 'ruff.toml', path)
+  shutil.copy(ROOT / 'pyproject.toml', path)
   (path / 'configs').mkdir()
   for recipe in recipes:
     put(path, *recipe)
