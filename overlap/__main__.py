@@ -1,6 +1,27 @@
 """`overlap` and `python -m overlap`."""
 
-from overlap.cli.main import main
+import signal
+
+
+def main() -> int:
+  """Runs the command that the process was started for; returns its status."""
+  # A traceback from the middle of an import would say nothing to anybody.
+  handled = signal.getsignal(signal.SIGINT) is signal.default_int_handler
+  if handled:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+  from overlap.cli import interrupts, streams
+  from overlap.cli.main import main as run
+
+  streams.prepare()
+  if handled:
+    interrupts.handle()
+  try:
+    status = run()
+  finally:
+    if handled:
+      signal.signal(signal.SIGINT, signal.SIG_DFL)
+  return streams.finish(status)
+
 
 if __name__ == '__main__':
   raise SystemExit(main())

@@ -5,8 +5,10 @@ import ctypes
 import errno
 import functools
 import hashlib
+import importlib.util
 import json
 import os
+import re
 import unicodedata
 import urllib.parse
 import uuid
@@ -31,6 +33,9 @@ MOST_EXPANSION = 200
 # A folder's name is longer than what it is of by up to 43 bytes while it is
 # written aside, and file systems stop at 255.
 LONGEST_NAME = 200
+_SCHEME = re.compile(r'([A-Za-z][A-Za-z0-9+.-]*)://')
+# The scheme of Cloud Storage, and the package that reads it.
+_BUCKETS, _CLIENT = 'gs', 'gcsfs'
 # Unicode's controls, marks that turn text round, halves of characters, and
 # ends of lines: in a terminal, a log or a table they would not be seen.
 _UNSEEN = ('Cc', 'Cf', 'Cs', 'Zl', 'Zp')
@@ -49,6 +54,39 @@ def writable(path: epath.PathLike) -> Iterator[None]:
     raise errors.DataError(
       f'{path} must be writable, got: {e.strerror or e}: {ADVICE}.'
     ) from e
+
+
+def local_path(path: str) -> str:
+  """Expands '~' and '~USER', and takes 'file://' off; others stay."""
+  if path.lower().startswith('file://'):
+    path = path[len('file://') :].removeprefix('localhost')
+  return os.path.expanduser(path)
+
+
+def check_scheme(what: str, path: str) -> None:
+  """Checks that a folder is local, or in a bucket that can be reached.
+
+  Args:
+    what: what names it, for the error's text.
+    path: the folder, after `local_path`.
+
+  Raises:
+    UsageError: it has another scheme, names no bucket, or the package that
+      reads it is not installed.
+  """
+  scheme = _SCHEME.match(path)
+  if not scheme:
+    return
+  if scheme[1] != _BUCKETS or not path[scheme.end() :].strip('/'):
+    raise errors.UsageError(
+      f'{what} must be a local folder or {_BUCKETS}://BUCKET/FOLDER, got '
+      f'{path!r}.'
+    )
+  if importlib.util.find_spec(_CLIENT) is None:
+    raise errors.UsageError(
+      f'{what} must be a local folder where the package {_CLIENT}, which reads '
+      f'{_BUCKETS}://, is not installed, got {path!r}: pip install {_CLIENT}.'
+    )
 
 
 def check_name(kind: str, name: str) -> str:

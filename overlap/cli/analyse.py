@@ -9,7 +9,7 @@ from typing import Any
 from absl import flags
 
 from overlap import errors
-from overlap.cli import common
+from overlap.cli import common, flag_kinds
 
 # What a config says where there is one.
 _OF_STORE = (
@@ -32,7 +32,7 @@ def define(values: flags.FlagValues, argv: list[str]) -> None:
     ('models', 'without --config: the models to compare; all if not given'),
     ('tables', 'without --config: the tables to make; all if not given'),
   ):
-    flags.DEFINE_list(name, [], text, flag_values=values)
+    flag_kinds.define_list(name, [], text, flag_values=values)
   flags.DEFINE_integer(
     'resamples', None, 'without --config: of the bootstrap', flag_values=values
   )

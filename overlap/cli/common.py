@@ -1,23 +1,22 @@
 """The flags that several commands share, and what they open."""
 
-import ast
 import contextlib
 import os
-import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 import ml_collections
 from absl import flags
 from etils import epath
-from ml_collections import config_flags
 
-from overlap import claims, code_files, config, errors, lookup
+from overlap import claims, code_files, config, errors, files
+from overlap.cli import flag_kinds
+from overlap.cli import overrides as overrides_lib
 
 
 def define_workdir(values: flags.FlagValues) -> None:
   """Defines --workdir."""
-  flags.DEFINE_string(
+  flag_kinds.define_path(
     'workdir', None, 'the folder of the study, local or gs://',
     flag_values=values,
   )  # fmt: skip
@@ -27,9 +26,9 @@ def define_study(values: flags.FlagValues, argv: list[str]) -> None:
   """Defines the flags of every command that runs stages of a study.
 
   Raises:
-    UsageError: `argv` names a config file that does not exist.
+    UsageError: `argv` names a config file that does not exist, or sets fields
+      of none.
   """
-  _check_config_file(argv)
   define_workdir(values)
   _define_config(values, argv)
   flags.DEFINE_string(
@@ -70,117 +69,56 @@ def define_wait(values: flags.FlagValues) -> None:
 
 
 class _ConfigParser(flags.ArgumentParser):
-  """Runs a config file, whose every fault is one line."""
+  """Runs a config file and sets fields; every fault is one line."""
+
+  def __init__(self, overrides: Sequence[overrides_lib.Override]):
+    self._overrides = overrides
 
   def parse(self, path: str) -> ml_collections.ConfigDict:
+    path = files.local_path(path)
     made = code_files.call(path, 'get_config', '--config')
     if not isinstance(made, ml_collections.ConfigDict):
       raise errors.UsageError(
         f'get_config() of {path} must return a ConfigDict, as '
         f'overlap.config.study() gives it, got {type(made).__name__}.'
       )
-    return made.lock()
+    overrides_lib.apply(made.lock(), self._overrides)
+    return made
 
 
 def _define_config(values: flags.FlagValues, argv: list[str]) -> None:
-  config_flags.DEFINE_config_file(
-    'config', None,
+  """Defines --config; takes the flags that set its fields from `argv`."""
+  overrides = overrides_lib.take(argv)
+  given = _config_given(argv)
+  if overrides and not given:
+    raise errors.UsageError(
+      f'--config.{overrides[0].path} must set a field of a config, and none is '
+      'named: give --config=FILE.py too.'
+    )
+  flags.DEFINE(
+    _ConfigParser(overrides), 'config', None,
     'the config file, FILE.py or FILE.py:ARGUMENT; any field can be set by '
-    '--config.FIELD=VALUE',
-    flag_values=values, sys_argv=argv,
+    '--config.FIELD=VALUE, one of several values by VALUE,VALUE',
+    flag_values=values,
   )  # fmt: skip
-  values['config'].parser = _ConfigParser()
 
 
-def _check_config_file(argv: list[str]) -> None:
-  # ml_collections tells of a missing file in six lines, and late.
+def _config_given(argv: Sequence[str]) -> bool:
+  """Whether --config is among the words; its file must exist."""
+  given = False
+  # absl tells of a missing value late, and runs all configs of several.
   for word, following in zip(argv, [*argv[1:], '']):
     name, equals, value = word.partition('=')
     if name in ('--config', '-config'):
-      path = (value if equals else following).partition(':')[0]
+      given = True
+      path = files.local_path(value if equals else following)
+      path = path.partition(':')[0]
       if not os.path.isfile(path):
         raise errors.UsageError(
           f'--config must name a config file, got {path!r}, which is none. '
           f'{code_files.nearest(path)}'.rstrip()
         )
-
-
-# What a field's value must be, by the type of its default.
-_VALUES: dict[type, tuple[flags.ArgumentParser, str]] = {
-  bool: (flags.BooleanParser(), 'true or false'),
-  int: (flags.IntegerParser(), 'a whole number'),
-  float: (flags.FloatParser(), 'a number'),
-}
-
-
-def check_overrides(argv: list[str]) -> None:
-  """Looks for a flag that sets what the config does not have, or can't hold.
-
-  ml_collections refuses such a flag without saying where the field would be,
-  which there are, or what it may be; this is called after it has.
-
-  Args:
-    argv: the program's name and its flags, a readable --config among them.
-
-  Raises:
-    UsageError: --config.FIELD names no field, or no place of a list, and the
-      text lists those there are; or its value is of another type.
-  """
-  values = flags.FlagValues()
-  words = [word for word in argv if not word.startswith('--config.')]
-  _define_config(values, words)
-  values(words, known_only=True)
-  for word, following in zip(argv, [*argv[1:], '']):
-    if not word.startswith('--config.'):
-      continue
-    path, equals, value = word.partition('=')
-    node, where = values['config'].value, 'config'
-    for field in path.split('.')[1:]:
-      if not isinstance(node, ml_collections.ConfigDict):
-        break
-      name, bracket, place = field.partition('[')
-      lookup.check(f'field of {where}', name, node.keys())
-      where, node = f'{where}.{name}', node.get(name)
-      if bracket:
-        _check_place(where, place.rstrip(']'), node)
-    if path == f'--{where}':
-      # Of a truth, the flag alone says it.
-      alone = not equals and isinstance(node, bool)
-      _check_value(where, 'true' if alone else value or following, node)
-
-
-def _check_value(where: str, value: str, node: Any) -> None:
-  if isinstance(node, ml_collections.ConfigDict):
-    if not _is_dict(value):
-      first = 'name' if 'name' in node else 'FIELD'
-      raise errors.UsageError(
-        f'--{where} must be set by its fields, as in --{where}.{first}=..., '
-        f'got {value!r}. Fields: {", ".join(node.keys()) or "none"}.'
-      )
-  elif type(node) in _VALUES:
-    parser, rule = _VALUES[type(node)]
-    try:
-      parser.parse(value)
-    except (TypeError, ValueError) as e:
-      raise errors.UsageError(
-        f'--{where} must be {rule}, got {value!r}.'
-      ) from e
-
-
-def _is_dict(value: str) -> bool:
-  try:
-    return isinstance(ast.literal_eval(value), dict)
-  except (SyntaxError, ValueError, MemoryError, RecursionError):
-    return False
-
-
-def _check_place(where: str, place: str, value: Any) -> None:
-  listed = isinstance(value, (list, tuple))
-  number = int(place) if re.fullmatch(r'-?\d{1,9}', place) else None
-  if not listed or number is None or not -len(value) <= number < len(value):
-    raise errors.UsageError(
-      f'--{where}[PLACE] must be a place of {value!r}, got {place}.'
-    )
+  return given
 
 
 def define_model(values: flags.FlagValues) -> None:
@@ -195,13 +133,14 @@ def workdir(values: flags.FlagValues) -> epath.Path:
   """The folder that --workdir names.
 
   Raises:
-    UsageError: it was not given.
+    UsageError: it was not given, or is of a scheme that can't be read.
     DataError: it is something else than a folder.
   """
   given = values['workdir'].value
   if not given or '\0' in given:
     got = repr(given) if given else 'nothing'
     raise errors.UsageError(f'--workdir must name a folder, got {got}.')
+  files.check_scheme('--workdir', given)
   if '://' not in given:
     try:
       reason = '' if os.path.isdir(given) else _why_not(given)

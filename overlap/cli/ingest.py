@@ -7,7 +7,7 @@ or prob_0, ...; rows are matched by id, and by row order where there are none.
 
 from absl import flags
 
-from overlap.cli import common
+from overlap.cli import common, flag_kinds
 
 _TEXTS = {
   'dataset': 'the data set in the store; made from ids and labels if it is new',
@@ -29,13 +29,16 @@ _TEXTS = {
   'head': 'how its head was made, for the tables',
 }
 
+_PATHS = ('predictions', 'labels', 'ids', 'class_names')
+
 
 def define(values: flags.FlagValues, argv: list[str]) -> None:
   """Defines the command's flags."""
   del argv
   common.define_workdir(values)
   for name, text in _TEXTS.items():
-    flags.DEFINE_string(name, '', text, flag_values=values)
+    define = flag_kinds.define_path if name in _PATHS else flags.DEFINE_string
+    define(name, '', text, flag_values=values)
   flags.DEFINE_bool(
     'replace', False,
     'take these where the model has others, which are refused without',

@@ -8,8 +8,9 @@ from types import ModuleType
 
 from absl import flags
 
+import overlap
 from overlap import app, config, errors, files, lookup, memory, peers
-from overlap.cli import common
+from overlap.cli import interrupts, streams
 
 # In the order in which they are listed. Each module has a docstring whose
 # first line is the summary, `define(flag_values, argv)` and `run(values)`.
@@ -30,6 +31,8 @@ _MACHINE_FAULTS = (
   errno.ESTALE, errno.ETIMEDOUT, errno.ENAMETOOLONG,
 )  # fmt: skip
 
+_INTERRUPTED = 'interrupted; the same command goes on from here.'
+
 
 def main(argv: Sequence[str] | None = None) -> int:
   """Runs one command; returns the exit status.
@@ -43,6 +46,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     if not argv or argv[0] in ('help', '--help', '-h', '-help'):
       print(_overview())
       return 0
+    if argv[0] in ('--version', '-version'):
+      print(f'overlap {overlap.__version__}')
+      return 0
     module = _command(argv[0])
     if any(word in ('--help', '-h', '-help') for word in argv[1:]):
       print(_usage(argv[0], module))
@@ -55,6 +61,8 @@ def main(argv: Sequence[str] | None = None) -> int:
   except errors.OverlapError as error:
     return _fail(str(error), error.exit_status)
   except OSError as error:
+    if fault := streams.fault():
+      return streams.report(fault)
     if error.errno not in _MACHINE_FAULTS:
       peers.explain(error)
       raise
@@ -65,15 +73,17 @@ def main(argv: Sequence[str] | None = None) -> int:
       1,
     )
   except KeyboardInterrupt:
-    return _fail('interrupted; the same command goes on from here.', 130)
+    return _fail(_INTERRUPTED, 130)
   except Exception as error:
+    if interrupts.seen():
+      return _fail(_INTERRUPTED, 130)
     peers.explain(error)
     raise
 
 
 def _fail(text: str, status: int) -> int:
   """Says what went wrong; where there are other processes, ends them too."""
-  print(f'overlap: {text}', file=sys.stderr)
+  streams.say(f'overlap: {text}')
   peers.fail(text, status)
   return status
 
@@ -102,13 +112,8 @@ def _parse(name: str, module: ModuleType, argv: list[str]) -> flags.FlagValues:
     rest = values(program)[1:]
   except errors.OverlapError:
     raise
-  # Of absl and ml_collections, which raise what Python happens to.
+  # Of absl, which raises what Python happens to.
   except Exception as error:
-    if 'config' in values and isinstance(
-      error,
-      (AttributeError, KeyError, IndexError, flags.IllegalFlagValueError),
-    ):
-      common.check_overrides(program)
     text = config.one_line(error)
     raise errors.UsageError(
       f'{text.rstrip(".")}. See `overlap {name} --help`.'
@@ -135,6 +140,7 @@ def _overview() -> str:
       *rows,
       '',
       'Each command lists its flags: overlap COMMAND --help',
+      'The version of this program: overlap --version',
     ]
   )
 

@@ -4,13 +4,13 @@ import contextlib
 
 from absl import flags
 
-from overlap.cli import common
+from overlap.cli import common, flag_kinds
 
 
 def define(values: flags.FlagValues, argv: list[str]) -> None:
   """Defines the command's flags."""
   common.define_study(values, argv)
-  flags.DEFINE_list(
+  flag_kinds.define_list(
     'only', [], 'draw these figures alone (fig01,...), no page',
     flag_values=values,
   )  # fmt: skip

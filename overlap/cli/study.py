@@ -9,7 +9,7 @@ from typing import Any
 from absl import flags
 
 from overlap import errors, lookup
-from overlap.cli import common
+from overlap.cli import common, flag_kinds
 
 STAGES = ('train', 'predict', 'analyse', 'report')
 _OF_ONE_MODEL = STAGES[:2]
@@ -19,7 +19,7 @@ def define(values: flags.FlagValues, argv: list[str]) -> None:
   """Defines the command's flags."""
   common.define_study(values, argv)
   common.define_model(values)
-  flags.DEFINE_list(
+  flag_kinds.define_list(
     'stages', ','.join(STAGES), 'the stages to run, in their own order',
     flag_values=values,
   )  # fmt: skip

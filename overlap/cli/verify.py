@@ -7,7 +7,7 @@ absent are skipped and counted; a folder that gives none at all is a fault.
 
 from absl import flags
 
-from overlap.cli import common
+from overlap.cli import common, flag_kinds
 
 _ANCHORS = ('--anchors', '-anchors')
 
@@ -15,7 +15,7 @@ _ANCHORS = ('--anchors', '-anchors')
 def define(values: flags.FlagValues, argv: list[str]) -> None:
   """Defines the command's flags."""
   common.define_workdir(values)
-  flags.DEFINE_string(
+  flag_kinds.define_path(
     'anchors', None,
     'recompute published figures: those of the paper from its tables and, '
     'where a FOLDER is named, those of CIFAR-10.1 from its predictions there',

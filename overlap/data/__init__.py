@@ -3,12 +3,11 @@
 `load_examples` opens a split; `pipeline` makes batches of it.
 """
 
-import os
 from collections.abc import Sequence
 
 from absl import logging
 
-from overlap import errors, lookup, natural_order
+from overlap import errors, files, lookup, natural_order
 from overlap.catalog import class_lists
 from overlap.data import log, splits, views
 from overlap.data import preparation as preparation_lib
@@ -203,4 +202,6 @@ def _source(dataset: str) -> Source:
 
 
 def _folder(data_dir: str) -> str:
-  return os.path.expanduser(data_dir or 'data')
+  folder = files.local_path(data_dir or 'data')
+  files.check_scheme('The folder of the data', folder)
+  return folder

