@@ -37,8 +37,8 @@ def define(values: flags.FlagValues, argv: list[str]) -> None:
   del argv
   common.define_workdir(values)
   for name, text in _TEXTS.items():
-    define = flag_kinds.define_path if name in _PATHS else flags.DEFINE_string
-    define(name, '', text, flag_values=values)
+    kind = flag_kinds.define_path if name in _PATHS else flags.DEFINE_string
+    kind(name, '', text, flag_values=values)
   flags.DEFINE_bool(
     'replace', False,
     'take these where the model has others, which are refused without',
