@@ -114,11 +114,14 @@ def _axes(models: list[str]) -> dict[str, alt.SchemaBase]:
     'domain': False,
     'title': None,
   }
+  # The order as a domain: for `sort` Vega-Lite writes each name into an
+  # expression, where Vega fails on names such as 'toString'.
+  scale = alt.Scale(domain=models)
   return {
     'x': alt.X(
-      'model_1:N', sort=models, axis=alt.Axis(**axis, labelAngle=angle)
+      'model_1:N', scale=scale, axis=alt.Axis(**axis, labelAngle=angle)
     ),
-    'y': alt.Y('model_2:N', sort=models, axis=alt.Axis(**axis)),
+    'y': alt.Y('model_2:N', scale=scale, axis=alt.Axis(**axis)),
   }
 
 

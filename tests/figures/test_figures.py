@@ -38,6 +38,31 @@ def drawn_in(folder):
   return names
 
 
+# What every JavaScript object has, for which Vega may take such a name.
+PROTOTYPE = {
+  'base': 'valueOf', 'seed 1': 'toString', 'lr/0.02': 'constructor',
+  'wide': '__proto__', 'DenseNet-121': 'hasOwnProperty', 'SimCLR': 'length',
+}  # fmt: skip
+
+
+@pytest.mark.slow_except('heatmap')
+@pytest.mark.parametrize('name', figures.FIGURES)
+def test_names_of_javascript_are_drawn_as_others_are(
+  tmp_path, synthetic, tables, name
+):
+  drawn = {}
+  for end in ('', '!'):
+    names = {old: new + end for old, new in PROTOTYPE.items()}
+    workdir = tmp_path / f'with{end}'
+    renamed = {key: table.replace(names) for key, table in tables.items()}
+    synthetic.write(workdir, renamed)
+    figures.save(workdir, [name])
+    drawn[end] = texts((workdir / f'figures/{name}.svg').read_text())
+  assert drawn[''] == [
+    re.sub('(?<=[a-zA-Z_])!', '', text) for text in drawn['!']
+  ]
+
+
 @pytest.mark.slow_except('fig01', 'fig02', 'heatmap', 'table1')
 @pytest.mark.parametrize('name', figures.FIGURES)
 def test_save(workdir, tables, name):
