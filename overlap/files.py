@@ -89,6 +89,24 @@ def check_scheme(what: str, path: str) -> None:
     )
 
 
+def report_unreadable(
+  path: epath.PathLike, lines: Iterator[str]
+) -> Iterator[str]:
+  """Yields a check's lines, and one more where reading a file ends it.
+
+  Args:
+    path: the file or folder that is checked.
+    lines: one a fault; may raise OSError.
+  """
+  try:
+    yield from lines
+  except OSError as e:
+    yield (
+      f'{e.filename or path} must be readable, got: {e.strerror or e}: see to '
+      'the rights there.'
+    )
+
+
 def check_name(kind: str, name: str) -> str:
   """A new name of a model, a data set or a split, where it can be one.
 
@@ -232,14 +250,18 @@ def read_json(path: epath.PathLike) -> Any:
   """Reads a JSON file.
 
   Raises:
-    DataError: it is absent or no JSON.
+    DataError: the file is absent, unreadable or no JSON.
   """
   path = epath.Path(path)
   try:
     return json.loads(path.read_text())
   except FileNotFoundError as e:
     raise errors.DataError(f'{path} must exist, and does not.') from e
-  except ValueError as e:
+  except OSError as e:
+    raise errors.DataError(
+      f'{path} must be readable, got: {e.strerror or e}.'
+    ) from e
+  except (ValueError, RecursionError) as e:
     raise errors.DataError(f'{path} must hold JSON, got: {e}.') from e
 
 

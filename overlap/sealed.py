@@ -1,8 +1,7 @@
-"""What was written, told from what was changed since.
+"""Detects edits and corruption of result files by SHA-256 checksums.
 
-JSON files carry a checksum over all the rest of them; those of before there
-were checksums have none, and are read as they are. Of other files, `done.json`
-beside them holds the SHA-256, and may hold what they were made of.
+A JSON file carries a checksum of all the rest of it. For other files
+`done.json` beside them holds the SHA-256, and may hold what they were made of.
 """
 
 import json
@@ -13,9 +12,8 @@ from etils import epath
 
 from overlap import errors, files
 
+DONE = 'done.json'
 _KEY = 'checksum'
-_DONE = 'done.json'
-_DIGITS = 64  # Of SHA-256, in hexadecimal.
 
 
 def checksum(values: Mapping[str, Any]) -> str:
@@ -36,14 +34,15 @@ def write(path: epath.PathLike, values: Mapping[str, Any]) -> None:
 
 
 def read(path: epath.PathLike, again: str) -> dict[str, Any]:
-  """Reads such a file; the checksum is left out.
+  """Reads a JSON file that `write` has written; leaves out the checksum.
 
   Args:
-    path: of the file.
+    path: the file.
     again: what to do where it is damaged, the end of a sentence.
 
   Raises:
-    DataError: it is absent, no JSON, or not as it was written.
+    DataError: the file is absent, unreadable or no JSON, lacks its checksum,
+      or does not match it.
   """
   try:
     values = files.read_json(path)
@@ -58,15 +57,15 @@ def read(path: epath.PathLike, again: str) -> dict[str, Any]:
 
 
 def faults(path: epath.PathLike, again: str) -> Iterator[str]:
-  """Yields a line where such a file isn't as it was written, to the byte."""
+  """Yields a line where such a file is not as it was written, to the byte."""
   try:
-    values = read(path, again)
-  except errors.DataError as e:
+    read(path, again)
+    held = files.read_json(path)
+    content = epath.Path(path).read_bytes()
+  except (errors.DataError, OSError) as e:
     yield str(e)
     return
-  held = files.read_json(path)
-  text = files.json_text(held).encode('utf-8')
-  if held != values and epath.Path(path).read_bytes() != text:
+  if content != files.json_text(held).encode('utf-8'):
     yield f'{path} must be as it was written, and was edited: {again}.'
 
 
@@ -83,7 +82,7 @@ def noted(folder: epath.Path) -> dict[str, str]:
 
 def mark(folder: epath.Path, made_of: Mapping[str, Any]) -> None:
   """Notes what a folder's files were made of, until they are written again."""
-  write(folder / _DONE, {'files': noted(folder), 'made_of': made_of})
+  write(folder / DONE, {'files': noted(folder), 'made_of': made_of})
 
 
 def marked(folder: epath.Path) -> dict[str, Any]:
@@ -100,38 +99,46 @@ def forget(folder: epath.Path, names: Iterable[str]) -> None:
 
 
 def changed(folder: epath.Path, again: str) -> Iterator[str]:
-  """Yields a line for each file that isn't as it was when it was noted."""
-  if not (folder / _DONE).exists():
+  """Yields a line for each file of a folder that is not as it was noted.
+
+  Args:
+    folder: with `done.json`; nothing is known of one without it.
+    again: what makes the files again, the end of a sentence.
+  """
+  done = folder / DONE
+  if not done.exists():
     return
-  yield from (found := list(faults(folder / _DONE, again)))
-  for name, wanted in noted(folder).items() if not found else ():
-    file = folder / name
-    if not file.exists():
-      yield f'{file}: absent; {again}'
-    elif files.file_digest(file) != wanted:
-      yield f'{file}: not as it was written; {again}'
+  found = list(faults(done, again))
+  yield from found
+  for name, digest in noted(folder).items() if not found else ():
+    if fault := _file_fault(folder / name, digest):
+      yield f'{folder / name}: {fault}; {again}'
+
+
+def _file_fault(file: epath.Path, digest: str) -> str:
+  """What is wrong with a file of a known SHA-256; '' for nothing."""
+  if not file.exists():
+    return 'absent'
+  try:
+    got = files.file_digest(file)
+  except OSError as e:
+    return f'can not be read ({e.strerror or e})'
+  return '' if got == digest else 'not as it was written'
 
 
 def _held(folder: epath.Path) -> dict[str, Any]:
   try:
-    return read(folder / _DONE, '')
+    return read(folder / DONE, '')
   except errors.DataError:
     return {}
 
 
 def _keep(folder: epath.Path, sums: Mapping[str, str]) -> None:
-  write(folder / _DONE, {'files': {key: sums[key] for key in sorted(sums)}})
+  write(folder / DONE, {'files': {key: sums[key] for key in sorted(sums)}})
 
 
 def _is_intact(values: dict[str, Any]) -> bool:
   try:
-    if _KEY in values:
-      return values[_KEY] == checksum(values)
-    # The checksum's own name may be what was damaged.
-    return not any(
-      value == checksum({k: v for k, v in values.items() if k != key})
-      for key, value in values.items()
-      if isinstance(value, str) and len(value) == _DIGITS
-    )
+    return values.get(_KEY) == checksum(values)
   except ValueError:  # A number was turned into one that is not finite.
     return False

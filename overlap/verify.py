@@ -1,7 +1,9 @@
 """Checks a workdir: files against their checksums, tables against the arrays.
 
-Nothing is said of what decides no number and no picture: times, the log of a
-training run and its TensorBoard files, what a killed run has left.
+Files that a stage makes are missed where another file tells that the stage was
+run: its times, a checkpoint, the page. Nothing is said of what decides no
+number and no picture: times, the log of a training run and its TensorBoard
+files, what a killed run has left.
 """
 
 from collections.abc import Iterator
@@ -10,12 +12,13 @@ import numpy as np
 import pandas as pd
 from etils import epath
 
-from overlap import errors, sealed, store, tables
+from overlap import errors, files, sealed, store, tables
 from overlap.models.checkpoints import orbax_folder
 from overlap.study import model_file, results, workdir
 from overlap.train import checkpoint
 
 _DRAWN = '`overlap report` makes it again'
+_DIFFERS = 'differs from what the arrays give'
 
 
 def faults(path: epath.PathLike) -> Iterator[str]:
@@ -30,14 +33,13 @@ def faults(path: epath.PathLike) -> Iterator[str]:
   path = epath.Path(path)
   if not path.is_dir():
     raise errors.DataError(f'--workdir must be a folder, got {path}.')
-  yield from _study_faults(path)
+  yield from files.report_unreadable(path, _study_faults(path))
   found = list(store.check(path))
   yield from found
-  yield from _tables_faults(path, arrays_hold=not found)
-  for name in ('figures', 'report'):
-    yield from sealed.changed(path / name, _DRAWN)
-  if (thumbnails := path / 'report' / 'thumbnails.json').exists():
-    yield from sealed.faults(thumbnails, _DRAWN)
+  yield from files.report_unreadable(
+    path, _tables_faults(path, arrays_hold=not found)
+  )
+  yield from files.report_unreadable(path, _report_faults(path))
 
 
 def _study_faults(path: epath.Path) -> Iterator[str]:
@@ -53,7 +55,7 @@ def _study_faults(path: epath.Path) -> Iterator[str]:
       yield from sealed.faults(file, 'delete it; it holds times alone')
   for folder in sorted(models.iterdir()) if models.is_dir() else ():
     if not folder.name.startswith('.') and folder.is_dir():
-      yield from _model_faults(folder)
+      yield from files.report_unreadable(folder, _model_faults(folder))
 
 
 def _config_faults(path: epath.Path) -> Iterator[str]:
@@ -68,10 +70,13 @@ def _config_faults(path: epath.Path) -> Iterator[str]:
 
 def _model_faults(folder: epath.Path) -> Iterator[str]:
   """A trained model; nothing of one whose training is not through."""
-  if not (folder / model_file.FILE).exists():
+  file, again = folder / model_file.FILE, model_file.again(folder)
+  if not file.exists():
+    # A run that is under way has a folder of its own until model.json is there.
+    if (folder / 'checkpoint').exists() and not any(folder.glob('run-*')):
+      yield f'{file}: absent; {again}'
     return
-  again = model_file.again(folder)
-  found = list(sealed.faults(folder / model_file.FILE, again))
+  found = list(sealed.faults(file, again))
   yield from found
   values = None if found else model_file.read(folder)
   if values is None or 'variables_sha256' not in values:
@@ -88,14 +93,13 @@ def _model_faults(folder: epath.Path) -> Iterator[str]:
 def _tables_faults(path: epath.Path, *, arrays_hold: bool) -> Iterator[str]:
   """The tables, against what the arrays give."""
   folder = path / 'tables'
-  request, done = folder / 'analysis.json', folder / tables.DONE
+  request = folder / 'analysis.json'
   if not request.exists():
-    if folder.is_dir() and any(folder.glob('*.csv')):
+    if _was_run(path, 'analyse') or any(folder.glob('*.csv')):
       yield f'{request}: absent; {tables.AGAIN}'
     return
+  yield from sealed.faults(folder / tables.DONE, tables.AGAIN)
   found = list(sealed.faults(request, tables.AGAIN))
-  if done.exists():
-    yield from sealed.faults(done, tables.AGAIN)
   yield from found
   if found or not arrays_hold:
     what = 'the arrays have' if not arrays_hold else f'{request} has'
@@ -110,16 +114,37 @@ def _tables_faults(path: epath.Path, *, arrays_hold: bool) -> Iterator[str]:
     yield from _table_faults(path, name, frame)
 
 
+def _report_faults(path: epath.Path) -> Iterator[str]:
+  """The figures and the page, against the checksums noted beside them."""
+  figures, report = path / 'figures', path / 'report'
+  drawn = sealed.marked(report).get('figures') or any(figures.glob('*.svg'))
+  shown = _was_run(path, 'report') or (report / 'index.html').exists()
+  for folder, made in ((figures, drawn), (report, shown)):
+    if made and not (folder / sealed.DONE).exists():
+      yield f'{folder / sealed.DONE}: absent; {_DRAWN}'
+    yield from sealed.changed(folder, _DRAWN)
+  if (thumbnails := report / 'thumbnails.json').exists():
+    yield from sealed.faults(thumbnails, _DRAWN)
+
+
+def _was_run(path: epath.Path, stage: str) -> bool:
+  """Whether a stage without models has noted its times, which it does last."""
+  return (path / 'timings' / f'{stage}.json').exists()
+
+
 def _table_faults(
   path: epath.Path, name: str, wanted: pd.DataFrame
 ) -> Iterator[str]:
   """Compares a stored table with one just computed, cell by cell."""
   file = path / 'tables' / f'{name}.csv'
-  if not file.exists():
-    yield f'{file}: absent; `overlap analyse` makes it'
+  fault = _file_fault(file, tables.to_csv(wanted))
+  if not fault:
+    parquet = file.with_suffix('.parquet')
+    if fault := _file_fault(parquet, tables.to_parquet(wanted)):
+      yield f'{parquet}: {fault}; {tables.AGAIN}'
     return
-  if file.read_bytes() == tables.to_csv(wanted):
-    yield from _parquet_faults(path, name, wanted)
+  if fault != _DIFFERS:
+    yield f'{file}: {fault}; {tables.AGAIN}'
     return
   try:
     got = tables.read(path, name)
@@ -142,14 +167,14 @@ def _table_faults(
   yield f'{file}: its bytes differ from those the arrays give'
 
 
-def _parquet_faults(
-  path: epath.Path, name: str, wanted: pd.DataFrame
-) -> Iterator[str]:
-  file = path / 'tables' / f'{name}.parquet'
+def _file_fault(file: epath.Path, content: bytes) -> str:
+  """What is wrong with a file of a known content; '' for nothing."""
   if not file.exists():
-    yield f'{file}: absent; `overlap analyse` makes it'
-  elif file.read_bytes() != tables.to_parquet(wanted):
-    yield f'{file}: differs from {name}.csv'
+    return 'absent'
+  try:
+    return '' if file.read_bytes() == content else _DIFFERS
+  except OSError as e:
+    return f'can not be read ({e.strerror or e})'
 
 
 def _differing_rows(got: pd.Series, wanted: pd.Series) -> list[int]:

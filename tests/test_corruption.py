@@ -25,10 +25,10 @@ Nothing but that passes. What is harmless by construction:
 OVERLAP_FLIPS=2000 python -m pytest tests/test_corruption.py is the long form.
 """
 
-import json
 import os
 import pathlib
 import random
+import shutil
 
 import jax
 import numpy as np
@@ -323,26 +323,75 @@ def test_commands_end_with_one_line(workdir, capsys, name, command, text):
     (pathlib.Path(workdir) / name).write_bytes(before[name])
 
 
-def test_older_workdirs_have_no_checksums_and_verify(workdir):
-  """JSON as it was before it had checksums, and no notes beside figures."""
-  before = contents(workdir)
-  try:
-    for name, content in before.items():
-      file = pathlib.Path(workdir) / name
-      if name in ('figures/done.json', 'report/done.json'):
-        file.unlink()
-      elif name.endswith('.json') and name.split('/')[0] in (
-        'config.json', 'timings.json', 'timings', 'tables',
-      ):  # fmt: skip
-        values = json.loads(content)
-        del values['checksum']
-        file.write_text(files.json_text(values))
-      elif name == f'models/net/{model_file.FILE}':
-        file.write_text(files.json_text({'training_hash': '0123'}))
-    assert list(verify.faults(workdir)) == []
-    assert study_workdir.read_config(workdir) == CONFIG
-    assert model_file.read(workdir / 'models' / 'net')
-    reported(workdir)
-  finally:
-    for name, content in before.items():
-      (pathlib.Path(workdir) / name).write_bytes(content)
+def _lose(path: pathlib.Path) -> None:
+  """Removes a file, or a folder with all it holds."""
+  shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+def _make_folder(path: pathlib.Path) -> None:
+  path.unlink()
+  path.mkdir()
+
+
+def _make_dangling(path: pathlib.Path) -> None:
+  path.unlink()
+  path.symlink_to(path.parent / 'nowhere')
+
+
+def _drop_checksum(path: pathlib.Path) -> None:
+  values = files.read_json(path)
+  del values['checksum']
+  files.write_json(path, values)
+
+
+@pytest.mark.parametrize(
+  ('name', 'damage', 'text'),
+  [
+    ('tables', _lose, 'tables/analysis.json: absent; `overlap analyse`'),
+    ('tables/analysis.json', _lose, 'tables/analysis.json: absent'),
+    ('tables/done.json', _lose, 'tables/done.json must exist'),
+    ('tables/pairs.csv', _lose, 'tables/pairs.csv: absent'),
+    ('tables/pairs.csv', _make_folder, 'pairs.csv: can not be read (Is a dir'),
+    ('tables/pairs.parquet', _lose, 'tables/pairs.parquet: absent'),
+    ('tables/models.parquet', _make_folder, 'models.parquet: can not be read'),
+    ('tables/done.json', _make_folder, 'done.json must be readable'),
+    ('tables/done.json', _drop_checksum, 'done.json must match its own'),
+    ('tables/analysis.json', _drop_checksum, 'analysis.json must match its'),
+    ('figures', _lose, 'figures/done.json: absent; `overlap report`'),
+    ('figures/done.json', _lose, 'figures/done.json: absent'),
+    ('figures/done.json', _drop_checksum, 'figures/done.json must match its'),
+    ('figures/fig01.svg', _lose, 'figures/fig01.svg: absent'),
+    ('figures/fig01.svg', _make_folder, 'fig01.svg: can not be read (Is a'),
+    ('figures/fig01.svg', _make_dangling, 'figures/fig01.svg: absent'),
+    ('report', _lose, 'report/done.json: absent; `overlap report`'),
+    ('report/done.json', _lose, 'report/done.json: absent'),
+    ('report/index.html', _lose, 'report/index.html: absent'),
+    ('report/index.html', _make_folder, 'index.html: can not be read'),
+    ('models/net/model.json', _lose, "model.json: absent; delete "),
+    ('models/net/model.json', _make_dangling, "train model 'net' again"),
+    ('models/net/model.json', _make_folder, 'model.json must be readable'),
+    ('models/net/model.json', _drop_checksum, 'model.json must match its own'),
+    ('config.json', _drop_checksum, 'config.json must match its own'),
+    ('config.json', _make_folder, 'config.json must be readable'),
+    ('timings.json', _make_folder, 'timings.json must be readable'),
+    ('predictions/shapes/test/other/logits/c/1/0', _make_dangling, "'other'"),
+    ('predictions/shapes/test/other/logits/c/1/0', _make_folder, "'other'"),
+    ('predictions/shapes/test/other/record.json', _make_dangling, 'no record'),
+    ('predictions/shapes/test/other/record.json', _make_folder, 'no record'),
+    ('predictions/shapes/test/other/record.json', _drop_checksum, "'other'"),
+    ('predictions/shapes/test/examples/record.json', _lose, 'shapes/test'),
+  ],
+)  # fmt: skip
+def test_what_is_lost_or_no_file_is_told_and_the_rest_checked(
+  workdir, tmp_path, name, damage, text
+):
+  copy = tmp_path / 'copy'
+  shutil.copytree(workdir, copy, symlinks=True)
+  reported(epath.Path(copy))
+  (copy / 'timings' / 'other.json').mkdir(parents=True)
+  damage(copy / name)
+  told = list(verify.faults(copy))
+  assert any(text in fault for fault in told), told
+  assert all('\n' not in fault for fault in told)
+  # What stands beside it is looked at, too.
+  assert any('timings/other.json' in fault for fault in told)

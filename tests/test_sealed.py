@@ -1,7 +1,6 @@
 """JSON with a checksum, and checksums of other files beside them."""
 
 import contextlib
-import json
 import random
 
 import pytest
@@ -53,11 +52,46 @@ def test_what_is_none_is_told(tmp_path, content):
 
 
 @pytest.mark.parametrize('values', [VALUES, {}, {'x': 'c' * 64}])
-def test_a_file_of_before_there_were_checksums(tmp_path, values):
+def test_a_file_that_lost_its_checksum(tmp_path, values):
   file = tmp_path / 'a.json'
-  file.write_text(json.dumps(values))
-  assert sealed.read(file, '') == values
-  assert list(sealed.faults(file, '')) == []
+  sealed.write(file, values)
+  held = files.read_json(file)
+  del held['checksum']
+  files.write_json(file, held)
+  with pytest.raises(errors.DataError, match='own checksum'):
+    sealed.read(file, '')
+  (fault,) = sealed.faults(file, 'make it again')
+  assert fault.endswith('make it again.')
+
+
+def test_what_is_no_file_is_one_line_and_the_rest_is_checked(tmp_path):
+  made = [tmp_path / name for name in ('a.svg', 'b.png', 'c.csv')]
+  for file in made:
+    file.write_bytes(b'as drawn')
+  sealed.note(tmp_path, made)
+  made[0].unlink()
+  made[0].mkdir()
+  made[1].unlink()
+  made[1].symlink_to(tmp_path / 'nowhere')
+  made[2].write_bytes(b'as drawm')
+  assert list(sealed.changed(tmp_path, 'draw it')) == [
+    f'{made[0]}: can not be read (Is a directory); draw it',
+    f'{made[1]}: absent; draw it',
+    f'{made[2]}: not as it was written; draw it',
+  ]
+  done = tmp_path / sealed.DONE
+  done.unlink()
+  done.mkdir()
+  (fault,) = sealed.changed(tmp_path, 'draw it')
+  assert fault == f'{done} must be readable, got: Is a directory: draw it.'
+
+
+@pytest.mark.parametrize('content', ['[' * 10**5, '[1' + '0' * 5000 + ']'])
+def test_json_that_python_can_not_hold(tmp_path, content):
+  file = tmp_path / 'a.json'
+  file.write_text(content)
+  (fault,) = sealed.faults(file, 'make it again')
+  assert fault.startswith(f'{file} must hold JSON, got: ')
 
 
 def test_files_are_noted_forgotten_and_checked(tmp_path):

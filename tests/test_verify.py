@@ -1,12 +1,11 @@
 """Which cell of a table `verify` names, missing values beside it."""
 
-import json
-
 import pandas as pd
 import pytest
+from etils import epath
 
-from overlap import tables, verify
-from overlap.study import results
+from overlap import sealed, tables, verify
+from overlap.study import results, unchanged
 
 
 @pytest.fixture
@@ -18,7 +17,8 @@ def wanted():
 
 def faults(workdir, monkeypatch, stored, wanted, name='correlations'):
   tables.write(workdir, name, stored)
-  (workdir / 'tables' / 'analysis.json').write_text(json.dumps({}))
+  sealed.write(workdir / 'tables' / 'analysis.json', {})
+  unchanged.note(epath.Path(workdir), {})
   monkeypatch.setattr(results, 'compute', lambda path, asked: {name: wanted})
   return list(verify.faults(workdir))
 

@@ -25,26 +25,42 @@ def check(workdir: epath.PathLike) -> Iterator[str]:
     given twice, a record that was edited, a folder that is no record.
   """
   root = schema.root(workdir)
+  yield from files.report_unreadable(root, _check_root(workdir, root))
+
+
+def _check_root(workdir: epath.PathLike, root: epath.Path) -> Iterator[str]:
   yield from _strays(root)
   for dataset, folder in named_folders(root):
     yield from _misnamed(folder, files.encode_name(dataset))
     yield from _strays(folder)
     for split, inner in named_folders(folder):
       yield from _misnamed(inner, files.encode_name(split))
-      yield from _strays(inner)
-      found = list(named_folders(inner))
-      if not found:
-        continue  # A run was killed before anything was there.
-      yield from _check_examples(workdir, dataset, split)
-      for model, path in progress.track(
-        found, total=len(found), what=f'check {dataset}/{split}', unit='model'
-      ):
-        if path.name == schema.EXAMPLES:
-          continue
-        if path.name == schema.model_component(model):
-          yield from _check_model(workdir, dataset, split, model)
-        else:
-          yield from _misnamed(path, schema.model_component(model))
+      yield from files.report_unreadable(
+        inner, _check_split(workdir, dataset, split, inner)
+      )
+
+
+def _check_split(
+  workdir: epath.PathLike, dataset: str, split: str, folder: epath.Path
+) -> Iterator[str]:
+  yield from _strays(folder)
+  names = list(named_folders(folder))
+  if not names:
+    return  # A run was killed before anything was there.
+  yield from files.report_unreadable(
+    folder, _check_examples(workdir, dataset, split)
+  )
+  for model, path in progress.track(
+    names, total=len(names), what=f'check {dataset}/{split}', unit='model'
+  ):
+    if path.name == schema.EXAMPLES:
+      continue
+    if path.name == schema.model_component(model):
+      yield from files.report_unreadable(
+        path, _check_model(workdir, dataset, split, model)
+      )
+    else:
+      yield from _misnamed(path, schema.model_component(model))
 
 
 def _strays(folder: epath.Path) -> Iterator[str]:
@@ -168,11 +184,12 @@ def _check_files(
     for name in folders.file_names(folder)
     if not name.rpartition('/')[2].startswith('.')
   }
-  # A shorter one fails to be read.
+  # One that is shorter, or a link to nowhere, fails to be read.
   longer = {
     name
     for name in got & layout.chunk_files()
-    if (folder / name).stat().length > layout.chunk_bytes()
+    if (folder / name).exists()
+    and (folder / name).stat().length > layout.chunk_bytes()
   }
   for rule, names in (
     ('have all its chunks, and lacks', expected - got),

@@ -53,10 +53,6 @@ def read(folder: epath.Path) -> dict[str, Any]:
   path = folder / schema.RECORD
   try:
     record = files.read_json(path)
-  except OSError as e:
-    raise errors.DataError(
-      f'{path} must be readable, got: {e.strerror or e}.'
-    ) from e
   except errors.DataError as e:
     raise errors.DataError(f'{str(e).rstrip(".")}: {_again(folder)}.') from e
   version = record.get('format_version') if isinstance(record, dict) else None

@@ -55,26 +55,16 @@ def read(path: epath.PathLike) -> dict[str, Any]:
   Args:
     path: the workdir.
   """
-  path = epath.Path(path)
-  joined, folder = path / 'timings.json', path / 'timings'
+  folder = epath.Path(path) / 'timings'
   found = [
     entry
     for file in (folder.glob('*.json') if folder.exists() else ())
     if (entry := _read(file))
   ]
-  # Entries of before each had a file of its own are there alone.
-  old = _read(joined) if joined.exists() else {}
-  known = {(entry['stage'], entry['model']) for entry in found}
-  found += [
-    entry
-    for entry in old.get('stages', ())
-    if (entry['stage'], entry['model']) not in known
-  ]
-  stages = sorted(found, key=_order)
-  peaks = [entry.get('peak_memory_bytes', 0) for entry in stages]
+  peaks = [entry.get('peak_memory_bytes', 0) for entry in found]
   return {
-    'stages': stages,
-    'peak_memory_bytes': max([old.get('peak_memory_bytes', 0), *peaks]),
+    'stages': sorted(found, key=_order),
+    'peak_memory_bytes': max(peaks, default=0),
   }
 
 

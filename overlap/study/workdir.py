@@ -174,15 +174,9 @@ def _read(file: epath.Path) -> dict[str, Any]:
   """What config.json holds.
 
   Raises:
-    DataError: it is damaged; one of before there were checksums, if its config
-      has another hash.
+    DataError: it is damaged, or holds no config.
   """
   held = sealed.read(file, AGAIN)
-  if held.get('config_hash') not in (None, files.digest(held.get('config'))):
-    raise errors.DataError(
-      f'{file} must hold the config whose hash it gives, got another; it was '
-      f'edited or damaged: {AGAIN}.'
-    )
   if not isinstance(held.get('config'), dict):
     raise errors.DataError(f'{file} must hold a config, got none: {AGAIN}.')
   return held

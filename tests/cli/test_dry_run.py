@@ -1,7 +1,8 @@
 """`overlap study --dry_run`, as a user types it."""
 
-import json
 import pathlib
+
+from overlap import sealed
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 CONFIG = f'--config={ROOT}/configs/quickstart.py:smoke'
@@ -42,7 +43,7 @@ def test_another_config_is_refused_as_the_study_refuses_it(
 ):
   (tmp_path / 'models').mkdir()
   old = {'config': {'name': 'another'}}
-  (tmp_path / 'config.json').write_text(json.dumps(old))
+  sealed.write(tmp_path / 'config.json', old)
   before = untouched(tmp_path)
   done = overlap(*words(tmp_path))
   assert done.status == 2

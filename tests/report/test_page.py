@@ -8,7 +8,7 @@ import re
 
 import pytest
 
-from overlap import errors, figures, report
+from overlap import errors, figures, report, sealed
 
 CHARTS = [n for n in figures.FIGURES if n.startswith('fig')]
 VOID = {'meta', 'link', 'input', 'br', 'img', 'hr'}
@@ -58,22 +58,20 @@ class Page(html.parser.HTMLParser):
 def source(tmp_path_factory, synthetic):
   workdir = tmp_path_factory.mktemp('study')
   synthetic.write(workdir, synthetic.study())
-  (workdir / 'config.json').write_text(
-    json.dumps(
-      {
-        'config': {'name': '</script><script>window.broken=2</script>'},
-        'created': '2026-01-02T03:04:05+00:00',
-        'versions': {'jax': '0.10.2'},
-      }
-    )
+  sealed.write(
+    workdir / 'config.json',
+    {
+      'config': {'name': '</script><script>window.broken=2</script>'},
+      'created': '2026-01-02T03:04:05+00:00',
+      'versions': {'jax': '0.10.2'},
+    },
   )
-  (workdir / 'timings.json').write_text(
-    json.dumps(
-      {
-        'stages': [{'stage': 'train', 'model': '<i>a', 'seconds': 61.0}],
-        'peak_memory_bytes': 2**30,
-      }
-    )
+  sealed.write(
+    workdir / 'timings.json',
+    {
+      'stages': [{'stage': 'train', 'model': '<i>a', 'seconds': 61.0}],
+      'peak_memory_bytes': 2**30,
+    },
   )
   path = report.write(workdir)
   assert path == workdir / 'report' / 'index.html'

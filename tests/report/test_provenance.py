@@ -4,13 +4,13 @@ import json
 
 import pytest
 
-from overlap import errors
+from overlap import errors, sealed
 from overlap.report import provenance
 
 
 def test_read(tmp_path, tables):
   assert provenance.read(tmp_path, 'config.json') == {}
-  (tmp_path / 'config.json').write_text('{"config": {"name": "x"}}')
+  sealed.write(tmp_path / 'config.json', {'config': {'name': 'x'}})
   config = provenance.read(tmp_path, 'config.json')
   assert provenance.title(config, tables) == 'x'
   (tmp_path / 'config.json').write_text('{')

@@ -47,21 +47,6 @@ def test_each_split_counts_and_the_last_run_of_each(tmp_path):
   assert {e['split']: e['seconds'] for e in stages} == {'test': 3.0, 'probe': 2}
 
 
-def test_entries_of_before_each_had_a_file_stay(tmp_path):
-  old = {
-    'stages': [
-      {'stage': 'train', 'model': name, 'seconds': 7.0, 'finished': '2025'}
-      for name in ('a', 'b')
-    ],
-    'peak_memory_bytes': 5 * 2**30,
-  }
-  (tmp_path / 'timings.json').write_text(json.dumps(old))
-  timings.add(tmp_path, entry('train', 'a', 1.0))
-  got = timings.read(tmp_path)
-  assert {e['model']: e['seconds'] for e in got['stages']} == {'a': 1, 'b': 7}
-  assert got['peak_memory_bytes'] == 5 * 2**30
-
-
 def test_a_damaged_entry_is_left_out(tmp_path, caplog):
   for model in 'ab':
     timings.add(tmp_path, entry('train', model))

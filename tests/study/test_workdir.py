@@ -62,13 +62,13 @@ def test_a_config_that_made_nothing_may_be_corrected(tmp_path):
   assert workdir.read_config(tmp_path) == NEW
 
 
-@pytest.mark.parametrize('sealed', [True, False])
-def test_a_config_that_was_edited_is_told(tmp_path, sealed):
+@pytest.mark.parametrize('has_checksum', [True, False])
+def test_a_config_that_was_edited_is_told(tmp_path, has_checksum):
   make(tmp_path)
   file = tmp_path / 'config.json'
   held = json.loads(file.read_text())
   held['config']['models']['base']['seed'] = 1
-  if not sealed:  # As it was before there were checksums.
+  if not has_checksum:
     del held['checksum']
   file.write_text(json.dumps(held))
   for act in (

@@ -5,7 +5,7 @@ import json
 import pandas as pd
 import pytest
 
-from overlap import report
+from overlap import report, sealed
 
 # Markup, ways out of attributes, scripts and comments, schemes, templates.
 ATTACKS = (
@@ -70,24 +70,27 @@ def page(tmp_path_factory, synthetic, attacked):
   synthetic.write(workdir, attacked)
   (workdir / 'report').mkdir()
   ids = attacked['contested']['id'].tolist()
-  (workdir / 'report' / 'thumbnails.json').write_text(
-    json.dumps({
+  sealed.write(
+    workdir / 'report' / 'thumbnails.json',
+    {
       'dataset': ATTACKS[1], 'split': ATTACKS[0], 'size': 1,
       'images': dict.fromkeys(ids, 'x" onerror="alert(16)'),
-    })
+    },
   )  # fmt: skip
-  (workdir / 'config.json').write_text(
-    json.dumps({
+  sealed.write(
+    workdir / 'config.json',
+    {
       'config': {'name': ATTACKS[7], 'models': {a: {} for a in ATTACKS}},
       'device': dict(zip(('kind', 'platform', 'count'), ATTACKS)),
       'versions': {ATTACKS[2]: ATTACKS[1]}, 'git_revision': ATTACKS[1],
-    })
+    },
   )  # fmt: skip
-  (workdir / 'timings.json').write_text(
-    json.dumps({'stages': [
+  sealed.write(
+    workdir / 'timings.json',
+    {'stages': [
       {'stage': 'train', 'model': name, 'seconds': 1.0, 'finished': name}
       for name in ATTACKS
-    ]})
+    ]},
   )  # fmt: skip
   return report.write(workdir, figures=FIGURES)
 
