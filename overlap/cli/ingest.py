@@ -2,7 +2,8 @@
 
 From .npy, .npz, safetensors, CSV, Parquet or JSON, or as --format says. CSV
 and Parquet have a column id, and predicted (with confidence), or logit_0, ...
-or prob_0, ...; rows are matched by id, and by row order where there are none.
+or prob_0, ...; rows are matched by id, in whichever column it is, and by row
+order where neither the data set nor the labels have ids, or by --by_order.
 """
 
 from absl import flags
@@ -44,6 +45,20 @@ def define(values: flags.FlagValues, argv: list[str]) -> None:
     'take these where the model has others, which are refused without',
     flag_values=values,
   )  # fmt: skip
+  flags.DEFINE_string(
+    'missing',
+    'refuse',
+    'what becomes of examples without a label (empty, NA, NaN, null): refuse, '
+    'or drop, which leaves them out and counts them',
+    flag_values=values,
+  )
+  flags.DEFINE_bool(
+    'by_order',
+    False,
+    'take rows in the order of the data set where its examples have ids and '
+    'nothing in the file holds them',
+    flag_values=values,
+  )
   common.define_wait(values)
   flags.DEFINE_bool(
     'allow_nan', False, 'take scores that are NaN or infinite; NaN is wrong',
@@ -60,6 +75,8 @@ def run(values: flags.FlagValues) -> None:
       workdir=common.workdir(values),
       replace=values['replace'].value,
       allow_nan=values['allow_nan'].value,
+      missing=values['missing'].value,
+      by_order=values['by_order'].value,
       wait=values['wait'].value,
       **{name: values[name].value or '' for name in _TEXTS},
     )

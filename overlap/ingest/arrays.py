@@ -88,7 +88,9 @@ def _source(path: str, found: Mapping[str, Stored]) -> Source:
   beside = {
     key: _load(path, key, found[key]) for key in _BESIDE if key in found
   }
-  rest: dict[str, Any] = {}
+  rest: dict[str, Any] = {
+    'columns': functools.partial(_texts, path, found, {name, *_BESIDE})
+  }
   if 'ids' in beside:
     rest['ids'] = source_lib.text(beside['ids'], f'ids of {path}')
   if 'labels' in beside:
@@ -123,6 +125,19 @@ def _source(path: str, found: Mapping[str, Stored]) -> Source:
   return Source(kind, rows, classes, stored.blocks, **rest)
 
 
+def _texts(
+  path: str, found: Mapping[str, Stored], known: set[str]
+) -> dict[str, np.ndarray]:
+  """The further arrays of text or whole numbers, one value for each row."""
+  return {
+    name: source_lib.text(_load(path, name, stored), f'{name} of {path}')
+    for name, stored in found.items()
+    if name not in known
+    and len(stored.shape) == 1
+    and stored.dtype.kind in 'USiu'
+  }
+
+
 def _load(path: str, name: str, stored: Stored) -> np.ndarray:
   with readable(path, f'an array ({name})'):
     return stored.load()
@@ -130,7 +145,11 @@ def _load(path: str, name: str, stored: Stored) -> np.ndarray:
 
 def _choose(path: str, found: Mapping[str, Stored]) -> str:
   known = [name for name in found if name in _NAMES]
-  other = [name for name in found if name not in _BESIDE]
+  other = [
+    name
+    for name, stored in found.items()
+    if name not in _BESIDE and stored.dtype.kind not in 'US'
+  ] or [name for name in found if name not in _BESIDE]
   chosen = known or other
   if len(chosen) != 1:
     raise errors.DataError(

@@ -1,5 +1,7 @@
 """The files beside the predictions: labels, ids, names of the classes."""
 
+import types
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -8,6 +10,7 @@ from overlap import errors
 from overlap.ingest import (
   arrays,
   columns,
+  identify,
   json_text,
   raw_file,
   table_file,
@@ -21,10 +24,19 @@ _ALL = ('.npy', '.txt', *table_file.EXTENSIONS)
 
 
 class Labels(NamedTuple):
-  """Labels `[rows]`, integers or names, and the ids they are of, or None."""
+  """Labels in a file beside the predictions.
+
+  Attributes:
+    labels: `[rows]`, from `source.classes_or_names`.
+    ids: text `[rows]`, or None where the file has none of a usual name.
+    path: the file, for error texts.
+    columns: further columns that may hold the ids, text `[rows]` by name.
+  """
 
   labels: np.ndarray
   ids: np.ndarray | None
+  path: str = '--labels'
+  columns: Mapping[str, np.ndarray] = types.MappingProxyType({})
 
 
 def read_labels(path: str) -> Labels:
@@ -33,7 +45,7 @@ def read_labels(path: str) -> Labels:
   Args:
     path: `.npy`, or `.json` or `.txt` (a line each), in the order of the
       predictions; or a table (CSV, Parquet, JSON) with `label` and perhaps
-      `id`.
+      `id`, or ids in a column of another usual name.
 
   Raises:
     UsageError: another extension.
@@ -42,21 +54,25 @@ def read_labels(path: str) -> Labels:
   _check_extension('--labels', path, _ALL)
   table = _table(path)
   if table is not None:
-    columns.require(table, ['label'])
-    ids = {'id': TEXT} if 'id' in table.names else {}
-    found = columns.read(table, {'label': CLASS} | ids)
+    values = columns.read(table, {'label': CLASS})['label']
+    names = [name for name in table.names if name != 'label']
+    others = columns.texts(table, names)
   else:
-    found = {'label': _listed(path)}
-  labels = source_lib.classes_or_names(found['label'], f'labels of {path}')
-  return Labels(labels, found.get('id'))
+    values, others = _listed(path), {}
+  labels = source_lib.classes_or_names(values, f'labels of {path}')
+  usual = identify.usual_name(others)
+  ids = None if usual is None else others[usual]
+  return Labels(labels, ids, path, others)
 
 
 def read_ids(path: str) -> np.ndarray:
-  """Reads ids, text `[rows]`; as `read_labels`, with a column `id`."""
+  """Reads ids, text `[rows]`; as `read_labels`."""
   _check_extension('--ids', path, _ALL)
   table = _table(path)
   if table is not None:
-    return columns.read(table, {'id': TEXT})['id']
+    usual = identify.usual_name(columns.texts(table, table.names))
+    name = usual or 'id'
+    return columns.read(table, {name: TEXT})[name]
   return source_lib.text(_listed(path), f'ids of {path}')
 
 

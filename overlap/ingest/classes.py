@@ -52,13 +52,19 @@ def settled(values: np.ndarray) -> np.ndarray:
   return values if numbers is None else numbers
 
 
-def names_of(values: np.ndarray, scores: int | None, what: str) -> list[str]:
+def names_of(
+  values: np.ndarray,
+  scores: int | None,
+  what: str,
+  rows: np.ndarray | None = None,
+) -> list[str]:
   """The names of the classes of a new data set, in their order.
 
   Args:
     values: labels `[rows]`, none missing.
     scores: how many classes the predictions have scores of, or None.
     what: what the labels are, for error texts.
+    rows: int `[rows]`, in which row of its file each label is.
 
   Raises:
     DataError: both numbers and names, or numbers that are no classes.
@@ -73,7 +79,7 @@ def names_of(values: np.ndarray, scores: int | None, what: str) -> list[str]:
         f'classes, got {count - 1}; --class_names names all classes.'
       )
     return [str(i) for i in range(count)]
-  _check_alike(values, what)
+  _check_alike(values, what, np.arange(len(values)) if rows is None else rows)
   unique = set(values.tolist())
   if unique and {name.casefold() for name in unique} <= {'false', 'true'}:
     return list(_TRUTHS)
@@ -84,7 +90,10 @@ def names_of(values: np.ndarray, scores: int | None, what: str) -> list[str]:
 
 
 def indices(
-  values: np.ndarray, class_names: Sequence[str], what: str
+  values: np.ndarray,
+  class_names: Sequence[str],
+  what: str,
+  rows: np.ndarray | None = None,
 ) -> np.ndarray:
   """Classes as indices: names are looked up, whole numbers are indices.
 
@@ -95,6 +104,7 @@ def indices(
     values: `[rows]`, from `source.classes_or_names`.
     class_names: `[classes]`.
     what: what the values are, for error texts.
+    rows: int `[rows]`, in which row of its file each value is.
 
   Returns:
     int64 `[rows]`.
@@ -103,8 +113,10 @@ def indices(
     DataError: a value is missing, a name is none of the classes', or an index
       is outside them.
   """
+  if rows is None:
+    rows = np.arange(len(values))
   if values.dtype.kind == 'U' and len(values):
-    return _of_names(values, class_names, what)
+    return _of_names(values, class_names, what, rows)
   values = values.astype(np.int64)
   outside = (values < 0) | (values >= len(class_names))
   if not outside.any():
@@ -112,17 +124,17 @@ def indices(
   known = _indices_of(class_names)
   if all(str(value) in known for value in set(values.tolist())):
     # The classes are called by numbers that are not their indices.
-    return _of_names(values.astype(np.str_), class_names, what)
+    return _of_names(values.astype(np.str_), class_names, what, rows)
   row = int(np.argmax(outside))
   raise errors.DataError(
     f'{what} must be in [0, {len(class_names)}), the number of classes, '
-    f'got {values[row]} in row {row} and {outside.sum() - 1} more; '
+    f'got {values[row]} in row {rows[row]} and {outside.sum() - 1} more; '
     '--class_names names all classes when the data set is new.'
   )
 
 
 def _of_names(
-  values: np.ndarray, class_names: Sequence[str], what: str
+  values: np.ndarray, class_names: Sequence[str], what: str, rows: np.ndarray
 ) -> np.ndarray:
   known = _indices_of(class_names)
   unique, inverse = np.unique(values, return_inverse=True)
@@ -135,9 +147,9 @@ def _of_names(
     row = int(np.argmax(gaps))
     raise errors.DataError(
       f'{what} must have a class in every row, got {str(values[row])!r} in row '
-      f'{row} and {gaps.sum() - 1} more.'
+      f'{rows[row]} and {gaps.sum() - 1} more.'
     )
-  _check_alike(values, what)
+  _check_alike(values, what, rows)
   unknown = [name for name in unique.tolist() if name not in known]
   raise errors.DataError(
     f'{what} must be among the {len(class_names)} classes '
@@ -173,7 +185,7 @@ def _other_names(known: Mapping[str, int]) -> list[dict[str, int]]:
   return other
 
 
-def _check_alike(values: np.ndarray, what: str) -> None:
+def _check_alike(values: np.ndarray, what: str, rows: np.ndarray) -> None:
   """Raises DataError unless all are names, or all are whole numbers."""
   unique, inverse = np.unique(values, return_inverse=True)
   number = np.array([source_lib.is_number(v) for v in unique.tolist()])[inverse]
@@ -189,7 +201,7 @@ def _check_alike(values: np.ndarray, what: str) -> None:
     odd = number if 2 * number.sum() < len(values) else ~number
   row = int(np.argmax(odd))
   raise errors.DataError(
-    f'{what} must be {rule}, got {str(values[row])!r} in row {row} and '
+    f'{what} must be {rule}, got {str(values[row])!r} in row {rows[row]} and '
     f'{odd.sum() - 1} more; --class_names names all classes when the data set '
     'is new.'
   )

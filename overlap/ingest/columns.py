@@ -5,6 +5,7 @@ in CSV stays what it is.
 """
 
 import collections
+import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
@@ -92,6 +93,18 @@ def read(table: Table, wanted: Mapping[str, str]) -> dict[str, np.ndarray]:
     name: np.concatenate(values) if values else empty[wanted[name]]
     for name, values in parts.items()
   }
+
+
+def texts(table: Table, names: Sequence[str]) -> dict[str, np.ndarray]:
+  """Reads those of the columns that hold text or whole numbers in every row."""
+  if table.kind == 'CSV':
+    found = read(table, dict.fromkeys(names, TEXT)) if names else {}
+    return {name: values for name, values in found.items() if all(values)}
+  found = {}
+  for name in names:
+    with contextlib.suppress(errors.DataError):
+      found |= read(table, {name: TEXT})
+  return found
 
 
 def count(table: Table) -> int:

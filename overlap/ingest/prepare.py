@@ -8,7 +8,14 @@ import numpy as np
 from etils import epath
 
 from overlap import errors
-from overlap.ingest import beside, classes, convert, examples, formats
+from overlap.ingest import (
+  beside,
+  classes,
+  convert,
+  examples,
+  formats,
+  identify,
+)
 from overlap.ingest import source as source_lib
 from overlap.ingest import zeros as zeros_lib
 from overlap.ingest.examples import Examples
@@ -37,6 +44,9 @@ class Request:
     head: how its head was made, for the tables.
     replace: whether predictions that are there give way.
     allow_nan: whether logits may be NaN or infinite.
+    missing: `examples.REFUSE` or `examples.DROP` rows without a label.
+    by_order: whether rows are in the order of the data set where its examples
+      have ids and the file has none.
     wait: whether to wait for another run that makes one of the models.
   """
 
@@ -55,6 +65,8 @@ class Request:
   head: str = ''
   replace: bool = False
   allow_nan: bool = False
+  missing: str = examples.REFUSE
+  by_order: bool = False
   wait: bool = True
 
 
@@ -64,11 +76,12 @@ class Prepared:
 
   Attributes:
     kind: one of `source.KINDS`.
-    places: int64 `[rows]`, which example each row is.
+    places: int64 `[rows]`, which example each row is; without the rows that
+      are left out, as all that follows.
     aligned_by: `align.BY_ID` or `align.BY_ROW`.
     arrays: `predicted` and perhaps `confidence`; empty for scores.
     logits: reads and checks the logits, block by block; None for classes.
-    notes: what was decided about the numbers, in words, one line each.
+    notes: what was guessed or decided, in words, one line each.
   """
 
   kind: str
@@ -79,12 +92,26 @@ class Prepared:
   notes: tuple[str, ...] = ()
 
 
-def read(request: Request, path: str, ids: np.ndarray | None) -> Source:
-  """Reads a file, with the ids that were given beside it.
+def read(
+  request: Request,
+  path: str,
+  ids: np.ndarray | None,
+  known: Examples | None,
+  labels: beside.Labels | None,
+) -> Source:
+  """Reads a file, with its ids, wherever they are.
+
+  Args:
+    request: whose `format`, `missing` and `by_order` apply.
+    path: the file.
+    ids: given beside the file, or None.
+    known: the examples, None where the data set is new.
+    labels: given beside the file, or None.
 
   Raises:
     UsageError: both the file and --ids give ids.
-    DataError: the file is damaged or empty, or its parts differ in length.
+    DataError: the file is damaged or empty, its parts differ in length, or
+      nothing in it says of which examples it is.
   """
   source = formats.read(path, request.format)
   if not source.rows:
@@ -97,7 +124,7 @@ def read(request: Request, path: str, ids: np.ndarray | None) -> Source:
         f'{len(values)}.'
       )
   if ids is None:
-    return source
+    return _identified(request, source, path, known, labels)
   if source.ids is not None:
     raise errors.UsageError(
       f'--ids must be given only for predictions without ids, and {path} has '
@@ -111,6 +138,33 @@ def read(request: Request, path: str, ids: np.ndarray | None) -> Source:
   return dataclasses.replace(source, ids=ids)
 
 
+def _identified(
+  request: Request,
+  source: Source,
+  path: str,
+  known: Examples | None,
+  labels: beside.Labels | None,
+) -> Source:
+  """The source with its ids, whatever the column is called."""
+  if known is not None and identify.are_numbered(known.ids):
+    return identify.by_number(source, by_order=request.by_order)
+  if known is not None:
+    stored, whose = known.ids, 'the data set'
+  elif labels is not None and labels.ids is not None:
+    stored, whose = labels.ids, labels.path
+  else:
+    return identify.by_usual_name(source)
+  return identify.by_content(
+    source,
+    path,
+    stored,
+    whose=whose,
+    every=known is not None,
+    extra=request.missing == examples.DROP,
+    by_order=request.by_order,
+  )
+
+
 def prepare(
   request: Request,
   source: Source,
@@ -121,7 +175,7 @@ def prepare(
   """Makes a source fit the examples.
 
   Args:
-    request: whose `kind` and `allow_nan` apply.
+    request: whose `kind`, `allow_nan` and `missing` apply.
     source: from `read`.
     path: the file, for error texts.
     known: the examples.
@@ -131,30 +185,36 @@ def prepare(
     UsageError: the kind isn't the file's, or can't be told.
     DataError: other ids, labels or classes than the examples have.
   """
-  places, aligned_by = examples.place(source, path, known, labels)
+  placed = examples.place(source, path, known, labels, request.missing)
+  keep, places, aligned_by = placed.keep, placed.places, placed.aligned_by
+  notes = (*source.notes, *placed.notes)
   count = len(known.class_names)
   kind = _kind(request, source, path)
   _check_class_names(source, path, known)
   if source.blocks is None:
     predicted = classes.indices(
-      np.asarray(source.predicted), known.class_names, f'classes of {path}'
+      classes.settled(np.asarray(source.predicted)[keep]),
+      known.class_names,
+      f'classes of {path}',
+      np.flatnonzero(keep),
     )
     arrays = {'predicted': predicted.astype(np.int32)}
     if source.confidence is not None:
-      arrays['confidence'] = source.confidence
-    return Prepared(kind, places, aligned_by, arrays, None)
+      arrays['confidence'] = source.confidence[keep]
+    return Prepared(kind, places, aligned_by, arrays, None, notes)
   if source.classes != count:
     raise errors.DataError(
       f'{path} must have a score for each of the {count} classes of the data '
       f'set, got {source.classes}.'
     )
   zeros = _survey(source, kind)
-  notes = tuple(filter(None, [zeros_lib.describe(zeros)] if zeros else []))
+  if zeros is not None and (said := zeros_lib.describe(zeros)):
+    notes += (said,)
   if zeros is not None and zeros.one_hot:
-    arrays = {'predicted': _highest(source)}
+    arrays = {'predicted': _highest(source)[keep]}
     return Prepared(source_lib.CLASSES, places, aligned_by, arrays, None, notes)
   converted = functools.partial(
-    _converted, source, kind, path, request.allow_nan, zeros
+    _converted, source, kind, path, request.allow_nan, zeros, keep
   )
   return Prepared(kind, places, aligned_by, {}, converted, notes)
 
@@ -205,16 +265,22 @@ def _converted(
   path: str,
   allow_nan: bool,
   zeros: Zeros | None,
+  keep: np.ndarray,
 ) -> source_lib.Blocks:
   assert source.blocks is not None
-  return convert.logits(
+  place = 0
+  for start, block in convert.logits(
     source.blocks(),
     kind=kind,
     what=path,
     rows=source.rows,
     allow_nan=allow_nan,
     zeros=zeros,
-  )
+  ):
+    kept = block[keep[start : start + len(block)]]
+    if len(kept):
+      yield place, kept
+    place += len(kept)
 
 
 def _kind(request: Request, source: Source, path: str) -> str:

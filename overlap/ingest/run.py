@@ -15,6 +15,8 @@ from overlap.ingest import source as source_lib
 from overlap.ingest.examples import Examples
 from overlap.ingest.prepare import Request
 
+_WAYS = (examples.REFUSE, examples.DROP)
+
 
 class Ingested(NamedTuple):
   """A model's record, and whether it was written now or there already."""
@@ -44,16 +46,19 @@ def ingest(request: Request) -> list[Ingested]:
   beside_files = _read_beside(request)
   known = examples.find(request.workdir, request.dataset, request.split)
   stored = _stored(request, jobs)
-  others = []
+  others: list[str] = []
   if known is None or len(jobs) > 1 or stored:
     for model, path in jobs.items():
-      source = prepare.read(request, path, beside_files.ids)
+      source = prepare.read(
+        request, path, beside_files.ids, known, beside_files.labels
+      )
       if known is None:
         known = examples.make(
           source,
           path,
           labels=beside_files.labels,
           class_names=beside_files.class_names,
+          missing=request.missing,
         )
         # The rules of the store, before anything is in it.
         store.ids_hash(known.ids)
@@ -90,12 +95,15 @@ def ingest(request: Request) -> list[Ingested]:
         labels=known.labels,
         class_names=known.class_names,
       )
-    return [
-      Ingested(stored[model], new=False)
-      if model in stored
-      else Ingested(_store(request, model, path, known, beside_files), new=True)
-      for model, path in jobs.items()
-    ]
+    made, notes = [], known.notes
+    for model, path in jobs.items():
+      if model in stored:
+        made.append(Ingested(stored[model], new=False))
+      else:
+        record = _store(request, model, path, known, beside_files, notes)
+        made.append(Ingested(record, new=True))
+        notes = ()  # Of the data set: said once.
+    return made
 
 
 @dataclasses.dataclass(frozen=True)
@@ -115,6 +123,7 @@ def _check(request: Request) -> None:
     lookup.check(
       'category (--category)', request.category, categories.CATEGORIES
     )
+  lookup.check('way with what is missing (--missing)', request.missing, _WAYS)
   if request.kind:
     lookup.check('kind (--kind)', request.kind, source_lib.KINDS)
 
@@ -198,9 +207,14 @@ def _read_beside(request: Request) -> _Beside:
 
 
 def _store(
-  request: Request, model: str, path: str, known: Examples, given: _Beside
+  request: Request,
+  model: str,
+  path: str,
+  known: Examples,
+  given: _Beside,
+  notes: Sequence[str],
 ) -> dict[str, Any]:
-  source = prepare.read(request, path, given.ids)
+  source = prepare.read(request, path, given.ids, known, given.labels)
   prepared = prepare.prepare(request, source, path, known, given.labels)
   record = {
     'source': 'ingest',
@@ -209,7 +223,7 @@ def _store(
     'format': formats.choose(path, request.format),
     'kind': prepared.kind,
     'aligned_by': prepared.aligned_by,
-    'notes': list(prepared.notes),
+    'notes': [*notes, *prepared.notes],
     'category': request.category,
     'method': request.method,
     'head': request.head,

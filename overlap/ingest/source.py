@@ -5,7 +5,7 @@ import decimal
 import re
 import sys
 import unicodedata
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -50,7 +50,9 @@ class Source:
     ids: text `[rows]`, or None where the file has none.
     labels: integers or names `[rows]`, or None.
     class_names: that the format or the file itself gives, or None.
-    notes: what was guessed about the file, one sentence each.
+    columns: reads the further columns or arrays that may hold ids, text
+      `[rows]` by name; None where there are none.
+    notes: what was guessed about the file, one line each.
   """
 
   kind: str
@@ -62,6 +64,7 @@ class Source:
   ids: np.ndarray | None = None
   labels: np.ndarray | None = None
   class_names: Sequence[str] | None = None
+  columns: Callable[[], Mapping[str, np.ndarray]] | None = None
   notes: tuple[str, ...] = ()
 
 

@@ -23,6 +23,10 @@ PREFIXES = {
 }
 
 
+# So many further columns are looked at for ids.
+_MOST_OTHERS = 50
+
+
 def read_csv(path: str) -> Source:
   """Reads predictions from CSV; see the module for the columns."""
   return read(csv_table.open_csv(path))
@@ -84,7 +88,9 @@ def read(table: Table) -> Source:
     if 'confidence' in table.names:
       wanted['confidence'] = NUMBER
   values = columns.read(table, wanted)
-  beside: dict[str, Any] = {}
+  known = {*wanted, *(name for names in found for name in names)}
+  others = [name for name in table.names if name not in known][:_MOST_OTHERS]
+  beside: dict[str, Any] = {'columns': lambda: columns.texts(table, others)}
   if 'id' in values:
     beside['ids'] = values['id']
   if 'label' in values:

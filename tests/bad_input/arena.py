@@ -130,9 +130,13 @@ class Arena:
     return self.study(f'--config.models.base.init.checkpoint={path}')
 
   def ingested(self, path: object, *words: object) -> Words:
-    """`overlap ingest` of a file, into the split that is there."""
+    """`overlap ingest` of a file, into the split that is there.
+
+    What has no ids is taken by row order, so that its other faults show.
+    """
     return ['ingest', f'--workdir={self.workdir}', '--dataset=shapes',
-            '--split=test', f'--predictions={path}', *words]  # fmt: skip
+            '--split=test', f'--predictions={path}', '--by_order',
+            *words]  # fmt: skip
 
   def tree(self, **images: object) -> Words:
     """`overlap train` on a tree of images in the case's folder."""

@@ -26,9 +26,10 @@ def _hard(**changed):
 
 
 def _flags(case):
-  def words(*words, status=2, told=(), name='m.csv'):
+  def words(*words, status=2, told=(), name='m.csv', predicted_alone=False):
+    columns = {'predicted': LABELS} if predicted_alone else _hard()
     return case(
-      lambda a: a.ingested(a.csv(name, **_hard()), *words), status, told
+      lambda a: a.ingested(a.csv(name, **columns), *words), status, told
     )
 
   return {
@@ -52,6 +53,15 @@ def _flags(case):
     ),
     'ingest of an unknown format': words(
       '--format=pickle', told=["'pickle'", 'npz']
+    ),
+    'ingest with an unknown way with what is missing': words(
+      '--missing=skip', told=["'skip'", 'refuse, drop']
+    ),
+    'ingest of rows in an order that is not known': words(
+      '--noby_order',
+      status=1,
+      told=['--ids=FILE', '--by_order'],
+      predicted_alone=True,
     ),
     'ingest of an unknown kind': words(
       '--kind=scores', told=["'scores'", 'logits']
@@ -459,6 +469,12 @@ def _beside(case):
     ),
     'labels beyond the classes': beside(
       'labels', 'l.json', json.dumps([0] * 11 + [99]), '[0, 3)', 'got 99'
+    ),
+    'labels of which one is missing': beside(
+      'labels', 'l.json', json.dumps([*LABELS[:11], None]), 'row 11', '=drop'
+    ),
+    'labels of numbers and names': beside(
+      'labels', 'l.json', json.dumps([*LABELS[:11], 'star']), "'star' in row 11"
     ),
     'labels that are too few': beside(
       'labels', 'l.json', '[0, 1]', '12 rows', 'got 2'

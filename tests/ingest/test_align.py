@@ -13,7 +13,7 @@ def test_by_id_is_a_dictionary(rows, seed):
   rng = np.random.default_rng(seed)
   stored = np.array([f'{i:x}' for i in rng.permutation(1000)[:rows]], np.str_)
   ids = rng.permutation(stored)
-  places = align.by_id(ids, stored, 'f')
+  places = align.by_id(ids, stored, 'f').places
   place = {name: i for i, name in enumerate(stored.tolist())}
   assert places.dtype == np.int64
   assert places.tolist() == [place[name] for name in ids.tolist()]

@@ -65,8 +65,7 @@ def test_scores_say_how_many_classes_there_are():
   [
     (None, 'needs labels, for the store has no examples'),
     (Labels(np.array([0, 1]), None), 'each of the 3 rows of f, got 2'),
-    (Labels(np.array([0, 1]), IDS[:2]), "0 missing; 1 extra ('b')"),
-    (Labels(np.arange(4), np.array(['c', 'a', 'b', 'd'])), "1 missing ('d')"),
+    (Labels(np.array([0, 1]), IDS[:2]), "lacks 1 of 3, the first 'b' in row 2"),
     (Labels(np.arange(3), np.array(['c', 'a', 'a'])), "among them 'a'"),
     (Labels(np.array([0, -1, 2]), None), 'got -1 in row 1'),
   ],
@@ -83,8 +82,9 @@ KNOWN = examples.Examples(
 
 
 def place(found, labels=None):
-  places, by = examples.place(found, 'f', KNOWN, labels)
-  return places.tolist(), by
+  placed = examples.place(found, 'f', KNOWN, labels)
+  assert placed.keep.all()
+  return placed.places.tolist(), placed.aligned_by
 
 
 def test_places():
@@ -107,7 +107,7 @@ def test_labels_are_compared():
 
 
 def test_rows_and_ids_of_labels_that_are_fewer():
-  with pytest.raises(errors.DataError, match='each of the 2 examples'):
+  with pytest.raises(errors.DataError, match='each of the 3 rows of f, got 2'):
     place(source(), Labels(np.array([0, 1]), np.array(['a', 'b'])))
 
 

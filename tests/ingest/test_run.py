@@ -185,8 +185,8 @@ def test_nothing_of_many_is_stored_when_one_is_damaged(make, refused):
   text = refused(
     case, errors.DataError, case.ingest, case.folder / 'm', labels=labels
   )
-  assert 'each of the 23 examples' in text
-  assert 'got 22 rows: give --ids' in text
+  assert '--labels must have one for each of the 22 rows' in text
+  assert 'b.npy, got 23' in text
   assert not case.workdir.exists()
 
 
@@ -293,7 +293,7 @@ def slow(blocks, rows, model):
 write._tracked = slow
 ingest.ingest(ingest.Request(
   workdir=sys.argv[1], dataset='shapes', split='test',
-  predictions=sys.argv[2]))
+  predictions=sys.argv[2], by_order=True))
 """
 
 

@@ -1,0 +1,154 @@
+"""Which column or array of a file holds the ids, whatever it is called.
+
+Where the examples' ids are known, it is the one that holds just those. Where
+the data set is new, it is one of a usual name whose values differ.
+"""
+
+import dataclasses
+from collections.abc import Mapping
+
+import numpy as np
+
+from overlap import errors
+from overlap.ingest import align
+from overlap.ingest.source import Source
+
+# Usual names of ids, in lower case; pandas gives its index the last three.
+_USUAL = (
+  'id', 'ids', 'image_id', 'sample_id', 'example_id', 'filename', 'filenames',
+  'file_name', 'file', 'files', 'filepath', 'file_path', 'path', 'paths',
+  'image_path', 'img_path', 'image_name', 'imagename', 'image', 'images', 'img',
+  'key', 'keys', '__key__', 'name', 'names', 'uid', 'uuid',
+  '', 'unnamed: 0', '__index_level_0__',
+)  # fmt: skip
+
+
+def numbered(rows: int) -> np.ndarray:
+  """Ids of examples that have none: the numbers of their rows."""
+  return np.array([f'{row:07d}' for row in range(rows)], np.str_)
+
+
+def are_numbered(ids: np.ndarray) -> bool:
+  """Whether ids are no more than the numbers of the rows."""
+  return bool(np.array_equal(ids, numbered(len(ids))))
+
+
+def by_usual_name(source: Source) -> Source:
+  """The source with ids of a usual name, for a data set that is new."""
+  if source.ids is not None or source.columns is None:
+    return source
+  columns = source.columns()
+  name = usual_name(columns)
+  return source if name is None else _with_ids(source, name, columns[name])
+
+
+def usual_name(columns: Mapping[str, np.ndarray]) -> str | None:
+  """The column of a usual name that may be ids: `id`, or values that differ.
+
+  Those that number the rows, as a pandas index does, are none.
+  """
+  for name, values in _usual(columns).items():
+    texts = values.tolist()
+    counts_rows = texts == [str(row) for row in range(len(texts))]
+    if name == 'id' or (len(set(texts)) == len(texts) and not counts_rows):
+      return name
+  return None
+
+
+def by_number(source: Source, *, by_order: bool) -> Source:
+  """The source with ids that are the rows' numbers, where it has such.
+
+  Args:
+    source: the predictions.
+    by_order: whether other ids are left aside.
+  """
+  columns = {} if source.ids is None else {'id': source.ids}
+  numbers = sorted(map(str, range(source.rows)))
+  others = source.columns() if source.columns else {}
+  for name, values in {**columns, **_usual(others)}.items():
+    if sorted(values.tolist()) == numbers:
+      ids = np.array([f'{int(value):07d}' for value in values], np.str_)
+      return _with_ids(source, name, ids)
+  if source.ids is not None and by_order:
+    return dataclasses.replace(
+      source,
+      ids=None,
+      notes=(*source.notes, 'the rows’ order counts, and not their ids'),
+    )
+  return source
+
+
+def by_content(
+  source: Source,
+  what: str,
+  stored: np.ndarray,
+  *,
+  whose: str,
+  every: bool,
+  extra: bool,
+  by_order: bool,
+) -> Source:
+  """The source with the column as ids that holds those of the examples.
+
+  Args:
+    source: the predictions.
+    what: the file, for error texts.
+    stored: text `[examples]`, the ids of the examples.
+    whose: where those ids are from, for error texts.
+    every: whether every example must have a row.
+    extra: whether rows may be of no example.
+    by_order: whether row order counts where there is no such column.
+
+  Raises:
+    DataError: no column holds the ids, and not `by_order`; or two columns do,
+      in different orders.
+  """
+
+  def fits(ids: np.ndarray) -> np.ndarray | None:
+    places = align.locate(ids, stored).places
+    known = places[places >= 0]
+    if not len(known) or len(np.unique(known)) < len(known):
+      return None
+    if every and len(known) < len(stored):
+      return None
+    return places if extra or len(known) == len(ids) else None
+
+  if source.ids is not None and fits(source.ids) is not None:
+    return source
+  columns = source.columns() if source.columns else {}
+  found = {
+    name: places
+    for name, ids in columns.items()
+    if (places := fits(ids)) is not None
+  }
+  if found:
+    (first, places), *others = found.items()
+    for name, other in others:
+      if not np.array_equal(places, other):
+        raise errors.DataError(
+          f'{what} must have one column that holds the ids of {whose}, got '
+          f'{first!r} and {name!r} with the ids in different orders: call the '
+          'right one id.'
+        )
+    return _with_ids(source, first, columns[first])
+  if source.ids is not None or by_order:
+    return source
+  looked = ', '.join(repr(name) for name in list(columns)[:5])
+  raise errors.DataError(
+    f'{what} must say of which example each row is, for {whose} has ids, such '
+    f'as {str(stored[0])!r}, and {f"none of {looked}" if looked else "nothing"}'
+    ' in the file holds just those: --ids=FILE gives them, or --by_order says '
+    'that the rows are in the same order.'
+  )
+
+
+def _usual(columns: Mapping[str, np.ndarray]) -> Mapping[str, np.ndarray]:
+  lower = {name.strip().lower(): name for name in columns}
+  return {lower[n]: columns[lower[n]] for n in _USUAL if n in lower}
+
+
+def _with_ids(source: Source, name: str, ids: np.ndarray) -> Source:
+  notes = tuple(source.notes)
+  if name != 'id':
+    notes += (f'the ids are in {name!r}',)
+  return dataclasses.replace(source, ids=ids, notes=notes)
