@@ -1,4 +1,4 @@
-"""The README's recipes, carried out on a copy of the tree as they stand."""
+"""The recipes of overlap/README.md, carried out on a copy of the tree."""
 
 import json
 import os
@@ -16,7 +16,7 @@ import pytest
 from overlap import store, tables
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
-README = (ROOT / 'README.md').read_text()
+GUIDE = (ROOT / 'overlap' / 'README.md').read_text()
 # Code that says where it goes: '# overlap/x.py', or '# overlap/x.py, in NAME'.
 BLOCK = re.compile(
   r'^```python\n# (\S+\.py)(?:, in (\w+))?\n(.*?)^```$',
@@ -41,7 +41,7 @@ def put(tree, path, names, code):
 
 @pytest.fixture(scope='module')
 def recipes():
-  return BLOCK.findall(README)
+  return BLOCK.findall(GUIDE)
 
 
 @pytest.fixture(scope='module')
@@ -85,7 +85,7 @@ def test_the_model_trains_on_the_source_and_the_table_appears(tree, tmp_path):
       tmp_path / 'mine' / f'{split}.npz', images=images.astype(np.uint8),
       labels=labels, names=['a', 'b', 'c'],
     )  # fmt: skip
-  (line,) = re.findall(r'^overlap study .*configs/mine\.py.*$', README, re.M)
+  (line,) = re.findall(r'^overlap study .*configs/mine\.py.*$', GUIDE, re.M)
   workdir = tmp_path / 'W'
   words = line.replace('=W', f'={workdir}').replace('=DIR', f'={tmp_path}')
   short = {'total_steps': 2, 'batch_size': 8}
