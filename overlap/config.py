@@ -19,7 +19,7 @@ from overlap.catalog import bit_hyperrule
 from overlap.fields import TABLES, model, probe, study
 
 __all__ = [
-  'bit_finetune', 'differences', 'flatten', 'model', 'one_line',
+  'bit_finetune', 'differences', 'flatten', 'is_learned', 'model', 'one_line',
   'paper_model', 'probe', 'require', 'resolve', 'resolve_defaults', 'study',
   'without_added',
 ]  # fmt: skip
@@ -77,6 +77,8 @@ _ADDED = (
   'simclr.optimizer',
 )  # fmt: skip
 _ADDED_GROUPS = ('image_text', 'mpl', 'pretrain')
+# Training methods that learn before `train` begins.
+_LEARNING_METHODS = ('simclr', 'mpl', 'image_text', 'pretrain')
 # The last of all tables at first; those after it came one by one.
 _LAST_TABLE = 'contested'
 
@@ -277,6 +279,23 @@ def _added_defaults() -> dict[str, Any]:
     for field, value in defaults.items()
     if field in _ADDED or field.startswith(groups)
   }
+
+
+def is_learned(settings: Mapping[str, Any]) -> bool:
+  """Whether anything of a model is learned from the training split.
+
+  Args:
+    settings: a model's fields.
+  """
+  if settings['source'] != 'train':
+    return False
+  schedule = settings['train']
+  return (
+    settings['method'] in _LEARNING_METHODS
+    or settings['head']['fit'] == 'lbfgs'
+    # A config of before there was the last field is without it.
+    or bool(schedule['total_steps'] or schedule.get('total_epochs'))
+  )
 
 
 def one_line(error: Exception) -> str:

@@ -9,7 +9,7 @@ from absl import logging
 
 from overlap import errors, files, lookup, natural_order
 from overlap.catalog import class_lists
-from overlap.data import log, splits, views
+from overlap.data import log, published, splits, views
 from overlap.data import preparation as preparation_lib
 from overlap.data.examples import ArrayExamples, Examples
 from overlap.data.preparation import Preparation
@@ -32,6 +32,7 @@ __all__ = [
   'SOURCES',
   'ArrayExamples',
   'Examples',
+  'describe_examples',
   'is_fetched',
   'is_here',
   'load_examples',
@@ -70,10 +71,9 @@ def load_examples(
       `classes` lacks.
     UsageError: no such data set, split, slice or number of channels.
   """
-  expression = splits.parse(spec)
   examples = _source(dataset).load(
-    dataset=dataset, split=expression.name, data_dir=_folder(data_dir),
-    image_size=image_size, channels=channels,
+    dataset=dataset, split=splits.parse(spec).name,
+    data_dir=_folder(data_dir), image_size=image_size, channels=channels,
   )  # fmt: skip
   if channels not in (0, examples.channels):
     raise errors.UsageError(
@@ -82,16 +82,54 @@ def load_examples(
     )
   if not len(examples):
     raise errors.DataError(
-      f'{dataset} must have an example in its split {expression.name!r}, got '
-      'none.'
+      f'{dataset} must have an example in its split {splits.parse(spec).name!r}'
+      ', got none.'
     )
-  examples.split = split
-  examples = _in_order(examples, classes)
-  if not expression.is_whole:
-    examples = views.Selected(examples, expression.positions(examples.ids))
+  examples = _chosen(examples, split, spec, classes)
   if image_size not in (0, examples.image_size):
     examples = views.Resized(examples, image_size)
   return _cached(examples)
+
+
+def describe_examples(
+  *,
+  dataset: str,
+  split: str,
+  spec: str,
+  image_size: int = 0,
+  classes: Sequence[str] = (),
+) -> Examples | None:
+  """Returns what is known of a split where its files are not here.
+
+  Args:
+    dataset: as for `load_examples`, as are the others.
+    split: our name for it.
+    spec: which of the source's examples it holds.
+    image_size: S, 0 for the source's own.
+    classes: names of all classes.
+
+  Returns:
+    Examples with sizes and classes, whose images can't be read; None where
+    nothing is known.
+
+  Raises:
+    DataError, UsageError: as `load_examples`.
+  """
+  name = splits.parse(spec).name
+  examples = published.describe(dataset, name, image_size)
+  return examples and _chosen(examples, split, spec, classes)
+
+
+def _chosen(
+  examples: Examples, split: str, spec: str, classes: Sequence[str]
+) -> Examples:
+  """The slice of a source's split that a spec asks for, under our name."""
+  examples.split = split
+  examples = _in_order(examples, classes)
+  expression = splits.parse(spec)
+  if not expression.is_whole:
+    examples = views.Selected(examples, expression.positions(examples.ids))
+  return examples
 
 
 def _in_order(examples: Examples, classes: Sequence[str]) -> Examples:

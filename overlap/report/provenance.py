@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from etils import epath
 
+from overlap import config as config_lib
 from overlap import sealed
 from overlap import tables as tables_lib
 from overlap.figures import frames, wording
@@ -85,7 +86,9 @@ def what_was_run(
     Fact('Base', frames.base_name(models)),
     Fact('Pairs', wording.count(len(tables['pairs']))),
   ]
-  if trained := _get(config, 'config.data.splits.train'):
+  settings = _get(config, 'config.models') or {}
+  learned = any(map(config_lib.is_learned, settings.values()))
+  if learned and (trained := _get(config, 'config.data.splits.train')):
     facts.append(Fact('Trained on', str(trained)))
   options = request.get('options') or _get(config, 'config.analyses')
   calibrated = models['temperature'].notna().any()

@@ -89,11 +89,6 @@ def phases(settings: Settings) -> list[Phase]:
   return found
 
 
-def is_learned(settings: Settings) -> bool:
-  """Whether anything of a model is learned from the training split."""
-  return bool(phases(settings)) or settings['head']['fit'] == 'lbfgs'
-
-
 def in_words(settings: Settings) -> str:
   """What is done to make a model, for a line of the log."""
   family = settings['architecture']['name']

@@ -6,12 +6,11 @@ written.
 
 import functools
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from etils import epath
 
 from overlap import store
-from overlap.data.examples import Examples
 from overlap.study import (
   costs,
   drawing,
@@ -27,6 +26,7 @@ from overlap.study import (
 from overlap.study.prediction import Part
 from overlap.study.preview import Absent, Preview
 
+T = TypeVar('T')
 # What is done about a model, before it predicts.
 THERE, TRAIN, GO_ON, LOAD, FIT, BRING = (
   'there', 'train', 'train on', 'load', 'fit', 'to be brought',
@@ -39,12 +39,13 @@ class Row(NamedTuple):
   Attributes:
     name: its.
     does: one of the words above.
-    measured: None where nothing is to be done, or the data are not here.
+    measured: None where nothing is to be done, or it is unknown, as the next
+      ones are, because the data are not here.
     trained: likewise, and where it is not trained.
     splits: that it will predict, as the store calls them.
-    predict_flops: of the images among them.
-    stored_bytes: of the arrays among them.
-    kept_bytes: of the weights that will be kept.
+    predict_flops: of the images among them; None for unknown.
+    stored_bytes: of the arrays among them; None for unknown.
+    kept_bytes: of the weights that will be kept; None for unknown.
   """
 
   name: str
@@ -52,9 +53,9 @@ class Row(NamedTuple):
   measured: costs.Model | None = None
   trained: costs.Training | None = None
   splits: tuple[str, ...] = ()
-  predict_flops: float = 0.0
-  stored_bytes: int = 0
-  kept_bytes: int = 0
+  predict_flops: float | None = 0.0
+  stored_bytes: int | None = 0
+  kept_bytes: int | None = 0
 
 
 class Plan(NamedTuple):
@@ -119,10 +120,10 @@ def make(
   )
 
 
-def _if_here(open_examples: Callable[[], Examples | None]) -> Examples | None:
-  """Opens examples; None where they are not here."""
+def _if_here(compute: Callable[[], T | None]) -> T | None:
+  """Calls a function; None where the data that it needs are not here."""
   try:
-    return open_examples()
+    return compute()
   except Absent:
     return None
 
@@ -144,23 +145,31 @@ def _image_row(
   row = Row(name, does, splits=tuple(part.split for part in left))
   if does == THERE and not left:
     return row
-  try:
-    examples = study.reference
-    if examples is None:
-      return row  # The stage says so.
-    measured = costs.model(study, name, examples)
-    row = row._replace(measured=measured)
-    if does != THERE:
-      row = row._replace(
-        trained=costs.training(study, name, measured, examples),
-        kept_bytes=measured.num_bytes,
-      )
-  except Absent:
+  row = row._replace(
+    predict_flops=None if left else 0.0,
+    stored_bytes=None if left else 0,
+    kept_bytes=None if does != THERE else 0,
+  )
+  examples = _if_here(lambda: study.reference)
+  if examples is None:
     return row
+  measured = costs.model(study, name, examples)
+  row = row._replace(measured=measured)
+  if does != THERE:
+    row = row._replace(
+      trained=_if_here(lambda: costs.training(study, name, measured, examples)),
+      kept_bytes=measured.num_bytes,
+    )
+  counts = [sizes[part.split] for part in left]
+  if None in counts:
+    return row
+  images = sum(filter(None, counts))
   return row._replace(
-    predict_flops=sum(sizes[p.split] or 0 for p in left) * measured.flops,
+    # XLA does not count the operations of every model.
+    predict_flops=images * measured.flops or (None if left else 0.0),
     stored_bytes=sum(
-      costs.stored_bytes(measured, p.arrays, sizes[p.split] or 0) for p in left
+      costs.stored_bytes(measured, part.arrays, sizes[part.split] or 0)
+      for part in left
     ),
   )
 
@@ -188,12 +197,16 @@ def _probe_row(
     ]
   if not splits:
     return Row(name, THERE)
-  try:
-    examples = [study.examples(split) for split in splits]
-    num_bytes = sum(4 * len(e) * len(e.class_names) for e in examples if e)
-  except Absent:
-    num_bytes = 0
-  return Row(name, FIT, splits=tuple(splits), stored_bytes=num_bytes)
+  examples = [
+    _if_here(functools.partial(study.examples, split)) for split in splits
+  ]
+  num_bytes = sum(4 * len(e) * len(e.class_names) for e in examples if e)
+  return Row(
+    name,
+    FIT,
+    splits=tuple(splits),
+    stored_bytes=None if None in examples else num_bytes,
+  )
 
 
 def _stored_row(study: Preview, name: str) -> Row:

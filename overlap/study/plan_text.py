@@ -1,7 +1,8 @@
 """A plan in words, for a terminal."""
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from overlap import plurals
 from overlap.figures import wording
@@ -13,6 +14,7 @@ _HEADER = (
   'arrays', 'predicts',
 )  # fmt: skip
 _ABSENT = '-'
+_UNKNOWN = 'unknown'
 _WIDTH = 80
 
 
@@ -52,26 +54,25 @@ def _size(num_bytes: int) -> str:
 
 def _sizes(plan: Plan) -> list[str]:
   return [
-    f'{split} ({_ABSENT if size is None else wording.count(size)})'
+    f'{split} ({_UNKNOWN if size is None else wording.count(size)})'
     for split, size in plan.sizes.items()
   ]
 
 
 def _cells(row: Row, plan: Plan) -> tuple[str, ...]:
+  unknown = _UNKNOWN if _is_unknown(row) else _ABSENT
   cells = [row.name, row.does]
   cells.append(
-    wording.count(row.measured.parameters) if row.measured else _ABSENT
+    wording.count(row.measured.parameters) if row.measured else unknown
   )
   if row.trained:
     steps, images = row.trained.steps, row.trained.images
     cells += [wording.count(n) if n else _ABSENT for n in (steps, images)]
-    cells.append(wording.flops(row.trained.flops))
+    cells.append(_amount(row.trained.flops, wording.flops))
   else:
-    cells += [_ABSENT] * 3
-  cells.append(
-    wording.flops(row.predict_flops) if row.predict_flops else _ABSENT
-  )
-  cells.append(_size(row.stored_bytes) if row.stored_bytes else _ABSENT)
+    cells += [_UNKNOWN if _is_unknown_training(row) else _ABSENT] * 3
+  cells.append(_amount(row.predict_flops, wording.flops))
+  cells.append(_amount(row.stored_bytes, _size))
   everything = len(row.splits) == len(plan.sizes) > 1
   splits = f'all {len(row.splits)}' if everything else ', '.join(row.splits)
   return (*cells, splits or _ABSENT)
@@ -102,34 +103,60 @@ def _products(plan: Plan) -> list[str]:
 
 
 def _totals(rows: Sequence[Row]) -> list[str]:
-  trained = [row.trained for row in rows if row.trained]
   made = [row for row in rows if row.does not in ('there', 'to be brought')]
+  trained = [
+    row.trained for row in rows if row.trained or _is_unknown_training(row)
+  ]
+
+  def count(numbers: list[int | None], word: str) -> str:
+    return _total(numbers, lambda number: _counted(number, word), word)
+
   lines = [
     f'in all: {len(made)} of {plurals.counted(len(rows), "model")} made, '
-    f'{_counted(sum(t.steps for t in trained), "step")}, '
-    f'{_counted(sum(t.images for t in trained), "image")}, '
-    f'training {wording.flops(sum(t.flops for t in trained))}, '
-    f'prediction {wording.flops(sum(row.predict_flops for row in rows))}',
-    f'on disk: weights {_size(sum(row.kept_bytes for row in rows))}, '
-    f'logits and features {_size(sum(row.stored_bytes for row in rows))}',
+    f'{count([t and t.steps for t in trained], "step")}, '
+    f'{count([t and t.images for t in trained], "image")}, '
+    f'training {_total([t and t.flops for t in trained], wording.flops)}, '
+    f'prediction {_total([row.predict_flops for row in rows], wording.flops)}',
+    f'on disk: weights {_total([row.kept_bytes for row in rows], _size)}, '
+    'logits and features '
+    f'{_total([row.stored_bytes for row in rows], _size)}',
   ]
-  if trained:
+  if any(trained):
     lines.append(
       f'Training is counted as {costs.TRAINING_PASSES} forward passes for each '
       'image that a model is shown, and one for those that are held out, or '
       'that a head is fitted on; augmentation, teachers, text towers and '
       'probes are not counted.'
     )
-  if any(_unknown(row) for row in rows):
-    lines.append(
-      'What depends on data that are not here is left out of all sums.'
-    )
   return lines
+
+
+def _amount(value: float | None, describe: Callable[[Any], str]) -> str:
+  """One cell: a positive number in words, 'unknown' or '-'."""
+  if value is None:
+    return _UNKNOWN
+  return describe(value) if value else _ABSENT
+
+
+def _total(
+  values: Sequence[float | None], describe: Callable[[Any], str], word: str = ''
+) -> str:
+  """The sum in words: 'unknown', or 'at least' what is known of it."""
+  total = sum(value for value in values if value is not None)
+  if None not in values:
+    return describe(total)
+  if total:
+    return f'at least {describe(total)}'
+  return f'{_UNKNOWN} {plurals.noun(2, word)}'.rstrip()
 
 
 def _counted(number: int, word: str) -> str:
   return f'{wording.count(number)} {plurals.noun(number, word)}'
 
 
-def _unknown(row: Row) -> bool:
+def _is_unknown(row: Row) -> bool:
+  return row.measured is None and row.predict_flops is None
+
+
+def _is_unknown_training(row: Row) -> bool:
   return row.does in ('train', 'train on', 'load') and row.trained is None

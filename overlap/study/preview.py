@@ -5,6 +5,7 @@ import os
 
 from overlap import data, errors
 from overlap.data.examples import Examples
+from overlap.study import specs
 from overlap.study.study import Study
 
 
@@ -15,8 +16,9 @@ class Absent(errors.DataError):
 class Preview(Study):
   """A study for which no data are fetched.
 
-  Data that are not here keep their name, for models are known by it; their
-  examples can't be had: `examples`, `load` and the like raise `Absent`.
+  Data that are not here keep their name, for models are known by it; of their
+  examples no more is known than `data.describe_examples` tells, and without
+  that, `examples`, `load` and the like raise `Absent`.
   """
 
   @functools.cached_property
@@ -54,20 +56,32 @@ class Preview(Study):
     return dataset
 
   def load(self, split: str, spec: str) -> Examples:
-    """As `Study.load`, of data that are here."""
-    self._require(self.dataset, self.config['data']['data_dir'])
-    return super().load(split, spec)
+    """As `Study.load`, of data that are here, or whose sizes are published."""
+    folder = self.config['data']['data_dir']
+    if data.is_here(self.dataset, data_dir=folder):
+      return super().load(split, spec)
+    size = specs.image_size(self.config)
+    return self._described(self.dataset, folder, split, spec, size)
 
   def load_other(
     self, dataset: str, data_dir: str, *, split: str, spec: str, image_size: int
   ) -> Examples:
-    """As `Study.load_other`, of data that are here."""
+    """As `Study.load_other`, likewise."""
     folder = data_dir or self.config['data']['data_dir']
-    self._require(self.obtain(dataset, folder), folder)
-    return super().load_other(
-      dataset, data_dir, split=split, spec=spec, image_size=image_size
-    )
+    name = self.obtain(dataset, folder)
+    if data.is_here(name, data_dir=folder):
+      return super().load_other(
+        dataset, data_dir, split=split, spec=spec, image_size=image_size
+      )
+    return self._described(name, folder, split, spec, image_size)
 
-  def _require(self, dataset: str, data_dir: str) -> None:
-    if not data.is_here(dataset, data_dir=data_dir):
+  def _described(
+    self, dataset: str, data_dir: str, split: str, spec: str, image_size: int
+  ) -> Examples:
+    found = data.describe_examples(
+      dataset=dataset, split=split, spec=spec, image_size=image_size,
+      classes=self.classes if dataset == self.dataset else (),
+    )  # fmt: skip
+    if found is None:
       raise Absent(f'{dataset} must be in {data_dir or "data"}.')
+    return found

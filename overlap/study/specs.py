@@ -128,7 +128,7 @@ def reference_split(study: Settings) -> str:
   that is predicted: a study of loaded models needs no other.
   """
   learned = any(
-    methods.is_learned(study['models'][name]) for name in _names(study, 'train')
+    config.is_learned(study['models'][name]) for name in _names(study, 'train')
   )
   predicted = study['predict']['splits']
   return predicted[0] if predicted and not learned else 'train'

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from overlap import errors, sealed
+from overlap.config import model
 from overlap.report import provenance
 
 
@@ -27,8 +28,10 @@ def test_what_was_run(tables):
         'splits': {'train': 'train[8%:]', 'test': 'test'},
       },
       'analyses': {'confidence': 0.9, 'resamples': 1000, 'window': 0.04},
+      'models': {'base': model('resnet').to_dict(), 'other': {'source': 'x'}},
     }
   }
+  config['config']['models']['base']['train']['total_steps'] = 3
   facts = dict(provenance.what_was_run(config, {}, tables))
   assert facts['Data'] == 'fashion_mnist (F-MNIST)'
   assert facts['Evaluated on'] == 'test'
@@ -38,6 +41,9 @@ def test_what_was_run(tables):
   assert facts['Trained on'] == 'train[8%:]'
   assert facts['Intervals'].startswith('90 %; of pairs: 1,000 resamples')
   assert facts['Accuracy window'] == 'base ± 4.0 points'
+  config['config']['models']['base']['train']['total_steps'] = 0
+  loaded = dict(provenance.what_was_run(config, {}, tables))
+  assert 'Trained on' not in loaded
 
 
 @pytest.mark.parametrize(

@@ -189,11 +189,11 @@ def test_data_that_are_not_here_are_not_fetched(tmp_path, monkeypatch):
     'fashion_mnist': 'not in data: to be fetched, or mnist_5k takes its place'
   }
   assert does(found)['base'][0] == 'train'
-  assert set(found.sizes.values()) == {None}
-  assert found.rows[0].measured is None
+  # What is published of it is known, and so is all that follows.
+  assert found.sizes == {'test': 20, 'probe_train': 50, 'probe_heldout': 30}
+  assert found.rows == look(tmp_path).rows
   text = plan_text.text(found, name='s', workdir='W')
-  assert 'test (-)' in text
-  assert 'left out of all sums' in text
+  assert 'unknown' not in text
   with pytest.raises(errors.UsageError):
     data.is_here('fashion_mnst', data_dir='')
 
@@ -214,6 +214,30 @@ def test_nothing_takes_the_place_of_data_that_are_never_fetched(
   found = look(tmp_path, **where)
   assert found.data == {dataset: f'{note}: the study would stop there'}
   assert set(found.sizes.values()) == {None}
+  text = plan_text.text(found, name='s', workdir='W')
+  for line in (
+    'test (unknown)', 'unknown steps, unknown images, training unknown',
+    'prediction unknown', 'weights unknown', 'features unknown',
+  ):  # fmt: skip
+    assert line in ' '.join(text.split())
+  assert ' 0 ' not in text
+
+
+def test_a_sum_of_which_a_part_is_unknown_is_at_least_the_rest():
+  known = plan.Row('a', 'there', predict_flops=2e6, stored_bytes=2048)
+  unknown = plan.Row('b', 'there', predict_flops=None, stored_bytes=None)
+  found = plan.Plan({}, {'test': None}, [known, unknown], None, None)
+  text = ' '.join(plan_text.text(found, name='s', workdir='W').split())
+  assert 'prediction at least 2 MFLOP' in text
+  assert 'logits and features at least 2 KiB' in text
+  assert 'weights 0 KiB' in text
+
+
+def test_faults_of_data_that_are_here_are_told(tmp_path):
+  (tmp_path / 'tree/train/cat').mkdir(parents=True)
+  where = {'data.dataset': f'image_folder:{tmp_path}/tree'}
+  with pytest.raises(errors.DataError, match='cat: every class must have'):
+    look(tmp_path, **where, **{'data.splits.test': 'train'})
 
 
 def test_operations_are_those_of_the_convolutions(tmp_path):
