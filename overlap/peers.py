@@ -67,14 +67,14 @@ class _Peers:
 class _First(_Peers):
   """Process 0, to which all the others are connected."""
 
-  def __init__(self, count: int):
+  def __init__(self, count: int, host: str):
     super().__init__(0, count)
     self.token = secrets.token_hex(16)
     self._board = Board()
     self._lines: dict[int, TextIO] = {}
     self._is_lost = False
     self._lock = threading.Condition()
-    self._server = sockets.listen()
+    self._server = sockets.listen(host)
     self.port = self._server.getsockname()[1]
     _thread(self._accept)
 
@@ -209,7 +209,7 @@ def meet(
   global _peers
   atexit.register(leave)
   if index == 0:
-    first = _First(count)
+    first = _First(count, host)
     told = {
       'hosts': sockets.own_hosts(host),
       'port': first.port,

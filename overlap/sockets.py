@@ -8,26 +8,53 @@ _KEEPALIVE = (('TCP_KEEPIDLE', 30), ('TCP_KEEPINTVL', 10), ('TCP_KEEPCNT', 3))
 
 
 def own_hosts(host: str) -> list[str]:
-  """By what names others may reach this machine, the likeliest first."""
-  found = [host, socket.gethostname()]
-  with (
-    contextlib.suppress(OSError),
-    socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe,
-  ):
-    # Nothing is sent: this asks by which address one leaves this machine.
-    probe.connect(('192.0.2.1', 9))
-    found.append(probe.getsockname()[0])
-  return list(dict.fromkeys(name for name in found if name))
+  """Returns names by which others may reach this machine, likeliest first."""
+  names = [host, socket.gethostname(), own_address('192.0.2.1')]
+  return list(dict.fromkeys(name for name in names if name))
 
 
-def listen() -> socket.socket:
-  """Listens at a free port, for whoever comes."""
+def own_address(host: str) -> str:
+  """Returns this machine's address on the way to a host; '' if unknown."""
+  with contextlib.suppress(OSError):
+    family, kind, _, _, address = socket.getaddrinfo(
+      host, 9, type=socket.SOCK_DGRAM
+    )[0]
+    with socket.socket(family, kind) as probe:
+      # Nothing is sent: this asks which address one leaves the machine by.
+      probe.connect(address)
+      return str(probe.getsockname()[0])
+  return ''
+
+
+def is_own(host: str) -> bool:
+  """Whether a name or address is one of this machine, to listen on."""
+  try:
+    _listen_at(host).close()
+  except OSError:
+    return False
+  return True
+
+
+def listen(host: str) -> socket.socket:
+  """Listens at a free port of an address, or of all of them.
+
+  Args:
+    host: one of this machine's names or addresses; all of them where it is ''
+      or another's, such as that of a proxy before this machine.
+  """
+  if host and is_own(host):
+    return _listen_at(host)
   if socket.has_dualstack_ipv6():
     with contextlib.suppress(OSError):
       return socket.create_server(
         ('', 0), family=socket.AF_INET6, dualstack_ipv6=True, backlog=1024
       )
   return socket.create_server(('', 0), backlog=1024)
+
+
+def _listen_at(host: str) -> socket.socket:
+  family, *_ = socket.getaddrinfo(host, 0, type=socket.SOCK_STREAM)[0]
+  return socket.create_server((host, 0), family=family, backlog=1024)
 
 
 def keep_alive(connection: socket.socket) -> None:

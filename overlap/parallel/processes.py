@@ -6,6 +6,7 @@ among its members alone.
 """
 
 import contextlib
+import functools
 import zlib
 from collections.abc import Iterator
 from typing import Any, NamedTuple
@@ -15,7 +16,7 @@ import numpy as np
 from absl import logging
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
-from overlap import errors, peers
+from overlap import errors, peers, sockets
 
 # How long processes wait for each other to start, in seconds: after 300 JAX
 # ends them with a stack trace, and we a little earlier with a line.
@@ -110,6 +111,9 @@ def _join(**told: Any) -> None:
   with contextlib.suppress(AttributeError):
     jax.config.update('jax_enable_preemption_service', False)
   where = told.get('coordinator_address', '')
+  host = where.rpartition(':')[0].strip('[]')
+  if host:
+    told |= _listening(where, host, told['process_id'])
   logging.info('joining the other processes')
   with peers.deadline(
     _JOIN_SECONDS,
@@ -136,10 +140,34 @@ def _join(**told: Any) -> None:
       # The first exchange must come while all are here: JAX gives processes 30
       # seconds to open their connections, and later one may keep the others
       # waiting for longer.
-      host = where.rpartition(':')[0].strip('[]')
       peers.meet(
         jax.process_index(), jax.process_count(), broadcast_bytes, host
       )
+
+
+def _listening(where: str, host: str, process_id: int) -> dict[str, str]:
+  """Has JAX listen on the address that was asked for, if it is this machine's.
+
+  By itself it listens on all addresses, and the exchange between CPUs on that
+  of the host's name, which others may not reach.
+
+  Returns:
+    Further arguments of `jax.distributed.initialize`.
+  """
+  own = host if process_id == 0 else sockets.own_address(host)
+  if process_id == 0 and not sockets.is_own(host):
+    logging.warning(
+      '%s is no address of this machine: listening on all of its addresses',
+      host,
+    )
+    return {}
+  with contextlib.suppress(AttributeError, ImportError):
+    from jax._src.lib import _jax
+
+    # JAX has no option for it.
+    make = _jax.make_gloo_tcp_collectives
+    _jax.make_gloo_tcp_collectives = functools.partial(make, hostname=own)
+  return {'coordinator_bind_address': where} if process_id == 0 else {}
 
 
 def model_groups() -> int:
