@@ -76,7 +76,8 @@ def pair_ensembles(
 
   The ensemble predicts the class with the highest sum of both models'
   calibrated logits or probabilities, in float32; the lowest index wins ties.
-  An example on which the sums hold NaN is wrong. Probabilities are computed
+  An example on which the sums hold NaN, or on which the two rule out all
+  classes by minus infinity, is wrong. Probabilities are computed
   in float64 and rounded to float32, so that all back ends have the same.
 
   Args:

@@ -11,7 +11,8 @@ import numpy as np
 
 from overlap.analyses import bits
 
-# What a model predicts where its logits hold NaN.
+# What a model predicts where it gives no answer, its logits hold NaN, or all of
+# them are minus infinity.
 NO_CLASS = -1
 
 
@@ -36,7 +37,7 @@ class PairCounts(NamedTuple):
 def correct(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
   """Whether the highest logit is the label's; the lowest index wins ties.
 
-  A row that holds NaN is wrong, whatever its label.
+  A row that holds NaN, or minus infinity alone, is wrong, whatever its label.
 
   Args:
     logits: `[examples, classes]`.
@@ -68,15 +69,16 @@ def predicted(logits: np.ndarray) -> np.ndarray:
     logits: `[examples, classes]`.
 
   Returns:
-    int32 `[examples]`; `NO_CLASS` where a row holds NaN, or no class at all.
+    int32 `[examples]`; `NO_CLASS` where a row holds NaN, rules out all classes
+    by minus infinity, or has none.
   """
   logits = np.asarray(logits)
   if not logits.shape[1]:
     return np.full(len(logits), NO_CLASS, np.int32)
   highest = logits.argmax(axis=1)
   # Where there is NaN, `argmax` is the index of the first.
-  unusable = np.isnan(logits[np.arange(len(logits)), highest])
-  return np.where(unusable, NO_CLASS, highest).astype(np.int32)
+  usable = logits[np.arange(len(logits)), highest] > -np.inf
+  return np.where(usable, highest, NO_CLASS).astype(np.int32)
 
 
 def pair_counts(

@@ -37,6 +37,7 @@ Awkward input, in all analyses (tests/analyses/test_awkward.py tries each):
 - Either: no confidence, so that the example is in no temperature, calibration
   error or theta; the model's mean NLL is empty.
 - Minus infinity: that class is ruled out. NLL is empty where it is a label's.
+  An ensemble whose members rule out all classes has none, which is wrong.
 - Equal logits: class 0, for the lowest index wins ties. Without others the
   temperature is 1, with `calibration_bound_hit`.
 - No example of a model has usable logits: accuracy 0, temperature 1, bound hit;

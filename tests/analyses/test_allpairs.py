@@ -25,10 +25,13 @@ def probabilities(logits):
 
 
 def wins(sums, labels):
-  """Whether the first of the highest is the label's, and none is NaN."""
+  """Whether the first of the highest is the label's, and none is NaN.
+
+  Where all are minus infinity there is no class.
+  """
   if not sums.shape[1]:
     return np.zeros(len(sums), bool)
-  usable = ~np.isnan(sums).any(1)
+  usable = ~np.isnan(sums).any(1) & (sums > -inf).any(1)
   highest = np.where(np.isnan(sums), -inf, sums).max(1)
   first = (sums == highest[:, None]).argmax(1)
   return usable & (first == labels)
@@ -139,6 +142,15 @@ def not_finite(models, examples, classes):
   return logits, labels
 
 
+def exclusive(models, examples, classes):
+  """Each model rules out all classes but one, two or three."""
+  logits, labels = normal(models, examples, classes)
+  rng = np.random.default_rng(6)
+  keep = rng.integers(1, 4, (models, examples, 1))
+  logits[rng.random(logits.shape).argsort(-1).argsort(-1) >= keep] = -inf
+  return logits, labels
+
+
 def huge(models, examples, classes):
   """Sums that overflow."""
   logits, labels = normal(models, examples, classes)
@@ -163,7 +175,7 @@ def no_such_label(models, examples, classes):
 
 KINDS = [
   normal, quantised, all_equal, duplicates, swapped, all_right, all_wrong,
-  near_ties, rounded_away, not_finite, huge, zeros_of_both_signs,
+  near_ties, rounded_away, not_finite, exclusive, huge, zeros_of_both_signs,
   no_such_label,
 ]  # fmt: skip
 SHAPES = [(5, 61, 7), (4, 9, 130), (3, 17, 2), (2, 5, 1), (3, 1, 3)]

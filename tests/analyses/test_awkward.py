@@ -103,8 +103,9 @@ def check_some_unusable(made):
   assert 0 <= odd['ece'] <= 1
   labels = np.arange(ROWS) % CLASSES
   scores = some_unusable(scores_of(labels, CLASSES, 2), labels)
-  # NaN is wrong; infinity is the highest; the lowest index wins ties.
-  right = (scores.argmax(1) == labels) & ~np.isnan(scores).any(1)
+  # NaN is wrong, as is minus infinity alone; infinity is the highest.
+  unusable = np.isnan(scores).any(1) | np.isneginf(scores).all(1)
+  right = (scores.argmax(1) == labels) & ~unusable
   assert odd['accuracy'] == right.mean()
   counts = pair[['both_correct', 'only_1', 'only_2', 'neither']]
   assert counts.sum() == ROWS

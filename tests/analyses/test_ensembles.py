@@ -8,6 +8,7 @@ from scipy import special
 
 from overlap import errors as errors_lib
 from overlap.analyses import ensembles, errors
+from overlap.analyses.allpairs import engine
 
 SHAPES = [
   (2, 1, 1),
@@ -136,6 +137,21 @@ def test_rows_that_are_not_finite_are_wrong():
   assert found['logits'].correct == 2
   # Of infinite logits there are no probabilities.
   assert found['probs'].correct == 1
+
+
+@pytest.mark.parametrize('backend', engine.BACKENDS)
+def test_members_that_rule_out_each_others_classes(backend):
+  """No class is left, which is wrong, and class 0 is none of both."""
+  inf = np.inf
+  one = [[0, -inf, -inf], [-inf, 0, -inf], [0, -inf, -inf], [0, -inf, 3]]
+  two = [[-inf, 0, -inf], [-inf, -inf, 0], [0, -inf, -inf], [-inf, 0, 1]]
+  labels = np.array([0, 0, 0, 2])
+  found = ensembles.pair_ensembles(
+    np.array([one, two], np.float32), labels, [(0, 1)], backend=backend
+  )['logits']
+  assert found.correct == 2
+  assert found.converted_only_1 == 0
+  assert found.lost == 0
 
 
 def test_no_pairs_and_no_examples():

@@ -103,7 +103,7 @@ def test_the_highest_logit_wins_and_the_lowest_index_wins_ties():
     ([3.0, 2.0, nan], 0, False),
     ([3.0, 2.0, nan], 2, False),
     ([-inf, -inf, 0.0], 2, True),
-    ([-inf, -inf, -inf], 0, True),
+    ([-inf, -inf, -inf], 0, False),
     ([0.0, inf, 0.0], 1, True),
   ]
   logits = np.array([row for row, _, _ in rows], np.float32)

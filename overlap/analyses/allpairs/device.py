@@ -119,6 +119,8 @@ def _count_one(
 def _wins(scores: jax.Array, labels: jax.Array) -> jax.Array:
   """Whether the label's score is the first of the highest, and none is NaN.
 
+  A label that minus infinity rules out never wins.
+
   Args:
     scores: `[rows, models, classes]`.
     labels: `[rows]`; -1 never wins.
@@ -131,7 +133,8 @@ def _wins(scores: jax.Array, labels: jax.Array) -> jax.Array:
   classes = jnp.arange(scores.shape[2])[jnp.newaxis, jnp.newaxis]
   # As comparisons that NaN fails.
   below = jnp.where(classes < place, scores < own, scores <= own)
-  return below.all(axis=2) & (labels >= 0)[:, jnp.newaxis]
+  given = (labels >= 0)[:, jnp.newaxis] & (own[:, :, 0] > -jnp.inf)
+  return below.all(axis=2) & given
 
 
 def _softmax(tile: jax.Array) -> jax.Array:

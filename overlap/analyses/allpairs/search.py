@@ -125,7 +125,9 @@ def count(
           )
           if not given:
             right[m, row] = own[i, m] > top[i, m] or (
-              own[i, m] == top[i, m] and not 0 <= place[i, m] < labels[row]
+              own[i, m] == top[i, m]
+              and own[i, m] > -np.inf
+              and not 0 <= place[i, m] < labels[row]
             )
     for row in range(start, stop):
       label, i = labels[row], row - start
@@ -224,7 +226,7 @@ def _search(
       if best + top[other] < label_sum:
         wins = True
       elif (
-        label_sum != label_sum
+        not label_sum > -np.inf  # Ruled out, or NaN.
         or (strong >= 0 and _beats(
           best + values[begins[other] + strong], strong, label_sum, label))
         or (place[other] >= 0 and _beats(

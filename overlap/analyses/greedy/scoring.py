@@ -30,7 +30,8 @@ def score_additions(
 
   The ensemble predicts the class with the highest sum of its members' scores,
   in float32, in the order in which they were added; the lowest index wins
-  ties. An example on which the sums hold NaN is wrong.
+  ties. An example on which the sums hold NaN, or rule out all classes by minus
+  infinity, is wrong.
 
   Args:
     scores: of the models.
@@ -77,7 +78,7 @@ def _score(own, offsets, lower, scores, members):
         mine = label + own[row, model]
         added = block[model]
         # As comparisons that NaN fails.
-        lost = np.int32(mine != mine)
+        lost = np.int32(not mine > -np.inf)
         for c in range(lower[row]):
           lost |= np.int32(not (together[c] + added[c] < mine))
         for c in range(lower[row], classes):

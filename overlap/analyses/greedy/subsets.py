@@ -92,9 +92,10 @@ def count_right(
   """How many examples of each group every subset gets right, exactly.
 
   A subset predicts the class with the highest sum of its members' scores, in
-  float32, in the order of the models; the lowest index wins ties, NaN is
-  wrong. Where the label leads so far, or lags so far behind, that no further
-  member can change it, the subsets that hold this one are not looked at.
+  float32, in the order of the models; the lowest index wins ties. NaN is wrong,
+  and so is a label that minus infinity rules out. Where the label leads so far,
+  or lags so far behind, that no further member can change it, the subsets that
+  hold this one are not looked at.
 
   Args:
     scores: of the models.
@@ -146,7 +147,7 @@ def _search(
     sound = True
     for j in range(models - 1, -1, -1):
       mine = np.float64(own[row, chosen[j]])
-      sound &= mine == mine
+      sound &= mine > -np.inf  # Which NaN is not.
       for c in range(classes):
         lead = np.float64(block[chosen[j], c]) - mine
         above[j, c] = above[j + 1, c] + (0.0 if lead < 0 else lead)
@@ -163,7 +164,7 @@ def _search(
         for c in range(classes):
           sums[depth, c] += sums[depth - 1, c]
       mine = label[depth]
-      right, safe, hopeless = mine == mine, sound, False
+      right, safe, hopeless = mine > -np.inf, sound, False
       for c in range(classes):
         other = sums[depth, c]
         if c < lower[row]:

@@ -63,7 +63,7 @@ def intervals(
   Returns:
     Lower and upper ends, float64 `[examples]`, both included; the lower is
     above the upper where the label wins nowhere, which is so where a score is
-    NaN or +inf.
+    NaN or +inf. A label of -inf at one end may win at the other end alone.
   """
   lower, upper = np.zeros(len(labels)), np.ones(len(labels))
   step = max(1, _BLOCK // max(1, start.shape[1]))
@@ -99,11 +99,17 @@ def _block(
   rising, falling = behind_start & ~behind_end, behind_end & ~behind_start
   after = np.where(strict, np.nextafter(crossing, np.inf), crossing)
   before = np.where(strict, np.nextafter(crossing, -np.inf), crossing)
+  # Rounding must not move a crossing onto an end, or beyond it.
+  after = np.clip(after, np.nextafter(0, 1), 1)
+  before = np.clip(before, 0, np.nextafter(1, 0))
   np.maximum.at(lower, row[rising], after[rising])
   np.minimum.at(upper, row[falling], before[falling])
   never = behind_start & behind_end
   lower[row[never]] = np.inf
   lower[~usable] = np.inf
+  # Minus infinity rules the label out wherever it has any weight.
+  lower = np.where(start[own] == -np.inf, np.maximum(lower, 1), lower)
+  upper = np.where(end[own] == -np.inf, np.minimum(upper, 0), upper)
   return lower, upper
 
 

@@ -67,7 +67,21 @@ def poisoned():
   return logits, labels
 
 
+def exclusive():
+  """Each model rules out all classes but one or two."""
+  logits, labels = draw(5, 120, 4, seed=5)
+  rng = np.random.default_rng(6)
+  keep = rng.integers(1, 3, (5, 120, 1))
+  logits[rng.random(logits.shape).argsort(-1).argsort(-1) >= keep] = -np.inf
+  return logits, labels
+
+
 CASES['not finite'] = poisoned()
+CASES['exclusive'] = exclusive()
+CASES['ruled out, of one class'] = (
+  np.array([[[0.0]], [[-np.inf]], [[1.0]]], np.float32),
+  np.array([0]),
+)
 CASES['NaN of one class'] = (
   np.array([[[0.0]], [[np.nan]], [[1.0]]], np.float32),
   np.array([0]),

@@ -10,13 +10,18 @@ from overlap.analyses.interpolation import curves, winning
 WEIGHTS = [Fraction(k, 20) for k in range(21)]
 
 
+def weighed(weight, score):
+  """A score's part of a sum: of weight 0 it has none, minus infinity too."""
+  if not weight or score == -np.inf:
+    return -np.inf if weight else 0
+  return weight * Fraction(float(score))
+
+
 def naive(start, end, label, t):
   """Whether the label wins at t, in exact arithmetic."""
-  scores = [
-    (1 - t) * Fraction(float(a)) + t * Fraction(float(b))
-    for a, b in zip(start, end)
-  ]
-  return scores.index(max(scores)) == label
+  scores = [weighed(1 - t, a) + weighed(t, b) for a, b in zip(start, end)]
+  best = max(scores)
+  return best > -np.inf and scores.index(best) == label
 
 
 def check(start, end, labels):
@@ -36,6 +41,17 @@ def test_against_every_weight(classes, levels):
   start = rng.integers(0, levels, shape).astype(np.float32)
   end = rng.integers(0, levels, shape).astype(np.float32)
   check(start, end, rng.integers(0, classes, 60))
+
+
+@pytest.mark.parametrize('classes', [1, 2, 5, 9])
+def test_classes_that_minus_infinity_rules_out(classes):
+  rng = np.random.default_rng(classes)
+  shape = (200, classes)
+  start = rng.integers(0, 4, shape).astype(np.float32)
+  end = rng.integers(0, 4, shape).astype(np.float32)
+  start[rng.random(shape) < 0.5] = -np.inf
+  end[rng.random(shape) < 0.5] = -np.inf
+  check(start, end, rng.integers(0, classes, 200))
 
 
 def test_blocks_do_not_matter(monkeypatch):
