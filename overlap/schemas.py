@@ -33,6 +33,7 @@ _MODELS = {
   **_bounds('accuracy error_inconsistency ensemble_accuracy'),
   'in_window': 'bool',
   **_columns(MAYBE_FLAG, 'calibration_converged calibration_bound_hit'),
+  'calibration_left_out': MAYBE_COUNT,
 }
 # One row a pair, its models in the order of the models' table.
 _PAIRS = {

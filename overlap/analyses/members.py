@@ -175,11 +175,19 @@ def _measure_logits(
   )  # fmt: skip
   temperatures = fitted.per_example.astype(np.float32)
   losses, confidences = calibration.losses(logits, labels, [1.0, temperatures])
-  unusable = np.count_nonzero(np.isnan(confidences[0]))
+  unusable = int(np.count_nonzero(np.isnan(confidences[0])))
+  ruled_out = int(np.count_nonzero(np.isposinf(losses[0])))
   if unusable:
     logging.warning(
       '%s: %d of %d examples have NaN or infinite logits; NaN counts as wrong, '
       'and neither is calibrated on', name, unusable, len(labels),
+    )  # fmt: skip
+  if ruled_out:
+    logging.warning(
+      '%s: %d of %d examples have a label that minus infinity rules out; no '
+      'temperature makes their loss finite, so that calibration leaves them '
+      'out, and NLL and the calibrated ECE are empty',
+      name, ruled_out, len(labels),
     )  # fmt: skip
   if fitted.fits.bound_hit.any():
     logging.warning(
@@ -191,9 +199,13 @@ def _measure_logits(
     'nll': _mean(losses[0]),
     'nll_calibrated': _mean(losses[1]),
     'ece': calibration.ece_sweep(confidences[0], correct),
-    'ece_calibrated': calibration.ece_sweep(confidences[1], correct),
+    # The temperature would be that of the other examples alone.
+    'ece_calibrated': None
+    if ruled_out
+    else calibration.ece_sweep(confidences[1], correct),
     'calibration_converged': bool(fitted.fits.converged.all()),
     'calibration_bound_hit': bool(fitted.fits.bound_hit.any()),
+    'calibration_left_out': unusable + ruled_out,
   }
   return columns, temperatures, confidences[1]
 
@@ -222,8 +234,10 @@ def _measure_hard(
     confidence = split.read(name, 'confidence').astype(np.float64)
     ece = calibration.ece_sweep(confidence, correct)
   absent = ('temperature', 'nll', 'nll_calibrated', 'ece_calibrated')
-  flags = ('calibration_converged', 'calibration_bound_hit')
-  return dict.fromkeys(absent + flags) | {'ece': ece}, confidence
+  of_fit = (
+    'calibration_converged', 'calibration_bound_hit', 'calibration_left_out',
+  )  # fmt: skip
+  return dict.fromkeys(absent + of_fit) | {'ece': ece}, confidence
 
 
 def _one_temperature(temperatures: np.ndarray) -> float:

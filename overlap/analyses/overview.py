@@ -36,7 +36,8 @@ Awkward input, in all analyses (tests/analyses/test_awkward.py tries each):
   first of several.
 - Either: no confidence, so that the example is in no temperature, calibration
   error or theta; the model's mean NLL is empty.
-- Minus infinity: that class is ruled out. NLL is empty where it is a label's.
+- Minus infinity: that class is ruled out. Where it is a label's, calibration
+  leaves the example out, and NLL and the calibrated ECE are empty.
   An ensemble whose members rule out all classes has none, which is wrong.
 - Equal logits: class 0, for the lowest index wins ties. Without others the
   temperature is 1, with `calibration_bound_hit`.

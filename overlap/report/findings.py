@@ -200,14 +200,35 @@ def calibration(tables: Tables) -> say.Finding | None:
       'The search for the temperature did not converge:'
       f' {say.named(loose["model"])}.'
     )
+  said += _left_out(models)
   if len(none):
     who = 'all models' if len(none) == len(models) else say.named(none['model'])
     said.append(f'No logits, so no temperature and no ensembles: {who}.')
   known = models.dropna(subset=['temperature'])
   if len(known):
     said.append(_temperatures(known))
-  warning = bool(len(bound) or len(loose))
+  warning = bool(len(bound) or len(loose) or _left_out(models))
   return say.Finding('Calibration', tuple(said), warning)
+
+
+def _left_out(models: pd.DataFrame) -> list[str]:
+  """How many examples the temperatures were fitted without, where any."""
+  if 'calibration_left_out' not in models:
+    return []
+  some = models[models['calibration_left_out'].fillna(0) > 0]
+  if some.empty:
+    return []
+  counts = [
+    f'{say.quote(model)} {wording.count(left)} of {wording.count(n)}'
+    for model, left, n in zip(
+      some['model'], some['calibration_left_out'], some['n']
+    )
+  ]
+  return [
+    'Calibration leaves out examples whose logits are not finite, or whose'
+    f' label they rule out: {say.cut(counts)}. NLL is then empty, and so is'
+    ' the calibrated ECE where labels are ruled out.'
+  ]
 
 
 def uncategorised(tables: Tables) -> say.Finding | None:
@@ -268,7 +289,8 @@ def _temperatures(models: pd.DataFrame) -> str:
     f' {wording.number(high["temperature"], 2)}'
     f' ({say.quote(high["model"])})'
   )
-  before, after = models['ece'].median(), models['ece_calibrated'].median()
+  both = models.dropna(subset=['ece', 'ece_calibrated'])
+  before, after = both['ece'].median(), both['ece_calibrated'].median()
   if wording.absent(before) or wording.absent(after):
     return f'{text}.'
   return (

@@ -100,6 +100,7 @@ def check_some_unusable(made):
   odd, pair = row(made, 'models', model='odd'), with_base(made)
   assert is_empty(odd, 'nll', 'nll_calibrated')
   assert 1e-3 <= odd['temperature'] <= 1e3
+  assert odd['calibration_left_out'] >= 9
   assert 0 <= odd['ece'] <= 1
   labels = np.arange(ROWS) % CLASSES
   scores = some_unusable(scores_of(labels, CLASSES, 2), labels)
@@ -110,6 +111,24 @@ def check_some_unusable(made):
   counts = pair[['both_correct', 'only_1', 'only_2', 'neither']]
   assert counts.sum() == ROWS
   assert pair['ensemble_correct'] <= ROWS - 5
+
+
+def last_class_ruled_out(scores, labels):
+  del labels
+  scores = scores.copy()
+  scores[:, -1] = -np.inf
+  return scores
+
+
+def check_ruled_out(made):
+  """A third of the labels have no probability at any temperature."""
+  odd, other = (row(made, 'models', model=name) for name in ('odd', 'other'))
+  left_out = (np.arange(ROWS) % CLASSES == CLASSES - 1).sum()
+  assert odd['calibration_left_out'] == left_out
+  assert other['calibration_left_out'] == 0
+  assert is_empty(odd, 'nll', 'nll_calibrated', 'ece_calibrated')
+  assert 0 <= odd['ece'] <= 1
+  assert np.isfinite(other['ece_calibrated'])
 
 
 def check_all_unusable(made):
@@ -209,6 +228,7 @@ def check_constant_probes(made):
 
 CASES = {
   'NaN and infinite logits': ({'logits': some_unusable}, check_some_unusable),
+  'labels ruled out': ({'logits': last_class_ruled_out}, check_ruled_out),
   'nothing but NaN': ({'logits': lambda z, _: z * np.nan}, check_all_unusable),
   'equal logits': ({'logits': lambda z, _: 0 * z}, check_equal),
   'float16 overflow': (
@@ -234,8 +254,8 @@ CASES = {
 
 @pytest.mark.filterwarnings('ignore:overflow encountered')  # By the test.
 @pytest.mark.slow_except(
-  'NaN and infinite logits', 'nothing but NaN', 'one class', 'one example',
-  'NaN features',
+  'NaN and infinite logits', 'labels ruled out', 'nothing but NaN', 'one class',
+  'one example', 'NaN features',
 )  # fmt: skip
 @pytest.mark.parametrize('case', CASES)
 def test_all_tables_and_the_page(tmp_path, case):

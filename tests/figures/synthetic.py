@@ -161,6 +161,7 @@ def models_table(models, values, window=True):
     row['in_window'] = not window or name not in OUTSIDE
     row['calibration_converged'] = name != 'wide' if soft else None
     row['calibration_bound_hit'] = name == 'CLIP-S' if soft else None
+    row['calibration_left_out'] = 0 if soft else None
     rows.append(row)
   return _table('models', rows)
 

@@ -199,6 +199,17 @@ def test_calibration_warns(study):
   assert found.sentences[1].endswith('did not converge: “a”.')
 
 
+def test_calibration_says_how_many_examples_it_leaves_out(study):
+  study['models']['calibration_left_out'] = [0, 7, 3]
+  study['models'].loc[1, 'ece_calibrated'] = np.nan
+  study['models'].loc[1, 'ece'] = 0.5
+  found = findings.calibration(study)
+  assert found.warning
+  assert '“a” 7 of 100, “b” 3 of 100.' in found.sentences[0]
+  # Of the models that have both.
+  assert 'from 4.0 % to 2.0 %' in found.sentences[1]
+
+
 def test_calibration_of_hard_labels(study):
   study['models'].loc[1, 'temperature'] = np.nan
   flags = ['calibration_converged', 'calibration_bound_hit']
