@@ -151,6 +151,11 @@ def encode_name(name: str) -> str:
   return f'{quoted[:-1]}%7E' if quoted.endswith('~') else quoted
 
 
+def is_plain_name(name: str) -> bool:
+  """Whether a name is that of one file within a folder."""
+  return name not in ('', '.', '..') and not set(name) & set('/\\\0')
+
+
 def decode_name(component: str) -> str:
   """The inverse of `encode_name`."""
   return urllib.parse.unquote(component)

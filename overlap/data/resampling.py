@@ -70,7 +70,7 @@ def _linear(distance: np.ndarray) -> np.ndarray:
   return np.maximum(1 - distance, 0)
 
 
-def _cubic(distance: np.ndarray) -> np.ndarray:
+def cubic(distance: np.ndarray) -> np.ndarray:
   """Keys' kernel of a = -1/2, for distances below 2."""
   near = (1.5 * distance - 2.5) * distance**2 + 1
   far = ((-0.5 * distance + 2.5) * distance - 4) * distance + 2
@@ -84,7 +84,7 @@ def _lanczos(distance: np.ndarray) -> np.ndarray:
 # With how far they reach, in pixels of the original.
 _KERNELS: dict[str, tuple[Callable[[np.ndarray], np.ndarray], int]] = {
   'bilinear': (_linear, 1),
-  'bicubic': (_cubic, 2),
+  'bicubic': (cubic, 2),
   'lanczos': (_lanczos, 3),
 }
 

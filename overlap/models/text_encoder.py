@@ -13,7 +13,7 @@ from etils import epath
 
 from overlap import errors, files, lookup
 from overlap.models import checkpoints, options, tokenizers
-from overlap.models.checkpoints import configs
+from overlap.models.checkpoints import configs, descriptions, places
 from overlap.models.tokenizers import Tokens
 
 # By the name of the image tower's model.
@@ -25,7 +25,6 @@ _SCALES = {
   'clip': 'overlap.models.checkpoints.clip:scale',
   'align': 'overlap.models.checkpoints.align:scale',
 }
-_CONFIG = 'config.json'
 
 
 @functools.partial(jax.jit, static_argnames='model')
@@ -94,7 +93,8 @@ def load(
       that we have.
   """
   lookup.check('image-text model', family, TOWERS)
-  file = checkpoints.resolve(path)
+  plain, _ = places.split_choice(path)
+  file = checkpoints.resolve(plain)
   place = epath.Path(folder).expanduser() if folder else file.parent
   module = lookup.lookup('text tower', family, TOWERS)
   given = configs.options(f'{family}_text', _read_config(place))
@@ -103,7 +103,7 @@ def load(
   )
   # Before the weights, which may take long to read.
   tokenizer = tokenizers.load(family, place, model.context_length)
-  state = checkpoints.load_state(file)
+  state = checkpoints.load_state(path)
   variables = checkpoints.fill(
     f'{family}_text', state, template=_template(model), what=str(file)
   )
@@ -118,7 +118,10 @@ def _template(model: nn.Module) -> Any:
 
 
 def _read_config(folder: epath.Path) -> Mapping[str, Any]:
-  config = files.read_json(folder / _CONFIG)
+  """The config of both towers, as transformers writes it."""
+  own, open_clip = (folder / name for name in descriptions.FILES)
+  name = open_clip if open_clip.exists() and not own.exists() else own
+  config = files.read_json(name)
   if not isinstance(config, dict):
-    raise errors.DataError(f'{folder / _CONFIG} must hold a JSON object.')
-  return config
+    raise errors.DataError(f'{name} must hold a JSON object.')
+  return configs.from_open_clip(config) if 'model_cfg' in config else config

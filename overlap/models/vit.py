@@ -18,7 +18,9 @@ from overlap.models import layers, transformer
 from overlap.models.options import check_ranges, require
 from overlap.models.transformer import Block
 
-POOLS = ('token', 'gap')
+# 'token': by a class token; 'gap': by the mean over the patches, without a
+# class token; 'gap_with_token': by that mean, with a class token beside them.
+POOLS = ('token', 'gap', 'gap_with_token')
 
 
 class ViT(nn.Module):
@@ -31,11 +33,15 @@ class ViT(nn.Module):
     depth: number of blocks.
     num_heads: of each attention; divides `hidden_size`.
     mlp_ratio: hidden units of the perceptrons, as a factor of `hidden_size`.
-    pool: 'token': classify by a class token; 'gap': there is none, classify
-      by the mean over all patches.
+    pool: one of `POOLS`.
+    fc_norm: normalise after pooling, as MAE's and BEiT's fine-tuned models and
+      timm's with global average pooling do, instead of each token before it.
+    registers: number of further tokens, which take part in the attention and
+      are not pooled.
     activation: of the perceptrons, key of `transformer.ACTIVATIONS`. ViT's own
       authors train with 'gelu_tanh'; with 'gelu', which is close and is what
       others give their weights, nothing is approximated.
+    epsilon: added to the variance in all norms.
     distilled: add DeiT's distillation token and its head `head_dist`.
     dropout_rate: of the embedded patches and in the blocks.
     drop_path_rate: probability of leaving out a part of the last block for an
@@ -50,7 +56,10 @@ class ViT(nn.Module):
   num_heads: int = 12
   mlp_ratio: float = 4.0
   pool: str = 'token'
+  fc_norm: bool = False
+  registers: int = 0
   activation: str = 'gelu'
+  epsilon: float = 1e-6
   distilled: bool = False
   dropout_rate: float = 0.0
   drop_path_rate: float = 0.0
@@ -60,16 +69,18 @@ class ViT(nn.Module):
     lookup.check('way to pool of ViT', self.pool, POOLS)
     lookup.check('activation of ViT', self.activation, transformer.ACTIVATIONS)
     require(
-      self.pool == 'token' or not self.distilled,
+      not self.distilled or (self.pool == 'token' and not self.fc_norm),
       self,
-      'pool',
-      "'token' where distilled=True",
+      'distilled',
+      "False unless pool='token' and fc_norm=False",
     )
     check_ranges(
       self,
-      positive=('patch_size', 'hidden_size', 'depth', 'num_heads', 'mlp_ratio'),
+      positive=('patch_size', 'hidden_size', 'depth', 'num_heads', 'mlp_ratio')
+      + ('epsilon',),
       rates=('dropout_rate', 'drop_path_rate'),
     )
+    require(self.registers >= 0, self, 'registers', '0 or more')
     require(
       self.hidden_size % self.num_heads == 0,
       self,
@@ -92,7 +103,8 @@ class ViT(nn.Module):
 
     Returns:
       Logits [examples, classes] and features [examples, hidden_size], both
-      float32. Features are the final class token, or the mean over patches.
+      float32. Features are the final class token, or the mean over patches,
+      normalised in either case.
       With `distilled`, logits are the mean of the two heads' and features the
       mean of the two final tokens: where both heads are the same, the logits
       are that head's of the features.
@@ -109,16 +121,15 @@ class ViT(nn.Module):
         self.dropout_rate,
         self.drop_path_rate * i / max(self.depth - 1, 1),
         activation=self.activation,
+        epsilon=self.epsilon,
         dtype=self.dtype,
         name=f'block{i + 1}',
       )(x, train=train)
-    x = transformer.norm(self.dtype, 'norm')(x).astype(jnp.float32)
     head = layers.head(self.num_classes)
-    if self.pool == 'gap':
-      features = jnp.mean(x, axis=1)
-      return head(features), features
     if not self.distilled:
-      return head(x[:, 0]), x[:, 0]
+      features = self._pool(x)
+      return head(features), features
+    x = self._norm('norm')(x).astype(jnp.float32)
     of_class = head(x[:, 0])
     of_teacher = layers.head(self.num_classes, 'head_dist')(x[:, 1])
     if train and not self.is_initializing():
@@ -126,11 +137,32 @@ class ViT(nn.Module):
       self.sow('heads', 'distillation', of_teacher)
     return (of_class + of_teacher) / 2, (x[:, 0] + x[:, 1]) / 2
 
+  def _norm(self, name: str) -> nn.LayerNorm:
+    return transformer.norm(self.dtype, name, self.epsilon)
+
+  def _num_tokens(self) -> int:
+    """How many tokens come before those of the patches."""
+    read = 0 if self.pool == 'gap' else 1 + self.distilled
+    return read + self.registers
+
+  def _pool(self, x: jax.Array) -> jax.Array:
+    """Tokens [examples, tokens, D] to features [examples, D]."""
+    if not self.fc_norm:
+      x = self._norm('norm')(x)
+    x = x.astype(jnp.float32)
+    if self.pool == 'token':
+      x = x[:, 0]
+    else:
+      x = jnp.mean(x[:, self._num_tokens() :], axis=1)
+    if self.fc_norm:
+      x = self._norm('fc_norm')(x).astype(jnp.float32)
+    return x
+
   def _embed(self, x: jax.Array) -> jax.Array:
     """Images [examples, height, width, channels] as tokens with positions."""
     patches = transformer.to_patches(x, self.patch_size, 'ViT')
     x = transformer.dense(self.hidden_size, self.dtype, 'embed')(patches)
-    extra = 0 if self.pool == 'gap' else 1 + self.distilled
+    extra = self._num_tokens()
     if extra:
       shape = (1, extra, self.hidden_size)
       tokens = self.param('tokens', transformer.init, shape)

@@ -13,7 +13,7 @@ import numpy as np
 from overlap import inference
 from overlap.data.examples import Examples
 from overlap.inference import Input
-from overlap.study import methods, model_images, specs
+from overlap.study import architecture, methods, model_images, specs
 from overlap.study.study import Study
 from overlap.train import lengths, trainer
 
@@ -52,7 +52,11 @@ def model(study: Study, name: str, examples: Examples) -> Model:
   settings = study.config['models'][name]
   shown = model_images.prepared(settings, examples)
   return measure(
-    specs.build_for(settings, shown.class_names),
+    specs.build_for(
+      settings,
+      shown.class_names,
+      architecture.options(study, name, fetch=False),
+    ),
     specs.model_input(settings, shown),
     shown,
   )

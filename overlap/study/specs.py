@@ -194,12 +194,24 @@ def build_model(settings: Settings, *, num_classes: int) -> nn.Module:
   )
 
 
-def build_for(settings: Settings, class_names: Sequence[str]) -> nn.Module:
+def build_for(
+  settings: Settings,
+  class_names: Sequence[str],
+  options: Settings | None = None,
+) -> nn.Module:
   """The module for a data set with these classes.
+
+  Args:
+    settings: the model's part of the config.
+    class_names: names of the classes.
+    options: options of the module; those of the settings if None.
 
   Raises:
     UsageError, DataError: the head maps classes, and can't; see `mapped`.
   """
+  if options is not None:
+    architecture = {**settings['architecture'], 'options': options}
+    settings = {**settings, 'architecture': architecture}
   head = settings['head']
   if head['fit'] != heads.MAPPING:
     return build_model(settings, num_classes=len(class_names))

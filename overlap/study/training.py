@@ -11,6 +11,7 @@ from etils import epath
 from overlap import errors, files, parallel, provenance
 from overlap.data.examples import Examples
 from overlap.study import (
+  architecture,
   methods,
   model_file,
   model_images,
@@ -111,9 +112,11 @@ def make_task(study: Study, name: str) -> Task:
   if heldout is not None:
     heldout = model_images.prepared(settings, heldout)
   teacher = specs.teacher_of(settings)
+  options = architecture.options(study, name)
   return Task(
     name=name,
-    model=specs.build_for(settings, examples.class_names),
+    model=specs.build_for(settings, examples.class_names, options),
+    options=options,
     model_input=specs.model_input(settings, examples),
     settings=settings,
     train=examples,
@@ -204,6 +207,7 @@ def _train(study: Study, name: str) -> None:
         'training_hash': _hash(study, name),
         'dataset': study.dataset,
         'settings': task.settings,
+        'options': task.options,
         **notes,
         'variables_sha256': checkpoint.digest(checkpoint.named(variables)),
       },

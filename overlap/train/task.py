@@ -36,6 +36,7 @@ class Task:
     model: the Flax module.
     model_input: how images reach it.
     settings: the model's part of the study config, as plain dictionaries.
+    options: options of the module, with those that follow from its weights.
     train: the training split.
     heldout: the split that choices are made on, or None.
     folder: where the run keeps its checkpoints.
@@ -67,6 +68,7 @@ class Task:
   pretrain: Callable[[], Examples] | None = None
   write_scalars: Callable[[str, int, dict[str, float]], None] | None = None
   begin: Callable[[], None] = lambda: None
+  options: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
 
 def on_device(settings: Mapping[str, Any]) -> str:

@@ -23,14 +23,14 @@ def train_model(task: Task) -> tuple[Any, dict[str, Any]]:
   """Initialises or loads, trains, fits the head.
 
   Returns:
-    The variables on the host, and what is worth recording: the held-out
-    accuracy, and how the head was fitted where it was.
+    The variables on the host, and what is worth recording: which weights were
+    loaded, the held-out accuracy, and how the head was fitted where it was.
   """
   method = lookup.lookup(
     'training method', task.settings['method'], train.METHODS
   )
-  variables = method(task, initial_variables(task))
-  notes: dict[str, Any] = {}
+  initial, notes = _initial(task)
+  variables = method(task, initial)
   if task.settings['head']['fit'] == 'lbfgs':
     variables, choice = fit_head(task, variables)
     # The head is refitted with the held-out examples: what it scores on them
@@ -69,6 +69,11 @@ def initial_variables(task: Task) -> Any:
   out where the head is fitted or trained here, or made of texts. Whatever else
   the checkpoint lacks stays random where `init.strict` is off.
   """
+  return _initial(task)[0]
+
+
+def _initial(task: Task) -> tuple[Any, dict[str, Any]]:
+  """`initial_variables`, and 'weights' where they are from a file."""
   settings = task.settings
 
   @functools.cache
@@ -77,20 +82,21 @@ def initial_variables(task: Task) -> Any:
 
   path = settings['init']['checkpoint']
   if not path:
-    return random()
+    return random(), {}
   # Before anything is compiled: a file may be absent.
-  checkpoints.resolve(path)
+  held = checkpoints.read_logged(path)
   fit = settings['head']['fit']
   new_head = fit in ('lbfgs', 'zero_shot') or (
     fit == 'trained' and lengths.is_trained(settings['train'])
   )
-  loaded = checkpoints.load_variables(
+  loaded = checkpoints.fill(
     settings['architecture']['name'],
-    path,
+    held.state,
     template=template(task),
     skip_head=new_head,
     # A config of before there was this field is without it.
     initial=None if settings['init'].get('strict', True) else random(),
+    what=held.file,
   )
   if new_head:
     # DeiT has two.
@@ -101,7 +107,7 @@ def initial_variables(task: Task) -> Any:
   if fit == 'zero_shot' and settings['method'] != 'image_text':
     loaded['params']['head'] = zero_shot.head(task)
   # An empty collection has no leaf, and so is in no file.
-  return {'batch_stats': {}, **loaded}
+  return {'batch_stats': {}, **loaded}, {'weights': held.record()}
 
 
 def features(

@@ -35,7 +35,7 @@ def _paths(case):
     'weights in a folder': case(
       lambda a: a.weights(a.case),
       1,
-      ['checkpoint', 'none'],
+      ['checkpoint', 'none', 'save_pretrained'],
     ),
     'weights with a NUL in their path': at('/a\0b', 1, 'a\\x00b'),
     'weights with a name too long': at(f'/{"a" * 300}', 1, 'aaa'),
@@ -46,8 +46,8 @@ def _paths(case):
       'package://numpy/../../../etc/passwd', 2, 'package://PACKAGE/FILE'
     ),
     'weights of no package': at('package://', 2, 'package://PACKAGE/FILE'),
-    'weights of a hub without a file': at(
-      'hf://owner/repo', 2, 'hf://OWNER/REPO'
+    'weights of a hub without a repository': at(
+      'hf://owner', 2, 'hf://OWNER/REPO'
     ),
     'weights outside of a hub': at(
       'hf://owner/repo/../../x', 2, 'hf://OWNER/REPO'
@@ -87,6 +87,14 @@ def _safetensors(case):
   def of(**arrays):
     content = safetensors.numpy.save(arrays)
     return lambda a: a.weights(a.file('w.safetensors', content))
+
+  def sharded(weight_map, *told):
+    content = json.dumps({'weight_map': weight_map})
+    return case(
+      lambda a: a.weights(a.file('w.safetensors.index.json', content)),
+      1,
+      ('w.safetensors.index.json', 'overlap ingest', *told),
+    )
 
   kernel = {'params/head/kernel': np.zeros((3, 2), np.float32)}
   return {
@@ -134,6 +142,16 @@ def _safetensors(case):
       of(x=np.zeros(3, np.float32)),
       1,
       ['must have names such as', "'x'"],
+    ),
+    'safetensors in files elsewhere': sharded(
+      {'a': '../w.safetensors'}, 'own folder', '../w.safetensors'
+    ),
+    'safetensors in files that are not there': sharded(
+      {'a': 'w-1-of-2.safetensors'}, "'w-1-of-2.safetensors' is absent"
+    ),
+    'safetensors in files of no names': sharded([1, 2], 'weight_map'),
+    'safetensors in files by an index of no text': sharded(
+      {'a': {'b': 1}}, 'own folder'
     ),
     'safetensors of nothing': case(of(), 1, ['missing']),
   }
@@ -282,7 +300,7 @@ def _torch(case):
   system = b'\x80\x02cos\nsystem\n(X\x04\x00\x00\x00truetR.'
   return {
     'a file of PyTorch that runs something': stream(
-      system, "names 'os.system'", 'refused and was not run'
+      system, "'os.system'", 'was not run', 'overlap ingest'
     ),
     'a file of PyTorch of builtins': stream(
       b'\x80\x02cbuiltins\neval\n(X\x01\x00\x00\x001tR.',

@@ -222,9 +222,9 @@ def test_a_wrong_option_of_a_text_tower_is_one_line(options, text):
 
 
 def test_a_foreign_name_is_one_line():
-  state = {'visual.conv1.weight': np.zeros((1, 1, 1, 1))}
+  state = {'visual.trunk.conv1.weight': np.zeros((1, 1, 1, 1))}
   for name in ('clip', 'clip_text'):
-    with pytest.raises(errors.DataError, match=r'visual\.conv1'):
+    with pytest.raises(errors.DataError, match=r'visual\.trunk\.conv1'):
       checkpoints.fill(name, state, template={})
 
 

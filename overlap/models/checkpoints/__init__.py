@@ -6,30 +6,33 @@ of our module, which raises `leaves.UnknownName` at a name that it does not
 know. What this package itself saved needs none.
 """
 
-import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from absl import logging
-from etils import epath
 
 from overlap import errors, lookup
 from overlap.models.checkpoints import (
   big_transfer,
   big_vision,
   compare,
+  containers,
+  following,
   leaves,
-  msgpack_file,
-  npz_file,
-  orbax_folder,
-  safetensors_file,
+  positions,
+  prefixes,
+  refusals,
   scenic,
-  torch_file,
 )
-from overlap.models.checkpoints.places import reading, resolve
+from overlap.models.checkpoints.following import follow
+from overlap.models.checkpoints.places import resolve
+from overlap.models.checkpoints.weights import Weights, read
 
-__all__ = ['CONVERTERS', 'fill', 'load_state', 'load_variables', 'resolve']
+__all__ = [
+  'CONVERTERS', 'Weights', 'fill', 'follow', 'load_state', 'load_variables',
+  'read_logged', 'resolve',
+]  # fmt: skip
 
 _HERE = 'overlap.models.checkpoints'
 CONVERTERS = {
@@ -63,61 +66,11 @@ _AUTHORS = {
   'vit': big_vision.is_one,
 }
 
-_Loader = Callable[[epath.PathLike], dict[str, np.ndarray]]
-_SUFFIXES: Mapping[str, _Loader] = {
-  '.safetensors': safetensors_file.load,
-  '.pth': torch_file.load,
-  '.pt': torch_file.load,
-  '.bin': torch_file.load,
-  '.npz': npz_file.load,
-  '.msgpack': msgpack_file.load,
-}
 
-
-def load_state(path: epath.PathLike) -> dict[str, np.ndarray]:
-  """Reads tensors by name.
-
-  The path is a file of PyTorch, safetensors, NumPy or Flax, as its content
-  tells, or its suffix where the content does not; or a folder of Orbax.
-
-  Raises:
-    UsageError: what reads this kind of path is not installed.
-    DataError: the file is absent, damaged, or none of them.
-  """
-  path = epath.Path(path)
-  return _loader(path)(path)
-
-
-def _loader(path: epath.Path) -> _Loader:
-  with reading(path):
-    if orbax_folder.is_one(path):
-      return orbax_folder.load
-    with path.open('rb') as f:
-      start = f.read(9)
-  if start.startswith(b'PK') and _holds_arrays(path):
-    return npz_file.load
-  if start.startswith((b'PK', b'\x80')):
-    return torch_file.load
-  if start[8:] == b'{':  # behind the length of its header
-    return safetensors_file.load
-  if msgpack_file.is_one(start):
-    return msgpack_file.load
-  if path.suffix not in _SUFFIXES:
-    raise errors.DataError(
-      f'{path} must be a file of PyTorch, safetensors, NumPy or Flax, and is '
-      'none. '
-      f'Suffixes: {", ".join(_SUFFIXES)}.'
-    )
-  return _SUFFIXES[path.suffix]
-
-
-def _holds_arrays(path: epath.Path) -> bool:
-  """Whether a zip archive is NumPy's; by its suffix where it is damaged."""
-  try:
-    with path.open('rb') as f, zipfile.ZipFile(f) as archive:
-      return all(name.endswith('.npy') for name in archive.namelist())
-  except (zipfile.BadZipFile, ValueError, OSError, NotImplementedError):
-    return path.suffix == '.npz'
+def load_state(path: str) -> dict[str, np.ndarray]:
+  """Reads tensors by name, see `weights.read`."""
+  with refusals.explained(str(path)):
+    return read(str(path)).state
 
 
 def load_variables(
@@ -127,6 +80,7 @@ def load_variables(
   template: Mapping[str, Any],
   skip_head: bool = False,
   initial: Mapping[str, Any] | None = None,
+  options: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
   """Reads a model's variables from released weights.
 
@@ -141,6 +95,8 @@ def load_variables(
     initial: variables of the template's structure, whose values are kept for
       leaves that the file lacks; leaves that the template lacks are then
       ignored, and both are logged. None to refuse such a file.
+    options: options of the module, which must agree with what is known of the
+      network, see `following.check`.
 
   Returns:
     Nested dicts of arrays, of the template's structure, shapes and dtypes
@@ -153,15 +109,24 @@ def load_variables(
       With `initial`, only another shape is refused, and a file that has none
       of the leaves.
   """
-  found = resolve(path)
+  following.check(model_name, path, options)
+  held = read_logged(path)
   return fill(
     model_name,
-    load_state(found),
+    held.state,
     template=template,
     skip_head=skip_head,
     initial=initial,
-    what=str(found),
+    what=held.file,
   )
+
+
+def read_logged(path: str) -> Weights:
+  """`weights.read`, and a line in the log of where they were."""
+  with refusals.explained(path):
+    held = read(path)
+  logging.info('%s', held.in_words())
+  return held
 
 
 def fill(
@@ -187,12 +152,27 @@ def fill(
     UsageError: no converter for the model.
     DataError: its leaves are not the template's.
   """
+  with refusals.explained(what):
+    return _fill(model_name, state, template, skip_head, initial, what)
+
+
+def _fill(
+  model_name: str,
+  state: Mapping[str, np.ndarray],
+  template: Mapping[str, Any],
+  skip_head: bool,
+  initial: Mapping[str, Any] | None,
+  what: str,
+) -> dict[str, Any]:
   strict = initial is None
   variables, ignored = _convert(model_name, state, strict=strict)
   got = compare.flat(variables, skip_head=skip_head)
   wanted = compare.flat(template, skip_head=skip_head)
   for name in got.keys() & wanted.keys():
     got[name] = leaves.fitted(got[name], wanted[name].shape)
+  got, said = positions.fit(model_name, got, wanted)
+  if said:
+    logging.info('%s: %s', what, said)
   faults = compare.faults(got, wanted, strict=strict)
   if faults:
     raise errors.DataError(
@@ -227,7 +207,22 @@ def _convert(
     except leaves.UnknownName as e:
       names = e.within(known)
       if strict or not names:
-        raise
+        raise errors.DataError(f'{e}{_parts(known)}') from e
       ignored += names
       for name in names:
         del known[name]
+
+
+def _parts(state: Mapping[str, np.ndarray]) -> str:
+  """Which parts of the weights could be chosen, where there are such."""
+  parts = [
+    part
+    for part in containers.first_parts(list(state))
+    if f'{part}.' in prefixes.PREFIXES
+  ]
+  if not parts:
+    return ''
+  return (
+    f' Its names begin with {", ".join(map(repr, parts))}, of which one can be '
+    f"chosen: '#{parts[0]}' at the end of the path."
+  )

@@ -119,6 +119,60 @@ def options(tower: str, config: Mapping[str, Any]) -> dict[str, Any]:
   return found
 
 
+def from_open_clip(config: Mapping[str, Any]) -> dict[str, Any]:
+  """open_clip's config as transformers would write it.
+
+  Raises:
+    DataError: it asks for towers that our modules are not.
+  """
+  model = _part(config, 'model_cfg')
+  image, text = _part(model, 'vision_cfg'), _part(model, 'text_cfg')
+  for tower, known in ((image, _OPEN_CLIP_IMAGE), (text, _OPEN_CLIP_TEXT)):
+    for name in tower:
+      if name not in known:
+        raise errors.DataError(
+          f'The towers of a CLIP must have no {name[:100]!r}, got '
+          f'{str(tower[name])[:100]!r}.'
+        )
+  activation = 'quick_gelu' if model.get('quick_gelu') else 'gelu'
+  try:
+    return {
+      'model_type': 'clip',
+      'projection_dim': model['embed_dim'],
+      'vision_config': {
+        'hidden_act': activation,
+        'hidden_size': image['width'],
+        'intermediate_size': image['width'] * image.get('mlp_ratio', 4.0),
+        'num_attention_heads': image['width'] // image.get('head_width', 64),
+        'num_hidden_layers': image['layers'],
+        'patch_size': image['patch_size'],
+      },
+      'text_config': {
+        'hidden_act': activation,
+        'hidden_size': text['width'],
+        'intermediate_size': text['width'] * text.get('mlp_ratio', 4.0),
+        'max_position_embeddings': text.get('context_length', 77),
+        'num_attention_heads': text['heads'],
+        'num_hidden_layers': text['layers'],
+        'vocab_size': text.get('vocab_size', 49408),
+        'eos_token_id': text.get('vocab_size', 49408) - 1,
+      },
+    }
+  except (KeyError, TypeError, ZeroDivisionError) as e:
+    raise errors.DataError(
+      f'model_cfg must say the sizes of both towers of a ViT, got {e!r}.'
+    ) from e
+
+
+# What open_clip says of the towers that are read here.
+_OPEN_CLIP_IMAGE = (
+  'image_size', 'layers', 'width', 'patch_size', 'head_width', 'mlp_ratio',
+)  # fmt: skip
+_OPEN_CLIP_TEXT = (
+  'context_length', 'vocab_size', 'width', 'heads', 'layers', 'mlp_ratio',
+)  # fmt: skip
+
+
 def _part(config: Mapping[str, Any], name: str) -> dict[str, Any]:
   part = config.get(name) or {}
   if not isinstance(part, Mapping):

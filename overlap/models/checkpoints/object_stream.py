@@ -2,10 +2,12 @@
 
 Such a stream is a program for a small stack machine, whose usual interpreter
 imports and calls whatever the program names. This one knows only the
-instructions that build tuples, lists, dicts, numbers and text, and calls only
-what `torch_objects.NAMES` lists, which are functions of our own that describe
-tensors. It stops at any other name or instruction, before the next one is
-looked at. No instruction copies what is already there, so that memory is
+instructions that build tuples, lists, dicts, sets, numbers, bytes, text and
+objects, and calls only what `torch_objects.NAMES` lists, which are functions of
+our own that describe tensors. Any other name stands for a
+`torch_objects.Unread`: to call it, to make an object of it, or to put something
+into one has no effect. It stops at any other instruction, before the next one
+is looked at. No instruction copies what is already there, so that memory is
 bounded by the length of the stream.
 """
 
@@ -16,7 +18,7 @@ from typing import Any
 
 from overlap import errors
 from overlap.models.checkpoints import torch_objects
-from overlap.models.checkpoints.torch_objects import require
+from overlap.models.checkpoints.torch_objects import Unread, require
 
 _CONSTANTS = {
   'NONE': None,
@@ -31,21 +33,20 @@ _LITERALS = frozenset(
     'BININT',
     'BININT1',
     'BININT2',
+    'BINBYTES',
+    'BINBYTES8',
     'BINSTRING',
     'BINUNICODE',
     'BINUNICODE8',
     'LONG1',
     'LONG4',
+    'SHORT_BINBYTES',
     'SHORT_BINSTRING',
     'SHORT_BINUNICODE',
   )
 )
 _WITHOUT_EFFECT = frozenset(('PROTO', 'FRAME', 'STOP'))
 _LONGEST_TEXT = 100  # of what error texts repeat from a file
-
-
-class _RefusedNameError(Exception):
-  """A name that is on no list."""
 
 
 class _Machine:
@@ -66,8 +67,12 @@ class _Machine:
       _INSTRUCTIONS[name](self, argument)
 
   def top(self, kind: type) -> Any:
-    require(type(self.stack[-1]) is kind, f'a {kind.__name__} is missing')
-    return self.stack[-1]
+    """The last value, of this type; None where it is not read."""
+    value = self.stack[-1]
+    if type(value) is Unread:
+      return None
+    require(type(value) is kind, f'a {kind.__name__} is missing')
+    return value
 
   def mark(self, _: Any) -> None:
     self.marked.append(self.stack)
@@ -92,13 +97,20 @@ class _Machine:
     self.stack[-length:] = [tuple(self.stack[-length:])]
 
   def extend(self, items: list[Any]) -> None:
-    self.top(list).extend(items)
+    target = self.top(list)
+    if target is not None:
+      target.extend(items)
 
   def update(self, items: list[Any]) -> None:
     require(len(items) % 2 == 0, 'a key lacks its value')
     target = self.top(dict)
-    for key, value in zip(items[::2], items[1::2]):
-      target[torch_objects.checked_key(key)] = value
+    if target is not None:
+      for key, value in zip(items[::2], items[1::2]):
+        target[torch_objects.dict_key(key)] = value
+
+  def marked_set(self, _: Any) -> None:
+    self.pop_marked()
+    self.stack.append(Unread('builtins.frozenset'))
 
   def set_item(self, _: Any) -> None:
     value, key = self.stack.pop(), self.stack.pop()
@@ -107,9 +119,8 @@ class _Machine:
   def push_named(self, module: Any, name: Any) -> None:
     require(type(module) is type(name) is str, 'a name is text')
     full_name = f'{module}.{name}'
-    if full_name not in torch_objects.NAMES:
-      raise _RefusedNameError(full_name)
-    self.stack.append(torch_objects.NAMES[full_name])
+    known = torch_objects.NAMES.get(full_name)
+    self.stack.append(Unread(full_name) if known is None else known)
 
   def push_named_on_stack(self, _: Any) -> None:
     name, module = self.stack.pop(), self.stack.pop()
@@ -117,20 +128,42 @@ class _Machine:
 
   def call(self, _: Any) -> None:
     arguments, function = self.stack.pop(), self.stack.pop()
+    if type(function) is Unread:
+      self.stack.append(Unread(function.name))
+      return
     require(type(function) is torch_objects.Function, 'this is not called')
     require(type(arguments) is tuple, 'a call has a tuple of arguments')
     self.stack.append(function.call(*arguments))
 
+  def new_object(self, arguments: int) -> None:
+    del self.stack[len(self.stack) - arguments :]
+    kind = self.stack.pop()
+    require(type(kind) is Unread, 'this is no class of objects')
+    self.stack.append(Unread(kind.name))
+
   def storage(self, _: Any) -> None:
-    storage = torch_objects.storage(self.stack.pop())
+    identifier = self.stack.pop()
+    if type(identifier) is tuple and identifier[:1] == ('module',):
+      # Before PyTorch 1.6, a class together with its source.
+      self.stack.append(Unread(_class_name(identifier)))
+      return
+    storage = torch_objects.storage(identifier)
     first = self.storages.setdefault(storage.key, storage)
     require(first.nbytes == storage.nbytes, 'a storage has one size')
     self.stack.append(storage)
 
   def build(self, _: Any) -> None:
-    # The attributes of an OrderedDict, which say a module's versions.
+    # The attributes of an OrderedDict, which say a module's versions, or of
+    # what is not read.
     self.stack.pop()
     self.top(dict)
+
+
+def _class_name(identifier: tuple[Any, ...]) -> str:
+  kind = identifier[1] if len(identifier) > 1 else None
+  if not isinstance(kind, Unread):
+    raise ValueError('a source is that of a class')
+  return kind.name
 
 
 _INSTRUCTIONS: dict[str, Callable[[_Machine, Any], None]] = {
@@ -155,6 +188,11 @@ _INSTRUCTIONS: dict[str, Callable[[_Machine, Any], None]] = {
   'REDUCE': _Machine.call,
   'BINPERSID': _Machine.storage,
   'BUILD': _Machine.build,
+  'NEWOBJ': lambda machine, _: machine.new_object(1),
+  'NEWOBJ_EX': lambda machine, _: machine.new_object(2),
+  'EMPTY_SET': lambda machine, _: machine.stack.append(Unread('builtins.set')),
+  'ADDITEMS': lambda machine, _: machine.extend(machine.pop_marked()),
+  'FROZENSET': _Machine.marked_set,
 }
 
 
@@ -198,11 +236,12 @@ def read(
     path: what error texts call the file.
 
   Returns:
-    The object, made of tuples, lists, dicts, numbers, text and
-    `torch_objects.Tensor`; and the storages it names, by their keys.
+    The object, made of tuples, lists, dicts, numbers, bytes, text,
+    `torch_objects.Tensor` and `torch_objects.Unread`; and the storages it
+    names, by their keys.
 
   Raises:
-    DataError: there is no whole object, or it holds anything else.
+    DataError: there is no whole object.
   """
   machine = _Machine()
   try:
@@ -210,12 +249,6 @@ def read(
       machine.step(name, argument)
     (value,) = machine.stack
     require(not machine.marked, 'a mark is left over')
-  except _RefusedNameError as e:
-    raise errors.DataError(
-      f'{path} must hold nothing but tensors, and names '
-      f'{str(e)[:_LONGEST_TEXT]!r}, which is refused and was not run; save a '
-      'state_dict() alone.'
-    ) from e
   except (ValueError, TypeError, LookupError) as e:
     raise errors.DataError(
       f'{path} must hold whole objects, and before byte {stream.tell()} does '

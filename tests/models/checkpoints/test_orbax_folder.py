@@ -159,7 +159,7 @@ def test_a_folder_that_is_no_checkpoint(tmp_path, names):
   assert orbax_folder.find(tmp_path) is None
   with pytest.raises(errors.DataError, match='must be a file of weights or'):
     checkpoints.resolve(str(tmp_path))
-  with pytest.raises(errors.DataError, match='must be a readable file'):
+  with pytest.raises(errors.DataError, match='must be a file of weights or'):
     checkpoints.load_state(tmp_path)
 
 

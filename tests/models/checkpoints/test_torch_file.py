@@ -178,11 +178,11 @@ def test_a_dict_that_holds_itself(load, saved):
     ({'a': {'b': torch.ones(2)}}, "type dict under 'a'"),
     ({3: torch.ones(2)}, 'under a number'),
     ({10**5000: torch.ones(2)}, 'under a number'),
-    ({(1, 2): torch.ones(2)}, 'text or integers for keys'),
+    ({(1, 2): torch.ones(2)}, 'under a key of type tuple'),
     ({'a': torch.Size([2, 3])}, "type tuple under 'a'"),
     ({'a': torch.eye(2).to_sparse()}, '_rebuild_sparse_tensor'),
     ({'a': torch.ones(2, dtype=torch.complex64).conj()}, 'conjugated'),
-    ({'a': torch.ones(2, device='meta')}, 'refused'),
+    ({'a': torch.ones(2, device='meta')}, 'was not run'),
     (torch.nn.Linear(2, 2), "'torch.nn.modules.linear.Linear'"),
     ({'a': b'bytes'}, "'_codecs.encode'"),
     ({'a': np.float64(1)}, 'scalar'),
@@ -203,7 +203,7 @@ def test_quantised_tensors_are_refused(load, saved):
     warnings.simplefilter('ignore')
     tensor = torch.quantize_per_tensor(torch.ones(2), 0.1, 0, torch.qint8)
     content = saved({'a': tensor})
-  with pytest.raises(errors.DataError, match='_rebuild_qtensor'):
+  with pytest.raises(errors.DataError, match='QInt8Storage'):
     load(content)
 
 
@@ -238,7 +238,11 @@ def test_what_a_file_asks_to_run_is_not_run(
   marker = tmp_path / 'it ran'
   value, function = hostile(marker)[name]
   if nested:
-    value = {'model': {'a': torch.ones(2)}, 'epoch': value}
+    state = {'a': torch.ones(2)}
+    content = saved({'model': state, 'epoch': value}, protocol=protocol)
+    assert_same(load(content), state)
+    assert not marker.exists()
+    return
   content = saved(value, protocol=protocol)
   with pytest.raises(errors.DataError) as caught:
     load(content)
@@ -304,7 +308,6 @@ def test_views_beyond_their_storage_are_refused(
     Call(collections.OrderedDict, 5),
     Call(collections.OrderedDict, [1, 2]),
     Call(collections.OrderedDict, [('a', 1, 2)]),
-    Call(collections.OrderedDict, [([], 1)]),
     Call(torch.Size, (2,), state={'a': 1}),
   ],
 )

@@ -1,0 +1,35 @@
+"""Options of a study's modules, with those that follow from their weights."""
+
+from typing import Any
+
+from overlap.models import checkpoints
+from overlap.models.checkpoints import hub
+from overlap.study import model_file, specs, workdir
+from overlap.study.study import Study
+
+
+def options(study: Study, name: str, *, fetch: bool = True) -> dict[str, Any]:
+  """Options of a model's module.
+
+  Args:
+    study: the study.
+    name: name of the model.
+    fetch: whether weights may be downloaded; where they may not, options that
+      only they tell are left out.
+
+  Raises:
+    UsageError, DataError: see `checkpoints.follow`; or model.json is damaged.
+  """
+  settings = study.config['models'][name]
+  given = dict(settings['architecture']['options'])
+  path = settings['init']['checkpoint']
+  if not path:
+    return given
+  # Once it is loaded, the file may be gone.
+  done = model_file.read(workdir.model_folder(study.path, name)) or {}
+  made_by = specs.training_hash(study.config, name, study.dataset)
+  if 'options' in done and done['training_hash'] == made_by:
+    return dict(done['options'])
+  if path.startswith(hub.SCHEME) and not fetch:
+    return given
+  return checkpoints.follow(settings['architecture']['name'], path, given)
