@@ -30,8 +30,9 @@ _LARGE_BYTES = 2**28
 # and that many times as large as they are compressed.
 MOST_EXPANSION = 200
 
-# A folder's name is longer than what it is of by up to 43 bytes while it is
-# written aside, and file systems stop at 255.
+_TOKEN = '[0-9a-f]{12}'
+# A folder's name is 22 bytes longer while it is written aside, and file
+# systems stop at 255.
 LONGEST_NAME = 200
 _SCHEME = re.compile(r'([A-Za-z][A-Za-z0-9+.-]*)://')
 # The scheme of Cloud Storage, and the package that reads it.
@@ -161,9 +162,37 @@ def decode_name(component: str) -> str:
   return urllib.parse.unquote(component)
 
 
-def aside(path: epath.Path) -> epath.Path:
-  """A fresh hidden name beside `path`, to write to before renaming."""
-  return path.parent / f'.{path.name}.{uuid.uuid4().hex[:12]}.partial'
+def new_token() -> str:
+  """Returns a fresh token for `aside`: 12 hexadecimal digits."""
+  return uuid.uuid4().hex[:12]
+
+
+def aside(path: epath.Path, token: str = '') -> epath.Path:
+  """Returns a hidden path beside `path`, to write to before renaming.
+
+  Args:
+    path: where the file or folder shall be in the end.
+    token: from `new_token`, the same on all processes that write it and
+      different for every attempt; '' for a fresh one.
+  """
+  token = token or new_token()
+  if not re.fullmatch(_TOKEN, token):
+    raise ValueError(f'A token must match {_TOKEN}, got {token!r}.')
+  return path.parent / f'.{path.name}.{token}.partial'
+
+
+def is_aside(path: epath.PathLike, name: str = '') -> bool:
+  """Whether a path has a name that `aside` gives, and is no symbolic link.
+
+  Args:
+    path: the path.
+    name: of the file or folder that it was written for; '' for any.
+  """
+  # A token has no dots: `.a.TOKEN.partial` is of `a` and never of `a.b`.
+  pattern = rf'\.{re.escape(name) if name else ".+"}\.{_TOKEN}\.partial'
+  return bool(
+    re.fullmatch(pattern, os.path.basename(path))
+  ) and not os.path.islink(path)
 
 
 def write_bytes(path: epath.PathLike, content: bytes) -> None:

@@ -7,7 +7,7 @@ import jax
 import numpy as np
 from etils import epath
 
-from overlap import errors, inference, parallel, progress, store
+from overlap import errors, files, inference, parallel, progress, store
 from overlap.data.examples import Examples
 
 ARRAYS = ('logits', 'features')
@@ -191,5 +191,5 @@ def _shared_rows(widths: Iterable[int], num_rows: int) -> int:
 
 def _shared_token() -> str:
   """One random name for what all processes write together."""
-  draw = np.frombuffer(np.random.default_rng().bytes(8), np.uint32)
+  draw = np.frombuffer(bytes.fromhex(files.new_token()), np.uint16)
   return parallel.broadcast(draw).tobytes().hex()

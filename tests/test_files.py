@@ -1,10 +1,12 @@
 """Names that are safe on disk, and archives that are no bombs."""
 
 import io
+import os
 import zipfile
 
 import numpy as np
 import pytest
+from etils import epath
 
 from overlap import errors, files
 
@@ -70,3 +72,21 @@ def test_a_large_archive_of_numbers_is_taken():
 def test_errors_are_one_line_that_can_be_seen():
   error = errors.DataError('a\n  b \x1b[31m\0 \ud800 é')
   assert str(error) == 'a b \\x1b[31m\\x00 \\ud800 é'
+
+
+def test_a_path_aside_is_told_by_its_name(tmp_path):
+  final = epath.Path(tmp_path) / 'a.b'
+  token = '0123456789ab'
+  path = files.aside(final, token)
+  assert path.name == f'.a.b.{token}.partial'
+  assert files.aside(final) != files.aside(final)
+  assert files.is_aside(path)
+  assert files.is_aside(path, 'a.b')
+  assert not files.is_aside(path, 'a')
+  for name in ('.a.partial', '.a.x.partial', f'..{token}.partial', 'a'):
+    assert not files.is_aside(name)
+  os.symlink(tmp_path, path)
+  assert not files.is_aside(path)
+  for token in ('a.b', 'a/b', 'x' * 12, 'a' * 13, ' '):
+    with pytest.raises(ValueError, match='token'):
+      files.aside(final, token)

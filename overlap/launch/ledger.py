@@ -80,7 +80,8 @@ class Ledger:
       f.flush()
       # Of one that was killed while it wrote.
       for left in self.folder.glob('units/*/.*.partial'):
-        left.unlink(missing_ok=True)
+        if files.is_aside(left) and not left.parent.is_symlink():
+          left.unlink(missing_ok=True)
       yield
 
   def read(

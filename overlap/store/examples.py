@@ -129,7 +129,7 @@ def _targets(targets, num_examples: int, classes: int) -> np.ndarray:
 def _write(
   final: epath.Path, record: dict[str, Any], values: dict[str, np.ndarray]
 ) -> None:
-  folder = folders.partial(final)
+  folder = files.aside(final)
   described = {}
   try:
     with arrays.reported(f'{final} must be writable', files.ADVICE):

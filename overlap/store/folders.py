@@ -7,9 +7,7 @@ place, record.json last, and it is record.json that makes a folder a record.
 """
 
 import os
-import re
 import shutil
-import uuid
 
 from etils import epath
 
@@ -18,31 +16,14 @@ from overlap.store import arrays, records, schema
 
 # What says that a folder is complete: a record's, and that of tables.
 _LAST = (schema.RECORD, 'done.json')
-_TOKEN = '[A-Za-z0-9_-]{1,32}'
-
-
-def partial(final: epath.Path, token: str = '') -> epath.Path:
-  """The hidden folder to write to before `publish`.
-
-  Args:
-    final: where the folder shall be in the end.
-    token: letters, digits, `_` and `-`, the same on all processes that write
-      it and different for every attempt; '' for a fresh one.
-  """
-  token = token or uuid.uuid4().hex[:12]
-  if not re.fullmatch(_TOKEN, token):
-    raise ValueError(f'A token must match {_TOKEN}, got {token!r}.')
-  return final.parent / f'.{final.name}.{token}.partial'
 
 
 def sweep(final: epath.Path, *, keep: epath.Path) -> None:
-  """Removes what killed runs left of `final`, but for the folder `keep`."""
-  # A token has no dots, so `.a.TOKEN.partial` is of `a` and never of `a.b`.
-  left = re.compile(rf'\.{re.escape(final.name)}\.{_TOKEN}\.partial')
+  """Removes what killed runs left of `final`, except the folder `keep`."""
   if not final.parent.is_dir():
     return
   for path in list(final.parent.iterdir()):
-    if left.fullmatch(path.name) and path.name != keep.name:
+    if files.is_aside(path, final.name) and path.name != keep.name:
       remove(path)
 
 
@@ -100,7 +81,7 @@ def _rename(folder: epath.Path, final: epath.Path, *, replace: bool) -> None:
 
 def _displace(folder: epath.Path, final: epath.Path) -> epath.Path:
   """Renames twice; returns where the older folder is then."""
-  old = partial(final)
+  old = files.aside(final)
   os.rename(final, old)
   try:
     os.rename(folder, final)

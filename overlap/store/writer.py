@@ -49,8 +49,8 @@ class RecordWriter:
       dataset: name of the data set.
       split: name of the split, whose examples are stored.
       model: name of the model; may hold any character.
-      token: letters and digits, the same on all processes of one attempt and
-        never used before; '' where there is one process.
+      token: from `files.new_token`, the same on all processes of one attempt;
+        '' where there is one process.
       primary: whether this process makes the arrays and shows the record.
       replace: whether an older record gives way to this one.
 
@@ -66,7 +66,7 @@ class RecordWriter:
     self._identity = {'model': model, 'dataset': dataset, 'split': split}
     self._primary, self._replace = primary, replace
     self._final = schema.model_folder(workdir, dataset, split, model)
-    self._folder = folders.partial(self._final, token)
+    self._folder = files.aside(self._final, token)
     self._writers: dict[str, ChunkWriter] = {}
     self._name = uuid.uuid4().hex
     self._lock = threading.Lock()

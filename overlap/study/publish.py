@@ -40,7 +40,7 @@ def publish(
       were.
   """
   final = path / 'tables'
-  aside = folders.partial(final)
+  aside = files.aside(final)
   folders.sweep(final, keep=aside)
   try:
     with files.writable(final):

@@ -2,6 +2,8 @@
 
 import dataclasses
 import functools
+import os
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -22,6 +24,8 @@ from overlap.study import (
 from overlap.study.study import Study
 from overlap.train import checkpoint, scalars, trainer
 from overlap.train.task import Task, Teacher
+
+_RUN = re.compile('run-[0-9a-f]{16}')
 
 
 def train(study: Study, model: str | None = None) -> None:
@@ -219,7 +223,9 @@ def _train(study: Study, name: str) -> None:
 def _forget_runs(folder: epath.Path) -> None:
   """Removes what a model was trained in, once it is there."""
   for run in folder.glob('run-*'):
-    run.rmtree()
+    # Nothing of the user's own, and nothing that a link leads to.
+    if _RUN.fullmatch(run.name) and not os.path.islink(run):
+      run.rmtree()
 
 
 def _keep_metrics(run: epath.Path, folder: epath.Path) -> None:

@@ -5,7 +5,7 @@ import os
 import pytest
 from etils import epath
 
-from overlap import errors
+from overlap import errors, files
 from overlap.store import arrays, folders
 
 
@@ -32,7 +32,7 @@ def _content(folder: epath.Path) -> dict[str, str]:
 
 def test_publish(tmp_path, local):
   final = epath.Path(tmp_path) / 'a'
-  partial = _fill(folders.partial(final), 'new')
+  partial = _fill(files.aside(final), 'new')
   folders.publish(partial, final, replace=False)
   assert _content(final) == {'logits/c/0': 'new', 'record.json': 'new'}
   assert os.listdir(tmp_path) == ['a']
@@ -41,7 +41,7 @@ def test_publish(tmp_path, local):
 def test_publish_refuses_and_replaces(tmp_path, local):
   final = _fill(epath.Path(tmp_path) / 'a', 'old')
   (final / 'logits/c/1').write_text('old')
-  partial = _fill(folders.partial(final), 'new')
+  partial = _fill(files.aside(final), 'new')
   with pytest.raises(errors.DataError, match='must not hold a record'):
     folders.publish(partial, final, replace=False)
   assert set(_content(final).values()) == {'old'}
@@ -52,7 +52,7 @@ def test_publish_refuses_and_replaces(tmp_path, local):
 
 def test_what_has_no_record_counts_as_absent(tmp_path, local):
   final = _fill(epath.Path(tmp_path) / 'a', 'half', record=False)
-  partial = _fill(folders.partial(final), 'new')
+  partial = _fill(files.aside(final), 'new')
   folders.publish(partial, final, replace=False)
   assert _content(final) == {'logits/c/0': 'new', 'record.json': 'new'}
   assert os.listdir(tmp_path) == ['a']
@@ -60,7 +60,7 @@ def test_what_has_no_record_counts_as_absent(tmp_path, local):
 
 def test_a_record_that_came_meanwhile_is_not_touched(tmp_path, monkeypatch):
   final = epath.Path(tmp_path) / 'a'
-  partial = _fill(folders.partial(final), 'new')
+  partial = _fill(files.aside(final), 'new')
   sync = folders._sync
 
   def slow_sync(folder):
@@ -76,7 +76,7 @@ def test_a_record_that_came_meanwhile_is_not_touched(tmp_path, monkeypatch):
 def test_the_cloud_gets_the_record_last(tmp_path, monkeypatch):
   monkeypatch.setattr(arrays, 'is_local', lambda path: False)
   final = epath.Path(tmp_path) / 'a'
-  partial = _fill(folders.partial(final), 'new')
+  partial = _fill(files.aside(final), 'new')
   (partial / 'zz').write_text('new')
   seen = []
   copy = type(final).copy
@@ -92,23 +92,20 @@ def test_the_cloud_gets_the_record_last(tmp_path, monkeypatch):
 
 def test_sweep_removes_only_what_is_left_of_that_name(tmp_path):
   root = epath.Path(tmp_path)
-  keep = root / '.a.now.partial'
-  names = ['.a.b.t1.partial', '.ab.t2.partial', 'a', 'a.t.partial', '.a.t.tmp']
-  left = ['.a.t3.partial', '.a.t_-4.partial']
+  token = '0123456789ab'
+  keep = root / '.a.abcdefabcdef.partial'
+  names = [
+    f'.a.b.{token}.partial', f'.ab.{token}.partial', 'a', f'a.{token}.partial',
+    f'.a.{token}.tmp', '.a.mine.partial', f'.a.{token}0.partial',
+  ]  # fmt: skip
+  left = [f'.a.{token}.partial', '.a.ba9876543210.partial']
   for name in [keep.name, *names, *left]:
     _fill(root / name, 'x')
+  link = root / '.a.111111111111.partial'
+  os.symlink(root / 'a', link)
   folders.sweep(root / 'a', keep=keep)
-  assert sorted(os.listdir(tmp_path)) == sorted([keep.name, *names])
+  assert sorted(os.listdir(tmp_path)) == sorted([keep.name, link.name, *names])
   folders.sweep(root / 'absent/a', keep=keep)
-
-
-def test_tokens(tmp_path):
-  final = epath.Path(tmp_path) / 'a.b'
-  assert folders.partial(final, 'x1').name == '.a.b.x1.partial'
-  assert folders.partial(final) != folders.partial(final)
-  for token in ('a.b', 'a/b', 'x' * 33, ' '):
-    with pytest.raises(ValueError, match='token'):
-      folders.partial(final, token)
 
 
 def test_remove_and_file_names(tmp_path):

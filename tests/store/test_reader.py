@@ -266,7 +266,9 @@ def test_a_later_version(made):
 def test_folders_that_are_no_records_are_not_listed(made):
   (made.split_folder / 'empty').mkdir()
   (made.split_folder / 'file').write_text('x')
-  shutil.copytree(made.folder('m'), made.split_folder / '.m.x.partial')
+  shutil.copytree(
+    made.folder('m'), made.split_folder / '.m.0123456789ab.partial'
+  )
   os.mkdir(made.split_folder / 'odd')
   (made.split_folder / 'odd/record.json').mkdir()
   assert made.models() == ['m']

@@ -114,7 +114,7 @@ import sys
 import numpy as np
 from overlap import errors, store
 writer = store.RecordWriter(
-  sys.argv[1], dataset='shapes', split='test', model='m', token='run1',
+  sys.argv[1], dataset='shapes', split='test', model='m', token='0123456789ab',
   primary=sys.argv[2] == '0')
 values = np.arange(3000, dtype=np.float32).reshape(1000, 3)
 writer.create('logits', shape=values.shape, dtype='float32')

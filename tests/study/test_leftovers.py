@@ -7,13 +7,23 @@ import pytest
 from overlap import claims
 from overlap.study import leftovers
 
+TOKEN = '0123456789ab'
 LEFT = (
-  '.config.json.1.partial', 'tables/.pairs.csv.2.partial',
-  'models/a/.model.json.3.partial', 'predictions/d/s/.m.4.partial/logits/c/0',
-  '.tables.5.partial/tables/pairs.csv', 'timings/.train.json.6.partial',
+  f'.config.json.{TOKEN}.partial', f'tables/.pairs.csv.{TOKEN}.partial',
+  f'models/a/.model.json.{TOKEN}.partial',
+  f'predictions/d/s/.m.{TOKEN}.partial/logits/c/0',
+  f'.tables.{TOKEN}.partial/tables/pairs.csv',
+  f'timings/.train.json.{TOKEN}.partial',
   'models/a/checkpoint.orbax-checkpoint-tmp/x',
 )  # fmt: skip
-KEPT = ('config.json', 'predictions/d/s/m/logits/c/0', '.mine', 'a.partial')
+KEPT = (
+  'config.json', 'predictions/d/s/m/logits/c/0', '.mine', 'a.partial',
+  # A user's own, by its name or its place.
+  '.download.partial', '.mine.partial/x', 'tables/.pairs.csv.partial',
+  'predictions/d/s/.m.copy-1.partial/x', 'models/a/mine.orbax-checkpoint-tmp/x',
+  f'notes/.a.{TOKEN}.partial', f'predictions/.a.{TOKEN}.partial',
+  f'models/a/b/.c.{TOKEN}.partial',
+)  # fmt: skip
 
 
 def make(workdir, names, *, age):
@@ -36,7 +46,7 @@ def remaining(workdir):
   [
     (10, True, set(KEPT)),
     (10, False, {*KEPT, *LEFT}),  # Another run may need them.
-    (-10, True, {*KEPT, *LEFT[:-1]}),  # Written since this run began.
+    (-10, True, {*KEPT, *LEFT}),  # Written since this run began.
   ],
 )
 def test_what_was_left_goes(tmp_path, age, alone, kept):
@@ -46,3 +56,30 @@ def test_what_was_left_goes(tmp_path, age, alone, kept):
       (tmp_path / claims.FOLDER / 'elsewhere.json').write_text('{}')
     leftovers.remove(tmp_path)
     assert remaining(tmp_path) == kept
+
+
+def test_nothing_goes_through_a_link(tmp_path):
+  workdir, mine = tmp_path / 'w', tmp_path / 'mine'
+  kept = (f'.a.{TOKEN}.partial/x', f's/.a.{TOKEN}.partial/x', 'x')
+  make(mine, kept, age=10)
+  for name in ('models', 'predictions/d', 'figures'):
+    (workdir / name).parent.mkdir(parents=True, exist_ok=True)
+    (workdir / name).symlink_to(mine)
+  (workdir / f'.b.{TOKEN}.partial').symlink_to(mine)
+  (workdir / f'.c.{TOKEN}.partial').symlink_to(mine / 'x')
+  with claims.held(workdir, ['tables']):
+    os.utime(next((workdir / claims.FOLDER).iterdir()), (2**31, 2**31))
+    leftovers.remove(workdir)
+  assert all((mine / name).exists() for name in kept)
+  assert (workdir / f'.b.{TOKEN}.partial').is_symlink()
+  assert (workdir / f'.c.{TOKEN}.partial').is_symlink()
+
+
+def test_a_workdir_may_itself_be_a_link(tmp_path):
+  workdir = tmp_path / 'link'
+  (tmp_path / 'w').mkdir()
+  workdir.symlink_to(tmp_path / 'w')
+  make(workdir, LEFT, age=10)
+  with claims.held(workdir, ['tables']):
+    leftovers.remove(workdir)
+  assert remaining(workdir) == set()

@@ -34,7 +34,9 @@ def test_they_take_the_place_of_all_of_ours_and_of_nothing_else(tmp_path):
   (tmp_path / 'tables' / 'pairs.csv').write_text('of an earlier request')
   (tmp_path / 'tables' / 'notes').mkdir()
   (tmp_path / 'tables' / 'notes' / 'a.txt').write_text('kept')
-  (tmp_path / 'tables' / '.pairs.csv.1.partial').write_text('of a killed run')
+  (tmp_path / 'tables' / '.pairs.csv.0123456789ab.partial').write_text(
+    'of a killed run'
+  )
   show(tmp_path, 'further', value=2)
   assert sorted(os.listdir(tmp_path / 'tables')) == [
     'analysis.json', 'done.json', 'further.csv', 'further.parquet', 'notes',
