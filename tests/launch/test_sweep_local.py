@@ -199,17 +199,17 @@ def test_one_launcher_at_a_time(launcher, capsys):
 
 def test_studies_of_their_own_have_their_own_workdirs(launcher):
   launcher.write(
-    "sweeps.named('train', 'data.splits.train', "
-    "{'a': 'train[8%:20%]', 'b': 'train[8%:$(id) \\'x\\' ; y]'})"
+    "sweeps.named('label', 'data.label', "
+    "{'a': 'plain', 'b': '$(id) \\'x\\' ; y'})"
   )
   assert launcher('--', '--resume=update') == 0
-  for name, split in (('a', '8%:20%'), ('b', "8%:$(id) 'x' ; y")):
-    (words,) = [c for c in launcher.calls() if c[0] == f'train_{name}']
+  for name, label in (('a', 'plain'), ('b', "$(id) 'x' ; y")):
+    (words,) = [c for c in launcher.calls() if c[0] == f'label_{name}']
     # What a value holds is one argument, whatever it is.
     assert words[1:] == [
       'study', '--config=configs/quickstart.py',
-      f'--workdir={launcher.workdir}/units/train_{name}',
-      f'--config.data.splits.train=train[{split}]', '--resume=update',
+      f'--workdir={launcher.workdir}/units/label_{name}',
+      f'--config.data.label={label}', '--resume=update',
     ]  # fmt: skip
 
 
