@@ -82,11 +82,12 @@ def run(values: flags.FlagValues) -> None:
     )
   )
   for record, new in made:
-    print(
-      f'{record["model"]}: {record["kind"]} of {record["num_examples"]} '
-      f'examples, aligned by {record["aligned_by"]}'
+    state = (
+      f'{record["kind"]} of {record["num_examples"]} examples, aligned by '
+      f'{record["aligned_by"]}'
       if new
-      else f'{record["model"]}: there already, unchanged'
+      else 'there already, unchanged'
     )
+    print(f'{record["model"]}: {state}, accuracy {record["accuracy"]:.4f}')
     for note in record.get('notes', []) if new else []:
       print(f'{record["model"]}: {note}')

@@ -78,6 +78,21 @@ def by_number(source: Source, *, by_order: bool) -> Source:
   return source
 
 
+def check_agree(source: Source, what: str, ids: np.ndarray) -> None:
+  """Raises DataError where a column holds ids given beside in other rows."""
+  columns = source.columns() if source.columns else {}
+  rows = np.arange(len(ids))
+  for name, values in columns.items():
+    places = align.locate(values, ids).places
+    if np.array_equal(np.sort(places), rows) and (places != rows).any():
+      row = int(np.argmax(places != rows))
+      raise errors.DataError(
+        f'--ids must give the ids of the rows of {what}, whose column {name!r} '
+        f'holds the same in another order: {str(values[row])!r} in row {row}, '
+        f'and --ids has {str(ids[row])!r}.'
+      )
+
+
 def by_content(
   source: Source,
   what: str,
@@ -150,5 +165,6 @@ def _usual(columns: Mapping[str, np.ndarray]) -> Mapping[str, np.ndarray]:
 def _with_ids(source: Source, name: str, ids: np.ndarray) -> Source:
   notes = tuple(source.notes)
   if name != 'id':
-    notes += (f'the ids are in {name!r}',)
+    where = repr(name) if name else 'the column without a name'
+    notes += (f'the ids are in {where}',)
   return dataclasses.replace(source, ids=ids, notes=notes)

@@ -82,6 +82,7 @@ class Prepared:
     arrays: `predicted` and perhaps `confidence`; empty for scores.
     logits: reads and checks the logits, block by block; None for classes.
     notes: what was guessed or decided, in words, one line each.
+    doubts: what is odd about the numbers, one line each.
   """
 
   kind: str
@@ -90,6 +91,7 @@ class Prepared:
   arrays: dict[str, np.ndarray]
   logits: Callable[[], source_lib.Blocks] | None
   notes: tuple[str, ...] = ()
+  doubts: tuple[str, ...] = ()
 
 
 def read(
@@ -135,6 +137,7 @@ def read(
       f'--ids must have one for each of the {source.rows} rows of {path}, got '
       f'{len(ids)}.'
     )
+  identify.check_agree(source, path, ids)
   return dataclasses.replace(source, ids=ids)
 
 
@@ -203,9 +206,11 @@ def prepare(
       arrays['confidence'] = source.confidence[keep]
     return Prepared(kind, places, aligned_by, arrays, None, notes)
   if source.classes != count:
+    extra = source.classes == count + 1
+    hint = ': the first may be a background class, as TensorFlow has' * extra
     raise errors.DataError(
       f'{path} must have a score for each of the {count} classes of the data '
-      f'set, got {source.classes}.'
+      f'set, got {source.classes}{hint}.'
     )
   zeros = _survey(source, kind)
   if zeros is not None and (said := zeros_lib.describe(zeros)):
@@ -216,7 +221,13 @@ def prepare(
   converted = functools.partial(
     _converted, source, kind, path, request.allow_nan, zeros, keep
   )
-  return Prepared(kind, places, aligned_by, {}, converted, notes)
+  doubts: tuple[str, ...] = ()
+  if kind == source_lib.LOGITS != request.kind and _like_probabilities(source):
+    doubts = (
+      'the rows of these logits are probabilities by their looks: if they are, '
+      'call them probs; --kind=logits says that they are none',
+    )
+  return Prepared(kind, places, aligned_by, {}, converted, notes, doubts)
 
 
 def _check_class_names(source: Source, path: str, known: Examples) -> None:
@@ -297,13 +308,16 @@ def _kind(request: Request, source: Source, path: str) -> str:
       f'--kind must be one of {", ".join(source_lib.KINDS[:3])} for {path}, '
       'which holds scores, got classes.'
     )
-  if not request.kind:
-    assert source.blocks is not None
-    for _, block in source.blocks():
-      if convert.look_like_probabilities(block):
-        raise errors.UsageError(
-          f'{path} holds rows that are probabilities by their looks: say '
-          '--kind=probs, or --kind=logits if they are none.'
-        )
-      break
+  if not request.kind and _like_probabilities(source):
+    raise errors.UsageError(
+      f'{path} holds rows that are probabilities by their looks: say '
+      '--kind=probs, or --kind=logits if they are none.'
+    )
   return request.kind or source_lib.LOGITS
+
+
+def _like_probabilities(source: Source) -> bool:
+  """Whether the first rows are non-negative and sum to one."""
+  assert source.blocks is not None
+  first = next(iter(source.blocks()), None)
+  return first is not None and convert.look_like_probabilities(first[1])

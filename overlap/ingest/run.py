@@ -7,14 +7,17 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
+from absl import logging
 
 from overlap import claims, errors, files, lookup, store
 from overlap.catalog import categories
-from overlap.ingest import beside, examples, formats, prepare, write
+from overlap.ingest import beside, examples, formats, prepare, sanity, write
 from overlap.ingest import source as source_lib
 from overlap.ingest.examples import Examples
 from overlap.ingest.prepare import Request
 
+# Of models that were not ingested, so many are read for their accuracy.
+_MOST_READ = 3
 _WAYS = (examples.REFUSE, examples.DROP)
 
 
@@ -66,7 +69,9 @@ def ingest(request: Request) -> list[Ingested]:
         request, source, path, known, beside_files.labels
       )
       if model in stored:
-        others += _differences(request, model, prepared, stored[model])
+        tally = sanity.Tally(known.labels)
+        others += _differences(request, model, prepared, stored[model], tally)
+        stored[model]['accuracy'] = tally.accuracy
       else:
         for _ in prepared.logits() if prepared.logits else ():
           pass
@@ -96,13 +101,18 @@ def ingest(request: Request) -> list[Ingested]:
         class_names=known.class_names,
       )
     made, notes = [], known.notes
+    tallies = {}
     for model, path in jobs.items():
       if model in stored:
         made.append(Ingested(stored[model], new=False))
       else:
-        record = _store(request, model, path, known, beside_files, notes)
+        tallies[model] = sanity.Tally(known.labels)
+        record = _store(
+          request, model, path, known, beside_files, notes, tallies[model]
+        )
         made.append(Ingested(record, new=True))
         notes = ()  # Of the data set: said once.
+    _warn(request, known, tallies)
     return made
 
 
@@ -176,6 +186,7 @@ def _differences(
   model: str,
   prepared: prepare.Prepared,
   record: Mapping[str, Any],
+  tally: sanity.Tally,
 ) -> list[str]:
   """The model, and what it has stored that the request has otherwise."""
   for field in ('category', 'method', 'head'):
@@ -192,6 +203,7 @@ def _differences(
     arrays=prepared.arrays,
     logits=prepared.logits() if prepared.logits else None,
     places=prepared.places,
+    tally=tally,
   )
   return [] if same else [repr(model)]
 
@@ -213,9 +225,12 @@ def _store(
   known: Examples,
   given: _Beside,
   notes: Sequence[str],
+  tally: sanity.Tally,
 ) -> dict[str, Any]:
   source = prepare.read(request, path, given.ids, known, given.labels)
   prepared = prepare.prepare(request, source, path, known, given.labels)
+  for line in prepared.doubts:
+    logging.warning('%s: %s', model, line)
   record = {
     'source': 'ingest',
     'file': os.path.basename(path),
@@ -238,4 +253,52 @@ def _store(
     logits=prepared.logits() if prepared.logits else None,
     places=prepared.places,
     record=record,
+    tally=tally,
   )
+
+
+def _warn(
+  request: Request, known: Examples, tallies: Mapping[str, sanity.Tally]
+) -> None:
+  """Logs what is odd about the models that are new, one line each."""
+  reader = store.Store(request.workdir)
+  place = request.dataset, request.split
+  found = {name: reader.record(*place, name) for name in reader.models(*place)}
+  records = {name: record for name, record in found.items() if record}
+  accuracies = _accuracies(reader, known, records)
+  later = list(tallies)
+  for model, tally in tallies.items():
+    told = sanity.doubts(
+      tally,
+      labels=known.labels,
+      classes=len(known.class_names),
+      others=[value for name, value in accuracies.items() if name != model],
+    )
+    before = {n: record for n, record in records.items() if n not in later}
+    same = sanity.same_as(records[model], before, tally)
+    if same is not None:
+      told.append(f'the same predictions as those of {same!r}')
+    later.remove(model)
+    for line in told:
+      logging.warning('%s: %s', model, line)
+
+
+def _accuracies(
+  reader: store.Store, known: Examples, records: Mapping[str, Mapping[str, Any]]
+) -> dict[str, float]:
+  """Models' accuracies: as they are noted, and of a few that have none."""
+  noted = {n: r['accuracy'] for n, r in records.items() if 'accuracy' in r}
+  for name in [name for name in records if name not in noted][:_MOST_READ]:
+    record, tally = records[name], sanity.Tally(known.labels)
+    place = record['dataset'], record['split'], name
+    if 'predicted' in record['arrays']:
+      tally.add(0, reader.read(*place, 'predicted'))
+    elif 'logits' in record['arrays']:
+      step = source_lib.block_rows(4 * record['num_classes'])
+      for start in range(0, len(known.labels), step):
+        stop = min(start + step, len(known.labels))
+        block = reader.read(*place, 'logits', start, stop)
+        tally.add(start, sanity.highest(block))
+    if tally.rows:
+      noted[name] = tally.accuracy
+  return noted

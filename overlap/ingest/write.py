@@ -9,6 +9,8 @@ import numpy as np
 from etils import epath
 
 from overlap import progress, store
+from overlap.ingest import sanity
+from overlap.ingest.sanity import Tally
 from overlap.ingest.source import Blocks
 
 
@@ -23,6 +25,7 @@ def write(
   logits: Blocks | None,
   places: np.ndarray,
   record: dict[str, Any],
+  tally: Tally,
 ) -> dict[str, Any]:
   """Writes one model's record, complete or not at all.
 
@@ -35,7 +38,8 @@ def write(
     arrays: `predicted` and perhaps `confidence`, `[rows]` in the file's order.
     logits: blocks of rows in the file's order, or None.
     places: int64 `[rows]`, which example each row is, each once.
-    record: fields for record.json.
+    record: fields for record.json; `accuracy` is added.
+    tally: counts the right answers.
 
   Returns:
     The record as stored.
@@ -49,13 +53,16 @@ def write(
     for name, values in arrays.items():
       writer.create(name, shape=values.shape, dtype=values.dtype)
       writer.write(name, 0, _placed(values, places))
+    if 'predicted' in arrays:
+      tally.add(0, _placed(arrays['predicted'], places))
     if logits is not None:
       shape = (writer.num_examples, writer.num_classes)
       writer.create('logits', shape=shape, dtype=np.float32)
       with _ordered(logits, places, shape) as blocks:
         for start, block in _tracked(blocks, shape[0], model):
           writer.write('logits', start, block)
-    return writer.finish(record)
+          tally.add(start, sanity.highest(block))
+    return writer.finish(record | {'accuracy': tally.accuracy})
 
 
 def stored_already(
@@ -68,6 +75,7 @@ def stored_already(
   arrays: dict[str, np.ndarray],
   logits: Blocks | None,
   places: np.ndarray,
+  tally: Tally,
 ) -> bool:
   """Whether a record holds just these arrays, bit by bit.
 
@@ -88,6 +96,8 @@ def stored_already(
   same = set(record['arrays']) == set(arrays) | (
     {'logits'} if logits else set()
   )
+  if 'predicted' in arrays:
+    tally.add(0, _placed(arrays['predicted'], places))
   for name, values in arrays.items():
     same = same and not differs(name, 0, _placed(values, places))
   if logits is not None:
@@ -96,6 +106,7 @@ def stored_already(
       # To the end in any case: a fault in the file comes first.
       for start, block in blocks:
         same = same and not differs('logits', start, block)
+        tally.add(start, sanity.highest(block))
   return same
 
 

@@ -16,15 +16,22 @@ def test_a_folder_in_one_command(overlap, predictions):
     'ingest', *predictions.known, f'--predictions={predictions.folder}'
   )
   assert (done.status, done.err) == (0, '')
+  accuracy = {
+    model: (predictions.logits[model].argmax(axis=1) == predictions.labels)
+    for model in 'abc'
+  }
   assert done.out.splitlines() == [
-    f'{model}: classes of 300 examples, aligned by id' for model in 'abc'
+    f'{model}: classes of 300 examples, aligned by id, accuracy '
+    f'{right.mean():.4f}'
+    for model, right in accuracy.items()
   ]
   again = overlap(
     'ingest', *predictions.known, f'--predictions={predictions.folder}/*.csv'
   )
   assert again.status == 0
   assert again.out.splitlines() == [
-    f'{model}: there already, unchanged' for model in 'abc'
+    f'{model}: there already, unchanged, accuracy {right.mean():.4f}'
+    for model, right in accuracy.items()
   ]
 
 

@@ -273,3 +273,10 @@ def test_ids_that_are_one_in_unicode(make, refused):
   )
   text = refused(case, errors.DataError, case.ingest, path)
   assert 'unique' in text
+
+
+def test_ids_beside_that_the_file_has_in_another_order(case, refused):
+  path = case.csv('m.csv', file=case.ids[::-1], predicted=case.predicted)
+  ids = str(case.npy('ids.npy', case.ids))
+  text = refused(case, errors.DataError, case.ingest, path, ids=ids)
+  assert f"'{case.ids[-1]}' in row 0, and --ids has '{case.ids[0]}'" in text

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from overlap import errors, store
-from overlap.ingest import source, write
+from overlap.ingest import sanity, source, write
 
 
 def blocks(values, step):
@@ -17,6 +17,7 @@ def written(case, places, step=5, **fields):
     'dataset': 'shapes', 'split': 'test', 'model': 'm', 'replace': False,
     'arrays': {}, 'logits': blocks(case.logits, step), 'places': places,
     'record': {'source': 'ingest'},
+    'tally': sanity.Tally(case.labels),
   }  # fmt: skip
   return write.write(case.workdir, **(arguments | fields))
 
@@ -27,6 +28,7 @@ def there_already(case, places, logits, arrays=None, step=5):
     case.workdir, dataset='shapes', split='test', model='m', record=record,
     arrays=arrays or {}, places=places,
     logits=None if logits is None else blocks(logits, step),
+    tally=sanity.Tally(case.labels),
   )  # fmt: skip
 
 
@@ -41,6 +43,8 @@ def test_rows_land_in_their_places(make, rows, step, seed):
     places = np.random.default_rng(seed).permutation(rows)
   record = written(case, places, step)
   assert record['source'] == 'ingest'
+  right = case.predicted == case.labels[places]
+  assert record['accuracy'] == pytest.approx(right.mean())
   expected = np.empty_like(case.logits)
   expected[places] = case.logits
   np.testing.assert_array_equal(case.read('m'), expected)
@@ -101,6 +105,7 @@ def test_a_fault_is_told_before_a_difference(case):
     write.stored_already(
       case.workdir, dataset='shapes', split='test', model='m', record=record,
       arrays={}, logits=faulty(), places=places,
+      tally=sanity.Tally(case.labels),
     )  # fmt: skip
 
 
