@@ -2,29 +2,26 @@
 
 Classes are in natural order of their folders' names, and an id is a file's
 path below the tree's root. See `trees` for what is listed and what is left
-out, and `images` for how files are decoded.
+out, and `images` for how files are decoded. A split may also be as ImageNet's
+are downloaded, see `imagenet`.
 """
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
 from overlap import errors, lookup
-from overlap.data import images as images_lib
-from overlap.data import log, source, trees
-from overlap.data.encoded import EncodedExamples, read_file
+from overlap.data import imagenet, log, source, trees
+from overlap.data.encoded import ListedImages, read_file
 from overlap.data.examples import Examples
 
-# Files that are looked at to tell whether a tree is grey.
-_SAMPLE = 256
 
-
-class ImageFolder(EncodedExamples):
+class ImageFolder(ListedImages):
   """One split of a tree; images are read and decoded when they are asked for.
 
   Raises:
-    DataError: the tree is absent or empty, or a file's class is ambiguous.
+    DataError: the tree is absent or empty, or a file's class is unknown.
     UsageError: no such split.
   """
 
@@ -50,43 +47,29 @@ class ImageFolder(EncodedExamples):
       channels: 0 for 1 where a random sample of the tree's files is grey,
         else 3.
     """
-    lookup.check('split', split, split_names(root))
-    listed = trees.list_split(os.path.join(root, split))
-    ids = [
-      f'{split}/{name}/{file}'
-      for name, files in listed.classes.items()
-      for file in files
-    ]
-    if not ids:
-      raise errors.DataError(
-        f'{os.path.join(root, split)} must hold a folder of images a class, '
-        f'got {trees.describe_left_out(listed.left_out) or "none"}.'
-      )
-    if listed.left_out:
-      log.once(
-        f'{dataset}, split {split!r}: {len(ids)} images; left out: '
-        f'{trees.describe_left_out(listed.left_out)}'
-      )
     self._root = root
+    path = os.path.join(root, split)
+    if imagenet.is_flat(path):
+      files = imagenet.list_flat(root, split)
+      ids, names, labels = files.ids, files.class_names, files.labels
+      self._files, self.class_order = files.files, files.class_order
+    else:
+      lookup.check('split', split, split_names(root))
+      ids, names, labels = _list(dataset, path, split)
+      self._files = ids
     super().__init__(
-      dataset=dataset, split=split, ids=ids, class_names=list(listed.classes),
-      channels=channels or _tree_channels(dataset, root),
-      image_size=image_size or _square_size(root, ids[0]),
+      dataset=dataset, split=split, ids=ids, class_names=names, labels=labels,
+      image_size=image_size, channels=channels,
     )  # fmt: skip
-    self.native = not image_size
-    counts = [len(files) for files in listed.classes.values()]
-    self._label_array = np.repeat(np.arange(len(counts)), counts)
 
-  def open(
-    self, indices: np.ndarray
-  ) -> tuple[Callable[[int], bytes], np.ndarray]:
-    def content(row: int) -> bytes:
-      return read_file(os.path.join(self._root, self.name(indices[row])))
+  def content(self, index: int) -> bytes:
+    return read_file(os.path.join(self._root, self._files[index]))
 
-    return content, self._label_array[indices]
-
-  def read_labels(self, indices: np.ndarray) -> np.ndarray:
-    return self._label_array[indices]
+  def sample(self, count: int) -> Iterator[tuple[str, Callable[[], bytes]]]:
+    """Yields random images of all splits of the tree, so that they agree."""
+    for file in trees.sample_files(self._root, count):
+      path = os.path.join(self._root, file)
+      yield file, lambda path=path: read_file(path)  # type: ignore[misc]
 
 
 def split_names(root: str) -> list[str]:
@@ -113,42 +96,44 @@ def split_names(root: str) -> list[str]:
   )
 
 
-def _square_size(root: str, file: str) -> int:
-  return images_lib.square_size(read_file(os.path.join(root, file)), file)
-
-
-def _tree_channels(dataset: str, root: str) -> int:
-  """Returns 1 where a random sample of the tree's files is grey, else 3.
-
-  The sample is of all splits, so that they agree. Faulty files are left to
-  those who read them.
-  """
-  grey = coloured = 0
-  for file in trees.sample_files(root, _SAMPLE):
-    try:
-      content = read_file(os.path.join(root, file))
-      is_coloured = images_lib.native_shape(content, file)[2] == 3
-    except errors.DataError:
-      continue
-    grey, coloured = grey + (not is_coloured), coloured + is_coloured
-  log.once(
-    f'{dataset}: images are read in {"colour" if coloured else "grey"}: '
-    f'{coloured} of {grey + coloured} files sampled are in colour'
-  )
-  return 3 if coloured or not grey else 1
+def _list(
+  dataset: str, path: str, split: str
+) -> tuple[list[str], list[str], np.ndarray]:
+  """Returns ids, class names and labels of a split, and logs what is left."""
+  found = trees.list_split(path)
+  left_out = trees.describe_left_out(found.left_out)
+  ids = [
+    f'{split}/{name}/{file}'
+    for name, files in found.classes.items()
+    for file in files
+  ]
+  if not ids:
+    raise errors.DataError(
+      f'{path} must hold a folder of images a class, got {left_out or "none"}.'
+    )
+  if left_out:
+    log.once(
+      f'{dataset}, split {split!r}: {len(ids)} images; left out: {left_out}'
+    )
+  counts = [len(files) for files in found.classes.values()]
+  return ids, list(found.classes), np.repeat(np.arange(len(counts)), counts)
 
 
 def _obtain(*, dataset: str, data_dir: str) -> None:
-  split_names(source.folder(dataset, data_dir))
+  root = source.folder(dataset, data_dir)
+  if not imagenet.is_here(root):
+    split_names(root)
 
 
 def _load(
   *, dataset: str, split: str, data_dir: str, image_size: int, channels: int
 ) -> Examples:
   """'image_folder' or 'image_folder:NAME': data_dir, or data_dir/NAME."""
-  return ImageFolder(
-    dataset=dataset, root=source.folder(dataset, data_dir), split=split,
-    image_size=image_size, channels=channels,
+  root = source.folder(dataset, data_dir)
+  kind = imagenet.TarImages if imagenet.has_tar(root, split) else ImageFolder
+  return kind(
+    dataset=dataset, root=root, split=split, image_size=image_size,
+    channels=channels,
   )  # fmt: skip
 
 

@@ -6,13 +6,12 @@ lie is made once, in some 0.2 ms a pair, and they are read from there.
 """
 
 import os
-import tarfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import numpy as np
 
 from overlap import errors, progress
-from overlap.data import images, pairs
+from overlap.data import images, pairs, tar_files
 
 _KINDS = {'.txt': 'caption'} | dict.fromkeys(images.EXTENSIONS, 'image')
 # Where a sample's image and caption are: offsets and sizes, in bytes.
@@ -77,26 +76,13 @@ class ShardPairs(pairs.Pairs):
 
   def _read(self, index: int, what: slice) -> bytes:
     path = self._paths[self._shards[index]]
-    offset, size = self._places[index, what].tolist()
-    try:
-      with open(path, 'rb') as f:
-        f.seek(offset)
-        content = f.read(size)
-    except OSError as e:
-      raise errors.DataError(
-        f'{path} must be readable, got: {e.strerror or e}.'
-      ) from e
-    if len(content) < size:
-      raise errors.DataError(
-        f'{path} must stay as it is while it is read, and has become shorter.'
-      )
-    return content
+    return tar_files.read(path, *self._places[index, what].tolist())
 
 
 def _index(path: str) -> tuple[list[str], np.ndarray, list[str]]:
   """Returns the keys of pairs, their places int64 [pairs, 4], others' keys."""
   samples: dict[str, dict[str, tuple[int, int]]] = {}
-  for name, offset, size in _members(path):
+  for name, offset, size in tar_files.list_members(path):
     # A key ends at the first dot: in 'x.seg.png' no image is meant.
     folder, slash, file = name.rpartition('/')
     stem, dot, extension = file.partition('.')
@@ -115,28 +101,3 @@ def _index(path: str) -> tuple[list[str], np.ndarray, list[str]]:
   places = [(*s['image'], *s['caption']) for s in whole.values()]
   others = [key for key in samples if key not in whole]
   return list(whole), np.array(places, np.int64).reshape(-1, 4), others
-
-
-def _members(path: str) -> Iterator[tuple[str, int, int]]:
-  """Yields name, offset and size of the files in a tar file."""
-  try:
-    with tarfile.open(path, 'r:') as tar:
-      for member in tar:
-        if member.size < 0:
-          raise tarfile.ReadError(f'a size of {member.size} for {member.name}')
-        if member.isreg():
-          yield member.name, member.offset_data, member.size
-      _check_end(path, tar.offset)
-  # What a header holds may be anything.
-  except (tarfile.TarError, OSError, ValueError) as e:
-    raise errors.DataError(
-      f'{path} must be a whole tar file, uncompressed, got: {e}.'
-    ) from e
-
-
-def _check_end(path: str, offset: int) -> None:
-  """Looks for the zeros that end a file: tarfile stops at a bad header too."""
-  with open(path, 'rb') as f:
-    f.seek(offset)
-    if f.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):
-      raise tarfile.ReadError(f'no member and no end at byte {offset}')

@@ -66,8 +66,8 @@ def list_folder(path: str) -> Folder:
             left_out[f'folder {entry.name}'] += 1
           else:
             folders.append(entry.name)
-        elif reason := _reason(entry.name):
-          left_out[reason] += 1
+        elif why := reason(entry.name):
+          left_out[why] += 1
         else:
           files.append(entry.name)
   except (OSError, ValueError) as e:
@@ -170,8 +170,9 @@ def _is_skipped(folder: str) -> bool:
   return folder.startswith('.') or folder in SKIPPED_FOLDERS
 
 
-def _reason(file: str) -> str:
-  """Why a file is no image; '' where it is one, by its name."""
+def reason(file: str) -> str:
+  """Returns why a file is no image by its name; '' where it is one."""
+  file = os.path.basename(file)
   if file.startswith('.'):
     return _HIDDEN
   suffix = os.path.splitext(file)[1].lower()
