@@ -14,14 +14,17 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 from etils import epath
 
 from overlap import errors, lookup
 from overlap.catalog import prompts
+from overlap.natural_order import sort_naturally
 
 IMAGENET = 'imagenet'
 _SYNSET = re.compile(r'n\d{8}\b')
 _INDEX_LAST = re.compile(r'(.*\S)[\s,;:]+(\d{1,9})')
+_NUMBER = re.compile(r'-?[0-9]{1,9}')
 _INDEX_FIRST = re.compile(r'(\d{1,9})[\s,;:]+(\S.*)')
 
 
@@ -93,6 +96,45 @@ def match(names: Sequence[str], classes: Sequence[str], what: str) -> list[int]:
       'config.data.classes gives, got two with the same.'
     )
   return indices
+
+
+def number(
+  classes: Sequence[str], names: Sequence[str], what: str
+) -> tuple[np.ndarray, list[str], str]:
+  """Returns labels, names of the classes, and their order in words.
+
+  Args:
+    classes: of the examples [M]: whole numbers from 0, or names.
+    names: of the classes in their order; none where they are not known: then
+      numbers are names of themselves, and names come in natural order.
+    what: the data set, for the error text.
+
+  Raises:
+    DataError: numbers among names, or a name that is none of `names`.
+  """
+  are_numbers = [bool(_NUMBER.fullmatch(each)) for each in classes]
+  if all(are_numbers):
+    labels = np.array([int(each) for each in classes], np.int64)
+    if names:
+      return labels, list(names), 'order of the names beside the files'
+    count = int(labels.max(initial=-1)) + 1
+    return labels, [str(i) for i in range(count)], 'order of their numbers'
+  if any(are_numbers):
+    row = are_numbers.index(not are_numbers[0])
+    raise errors.DataError(
+      f'{what}: classes must all be whole numbers or all be names, got '
+      f'{classes[0]!r} and {classes[row]!r} (example {row}).'
+    )
+  order = 'order of the names beside the files' if names else 'natural order'
+  names = list(names) or sort_naturally(set(classes))
+  places = {name: place for place, name in enumerate(names)}
+  unknown = next((each for each in classes if each not in places), None)
+  if unknown is not None:
+    raise errors.DataError(
+      f'{what}: classes must be among the {len(names)} named beside the files, '
+      f'got {unknown!r}.'
+    )
+  return np.array([places[each] for each in classes]), names, order
 
 
 def _by_synset(classes: Sequence[str]) -> dict[str, int]:

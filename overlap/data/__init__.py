@@ -23,7 +23,9 @@ SOURCES = {
   'idx': 'overlap.data.idx:SOURCE',
   'image_folder': 'overlap.data.image_folder:SOURCE',
   'mnist_5k': 'overlap.data.mnist_5k:SOURCE',
+  'parquet': 'overlap.data.parquet:SOURCE',
   'tfds': 'overlap.data.tfds_source:SOURCE',
+  'webdataset': 'overlap.data.webdataset:SOURCE',
 }
 # Splits whose decoded images take no more than this stay in memory, bytes.
 CACHE_BYTES = 2**29
@@ -56,7 +58,8 @@ def load_examples(
 
   Args:
     dataset: a key of `SOURCES`, followed by ':NAME' for 'tfds:NAME[/CONFIG]'
-      and, below data_dir, for 'image_folder:NAME' and 'idx:NAME'.
+      and, below data_dir, for 'image_folder:NAME', 'idx:NAME',
+      'parquet:NAME' and 'webdataset:NAME'.
     split: our name for it.
     spec: which of the source's examples it holds, such as 'train[10%:]': see
       `overlap.data.splits`.

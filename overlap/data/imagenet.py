@@ -122,7 +122,7 @@ class TarImages(ListedImages):
     )  # fmt: skip
 
   def content(self, index: int) -> bytes:
-    return tar_files.read(self._path, *self._places[index].tolist())
+    return tar_files.read(self._path, [self._places[index]])[0]
 
 
 def has_tar(root: str, split: str) -> bool:

@@ -76,28 +76,14 @@ class ShardPairs(pairs.Pairs):
 
   def _read(self, index: int, what: slice) -> bytes:
     path = self._paths[self._shards[index]]
-    return tar_files.read(path, *self._places[index, what].tolist())
+    offset, size = self._places[index, what].tolist()
+    return tar_files.read(path, [(offset, size)])[0]
 
 
 def _index(path: str) -> tuple[list[str], np.ndarray, list[str]]:
   """Returns the keys of pairs, their places int64 [pairs, 4], others' keys."""
-  samples: dict[str, dict[str, tuple[int, int]]] = {}
-  for name, offset, size in tar_files.list_members(path):
-    # A key ends at the first dot: in 'x.seg.png' no image is meant.
-    folder, slash, file = name.rpartition('/')
-    stem, dot, extension = file.partition('.')
-    if not stem:
-      continue
-    sample = samples.setdefault(f'{folder}{slash}{stem}', {})
-    kind = _KINDS.get(f'{dot}{extension}'.lower())
-    if kind in sample:
-      raise errors.DataError(
-        f'{path} must have one {kind} a sample, got another: {name}.'
-      )
-    # A caption that is empty is none.
-    if kind and size:
-      sample[kind] = offset, size
+  samples = tar_files.list_samples(path, _KINDS)
   whole = {k: s for k, s in samples.items() if len(s) == 2}
-  places = [(*s['image'], *s['caption']) for s in whole.values()]
+  places = [(*s['image'][1:], *s['caption'][1:]) for s in whole.values()]
   others = [key for key in samples if key not in whole]
   return list(whole), np.array(places, np.int64).reshape(-1, 4), others

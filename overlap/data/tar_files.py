@@ -1,7 +1,7 @@
 """Members of tar files, indexed once and then read from where they lie."""
 
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import IO, NamedTuple
 
 from overlap import errors
@@ -25,6 +25,41 @@ def list_members(path: str) -> Iterator[Member]:
     yield from _list(f, path)
 
 
+def list_samples(
+  path: str, kinds: Mapping[str, str]
+) -> dict[str, dict[str, Member]]:
+  """Groups the files of a tar file into samples, as WebDataset has them.
+
+  Args:
+    path: the tar file.
+    kinds: what a file is, by its suffix; others are left alone.
+
+  Returns:
+    The files of every sample by kind, by the name that they share up to its
+    first dot.
+
+  Raises:
+    DataError: as `list_members`, or a sample has two files of one kind.
+  """
+  samples: dict[str, dict[str, Member]] = {}
+  for member in list_members(path):
+    # A key ends at the first dot: in 'x.seg.png' no image is meant.
+    folder, slash, file = member.name.rpartition('/')
+    stem, dot, extension = file.partition('.')
+    if not stem:
+      continue
+    sample = samples.setdefault(f'{folder}{slash}{stem}', {})
+    kind = kinds.get(f'{dot}{extension}'.lower())
+    if kind in sample:
+      raise errors.DataError(
+        f'{path} must have one {kind} a sample, got another: {member.name}.'
+      )
+    # An empty file is none.
+    if kind and member.size:
+      sample[kind] = member
+  return samples
+
+
 def list_nested(path: str) -> Iterator[tuple[str, Member]]:
   """Yields the files in the tar files that are in a tar file.
 
@@ -42,23 +77,29 @@ def list_nested(path: str) -> Iterator[tuple[str, Member]]:
         yield inner.name, member._replace(offset=inner.offset + member.offset)
 
 
-def read(path: str, offset: int, size: int) -> bytes:
-  """Reads a member.
+def read(path: str, places: Sequence[tuple[int, int]]) -> list[bytes]:
+  """Reads members.
+
+  Args:
+    path: the tar file.
+    places: offset and size of each.
 
   Raises:
     DataError: the file can't be read, or has become shorter.
   """
+  contents = []
   with _open(path) as f:
-    try:
-      f.seek(offset)
-      content = f.read(size)
-    except OSError as e:
-      raise _unreadable(path, e) from e
-  if len(content) < size:
-    raise errors.DataError(
-      f'{path} must stay as it is while it is read, and has become shorter.'
-    )
-  return content
+    for offset, size in places:
+      try:
+        f.seek(offset)
+        contents.append(f.read(size))
+      except OSError as e:
+        raise _unreadable(path, e) from e
+      if len(contents[-1]) < size:
+        raise errors.DataError(
+          f'{path} must stay as it is while it is read, and has become shorter.'
+        )
+  return contents
 
 
 def _open(path: str) -> IO[bytes]:
