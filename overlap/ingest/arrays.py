@@ -122,6 +122,8 @@ def _source(path: str, found: Mapping[str, Stored]) -> Source:
       f'[rows], got {stored.dtype} of shape {list(stored.shape)}.'
     )
   rows, classes = stored.shape
+  if stored.guessed:
+    rest['notes'] = ('Numbers of two bytes without a type are bfloat16.',)
   return Source(kind, rows, classes, stored.blocks, **rest)
 
 

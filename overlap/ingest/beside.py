@@ -8,6 +8,7 @@ import numpy as np
 
 from overlap import errors
 from overlap.ingest import (
+  advice,
   arrays,
   columns,
   identify,
@@ -96,9 +97,10 @@ def read_class_names(path: str) -> tuple[str, ...]:
 
 def _check_extension(flag: str, path: str, choices: tuple[str, ...]) -> None:
   if raw_file.split_extension(path)[1] not in choices:
+    way = advice.for_file(path)
     raise errors.UsageError(
       f'{flag} must be a file of one of the kinds {", ".join(choices)}, got '
-      f'{path!r}.'
+      f'{path!r}{f": {way}" if way else ""}.'
     )
 
 

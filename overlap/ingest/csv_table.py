@@ -12,16 +12,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple, TextIO
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv
 
 from overlap.ingest import columns, raw_file
-from overlap.ingest.columns import NUMBER, Table
+from overlap.ingest.columns import CLASS, NUMBER, ROW, Table
 from overlap.ingest.faults import readable
 
 _BLOCK = 8 << 20
 _DELIMITERS = ',;\t|'
 _SEPARATOR_LINE = re.compile(r'"?sep=(.)"?\s*')
-_DECIMAL_COMMA = re.compile(r'\s*[+-]?\d*,\d+([eE][+-]?\d+)?\s*')
+_DECIMAL = r'\s*[+-]?[0-9]*%s[0-9]+([eE][+-]?[0-9]+)?\s*'
 _LONGEST_LINE = 1 << 24
 _SAMPLED_ROWS = 20
 
@@ -91,8 +92,9 @@ def _dialect(f: TextIO, first: str, encoding: str) -> Dialect:
   above += rows.line_num
   decimal = '.'
   if delimiter != ',':
-    sample = itertools.islice(rows, _SAMPLED_ROWS)
-    if any(_DECIMAL_COMMA.fullmatch(cell) for row in sample for cell in row):
+    cells = [c for row in itertools.islice(rows, _SAMPLED_ROWS) for c in row]
+    points = any(re.fullmatch(_DECIMAL % '[.]', cell) for cell in cells)
+    if not points and any(re.fullmatch(_DECIMAL % ',', cell) for cell in cells):
       decimal = ','
   return Dialect(names, delimiter, decimal, encoding, above)
 
@@ -130,4 +132,19 @@ def _batches(
       convert_options=converting,
     ) as file,
   ):
-    yield from file
+    for batch in file:
+      yield _with_points(batch, wanted) if dialect.decimal == ',' else batch
+
+
+def _with_points(
+  batch: pa.RecordBatch, wanted: Mapping[str, str]
+) -> pa.RecordBatch:
+  """Decimal points for commas in texts of which numbers may be made."""
+  arrays = []
+  for name, kind in wanted.items():
+    column = batch.column(name)
+    if kind in (CLASS, ROW):
+      pattern = r'^(\s*[+-]?[0-9]*),([0-9]+\s*)$'
+      column = pc.replace_substring_regex(column, pattern, r'\1.\2')
+    arrays.append(column)
+  return pa.RecordBatch.from_arrays(arrays, list(wanted))

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from overlap import errors, lookup
 from overlap.ingest import (
+  advice,
   arrays,
   imagenet_x,
   json_file,
@@ -16,6 +17,7 @@ from overlap.ingest import (
   table_file,
   tables,
   timm,
+  topk,
 )
 from overlap.ingest.source import Source
 
@@ -65,6 +67,12 @@ def choose(path: str, name: str = '') -> str:
   if name:
     return lookup.check('format (--format)', name, FORMATS)
   extension = raw_file.split_extension(path)[1]
+  way = advice.for_file(path)
+  if way and extension not in _BY_EXTENSION:
+    raise errors.UsageError(
+      f'--predictions must be files of one of the kinds '
+      f'{", ".join(_BY_EXTENSION)}, got {path!r}: {way}.'
+    )
   if extension not in _BY_EXTENSION:
     raise errors.UsageError(
       f'--format must say what {path} is, for its extension {extension!r} is '
@@ -82,7 +90,7 @@ def read(path: str, name: str = '') -> Source:
   """
   form = choose(path, name)
   if not name and raw_file.split_extension(path)[1] in table_file.EXTENSIONS:
-    table = table_file.find_table(path, timm.FILE)
+    table = table_file.find_table(path, tables.FILE)
     if table is not None and timm.recognises(table.names):
       note = (
         'Read as results of timm (--format=timm) for its columns '
@@ -90,7 +98,24 @@ def read(path: str, name: str = '') -> Source:
       )
       source = timm.read_table(table)
       return dataclasses.replace(source, notes=(note, *source.notes))
-  return FORMATS[form].read(path)
+  source = FORMATS[form].read(path)
+  if not name:
+    _check_order(source, path, form)
+  return source
+
+
+def _check_order(source: Source, path: str, form: str) -> None:
+  """Raises DataError where scores are sorted by value, not by class."""
+  for _, block in source.blocks() if source.blocks else ():
+    if topk.are_sorted(block):
+      raise errors.DataError(
+        f'{path} must have scores in the order of the classes, got rows that '
+        'are sorted by value, as torch.topk gives them: --format=timm uses '
+        "the columns index that timm's --include-index writes; or "
+        f'--format={form} where the first class does have the highest score '
+        'in every row.'
+      )
+    break
 
 
 def files(path: str, name: str = '') -> list[str]:
@@ -128,10 +153,14 @@ def files(path: str, name: str = '') -> list[str]:
     found = glob.glob(path)
   found = sorted(file for file in found if os.path.isfile(file))
   if not found:
-    within = f' with files of {", ".join(known)}' if os.path.isdir(path) else ''
+    within, way = '', ''
+    if os.path.isdir(path):
+      within = f' with files of {", ".join(known)}'
+      ways = filter(None, map(advice.for_file, sorted(os.listdir(path))))
+      way = next((f' Of what is there: {way}.' for way in ways), '')
     raise errors.DataError(
       f'--predictions must name a file, a folder{within} or a pattern that '
-      f'some file matches, got {path!r}, where there is none.'
+      f'some file matches, got {path!r}, where there is none.{way}'
     )
   return found
 

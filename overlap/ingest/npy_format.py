@@ -8,6 +8,7 @@ import zipfile
 from collections.abc import Callable
 from typing import BinaryIO, NamedTuple
 
+import ml_dtypes
 import numpy as np
 
 from overlap import errors, files
@@ -20,21 +21,25 @@ _OF_HEADERS = (
   TypeError, LookupError, AttributeError, MemoryError, OverflowError,
 )  # fmt: skip
 
+_BFLOAT16 = np.dtype(ml_dtypes.bfloat16)
+
 
 class Stored(NamedTuple):
   """An array in a file.
 
   Attributes:
-    shape: of the array.
-    dtype: of the array.
-    load: reads all of it.
-    blocks: reads rows from the first to the last; of 2-D arrays.
+    shape: the array's shape.
+    dtype: the array's type.
+    load: reads the array.
+    blocks: reads rows from the first to the last, of 2-D arrays.
+    guessed: whether the file does not name the type.
   """
 
   shape: tuple[int, ...]
   dtype: np.dtype
   load: Callable[[], np.ndarray]
   blocks: Callable[[], Blocks]
+  guessed: bool = False
 
 
 def member(path: str, member: str) -> BinaryIO:
@@ -49,18 +54,20 @@ def describe(opener: Callable[[], BinaryIO], path: str) -> Stored:
   """Describes an array in NumPy's format, wherever its bytes come from."""
   with opener() as f:
     shape, fortran, dtype = _header(f, path)
+  guessed = dtype == _BFLOAT16
   if fortran and len(shape) > 1:
     # Its rows lie apart: it is read whole.
     def load() -> np.ndarray:
       with opener() as f, files.numpy_of_any_age():
-        return np.lib.format.read_array(f, allow_pickle=False)
+        values = np.lib.format.read_array(f, allow_pickle=False)
+      return values.view(dtype)
 
     def whole() -> Blocks:
       with readable(path, 'an array'):
         values = load()
       yield from source_lib.sliced(values)()
 
-    return Stored(shape, dtype, load, whole)
+    return Stored(shape, dtype, load, whole, guessed)
 
   def read() -> np.ndarray:
     with opener() as f:
@@ -80,7 +87,7 @@ def describe(opener: Callable[[], BinaryIO], path: str) -> Stored:
           'more bytes.'
         )
 
-  return Stored(shape, dtype, read, blocks)
+  return Stored(shape, dtype, read, blocks, guessed)
 
 
 def _header(f: BinaryIO, path: str) -> tuple[tuple[int, ...], bool, np.dtype]:
@@ -100,11 +107,12 @@ def _header(f: BinaryIO, path: str) -> tuple[tuple[int, ...], bool, np.dtype]:
   if dtype.hasobject:
     raise errors.DataError(
       f'{path} must hold numbers or text, got an array of pickled objects, '
-      'which are never loaded.'
+      'which are never loaded: save text as numpy.array(values, str).'
     )
   if not shape:
     raise errors.DataError(f'{path} must hold an array, got a single value.')
-  return shape, fortran, dtype
+  # NumPy has no name for the type, and writes that of two bytes.
+  return shape, fortran, _BFLOAT16 if dtype == np.dtype('V2') else dtype
 
 
 def _rows(

@@ -16,6 +16,8 @@ from overlap.ingest import source as source_lib
 from overlap.ingest.columns import CLASS, NUMBER, TEXT, Table
 from overlap.ingest.source import Source
 
+# A column of timm's results.
+FILE = 'filename'
 PREFIXES = {
   'logit': source_lib.LOGITS,
   'prob': source_lib.PROBS,
@@ -74,12 +76,19 @@ def read(table: Table) -> Source:
   found = _score_columns(table)
   given = [names[0] for names in found]
   given += ['predicted'] if 'predicted' in table.names else []
+  if found and 'index_0' in table.names:
+    raise errors.DataError(
+      f'{table.path} must have scores of all classes in their order, got '
+      'those of the best ones, as its columns index_0, ... say: '
+      '--format=timm reads them.'
+    )
   if len(given) != 1:
+    also = '; --format=timm reads results of timm' * (FILE in table.names)
     raise errors.DataError(
       f'{table.path} must have one of the columns predicted, logit_0, ..., '
       'prob_0, ... and log_prob_0, ..., or lists in logits, probs or '
       f'log_probs, got {", ".join(given) or "none"} among '
-      f'{", ".join(table.names[:12])}.'
+      f'{", ".join(table.names[:12])}{also}.'
     )
   wanted = {'id': TEXT, 'label': CLASS}
   wanted = {n: kind for n, kind in wanted.items() if n in table.names}

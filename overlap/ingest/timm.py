@@ -18,8 +18,8 @@ from overlap.ingest import cells, columns, table_file, tables, topk
 from overlap.ingest import source as source_lib
 from overlap.ingest.columns import CLASS, TEXT, Table
 from overlap.ingest.source import Source
+from overlap.ingest.tables import FILE
 
-FILE = 'filename'
 _OUTPUTS = {'prob': source_lib.PROBS, 'logit': source_lib.LOGITS}
 
 
@@ -126,7 +126,7 @@ def _all_classes(
       '--topk=0), or indices (--include-index), got one score.'
     )
   for _, block in source.blocks():
-    if topk.are_sorted(block):
+    if topk.are_sorted(block, least=2):
       raise errors.DataError(
         f'{table.path} must hold scores in the order of the classes (timm’s '
         '--topk=0), or indices (--include-index), got rows that are sorted by '

@@ -13,13 +13,16 @@ _CHANCE = 1e-3
 _SUM_TOLERANCE = 1e-3
 
 
-def are_sorted(scores: np.ndarray) -> bool:
+def are_sorted(scores: np.ndarray, least: int = 3) -> bool:
   """Whether rows `[rows, classes]` are in descending order, and not by chance.
 
-  Two classes are not enough to tell: a model may always prefer the first.
+  Args:
+    scores: `[rows, classes]`.
+    least: how many classes it takes. Two are not enough where nothing else
+      tells, for a model may always prefer the first.
   """
   rows, classes = scores.shape
-  if classes < 3 or -rows * math.lgamma(classes + 1) > math.log(_CHANCE):
+  if classes < least or -rows * math.lgamma(classes + 1) > math.log(_CHANCE):
     return False
   values = scores.astype(np.float64)
   descending = (values[:, :-1] >= values[:, 1:]).all()

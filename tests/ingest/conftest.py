@@ -1,6 +1,7 @@
 """Predictions of one made-up model, written as every format has them."""
 
 import dataclasses
+import gzip
 import json
 import pathlib
 from collections.abc import Callable
@@ -153,6 +154,37 @@ def _timm_parquet(case: Case) -> pathlib.Path:
   return path
 
 
+def _lists_parquet(case: Case) -> pathlib.Path:
+  path = case.folder / 'm.parquet'
+  frame = pd.DataFrame({'id': case.ids, 'logits': list(case.logits)})
+  frame.to_parquet(path)
+  return path
+
+
+def _json_lines(case: Case) -> pathlib.Path:
+  rows = zip(case.ids.tolist(), case.labels.tolist(), case.logits.tolist())
+  lines = [
+    json.dumps({'id': name, 'label': label, 'logits': row})
+    for name, label, row in rows
+  ]
+  return case.file('m.jsonl', '\n'.join(lines))
+
+
+def _semicolons(case: Case) -> pathlib.Path:
+  frame = pd.DataFrame({'id': case.ids} | case.scores())
+  text = frame.to_csv(index=False, sep=';', decimal=',', lineterminator=';;\n')
+  return case.file('m.csv.gz', gzip.compress(f'sep=;\n{text}'.encode()))
+
+
+def _timm_sorted(case: Case) -> pathlib.Path:
+  order = np.argsort(-case.logits, axis=1)
+  values = np.take_along_axis(case.logits, order, axis=1)
+  columns = {'filename': case.ids}
+  for i in range(order.shape[1]):
+    columns |= {f'index_{i}': order[:, i], f'logit_{i}': values[:, i]}
+  return case.csv('m.csv', **columns)
+
+
 # Formats whose files have ids and logits: `--format`, and how one is written.
 SOFT: dict[str, tuple[str, Callable[[Case], pathlib.Path]]] = {
   'npz': ('', _npz),
@@ -164,7 +196,11 @@ SOFT: dict[str, tuple[str, Callable[[Case], pathlib.Path]]] = {
   ),
   'parquet': ('', _parquet),
   'safetensors': ('', _safetensors),
+  'parquet of lists': ('', _lists_parquet),
+  'json lines': ('', _json_lines),
+  'csv of a spreadsheet': ('', _semicolons),
   'timm csv': ('timm', _timm_csv),
+  'timm sorted': ('', _timm_sorted),
   'timm json': ('timm', _timm_json),
   'timm parquet': ('timm', _timm_parquet),
 }

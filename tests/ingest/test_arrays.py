@@ -87,12 +87,21 @@ def test_numbers_of_every_type(read, dtype):
   np.testing.assert_array_equal(whole(read(logits=values)), values)
 
 
-def test_bfloat16(case):
-  path = case.folder / 'm.safetensors'
+@pytest.mark.parametrize('extension', ['safetensors', 'npy', 'npz'])
+def test_bfloat16(case, extension):
+  path = case.folder / f'm.{extension}'
   values = case.logits.astype(ml_dtypes.bfloat16)
-  safetensors.numpy.save_file({'logits': values}, path)
-  case.ingest(path)
+  if extension == 'safetensors':
+    safetensors.numpy.save_file({'logits': values}, path)
+  elif extension == 'npy':
+    np.save(path, values)
+  else:
+    np.savez(path, logits=values)
+  ((record, _),) = case.ingest(path)
   np.testing.assert_array_equal(case.read('m'), values.astype(np.float32))
+  # NumPy's files don't name the type.
+  guessed = [note for note in record['notes'] if 'bfloat16' in note]
+  assert len(guessed) == (extension != 'safetensors')
 
 
 @pytest.mark.parametrize(

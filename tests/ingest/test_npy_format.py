@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 
+import ml_dtypes
 import numpy as np
 import pytest
 
@@ -173,3 +174,18 @@ def test_a_header_that_lies_about_the_size_costs_no_memory():
   for read in (described(lying).load, lambda: list(described(lying).blocks())):
     with pytest.raises((EOFError, errors.DataError), match='bytes early'):
       read()
+
+
+@pytest.mark.parametrize('order', ['C', 'F'])
+@pytest.mark.parametrize('shape', [(0, 3), (9, 3), (9,)])
+def test_bfloat16(shape, order):
+  values = np.random.default_rng(0).normal(size=shape)
+  values = np.asarray(values.astype(ml_dtypes.bfloat16), order=order)
+  file = io.BytesIO()
+  np.save(file, values)
+  stored = described(file.getvalue())
+  assert stored.guessed
+  np.testing.assert_array_equal(stored.load(), values)
+  if len(shape) == 2:
+    parts = [block for _, block in stored.blocks()]
+    np.testing.assert_array_equal(np.concatenate([values[:0], *parts]), values)

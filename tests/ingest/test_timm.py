@@ -148,3 +148,82 @@ def test_json_of_other_shapes(tmp_path, text):
   (tmp_path / 'm.json').write_text(text)
   with pytest.raises(errors.DataError, match='must hold a table'):
     timm.read(str(tmp_path / 'm.json'))
+
+
+# As inference.py with --topk=5 writes five classes: the best first.
+FIVE = np.random.default_rng(0).dirichlet(np.ones(5), size=3)
+ORDER = np.argsort(-FIVE, axis=1)
+SORTED = np.take_along_axis(FIVE, ORDER, axis=1)
+
+
+def in_columns(name, values):
+  return {f'{name}_{i}': values[:, i] for i in range(values.shape[1])}
+
+
+@pytest.mark.parametrize('output', ['prob', 'logit'])
+@pytest.mark.parametrize('separate', [False, True])
+def test_all_classes_with_the_best_first(read, output, separate):
+  if separate:
+    found = read(**in_columns('index', ORDER), **in_columns(output, SORTED))
+  else:
+    found = read(index=list(ORDER), **{output: list(SORTED)})
+  assert found.kind == {'prob': 'probs', 'logit': 'logits'}[output]
+  assert (found.rows, found.classes) == (3, 5)
+  ((_, block),) = found.blocks()
+  np.testing.assert_allclose(block, FIVE, atol=1e-7)
+  assert 'by index' in found.notes[0]
+
+
+def test_the_best_of_more_classes_are_classes(read):
+  # Two probabilities that don't sum to one, of the same two classes.
+  found = read(index=[[0, 1], [1, 0], [0, 1]], prob=[[0.5, 0.25]] * 3)
+  assert found.kind == 'classes'
+  assert found.predicted.tolist() == [0, 1, 0]
+  assert found.confidence.tolist() == [0.5] * 3
+
+
+@pytest.mark.parametrize('separate', [False, True])
+def test_sorted_scores_without_indices(read, separate):
+  columns = in_columns('prob', SORTED) if separate else {'prob': list(SORTED)}
+  with pytest.raises(errors.DataError, match='rows that are sorted by value'):
+    read(**columns)
+
+
+def test_more_indices_than_scores(read):
+  with pytest.raises(errors.DataError, match='each row, got 5 and 1'):
+    read(index=list(ORDER), prob=SORTED[:, 0])
+
+
+def test_records(tmp_path):
+  rows = [{'filename': f, 'index': 1, 'prob': 0.5} for f in FILES]
+  for name, text in (
+    ('m.json', json.dumps(rows)),
+    ('m.jsonl', '\n'.join(map(json.dumps, rows))),
+  ):
+    (tmp_path / name).write_text(text)
+    found = timm.read(str(tmp_path / name))
+    assert found.ids.tolist() == FILES
+    assert found.predicted.tolist() == [1, 1, 1]
+
+
+@pytest.mark.parametrize(
+  ('names', 'expected'),
+  [
+    ('filename index prob', True),
+    ('filename index', True),
+    ('filename index_0 index_1 prob_0 prob_1', True),
+    ('filename label_0 label_1 prob_0 prob_1', True),
+    ('filename prob', True),
+    ('filename logit', True),
+    # The label may be the right one.
+    ('filename label prob', False),
+    ('filename label predicted', False),
+    ('filename index label predicted', False),
+    ('filename prob_0 prob_1', False),
+    # pandas' index beside scores of all classes.
+    ('index filename label prob_0 prob_1', False),
+    ('id index prob', False),
+  ],
+)
+def test_columns_that_only_timm_writes(names, expected):
+  assert timm.recognises(names.split()) is expected
