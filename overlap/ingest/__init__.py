@@ -1,7 +1,7 @@
 """Predictions made elsewhere, brought into the store.
 
-One reader a format makes a `Source` of a file; it is aligned with the
-examples of the store by id, or, where the file has none, by row order;
+One reader for each format makes a `Source` of a file; it is aligned with the
+examples of the store by id, in whichever column the ids are, or by row order;
 scores become float32 logits block by block. Nothing is ever unpickled.
 """
 

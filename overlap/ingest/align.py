@@ -95,7 +95,7 @@ def by_id(
     faults['extra'] = faults['extra'][:0]
   if any(map(len, faults.values())):
     only_extra = not len(faults['missing']) and not len(faults['repeated'])
-    hint = '; --missing=drop leaves out rows without a label' * only_extra
+    hint = '; --missing=drop leaves such rows out' * only_extra
     raise errors.DataError(
       f'{what} must have each of the {len(stored)} ids of the data set once, '
       f'got {"; ".join(_told(*fault) for fault in faults.items())}{hint}.'

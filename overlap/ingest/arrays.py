@@ -89,7 +89,9 @@ def _source(path: str, found: Mapping[str, Stored]) -> Source:
     key: _load(path, key, found[key]) for key in _BESIDE if key in found
   }
   rest: dict[str, Any] = {
-    'columns': functools.partial(_texts, path, found, {name, *_BESIDE})
+    'columns': functools.partial(
+      _texts, path, found, {name, *_BESIDE}, stored.shape[0]
+    )
   }
   if 'ids' in beside:
     rest['ids'] = source_lib.text(beside['ids'], f'ids of {path}')
@@ -128,14 +130,14 @@ def _source(path: str, found: Mapping[str, Stored]) -> Source:
 
 
 def _texts(
-  path: str, found: Mapping[str, Stored], known: set[str]
+  path: str, found: Mapping[str, Stored], known: set[str], rows: int
 ) -> dict[str, np.ndarray]:
   """The further arrays of text or whole numbers, one value for each row."""
   return {
     name: source_lib.text(_load(path, name, stored), f'{name} of {path}')
     for name, stored in found.items()
     if name not in known
-    and len(stored.shape) == 1
+    and stored.shape == (rows,)
     and stored.dtype.kind in 'USiu'
   }
 

@@ -156,8 +156,8 @@ def place(
   if not keep.all():
     count = int(np.count_nonzero(~keep))
     notes.append(
-      f'{plurals.counted(count, "row")} of {len(keep)} without a label left '
-      f'out, the first row {int(np.argmin(keep))}'
+      f'{plurals.counted(count, "row")} of {len(keep)} left out, for the data '
+      f'set has no label of the example, the first row {int(np.argmin(keep))}'
     )
   if given is not None:
     _check_labels(given, keep, examples, places)

@@ -55,12 +55,16 @@ def usual_name(columns: Mapping[str, np.ndarray]) -> str | None:
   return None
 
 
-def by_number(source: Source, *, by_order: bool) -> Source:
+def by_number(source: Source, what: str, *, by_order: bool) -> Source:
   """The source with ids that are the rows' numbers, where it has such.
 
   Args:
     source: the predictions.
+    what: the file, for error texts.
     by_order: whether other ids are left aside.
+
+  Raises:
+    DataError: its ids are others, and not `by_order`.
   """
   columns = {} if source.ids is None else {'id': source.ids}
   numbers = sorted(map(str, range(source.rows)))
@@ -69,13 +73,16 @@ def by_number(source: Source, *, by_order: bool) -> Source:
     if sorted(values.tolist()) == numbers:
       ids = np.array([f'{int(value):07d}' for value in values], np.str_)
       return _with_ids(source, name, ids)
-  if source.ids is not None and by_order:
-    return dataclasses.replace(
-      source,
-      ids=None,
-      notes=(*source.notes, 'the rows’ order counts, and not their ids'),
+  if source.ids is None or np.isin(source.ids, numbered(source.rows)).any():
+    return source
+  if not by_order:
+    raise errors.DataError(
+      f'{what} must have no ids but the numbers of its rows, for the examples '
+      f'of the data set have no others, got {str(source.ids[0])!r}: --by_order '
+      'says that the rows are in the same order.'
     )
-  return source
+  note = 'the order of the rows counts, and not their ids'
+  return dataclasses.replace(source, ids=None, notes=(*source.notes, note))
 
 
 def check_agree(source: Source, what: str, ids: np.ndarray) -> None:

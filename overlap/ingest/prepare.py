@@ -150,7 +150,7 @@ def _identified(
 ) -> Source:
   """The source with its ids, whatever the column is called."""
   if known is not None and identify.are_numbered(known.ids):
-    return identify.by_number(source, by_order=request.by_order)
+    return identify.by_number(source, path, by_order=request.by_order)
   if known is not None:
     stored, whose = known.ids, 'the data set'
   elif labels is not None and labels.ids is not None:

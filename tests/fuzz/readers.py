@@ -24,8 +24,9 @@ from flax import serialization
 from PIL import Image
 
 from overlap.data import crc32c, idx, images, pair_shards, pair_tables, tfrecord
-from overlap.ingest import beside, convert, formats
+from overlap.ingest import beside, classes, convert, formats
 from overlap.ingest import source as source_lib
+from overlap.ingest import zeros as zeros_lib
 from overlap.models import checkpoints
 from overlap.models.checkpoints import (
   msgpack_file,
@@ -53,13 +54,30 @@ def _predictions(form: str) -> Callable[[str], object]:
     source = formats.FORMATS[form].read(path)
     if source.blocks is not None:
       kind = source.kind or source_lib.LOGITS
+      zeros = None
+      if kind != source_lib.LOGITS:
+        zeros = zeros_lib.survey(
+          source.blocks(), logarithms=kind == source_lib.LOG_PROBS
+        )
       for _ in convert.logits(
-        source.blocks(), kind=kind, what=path, rows=source.rows, allow_nan=True
-      ):
+        source.blocks(), kind=kind, what=path, rows=source.rows,
+        allow_nan=True, zeros=zeros,
+      ):  # fmt: skip
         pass
+    if source.columns is not None:
+      source.columns()
     return source
 
   return read
+
+
+def _labels(path: str) -> object:
+  """Reads a file of labels to the classes that they are."""
+  labels = beside.read_labels(path)
+  present = ~classes.missing(labels.labels, None)
+  values = classes.settled(labels.labels[present])
+  names = classes.names_of(values, None, path)
+  return labels, classes.indices(values, names, path)
 
 
 def _records(path: str) -> object:
@@ -183,9 +201,15 @@ READERS = {
   ),
   'trials': Reader(_predictions('model-vs-human'), 'm.csv', [_TRIALS]),
   'imagenet-x': Reader(_predictions('imagenet-x'), 'm.csv', [_IMAGENET_X]),
-  'labels npy': Reader(beside.read_labels, 'l.npy', [_npy(np.arange(3))]),
-  'labels csv': Reader(beside.read_labels, 'l.csv', [b'id,label\na,1\nb,0\n']),
-  'labels txt': Reader(beside.read_labels, 'l.txt', [b'1\n0\n', b'cat\ndog\n']),
+  'labels npy': Reader(
+    _labels, 'l.npy', [_npy(np.arange(3)), _npy(np.array([2.0, np.nan]))]
+  ),
+  'labels csv': Reader(
+    _labels, 'l.csv', [b'id,label\na,1\n', b'file,label\na,1.0\nb,\nc,+2e1\n']
+  ),
+  'labels txt': Reader(
+    _labels, 'l.txt', [b'1\n0\n', b'cat\ndog\n', b'c_2\nc_10\n\nNA\n']
+  ),
   'ids': Reader(beside.read_ids, 'i.json', [b'["a", "b"]', b'[1, 2]']),
   'class names': Reader(beside.read_class_names, 'c.txt', [b'a\nb\n']),
   'weights npz': Reader(npz_file.load, 'w.npz', [_NPZ]),

@@ -123,7 +123,8 @@ def test_ids_of_a_data_set_that_has_none_need_by_order(make, refused):
   labels = str(case.npy('labels.npy', case.labels))
   case.ingest(case.npy('a.npy', case.predicted), labels=labels)
   path = case.csv('b.csv', id=case.ids, predicted=case.predicted)
-  refused(case, errors.DataError, case.ingest, path, by_order=False)
+  text = refused(case, errors.DataError, case.ingest, path, by_order=False)
+  assert 'no ids but the numbers of its rows' in text
   ((record, _),) = case.ingest(path, by_order=True)
   assert record['aligned_by'] == 'row order'
 
@@ -280,3 +281,13 @@ def test_ids_beside_that_the_file_has_in_another_order(case, refused):
   ids = str(case.npy('ids.npy', case.ids))
   text = refused(case, errors.DataError, case.ingest, path, ids=ids)
   assert f"'{case.ids[-1]}' in row 0, and --ids has '{case.ids[0]}'" in text
+
+
+def test_names_of_classes_are_no_ids(make):
+  """Arrays of another length than there are rows."""
+  case = make()
+  path = case.folder / 'm.npz'
+  np.savez(path, logits=case.logits, labels=case.labels, names=case.class_names)
+  case.ingest(path, by_order=False)
+  found = store.Store(case.workdir).examples('shapes', 'test')
+  assert identify.are_numbered(found.ids)

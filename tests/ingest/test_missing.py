@@ -55,7 +55,10 @@ def test_a_missing_label(make, refused, kind, word, scores):
   text = refused(case, errors.DataError, case.ingest, model, labels=path)
   assert f'in row {GAP} and 0 more: --missing=drop' in text
   ((record, _),) = case.ingest(model, labels=path, missing='drop')
-  said = '1 row of 23 without a label left out, the first row 5'
+  said = (
+    '1 row of 23 left out, for the data set has no label of the example, the '
+    'first row 5'
+  )
   assert record['notes'].count(said) == 1
   found = store.Store(case.workdir).examples('shapes', 'test')
   kept = np.delete(np.arange(23), GAP)
@@ -103,7 +106,7 @@ def test_a_missing_label_in_the_file_of_predictions(make, refused, kind):
   other = case.csv('n.csv', id=case.ids, predicted=case.predicted)
   text = refused(case, errors.DataError, case.ingest, other)
   assert f"1 extra ('{case.ids[GAP]}')" in text
-  assert '--missing=drop leaves out rows without a label' in text
+  assert '--missing=drop leaves such rows out' in text
   case.ingest(other, missing='drop')
   np.testing.assert_array_equal(case.read('n', 'predicted'), kept)
 
