@@ -75,13 +75,7 @@ def ingest(request: Request) -> list[Ingested]:
       else:
         for _ in prepared.logits() if prepared.logits else ():
           pass
-  if others:
-    raise errors.DataError(
-      f'A model that {request.dataset}/{request.split} holds already must come '
-      f'with what is stored of it, got other things for {len(others)}: '
-      f'{", ".join(others[:3])}{", ..." * (len(others) > 3)}. --replace takes '
-      'the new ones, --model another name.'
-    )
+  _refuse_others(request, others)
   assert known is not None
   names = beside_files.class_names
   if names is not None and tuple(names) != tuple(known.class_names):
@@ -100,6 +94,14 @@ def ingest(request: Request) -> list[Ingested]:
         labels=known.labels,
         class_names=known.class_names,
       )
+    # Another run may have stored a model while this one waited for it.
+    late = _stored(
+      request, {name: path for name, path in jobs.items() if name not in stored}
+    )
+    for model, record in late.items():
+      prepared = _prepare(request, jobs[model], known, beside_files)
+      _refuse_others(request, _differences(request, model, prepared, record))
+    stored |= late
     made, notes = [], known.notes
     tallies = {}
     for model, path in jobs.items():
@@ -208,6 +210,24 @@ def _differences(
   return [] if same else [repr(model)]
 
 
+def _refuse_others(request: Request, others: Sequence[str]) -> None:
+  """Raises DataError where a model is stored with other predictions."""
+  if others:
+    raise errors.DataError(
+      f'A model that {request.dataset}/{request.split} holds already must come '
+      f'with what is stored of it, got other things for {len(others)}: '
+      f'{", ".join(others[:3])}{", ..." * (len(others) > 3)}. --replace takes '
+      'the new ones, --model another name.'
+    )
+
+
+def _prepare(
+  request: Request, path: str, known: Examples, given: _Beside
+) -> prepare.Prepared:
+  source = prepare.read(request, path, given.ids, known, given.labels)
+  return prepare.prepare(request, source, path, known, given.labels)
+
+
 def _read_beside(request: Request) -> _Beside:
   return _Beside(
     beside.read_labels(request.labels) if request.labels else None,
@@ -227,8 +247,7 @@ def _store(
   notes: Sequence[str],
   tally: sanity.Tally,
 ) -> dict[str, Any]:
-  source = prepare.read(request, path, given.ids, known, given.labels)
-  prepared = prepare.prepare(request, source, path, known, given.labels)
+  prepared = _prepare(request, path, known, given)
   for line in prepared.doubts:
     logging.warning('%s: %s', model, line)
   record = {

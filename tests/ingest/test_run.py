@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from overlap import errors, ingest, store
-from overlap.ingest import write
+from overlap.ingest import run, write
 
 
 def test_logits_of_every_format_are_stored_bit_by_bit(case, soft):
@@ -51,6 +51,36 @@ def _check_permuted(case, written):
   again = case.tree()
   assert {k: again[k] for k in chunks} == chunks
   assert again.keys() == straight.keys()
+
+
+@pytest.mark.parametrize('examples_stored', [True, False])
+@pytest.mark.parametrize('same', [True, False])
+def test_another_run_was_quicker(case, monkeypatch, same, examples_stored):
+  """It stores the model after this run has looked, before it has the lock."""
+  if examples_stored:
+    case.store_examples()
+  paths = [case.folder / f'{name}.npz' for name in ('first', 'second')]
+  for path, scale in zip(paths, (1, 1 if same else 2)):
+    np.savez(
+      path, logits=scale * case.logits, ids=case.ids, labels=case.labels,
+      class_names=np.array(case.class_names),
+    )  # fmt: skip
+  held = run.claims.held
+
+  def late(*args, **kwargs):
+    monkeypatch.undo()
+    case.ingest(paths[0], model='m')
+    return held(*args, **kwargs)
+
+  monkeypatch.setattr(run.claims, 'held', late)
+  if same:
+    ((record, new),) = case.ingest(paths[1], model='m')
+    assert not new
+    assert record['file'] == 'first.npz'
+  else:
+    with pytest.raises(errors.DataError, match='--replace takes the new ones'):
+      case.ingest(paths[1], model='m')
+  np.testing.assert_array_equal(case.read('m'), case.logits)
 
 
 def test_files_without_ids_are_taken_by_row(case, rows):
@@ -282,7 +312,7 @@ def test_an_error_of_the_disk_half_way_leaves_nothing(case, monkeypatch):
 _SLOWLY = """
 import sys, time
 from overlap import ingest
-from overlap.ingest import write
+from overlap.ingest import run, write
 tracked = write._tracked
 def slow(blocks, rows, model):
   for item in tracked(blocks, rows, model):
