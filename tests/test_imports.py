@@ -16,8 +16,8 @@ CODE = sorted(
 
 # Lowest first: a module imports from its own layer and from lower ones.
 LAYERS = (
-  'errors lookup files sealed code_files ranges progress claims fields '
-  'compiled schemas jobs sockets peers plurals memory natural_order',
+  'errors lookup files sealed replaced code_files ranges progress claims '
+  'fields compiled schemas jobs sockets peers plurals memory natural_order',
   'catalog',
   'config provenance sweeps swept',
   'parallel',

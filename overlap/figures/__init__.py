@@ -16,7 +16,7 @@ import vl_convert
 from absl import logging
 from etils import epath
 
-from overlap import files, lookup, progress, sealed
+from overlap import files, lookup, progress, replaced, sealed
 from overlap import tables as tables_lib
 from overlap.figures import frames
 
@@ -50,10 +50,20 @@ _EXTENSIONS = ('svg', 'png', 'csv')
 def load(workdir: epath.PathLike) -> dict[str, pd.DataFrame]:
   """Reads the tables that the figures and the report are made from.
 
+  All are of one analysis, even where another one replaces them meanwhile.
+
   Raises:
     DataError: `models`, `pairs` or one that was made is absent, or a table
       is not as it was made; the others may be absent.
   """
+  return replaced.read_unreplaced(
+    lambda: _load(workdir),
+    lambda: tables_lib.stamp(workdir),
+    f'The tables of {workdir}',
+  )
+
+
+def _load(workdir: epath.PathLike) -> dict[str, pd.DataFrame]:
   written = tables_lib.checksums(workdir)
   loaded = {}
   for name in [*_REQUIRED, *sorted(tables_lib.SCHEMAS.keys() - {*_REQUIRED})]:

@@ -100,7 +100,11 @@ def ingest(request: Request) -> list[Ingested]:
     )
     for model, record in late.items():
       prepared = _prepare(request, jobs[model], known, beside_files)
-      _refuse_others(request, _differences(request, model, prepared, record))
+      tally = sanity.Tally(known.labels)
+      _refuse_others(
+        request, _differences(request, model, prepared, record, tally)
+      )
+      record['accuracy'] = tally.accuracy
     stored |= late
     made, notes = [], known.notes
     tallies = {}

@@ -6,12 +6,9 @@ from typing import Any
 import numpy as np
 from etils import epath
 
-from overlap import errors, files, lookup
+from overlap import errors, files, lookup, replaced
 from overlap.store import arrays, entries, examples, records, schema
 from overlap.store.examples import StoredExamples
-
-# A record may be replaced while it is read, hardly again and again.
-_TRIES = 100
 
 
 class Store:
@@ -129,19 +126,10 @@ class Store:
       DataError: the model has no such array; it is damaged or incomplete.
     """
     folder = schema.model_folder(self.workdir, dataset, split, model)
-    for _ in range(_TRIES):
-      before = records.raw(folder)
-      try:
-        rows = self._read(dataset, split, model, name, start, stop)
-      except errors.DataError:
-        if records.raw(folder) == before:
-          raise
-        continue
-      if records.raw(folder) == before:
-        return rows
-    raise errors.DataError(
-      f'{name} of model {model!r} over {dataset}/{split} must stay while they '
-      f'are read, and were replaced {_TRIES} times: end what replaces them.'
+    return replaced.read_unreplaced(
+      lambda: self._read(dataset, split, model, name, start, stop),
+      lambda: records.raw(folder),
+      f'{name} of model {model!r} over {dataset}/{split}',
     )
 
   def _read(

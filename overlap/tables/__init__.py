@@ -18,7 +18,7 @@ from overlap.schemas import CATEGORY_MEANS, SCHEMAS
 
 __all__ = [
   'AGAIN', 'CATEGORY_MEANS', 'DONE', 'MODELS_COLUMNS', 'PAIRS_COLUMNS',
-  'SCHEMAS', 'checksums', 'read', 'remove', 'to_csv', 'to_parquet', 'typed',
+  'SCHEMAS', 'checksums', 'read', 'stamp', 'to_csv', 'to_parquet', 'typed',
   'write',
 ]  # fmt: skip
 
@@ -95,6 +95,17 @@ def checksums(workdir: epath.PathLike) -> dict[str, str] | None:
   if not isinstance(held, dict):
     raise errors.DataError(f'{file} must hold checksums, got none: {AGAIN}.')
   return held
+
+
+def stamp(workdir: epath.PathLike) -> bytes | None:
+  """Returns the bytes of `tables/done.json`, None where it can't be read.
+
+  They are other bytes as soon as the tables were made again.
+  """
+  try:
+    return (epath.Path(workdir) / 'tables' / DONE).read_bytes()
+  except OSError:
+    return None
 
 
 def read(

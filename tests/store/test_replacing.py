@@ -67,7 +67,7 @@ def test_what_is_replaced_again_and_again_is_given_up(build, monkeypatch):
     return rows
 
   monkeypatch.setattr(store.Store, '_read', replaced)
-  monkeypatch.setattr('overlap.store.reader._TRIES', 3)
+  monkeypatch.setattr('overlap.replaced._TRIES', 3)
   with pytest.raises(errors.DataError, match='were replaced 3 times'):
     made.read('m')
 

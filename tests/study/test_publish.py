@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from overlap import errors, files, sealed, tables
+from overlap import errors, figures, files, sealed, tables
 from overlap.study import publish, unchanged
 
 MADE_OF = {'request': 'r', 'program': 'p', 'versions': 'v', 'store': 's'}
@@ -72,3 +72,34 @@ def test_a_failed_swap_leaves_the_older_ones(tmp_path, monkeypatch, swap):
     show(tmp_path, 'own', value=2)
   assert values(tmp_path) == {'own': 1}
   assert os.listdir(tmp_path) == ['tables']
+
+
+@pytest.mark.parametrize('again_and_again', [False, True])
+def test_who_reads_meanwhile_gets_tables_of_one_analysis(
+  tmp_path, synthetic, monkeypatch, again_and_again
+):
+  made = [synthetic.study(seed=seed) for seed in range(2)]
+  read, times = tables.read, []
+
+  def analyse(number):
+    publish.publish(tmp_path, {}, made[number % 2], MADE_OF | {'n': number})
+
+  def read_slowly(*args):
+    frame = read(*args)
+    if again_and_again or not times:
+      times.append(1)
+      analyse(len(times))
+    return frame
+
+  analyse(0)
+  monkeypatch.setattr(tables, 'read', read_slowly)
+  monkeypatch.setattr('overlap.replaced._TRIES', 3)
+  if again_and_again:
+    with pytest.raises(errors.DataError, match='were replaced 3 times'):
+      figures.load(tmp_path)
+    return
+  loaded = figures.load(tmp_path)
+  assert len(times) == 1
+  for name, frame in loaded.items():
+    pd.testing.assert_frame_equal(frame, read(tmp_path, name))
+    assert tables.to_csv(frame) == tables.to_csv(made[1][name])
