@@ -243,7 +243,8 @@ def report(folder: epath.PathLike | None) -> tuple[str, bool]:
   """All figures that can be recomputed, as text.
 
   Args:
-    folder: of CIFAR-10.1's predictions; None or '': the paper's figures alone.
+    folder: folder of CIFAR-10.1's predictions; None or '': the paper's figures
+      alone.
 
   Returns:
     The text, and whether all is well: every figure that was recomputed holds,

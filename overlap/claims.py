@@ -53,7 +53,7 @@ def held(
 
   Args:
     workdir: local folder or gs:// path; made where it is absent.
-    names: of what is made, such as 'model/vit' or 'tables'.
+    names: names of what is made, such as 'model/vit' or 'tables'.
     wait: whether to wait for another run, and to say so, or to give up.
     primary: whether this process claims for all of its run.
     agree: gives each process of the run the number that the primary has.
@@ -144,7 +144,7 @@ class Claim:
   """One run's claim on what it makes.
 
   Attributes:
-    workdir: of the study.
+    workdir: folder of the study.
     lost: who took it over while this process was silent; '' for nobody.
   """
 

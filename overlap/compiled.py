@@ -14,7 +14,7 @@ def compiled(function: Callable, **options: Any) -> Callable:
 
   Args:
     function: to compile.
-    **options: of `numba.njit`.
+    **options: options of `numba.njit`.
   """
   try:
     return numba.njit(nogil=True, cache=True, **options)(function)

@@ -126,7 +126,7 @@ def bit_finetune(
 
   Args:
     config: from `model` or `paper_model`.
-    num_examples: of the training split.
+    num_examples: number of examples of the training split.
     image_size: side of its images as they are stored, in pixels.
 
   Raises:

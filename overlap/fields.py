@@ -73,7 +73,8 @@ def probe(*models: str) -> ml_collections.ConfigDict:
   predictions, with the head 'L-BFGS', as the paper's CLIP-S does.
 
   Args:
-    *models: of the study, whose stored features are put side by side.
+    *models: names of models of the study; their stored features are
+      concatenated.
   """
   config = ml_collections.ConfigDict()
   config.source = 'probe'

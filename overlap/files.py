@@ -186,7 +186,7 @@ def is_aside(path: epath.PathLike, name: str = '') -> bool:
 
   Args:
     path: the path.
-    name: of the file or folder that it was written for; '' for any.
+    name: name of the file or folder that it was written for; '' for any.
   """
   # A token has no dots: `.a.TOKEN.partial` is of `a` and never of `a.b`.
   pattern = rf'\.{re.escape(name) if name else ".+"}\.{_TOKEN}\.partial'

@@ -19,7 +19,7 @@ class Input(NamedTuple):
   Attributes:
     size: side of the square images.
     channels: 1 or 3.
-    mean: of images in [0, 1], one for all channels or one each.
+    mean: mean of images in [0, 1], one for all channels or one each.
     std: likewise.
   """
 

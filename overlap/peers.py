@@ -202,7 +202,7 @@ def meet(
     index: its number.
     count: how many there are.
     share: gives all processes what process 0 puts in.
-    host: of process 0, where it is known.
+    host: host of process 0, where it is known.
 
   A process that can't reach process 0 ends with a line.
   """

@@ -135,10 +135,10 @@ def write_record(
   Args:
     workdir: holds the store, and in it the split's examples.
     dataset: whose they are.
-    split: of the data set.
+    split: split of the data set.
     name: the model's.
     count: examples of the split.
-    widths: of each array, float32 `[count, width]`.
+    widths: widths of each array, float32 `[count, width]`.
     rows: `(start, stop)` to what this process writes, `(start, arrays)` at a
       time.
     record: what record.json says of the model.

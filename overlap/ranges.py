@@ -135,8 +135,8 @@ def check(
     at: what error texts call the place of the fields, such as 'config'.
     flat: values, or lists of them, by the fields' dotted paths, of the right
       types.
-    ranges: of numbers by path; fields that are in it and not in `flat` are
-      not looked for.
+    ranges: ranges of numbers by path; fields that are in it and not in `flat`
+      are not looked for.
 
   Raises:
     UsageError: a number is outside its range or not finite, or a list of them

@@ -53,8 +53,8 @@ def overrides(num_examples: int, height: int, width: int) -> dict[str, Any]:
   """Fields of a model's config, by their dotted paths.
 
   Args:
-    num_examples: of the training split.
-    height: of its images, in pixels.
+    num_examples: number of examples of the training split.
+    height: height of its images, in pixels.
     width: likewise.
 
   Raises:

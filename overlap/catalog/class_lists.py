@@ -67,7 +67,7 @@ def match(names: Sequence[str], classes: Sequence[str], what: str) -> list[int]:
   indices.
 
   Args:
-    names: of the classes of a data set.
+    names: names of the classes of a data set.
     classes: all names, in the order of their indices.
     what: the data set, for the error text.
 
@@ -104,9 +104,9 @@ def number(
   """Returns labels, names of the classes, and their order in words.
 
   Args:
-    classes: of the examples [M]: whole numbers from 0, or names.
-    names: of the classes in their order; none where they are not known: then
-      numbers are names of themselves, and names come in natural order.
+    classes: classes of the examples [M]: whole numbers from 0, or names.
+    names: names of the classes in their order; none where they are not known:
+      then numbers are names of themselves, and names come in natural order.
     what: the data set, for the error text.
 
   Raises:

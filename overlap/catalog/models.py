@@ -36,7 +36,7 @@ class PaperModel:
     method: 'Sup. / IN': the objective and the training data.
     head: 'Trained', 'L-BFGS', 'Zero Shot', ...
     accuracy: on ImageNet.
-    temperature: of its calibration.
+    temperature: temperature of its calibration.
     error_inconsistency: with the base.
     ensemble_accuracy: with the base.
     way: one of `WAYS`.

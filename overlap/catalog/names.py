@@ -21,7 +21,7 @@ def in_tables(model: str, method: str) -> str:
   Args:
     model: its name in the study. The paper's own name counts as it is; one by
       `key` only with the paper's method, as 'simclr' may be on any data.
-    method: of the study's model, such as 'Sup. / IN'.
+    method: method of the study's model, such as 'Sup. / IN'.
   """
   found = _methods()
   if model in found:

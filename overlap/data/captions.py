@@ -66,7 +66,7 @@ def from_classes(
     templates: sentences with '{}' where a name goes.
     attributes: phrases, each with the classes (as the examples name them) that
       it is true of.
-    seed: of the choice.
+    seed: seed of the choice.
 
   Returns:
     A function from indices [B] to B texts.

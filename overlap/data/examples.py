@@ -103,7 +103,7 @@ class Examples(abc.ABC):
     Args:
       indices: [B].
       make: (place in `indices`, image 'L' or 'RGB') to uint8 [*shape].
-      shape: of what is made.
+      shape: shape of what is made.
 
     Returns:
       uint8 [B, *shape] and labels [B], unchecked.

@@ -133,7 +133,7 @@ def stack(
   Args:
     make: from a row to uint8 [*shape].
     count: B.
-    shape: of what is made, such as (S, S, channels).
+    shape: shape of what is made, such as (S, S, channels).
 
   Returns:
     uint8 [B, *shape].

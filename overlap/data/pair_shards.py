@@ -29,7 +29,7 @@ class ShardPairs(pairs.Pairs):
     """Indexes the files: they are gone through from member to member.
 
     Args:
-      path: of a folder with tar files, of one, or a pattern of them.
+      path: path of a folder with tar files, of one, or a pattern of them.
       image_size: S.
       channels: 1 or 3.
 

@@ -28,7 +28,7 @@ class TablePairs(pairs.Pairs):
     """Reads the table.
 
     Args:
-      path: of a CSV or TSV file with the columns 'path', from the table's
+      path: path of a CSV or TSV file with the columns 'path', from the table's
         folder, and 'caption'.
       image_size: S.
       channels: 1 or 3.

@@ -40,7 +40,7 @@ class Pairs(EncodedExamples):
 
     Args:
       pairs: as `open_pairs` takes it.
-      ids: of the pairs.
+      ids: ids of the pairs.
       image_size: S.
       channels: 1 or 3.
 
@@ -167,7 +167,7 @@ def warn_left_out(dataset: str, ids: Sequence[str], found: int) -> None:
 
   Args:
     dataset: their name.
-    ids: of those left out.
+    ids: ids of the examples that were left out.
     found: how many pairs there are.
 
   Raises:

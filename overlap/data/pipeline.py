@@ -82,12 +82,12 @@ def batches(
 
   Args:
     examples: what to train on.
-    batch_size: of the global batch, over all processes.
-    seed: of the permutations; the same seed gives the same batches.
+    batch_size: global batch size, over all processes.
+    seed: seed of the permutations; the same seed gives the same batches.
     start_step: the first step; nothing before it is read.
     total_steps: one past the last step.
     num_threads: that read batches ahead; 0 reads each when it is asked for.
-    process_index: of this process.
+    process_index: number of this process.
     process_count: processes; each gets its contiguous part of every batch.
     on_host: what is made of the original images; None for `examples`' own.
       Its draws depend on the seed, the step and the place in the global batch.
@@ -138,7 +138,7 @@ def eval_batches(
 
   Args:
     examples: what to evaluate on, M of them.
-    batch_size: of all but the last.
+    batch_size: size of all batches except the last.
     start: the first example.
     stop: one past the last; None is M.
     num_threads: as for `batches`.

@@ -37,8 +37,8 @@ def resize(
 
   Args:
     image: uint8 [H, W, 1 or 3].
-    height: of the result.
-    width: of the result.
+    height: height of the result.
+    width: width of the result.
     interpolation: one of `INTERPOLATIONS`; 'lanczos' has three lobes.
     antialias: see above; of no matter for 'nearest'. TensorFlow leaves values
       between and outside of the 256 grey levels as they are; here they are

@@ -28,7 +28,7 @@ class Split:
 
   Attributes:
     expression: the text.
-    name: of the source's split.
+    name: name of the source's split.
     start: 'N', 'N%' or ''.
     stop: likewise.
   """

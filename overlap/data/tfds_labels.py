@@ -11,7 +11,7 @@ class Labels(Protocol):
 
   Attributes:
     class_names: C names.
-    fields: of the record, that are read.
+    fields: fields of the record that are read.
     multi_label: whether an image may show several classes.
   """
 
@@ -100,7 +100,7 @@ def kind(features: Mapping[str, Any]) -> Single | Several | None:
   """How a data set with these features labels its images; None: not at all.
 
   Args:
-    features: of TFDS, by name.
+    features: features of TFDS, by name.
   """
   import tensorflow_datasets as tfds
 

@@ -41,7 +41,7 @@ class TfdsExamples(EncodedExamples):
 
     Args:
       dataset: name in the store.
-      builder: of TFDS.
+      builder: builder of TFDS.
       split: TFDS's name of it.
       image_size: 0 for the images' own, which then must all be alike.
       channels: 0 for those of TFDS's feature.

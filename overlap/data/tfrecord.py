@@ -42,7 +42,7 @@ class TfRecords:
     """Opens nothing yet.
 
     Args:
-      paths: of the files.
+      paths: paths of the files.
       counts: records a file.
       parse: what is made of a record's data.
     """

@@ -102,7 +102,7 @@ def save(
   older one of its name goes, for it would show other tables.
 
   Args:
-    workdir: of the study.
+    workdir: folder of the study.
     names: keys of `FIGURES`; all by default.
 
   Returns:

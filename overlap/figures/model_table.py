@@ -44,7 +44,7 @@ class ModelTable:
   """One of the four tables.
 
   Attributes:
-    number: of the table, as in the paper.
+    number: number of the table, as in the paper.
     title: what is said above it.
     holds: what it holds, for the message that there is none.
     chosen: which rows of `models.csv`, as `sorted_out` returns them.

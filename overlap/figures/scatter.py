@@ -41,7 +41,7 @@ def rows(tables: frames.Tables, view: str) -> pd.DataFrame:
   """Points, names of few classes, bands of groups, bins and thresholds.
 
   Args:
-    tables: of the study.
+    tables: tables of the study.
     view: 'panel' or 'contrast'.
 
   Returns:
@@ -184,7 +184,7 @@ def explained(
   """Which examples these are, and what arrows and lines say.
 
   Args:
-    tables: of the study.
+    tables: tables of the study.
     drawn: rows of the figure.
     view: 'panel' or 'contrast'.
 

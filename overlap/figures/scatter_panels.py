@@ -24,9 +24,9 @@ def panel(
 
   Args:
     drawn: rows of the figure.
-    number: of the pair.
+    number: number of the pair.
     shown: the categories of the legend, the same in all panels of a figure.
-    height: of the panel, in pixels.
+    height: height of the panel, in pixels.
   """
   named = bool((drawn['kind'] == 'class').any())
   x, y = views.theta_axis(), _class_axis(drawn, named)
@@ -123,11 +123,11 @@ def detail(
 
   Args:
     drawn: rows of the figure.
-    number: of the pair.
-    group: of classes; '' for all.
+    number: number of the pair.
+    group: group of classes; '' for all.
     shown: the categories of the legend.
-    outcomes: of which there is a histogram.
-    height: of the panel, in pixels.
+    outcomes: outcomes that have a histogram.
+    height: height of the panel, in pixels.
   """
   mine = drawn[(drawn['kind'] == 'bin') & (drawn['group'] == group)]
   mine = mine[mine['outcome'].isin(list(outcomes))]

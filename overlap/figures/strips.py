@@ -55,7 +55,7 @@ def strips(
     value: the column that the strips show; `lower` and `upper` bound it.
     drawn: the rows of this panel, as `placed` returns them.
     tooltip: what is shown under the pointer.
-    title: of the axis.
+    title: title of the axis.
   """
   ours = drawn[(drawn['kind'] == MEAN) & (drawn['source'] == style.STUDY)]
   limits = frames.domain(drawn[value], ours['lower'], ours['upper'])

@@ -149,12 +149,12 @@ def axis(
 
   Args:
     channel: alt.X or alt.Y.
-    column: of the numbers.
+    column: column of the numbers.
     title: with the unit.
     limits: the ends of the axis, as the numbers are.
     ticks: how many, about.
     scale: 100 for fractions in per cent.
-    **more: of the Vega-Lite scale.
+    **more: more of the Vega-Lite scale.
   """
   return channel(
     f'{column}:Q',

@@ -38,7 +38,7 @@ def pairs(tables: frames.Tables, view: str) -> pd.DataFrame:
   """The pairs of a view.
 
   Args:
-    tables: of the study.
+    tables: tables of the study.
     view: 'panel' or 'contrast'.
 
   Returns:
@@ -176,8 +176,8 @@ def steps(
   """Histograms as outlines over a faint fill, one for each colour.
 
   Args:
-    x: of the lower ends of the bins.
-    y: of the counts.
+    x: lower ends of the bins.
+    y: counts.
     colour: the channels fill and stroke.
     keep: a Vega expression of the rows to draw, among bins and ends.
   """

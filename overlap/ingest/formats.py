@@ -124,7 +124,7 @@ def files(path: str, name: str = '') -> list[str]:
   Args:
     path: a file; a folder: all files of the format in it, or of any known
       extension; or a pattern with `*`, `?` or `[`.
-    name: of the format; '' for any.
+    name: name of the format; '' for any.
 
   Returns:
     At least one path, sorted.

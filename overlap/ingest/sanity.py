@@ -73,7 +73,7 @@ def doubts(
   """Warnings about a model's accuracy, one line each.
 
   Args:
-    tally: of all its rows.
+    tally: tally of all its rows.
     labels: int `[examples]`.
     classes: how many there are.
     others: accuracies of the other models over the same examples.
@@ -124,7 +124,7 @@ def same_as(
   Args:
     record: the model's.
     others: records of the other models, by their names.
-    tally: of the model.
+    tally: tally of the model.
   """
   mine = _checksums(record)
   if set(mine) == {'predicted'} and tally.rows - tally.right < _SAME_WRONG:

@@ -45,7 +45,8 @@ class Source:
     classes: how many columns the scores have; None for classes.
     blocks: reads the scores `[rows, classes]` from the start; None for
       classes.
-    predicted: of classes, `[rows]`: integers, or names as text; else None.
+    predicted: predicted classes, `[rows]`: integers, or names as text; else
+      None.
     confidence: float32 `[rows]` beside `predicted`, or None.
     ids: text `[rows]`, or None where the file has none.
     labels: integers or names `[rows]`, or None.

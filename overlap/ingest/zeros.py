@@ -74,7 +74,7 @@ def fill(log_probabilities: np.ndarray, zeros: Zeros) -> np.ndarray:
 
   Args:
     log_probabilities: float64 `[rows, classes]`.
-    zeros: of the file, from `survey`.
+    zeros: zeros of the file, from `survey`.
 
   Returns:
     float64 `[rows, classes]`.
@@ -127,7 +127,7 @@ def decimals(
 
   Args:
     values: float64 of any shape; NaN and infinity are passed over.
-    precision: of the values, relative.
+    precision: precision of the values, relative.
     least: how many places there are at least.
 
   Returns:

@@ -17,7 +17,7 @@ class Driver:
   """One launcher's work on a sweep.
 
   Attributes:
-    records: of all units, in the sweep's order.
+    records: records of all units, in the sweep's order.
   """
 
   def __init__(

@@ -22,7 +22,7 @@ class Run:
 
   Attributes:
     unit: what is run.
-    folder: of the unit, for logs; local.
+    folder: folder of the unit, for logs; local.
     attempt: its number, from 1.
     handle: by which its executor finds it again; plain JSON. `token` names
       the attempts that were started together, and `index` this one of them.
@@ -57,7 +57,7 @@ class Outcome:
 
   Attributes:
     kind: 'done', 'failed', or 'preempted' (taken away, and to be run again).
-    exit_status: of the command, where it is known.
+    exit_status: exit status of the command, where it is known.
     note: what there is to say, one line.
   """
 

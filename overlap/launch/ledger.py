@@ -90,7 +90,7 @@ class Ledger:
     """The units' records, fresh ones for those that have none.
 
     Args:
-      units: of the sweep as it is now.
+      units: units of the sweep as it is now.
       again: names of those that are to be run anew, done or not.
 
     Raises:

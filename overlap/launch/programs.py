@@ -47,7 +47,7 @@ class Patience:
     """Counts; returns whether it was so too often in a row.
 
     Args:
-      name: of what should not be.
+      name: name of what should not be there.
       again: whether it is so now.
     """
     self._counts[name] = self._counts.get(name, 0) + 1 if again else 0

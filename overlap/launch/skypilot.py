@@ -45,7 +45,7 @@ class SkyPilot:
 
     Args:
       program: the words that start `overlap`, in the project's folder there.
-      resources: of each job, as in a task of SkyPilot.
+      resources: resources of each job, as in a task of SkyPilot.
       parallel: how many jobs there are at a time; 0: all.
     """
     self._program, self._resources = list(program), dict(resources)

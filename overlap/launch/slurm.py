@@ -51,7 +51,7 @@ class Slurm:
     Args:
       program: the words that start `overlap` on a node.
       folder: for scripts; the nodes see it too.
-      flags: of sbatch.
+      flags: flags of sbatch.
       parallel: how many of one array run at a time; 0: all.
     """
     self._program, self._folder = list(program), folder

@@ -61,7 +61,7 @@ def make(
     sweep_path: likewise.
     workdir: a folder, absolute or gs://.
     further: flags for every command.
-    stages: of the units of models.
+    stages: stages of the units of models.
 
   Raises:
     UsageError: anything in the sweep, the config or the flags that would make

@@ -45,7 +45,7 @@ def build(
   Args:
     name: key of `MODELS`.
     num_classes: outputs of the head.
-    dtype: of the computation; parameters and outputs are float32.
+    dtype: dtype of the computation; parameters and outputs are float32.
     **options: the module's other fields; lists stand for tuples.
 
   Raises:

@@ -50,7 +50,7 @@ class ALIGN(nn.Module):
       the side of the images.
     drop_path_rate: probability of leaving out the last block in training; it
       rises linearly from 0 at the first.
-    dtype: of the convolutions; parameters and outputs are float32.
+    dtype: dtype of the convolutions; parameters and outputs are float32.
   """
 
   num_classes: int

@@ -19,10 +19,10 @@ class Block(nn.Module):
   """Attention and a multilayer perceptron, each normalised with its input.
 
   Attributes:
-    num_heads: of the attention.
+    num_heads: number of heads of the attention.
     mlp_size: units of the hidden layer.
     activation: key of `transformer.ACTIVATIONS`.
-    dtype: of the computation.
+    dtype: dtype of the computation.
   """
 
   num_heads: int
@@ -49,13 +49,13 @@ class BERTText(nn.Module):
     vocab_size: number of different tokens.
     context_length: the most tokens of a text.
     types: number of different segments; all texts are of the first.
-    hidden_size: of the tokens.
+    hidden_size: size of the tokens.
     depth: number of blocks.
-    num_heads: of each attention; divides `hidden_size`.
+    num_heads: number of heads of each attention; divides `hidden_size`.
     mlp_ratio: hidden units of the perceptrons, as a factor of `hidden_size`.
-    projection_size: of the features that are compared with images.
+    projection_size: size of the features that are compared with images.
     activation: key of `transformer.ACTIVATIONS`.
-    dtype: of the computation; parameters and outputs are float32.
+    dtype: dtype of the computation; parameters and outputs are float32.
   """
 
   vocab_size: int = 30522

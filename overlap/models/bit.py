@@ -37,7 +37,7 @@ class StandardisedConv(nn.Module):
     filters: output channels.
     kernel: side of the kernel, odd.
     stride: in both directions.
-    dtype: of the computation.
+    dtype: dtype of the computation.
   """
 
   filters: int
@@ -68,11 +68,11 @@ class Block(nn.Module):
   """1×1, 3×3, 1×1, each after a norm and ReLU; the result is added.
 
   Attributes:
-    filters: of the 3×3 convolution.
-    stride: of the 3×3 convolution.
+    filters: number of filters of the 3×3 convolution.
+    stride: stride of the 3×3 convolution.
     project: convolve the shortcut too, after the first norm.
-    groups: of the norms.
-    dtype: of the computation.
+    groups: number of groups of the norms.
+    dtype: dtype of the computation.
   """
 
   filters: int
@@ -111,14 +111,15 @@ class BiT(nn.Module):
     num_classes: outputs of the head, which starts at zero.
     stage_sizes: number of blocks in each stage; filters double and images
       halve from each to the next.
-    width_factor: of all filters: the stem's and, within the blocks and at
-      their ends, each stage's.
+    width_factor: factor of all filters: the stem's and, within the blocks and
+      at their ends, each stage's.
     width: filters of the stem and of the first stage, before the factor.
-    groups: of the group norms; divides the filters of the first stage.
+    groups: number of groups of the group norms; divides the filters of the
+      first stage.
     stem: one of `layers.STEMS`, without a norm.
-    stem_stride: of the stem 'small', 1 or 2.
-    dropout_rate: of the features, before the head.
-    dtype: of the computation; parameters and outputs are float32.
+    stem_stride: stride of the stem 'small', 1 or 2.
+    dropout_rate: dropout rate of the features, before the head.
+    dtype: dtype of the computation; parameters and outputs are float32.
   """
 
   num_classes: int

@@ -34,7 +34,7 @@ class ByteTokenizer:
     """Tokenizes texts.
 
     Args:
-      texts: of any length.
+      texts: texts of any length.
       cut: drop the end of texts that are too long, rather than refuse them.
 
     Raises:

@@ -56,7 +56,7 @@ class Mapped(nn.Module):
 
   Attributes:
     model: gives logits of source classes.
-    sources: of each target class, all of one length; see `table`.
+    sources: sources of each target class, all of one length; see `table`.
     reduction: see `map_logits`.
   """
 

@@ -109,18 +109,18 @@ class CLIP(nn.Module):
   Attributes:
     num_classes: outputs of the head.
     patch_size: side of the patches.
-    hidden_size: of the tokens.
+    hidden_size: size of the tokens.
     depth: number of blocks.
-    num_heads: of each attention; divides `hidden_size`.
+    num_heads: number of heads of each attention; divides `hidden_size`.
     mlp_ratio: hidden units of the perceptrons, as a factor of `hidden_size`.
-    projection_size: of the features that are compared with texts.
+    projection_size: size of the features that are compared with texts.
     activation: 'quick_gelu', as OpenAI's weights have it, or 'gelu', as many
       later ones.
     representation: 'projected': features are the projected ones, of unit
       length, which a zero-shot head reads; 'pooled': those before the
       projection, on which the authors fit linear probes. The projection is
       among the parameters in both cases, as it is in released weights.
-    dtype: of the computation; parameters and outputs are float32.
+    dtype: dtype of the computation; parameters and outputs are float32.
   """
 
   num_classes: int

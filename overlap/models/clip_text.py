@@ -19,15 +19,15 @@ class CLIPText(nn.Module):
   Attributes:
     vocab_size: number of different tokens.
     context_length: the most tokens of a text.
-    hidden_size: of the tokens.
+    hidden_size: size of the tokens.
     depth: number of blocks.
-    num_heads: of each attention; divides `hidden_size`.
+    num_heads: number of heads of each attention; divides `hidden_size`.
     mlp_ratio: hidden units of the perceptrons, as a factor of `hidden_size`.
-    projection_size: of the features that are compared with images.
+    projection_size: size of the features that are compared with images.
     activation: 'quick_gelu' or 'gelu'.
     end_token: the token that ends a text; features are read at its first
       place. What follows it is padding, and makes no difference.
-    dtype: of the computation; parameters and outputs are float32.
+    dtype: dtype of the computation; parameters and outputs are float32.
   """
 
   vocab_size: int = 49408

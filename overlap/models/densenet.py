@@ -26,7 +26,7 @@ class DeepStem(nn.Module):
   Attributes:
     filters: output channels; the first two convolutions have half as many.
     blur_pool: stride by a blur behind the max-pooling, and not by that.
-    dtype: of the computation.
+    dtype: dtype of the computation.
   """
 
   filters: int
@@ -53,7 +53,7 @@ class Layer(nn.Module):
   Attributes:
     growth_rate: filters of the 3×3 convolution.
     bottleneck: filters of the 1×1 convolution before it, as a factor.
-    dtype: of the computation.
+    dtype: dtype of the computation.
   """
 
   growth_rate: int
@@ -75,7 +75,7 @@ class Transition(nn.Module):
 
   Attributes:
     filters: output channels.
-    dtype: of the computation.
+    dtype: dtype of the computation.
   """
 
   filters: int
@@ -105,10 +105,10 @@ class DenseNet(nn.Module):
     bottleneck: filters of the 1×1 convolutions, as a factor of `growth_rate`.
     compression: share of the channels that a transition keeps.
     stem: one of `STEMS`.
-    stem_stride: of the stem 'small', 1 or 2.
-    blur_pool: of the stem 'deep', see `DeepStem`.
-    dropout_rate: of the features, before the head.
-    dtype: of the computation; parameters and outputs are float32.
+    stem_stride: stride of the stem 'small', 1 or 2.
+    blur_pool: blur pool of the stem 'deep', see `DeepStem`.
+    dropout_rate: dropout rate of the features, before the head.
+    dtype: dtype of the computation; parameters and outputs are float32.
   """
 
   num_classes: int

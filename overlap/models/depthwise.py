@@ -89,7 +89,7 @@ class DepthwiseConv(nn.Module):
   Attributes:
     size: side of the kernel.
     stride: in both directions.
-    dtype: of the computation; the kernel is float32.
+    dtype: dtype of the computation; the kernel is float32.
     padding: see `depthwise_conv`.
   """
 

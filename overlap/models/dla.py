@@ -26,9 +26,9 @@ class Block(nn.Module):
 
   Attributes:
     filters: output channels.
-    stride: of the first 3×3 convolution.
+    stride: stride of the first 3×3 convolution.
     bottleneck: 1×1, 3×3, 1×1 instead of 3×3, 3×3.
-    dtype: of the computation.
+    dtype: dtype of the computation.
   """
 
   filters: int
@@ -61,7 +61,7 @@ class Root(nn.Module):
   Attributes:
     filters: output channels.
     residual: add the last block's map.
-    dtype: of the computation.
+    dtype: dtype of the computation.
   """
 
   filters: int
@@ -86,11 +86,11 @@ class Tree(nn.Module):
   Attributes:
     depth: 1 for two blocks; each one more doubles them.
     filters: output channels.
-    stride: of the first block.
+    stride: stride of the first block.
     keeps_input: the root also takes the (pooled) input.
     bottleneck: see `Block`.
     residual_roots: see `Root`.
-    dtype: of the computation.
+    dtype: dtype of the computation.
   """
 
   depth: int
@@ -151,13 +151,13 @@ class DLA(nn.Module):
 
   Attributes:
     num_classes: outputs of the head.
-    depths: of each level: two of so many convolutions, then trees.
-    filters: of each level.
-    strides: of each level; the first ones can be 1 for small images.
+    depths: depth of each level: two of so many convolutions, then trees.
+    filters: number of filters of each level.
+    strides: strides of each level; the first ones can be 1 for small images.
     block: one of `BLOCKS`.
     residual_roots: whether the roots add the last block's map.
-    dropout_rate: of the features, before the head.
-    dtype: of the computation; parameters and outputs are float32.
+    dropout_rate: dropout rate of the features, before the head.
+    dtype: dtype of the computation; parameters and outputs are float32.
   """
 
   num_classes: int

@@ -34,8 +34,8 @@ class NormConv(nn.Module):
     filters: output channels.
     kernel: side of the kernel.
     stride: in both directions.
-    groups: of channels.
-    dtype: of the computation.
+    groups: number of groups of channels.
+    dtype: dtype of the computation.
   """
 
   filters: int
@@ -64,11 +64,11 @@ class Block(nn.Module):
     bottleneck: filters of the 3×3 convolution.
     residual: channels of the residual path.
     growth: channels that the dense path gains.
-    groups: of the 3×3 convolution.
-    stride: of the 3×3 convolution and the projection.
+    groups: number of groups of the 3×3 convolution.
+    stride: stride of the 3×3 convolution and the projection.
     project: a stage's first block: a convolution of the input instead of the
       input, which starts both paths, the dense one with twice `growth`.
-    dtype: of the computation.
+    dtype: dtype of the computation.
   """
 
   bottleneck: int
@@ -111,16 +111,16 @@ class DPN(nn.Module):
     num_classes: outputs of the head.
     stage_sizes: number of blocks in each of at most four stages; images halve
       between the stages.
-    growth: of each stage, channels that a block appends.
+    growth: growth of each stage, channels that a block appends.
     bottleneck: filters of the 3×3 convolutions in the first stage; they double
       from each stage to the next.
     expansion: factor of the residual path's channels.
-    groups: of the 3×3 convolutions.
-    stem_filters: of the first convolution.
+    groups: number of groups of the 3×3 convolutions.
+    stem_filters: number of filters of the first convolution.
     stem_kernel: its side.
     last_activation: before the pooling, one of `ACTIVATIONS`.
-    dropout_rate: of the features, before the head.
-    dtype: of the computation; parameters and outputs are float32.
+    dropout_rate: dropout rate of the features, before the head.
+    dtype: dtype of the computation; parameters and outputs are float32.
   """
 
   num_classes: int

@@ -48,9 +48,9 @@ class Block(nn.Module):
   Attributes:
     spec: sizes of the block.
     padding: one of `PADDINGS`.
-    epsilon: of the norms.
+    epsilon: epsilon of the norms.
     drop_rate: probability of leaving the block out for an example in training.
-    dtype: of the computation.
+    dtype: dtype of the computation.
   """
 
   spec: BlockSpec
@@ -92,12 +92,12 @@ class Trunk(nn.Module):
     width: factor of all filters, which are then rounded to multiples of 8.
     depth: factor of the number of blocks in each stage, rounded up.
     padding: one of `PADDINGS`.
-    epsilon: of the norms.
+    epsilon: epsilon of the norms.
     top: end with a 1×1 convolution to `width` times 1,280 channels; without it
       features are the pooled last block.
     drop_path_rate: probability of leaving out the last block in training; it
       rises linearly from 0 at the first.
-    dtype: of the computation; parameters and features are float32.
+    dtype: dtype of the computation; parameters and features are float32.
   """
 
   width: float = 1.0
@@ -147,10 +147,10 @@ class EfficientNet(nn.Module):
     variant: key of `VARIANTS`: 5.29, 7.79, 9.11, 12.23, 19.34, 30.39, 43.04
       and 66.35 million parameters with 1,000 classes.
     padding: one of `PADDINGS`.
-    epsilon: of the norms.
+    epsilon: epsilon of the norms.
     drop_path_rate: probability of leaving out the last block in training; it
       rises linearly from 0 at the first.
-    dtype: of the computation; parameters and outputs are float32.
+    dtype: dtype of the computation; parameters and outputs are float32.
   """
 
   num_classes: int

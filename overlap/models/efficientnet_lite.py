@@ -51,7 +51,7 @@ class ConvNorm(nn.Module):
     kernel: side of the kernel.
     stride: in both directions.
     depthwise: filter every channel by itself.
-    dtype: of the computation.
+    dtype: dtype of the computation.
   """
 
   filters: int
@@ -136,7 +136,7 @@ class EfficientNetLite(nn.Module):
       parameters with 1,000 classes.
     drop_path_rate: probability of leaving out the last block in training; it
       rises linearly from 0 at the first.
-    dtype: of the convolutions; parameters and outputs are float32.
+    dtype: dtype of the convolutions; parameters and outputs are float32.
   """
 
   num_classes: int

@@ -16,7 +16,7 @@ class Window:
     stride: in both directions.
     padding: pixels before and after, for rows and for columns.
     dilation: between the kernel's elements, 1 for none.
-    groups: of channels, each convolved by itself.
+    groups: number of groups of channels, each convolved by itself.
   """
 
   stride: int

@@ -26,7 +26,7 @@ class Exchange(nn.Module):
 
   Attributes:
     blocks: number of blocks in each branch.
-    dtype: of the computation.
+    dtype: dtype of the computation.
   """
 
   blocks: int
@@ -86,16 +86,17 @@ class HRNet(nn.Module):
     num_classes: outputs of the head.
     width: filters of the first branch; each further one has twice as many, at
       half the size.
-    stem_filters: of the two first convolutions.
+    stem_filters: number of filters of the two first convolutions.
     stem_strides: their strides; for small images they can be 1.
     first_filters: within the first stage's bottlenecks.
     first_blocks: number of bottlenecks in the first stage, of one branch.
-    exchanges: of each later stage, how often the branches exchange; a stage
-      has one branch more than the one before it.
+    exchanges: numbers of exchanges of each later stage, how often the branches
+      exchange; a stage has one branch more than the one before it.
     branch_blocks: number of blocks in a branch before each exchange.
-    top_filters: of the last convolution, which is the size of the features.
-    dropout_rate: of the features, before the head.
-    dtype: of the computation; parameters and outputs are float32.
+    top_filters: number of filters of the last convolution, which is the size of
+      the features.
+    dropout_rate: dropout rate of the features, before the head.
+    dtype: dtype of the computation; parameters and outputs are float32.
   """
 
   num_classes: int

@@ -53,8 +53,8 @@ class Branch(nn.Module):
   Attributes:
     steps: see `inception_v3_spec.Step`; 'conv2' is the second, and the halves
       of a fork are 'conv2a' and 'conv2b'.
-    epsilon: of the norms.
-    dtype: of the computation.
+    epsilon: epsilon of the norms.
+    dtype: dtype of the computation.
   """
 
   steps: tuple[Step, ...]
@@ -83,8 +83,8 @@ class Block(nn.Module):
 
   Attributes:
     spec: the branches.
-    epsilon: of the norms.
-    dtype: of the computation.
+    epsilon: epsilon of the norms.
+    dtype: dtype of the computation.
   """
 
   spec: Spec
@@ -113,9 +113,9 @@ class InceptionV3(nn.Module):
 
   Attributes:
     num_classes: outputs of the head.
-    epsilon: of the norms.
-    dropout_rate: of the features, before the head.
-    dtype: of the computation; parameters and outputs are float32.
+    epsilon: epsilon of the norms.
+    dropout_rate: dropout rate of the features, before the head.
+    dtype: dtype of the computation; parameters and outputs are float32.
   """
 
   num_classes: int

@@ -111,9 +111,9 @@ class DepthwiseNorm(nn.Module):
   Attributes:
     size: side of the kernel.
     stride: in both directions.
-    dtype: of the computation.
+    dtype: dtype of the computation.
     padding: see `depthwise.depthwise_conv`.
-    epsilon: of the norm.
+    epsilon: epsilon of the norm.
   """
 
   size: int

@@ -21,10 +21,10 @@ class Conv(nn.Module):
     filters: output channels.
     kernel: side of the kernel, odd; or its height and width.
     stride: in both directions.
-    dtype: of the computation; the parameters are float32. They are 'kernel'
-      [height, width, in / groups, filters], without the first two where they
-      are 1 and there is one group, and 'bias' [filters].
-    groups: of channels, each convolved by itself.
+    dtype: dtype of the computation; the parameters are float32. They are
+      'kernel' [height, width, in / groups, filters], without the first two
+      where they are 1 and there is one group, and 'bias' [filters].
+    groups: number of groups of channels, each convolved by itself.
     use_bias: add a number to each channel.
     padding: pixels on every side, or above and below and on the left and
       right; None for half of the kernel; 'SAME' for TensorFlow's rule, which
@@ -111,8 +111,8 @@ def batch_norm(
 
   Args:
     train: use the batch's statistics and update the running ones.
-    dtype: of the computation; the statistics are float32.
-    name: of the submodule.
+    dtype: dtype of the computation; the statistics are float32.
+    name: name of the submodule.
     zero_init: start with a scale of zero.
     epsilon: added to the variance.
   """
@@ -137,7 +137,7 @@ def head(
 
   Args:
     num_classes: outputs.
-    name: of the submodule.
+    name: name of the submodule.
     zero_init: start with a kernel of zeros, so that all logits are 0.
   """
   init = nn.initializers.zeros if zero_init else nn.initializers.lecun_normal()
@@ -164,7 +164,7 @@ def classify(
   Args:
     x: maps [examples, height, width, D].
     num_classes: outputs of the head.
-    dropout_rate: of the features, before the head.
+    dropout_rate: dropout rate of the features, before the head.
     train: whether to drop; takes the stream 'dropout'.
     zero_init: see `head`.
 
@@ -184,10 +184,10 @@ class ConvNorm(nn.Module):
     kernel: side of the kernel, odd.
     stride: in both directions.
     zero_init: start with a scale of zero.
-    dtype: of the computation.
+    dtype: dtype of the computation.
     groups: see `Conv`.
     padding: see `Conv`.
-    epsilon: of the norm.
+    epsilon: epsilon of the norm.
   """
 
   filters: int
@@ -222,8 +222,8 @@ class Stem(nn.Module):
     filters: output channels.
     kind: 'imagenet': 7×7 at stride 2, then 3×3 max-pooling at stride 2;
       'small': 3×3.
-    stride: of the small stem.
-    dtype: of the computation.
+    stride: stride of the small stem.
+    dtype: dtype of the computation.
   """
 
   filters: int

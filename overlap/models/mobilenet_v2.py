@@ -27,9 +27,9 @@ class Block(nn.Module):
 
   Attributes:
     filters: output channels.
-    stride: of the depthwise convolution.
+    stride: stride of the depthwise convolution.
     expansion: factor of the channels within; 1 for no expansion.
-    dtype: of the computation.
+    dtype: dtype of the computation.
   """
 
   filters: int
@@ -67,14 +67,15 @@ class MobileNetV2(nn.Module):
       for the first and the last.
     scale_ends: let `width_multiplier` act on the first and the last
       convolution too.
-    stem_stride: of the first convolution; 1 for small images.
+    stem_stride: stride of the first convolution; 1 for small images.
     stage_sizes: number of blocks in each of at most seven stages.
-    stage_strides: of each stage's first block; for small images, the first
-      ones can be 1.
+    stage_strides: strides of each stage's first block; for small images, the
+      first ones can be 1.
     expansion: within the blocks; the first stage has none.
-    top_filters: of the last convolution, which is the size of the features.
-    dropout_rate: of the features, before the head.
-    dtype: of the computation; parameters and outputs are float32.
+    top_filters: number of filters of the last convolution, which is the size of
+      the features.
+    dropout_rate: dropout rate of the features, before the head.
+    dtype: dtype of the computation; parameters and outputs are float32.
   """
 
   num_classes: int

@@ -23,14 +23,15 @@ class Block(nn.Module):
   """Convolutions whose result is added to the input.
 
   Attributes:
-    filters: of the 3×3 convolutions.
-    stride: of the first 3×3 convolution.
+    filters: number of filters of the 3×3 convolutions.
+    stride: stride of the first 3×3 convolution.
     bottleneck: 1×1, 3×3, 1×1 instead of 3×3, 3×3.
     zero_init: start as the identity.
-    keep_prob: of DropBlock, after each convolution and on the shortcut.
+    keep_prob: keep probability of DropBlock, after each convolution and on the
+      shortcut.
     dropblock_size: see `layers.DropBlock`.
     dropblock_strength: likewise.
-    dtype: of the computation.
+    dtype: dtype of the computation.
   """
 
   filters: int
@@ -88,8 +89,8 @@ class ResNet(nn.Module):
       and at their ends, each stage's (2 for ResNet-50x2 of SimCLR and BiT;
       not Wide ResNet-50-2, which widens the 3×3 convolutions alone).
     stem: one of `layers.STEMS`.
-    stem_stride: of the stem 'small', 1 or 2.
-    dropout_rate: of the features, before the head.
+    stem_stride: stride of the stem 'small', 1 or 2.
+    dropout_rate: dropout rate of the features, before the head.
     dropblock_groups: the stages, counted from 1, that have DropBlock.
     dropblock_keep_prob: in the last stage. An earlier one, whose maps are
       four times as large, drops a quarter of what its successor drops, as in
@@ -98,7 +99,7 @@ class ResNet(nn.Module):
     dropblock_strength: see `layers.DropBlock`; training raises it from step to
       step where `train.dropblock_ramp` says so.
     zero_init_residual: start with every block the identity.
-    dtype: of the computation; parameters and outputs are float32.
+    dtype: dtype of the computation; parameters and outputs are float32.
   """
 
   num_classes: int

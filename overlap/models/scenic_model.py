@@ -108,7 +108,7 @@ def build_flax_model(config: str, model: str, num_classes: int) -> nn.Module:
   Args:
     config: see `Scenic`.
     model: see `Scenic`.
-    num_classes: of the data set.
+    num_classes: number of classes of the data set.
 
   Raises:
     UsageError, DataError: see `Scenic.__call__`.

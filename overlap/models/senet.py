@@ -48,8 +48,8 @@ class Stem(nn.Module):
     filters: output channels.
     form: one of `FORMS`.
     small: one 3×3 convolution and no pooling, in both forms.
-    stride: of the small stem.
-    dtype: of the computation.
+    stride: stride of the small stem.
+    dtype: dtype of the computation.
   """
 
   filters: int
@@ -85,15 +85,15 @@ class Block(nn.Module):
   """Convolutions and squeeze-and-excitation, whose result is added.
 
   Attributes:
-    filters: of the 3×3 convolutions.
+    filters: number of filters of the 3×3 convolutions.
     filters_out: at the end.
     form: one of `FORMS`.
-    stride: of the block.
+    stride: stride of the block.
     bottleneck: 1×1, 3×3, 1×1 instead of 3×3, 3×3.
-    groups: of the 3×3 convolution of a bottleneck.
+    groups: number of groups of the 3×3 convolution of a bottleneck.
     reduction: `filters_out` as a factor of the squeezed ones.
     zero_init: start as the identity.
-    dtype: of the computation.
+    dtype: dtype of the computation.
   """
 
   filters: int
@@ -164,16 +164,17 @@ class SENet(nn.Module):
       halve from each to the next.
     block: one of `resnet.BLOCKS`.
     form: one of `FORMS`, see the module.
-    groups: of the 3×3 convolutions of bottlenecks; 32 for SE-ResNeXt.
+    groups: number of groups of the 3×3 convolutions of bottlenecks; 32 for
+      SE-ResNeXt.
     width_per_group: filters of each group in the first stage, where `width` is
       64; 4 for SE-ResNeXt 32×4d.
     width: filters of the stem and, with the default groups, the first stage.
     reduction: factor by which the channels are squeezed.
     stem: one of `layers.STEMS`; 'imagenet' is as the form has it.
-    stem_stride: of the stem 'small', 1 or 2.
-    dropout_rate: of the features, before the head.
+    stem_stride: stride of the stem 'small', 1 or 2.
+    dropout_rate: dropout rate of the features, before the head.
     zero_init_residual: start with every block the identity.
-    dtype: of the computation; parameters and outputs are float32.
+    dtype: dtype of the computation; parameters and outputs are float32.
   """
 
   num_classes: int

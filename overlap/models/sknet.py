@@ -26,7 +26,7 @@ class SelectiveKernel(nn.Module):
     reduction: `filters` as a factor of the channels that the choice is made
       from.
     min_squeezed: the least number of those channels.
-    dtype: of the computation.
+    dtype: dtype of the computation.
   """
 
   filters: int
@@ -70,12 +70,12 @@ class Block(nn.Module):
   """A selective convolution and a plain one, whose result is added.
 
   Attributes:
-    filters: of both.
-    stride: of the first.
+    filters: number of filters of both convolutions.
+    stride: stride of the first.
     reduction: see `SelectiveKernel`.
     min_squeezed: see `SelectiveKernel`.
     zero_init: start as the identity.
-    dtype: of the computation.
+    dtype: dtype of the computation.
   """
 
   filters: int
@@ -117,10 +117,10 @@ class SKNet(nn.Module):
     reduction: factor by which channels are squeezed for the choice.
     min_squeezed: but to no fewer than these.
     stem: one of `layers.STEMS`.
-    stem_stride: of the stem 'small', 1 or 2.
-    dropout_rate: of the features, before the head.
+    stem_stride: stride of the stem 'small', 1 or 2.
+    dropout_rate: dropout rate of the features, before the head.
     zero_init_residual: start with every block the identity.
-    dtype: of the computation; parameters and outputs are float32.
+    dtype: dtype of the computation; parameters and outputs are float32.
   """
 
   num_classes: int

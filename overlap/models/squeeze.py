@@ -19,7 +19,7 @@ class SqueezeExcite(nn.Module):
     filters: channels between its two 1×1 convolutions.
     activation: between them.
     gate: after them.
-    dtype: of the computation.
+    dtype: dtype of the computation.
   """
 
   filters: int

@@ -41,7 +41,7 @@ class TextEncoder:
   Attributes:
     model: the module.
     variables: its weights.
-    tokenizer: of its texts.
+    tokenizer: tokenizer of the class prompts.
     scale: the factor of cosines that makes them logits.
     batch_size: texts at once.
   """
@@ -82,10 +82,10 @@ def load(
 
   Args:
     family: key of `TOWERS`.
-    path: of the weights of both towers, see `checkpoints.resolve`.
+    path: path of the weights of both towers, see `checkpoints.resolve`.
     folder: with the tokenizer's files and config.json; that of the weights if
       empty.
-    dtype: of the computation.
+    dtype: dtype of the computation.
 
   Raises:
     UsageError: files of the tokenizer are missing, or an option is wrong.

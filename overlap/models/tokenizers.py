@@ -17,7 +17,7 @@ class Kind(NamedTuple):
   """A tokenizer.
 
   Attributes:
-    name: of the class in transformers.
+    name: name of the class in transformers.
     files: sets of files, each of which is enough.
   """
 
@@ -60,7 +60,7 @@ class Tokenizer:
     """Tokenizes texts.
 
     Args:
-      texts: of any length.
+      texts: texts of any length.
       cut: drop tokens before the last one of texts that are too long, rather
         than refuse them.
 

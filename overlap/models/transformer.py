@@ -59,7 +59,7 @@ def embed_tokens(
   Args:
     module: the tower.
     tokens: int [texts, tokens].
-    size: of the embeddings.
+    size: size of the embeddings.
 
   Returns:
     Embeddings [texts, tokens, size] in `dtype`, and positions
@@ -121,7 +121,7 @@ class Attention(nn.Module):
   Attributes:
     num_heads: that share the hidden size.
     causal: a token attends to itself and to those before it.
-    dtype: of the computation; the softmax is float32.
+    dtype: dtype of the computation; the softmax is float32.
   """
 
   num_heads: int
@@ -156,15 +156,15 @@ class Block(nn.Module):
   """Attention and a multilayer perceptron, each added to its input.
 
   Attributes:
-    num_heads: of the attention.
+    num_heads: number of heads of the attention.
     mlp_size: units of the hidden layer.
     dropout_rate: after each dense layer but the one before the attention.
     drop_path_rate: probability of leaving out each of the two for an example
       in training.
     activation: key of `ACTIVATIONS`.
-    epsilon: of the norms.
+    epsilon: epsilon of the norms.
     causal: see `Attention`.
-    dtype: of the computation.
+    dtype: dtype of the computation.
   """
 
   num_heads: int

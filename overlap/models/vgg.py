@@ -59,12 +59,12 @@ class VGG(nn.Module):
       every stage.
     width: filters of the first stage, which double from stage to stage and
       are at most eight times as many.
-    hidden_size: of the classifier's two hidden layers.
+    hidden_size: size of the classifier's two hidden layers.
     global_pool: let the classifier see the mean of the last maps instead of
       7×7 of them: for small images, with fewer stages, and for a fifth of the
       parameters.
     dropout_rate: after each of the hidden layers.
-    dtype: of the computation; parameters and outputs are float32.
+    dtype: dtype of the computation; parameters and outputs are float32.
   """
 
   num_classes: int

@@ -29,24 +29,24 @@ class ViT(nn.Module):
   Attributes:
     num_classes: outputs of each head.
     patch_size: side of the patches.
-    hidden_size: of the tokens.
+    hidden_size: size of the tokens.
     depth: number of blocks.
-    num_heads: of each attention; divides `hidden_size`.
+    num_heads: number of heads of each attention; divides `hidden_size`.
     mlp_ratio: hidden units of the perceptrons, as a factor of `hidden_size`.
     pool: one of `POOLS`.
     fc_norm: normalise after pooling, as MAE's and BEiT's fine-tuned models and
       timm's with global average pooling do, instead of each token before it.
     registers: number of further tokens, which take part in the attention and
       are not pooled.
-    activation: of the perceptrons, key of `transformer.ACTIVATIONS`. ViT's own
-      authors train with 'gelu_tanh'; with 'gelu', which is close and is what
-      others give their weights, nothing is approximated.
+    activation: activation of the perceptrons, key of `transformer.ACTIVATIONS`.
+      ViT's own authors train with 'gelu_tanh'; with 'gelu', which is close and
+      is what others give their weights, nothing is approximated.
     epsilon: added to the variance in all norms.
     distilled: add DeiT's distillation token and its head `head_dist`.
-    dropout_rate: of the embedded patches and in the blocks.
+    dropout_rate: dropout rate of the embedded patches and in the blocks.
     drop_path_rate: probability of leaving out a part of the last block for an
       example in training; it rises linearly from 0 in the first.
-    dtype: of the computation; parameters and outputs are float32.
+    dtype: dtype of the computation; parameters and outputs are float32.
   """
 
   num_classes: int

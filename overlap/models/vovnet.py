@@ -26,7 +26,7 @@ class Layer(nn.Module):
     stride: in both directions.
     separable: a 3×3 convolution of every channel by itself, then a 1×1 one of
       all, with nothing between them.
-    dtype: of the computation.
+    dtype: dtype of the computation.
   """
 
   filters: int
@@ -52,7 +52,7 @@ class Excitation(nn.Module):
   """Weighs the channels by one dense layer of their means.
 
   Attributes:
-    dtype: of the computation.
+    dtype: dtype of the computation.
   """
 
   dtype: jnp.dtype = jnp.float32
@@ -71,12 +71,12 @@ class Block(nn.Module):
 
   Attributes:
     filters: output channels.
-    layer_filters: of each layer.
+    layer_filters: number of filters of each layer.
     num_layers: how many.
     separable: see `Layer`.
     excite: weigh the output's channels.
     residual: add the input to the output.
-    dtype: of the computation.
+    dtype: dtype of the computation.
   """
 
   filters: int
@@ -130,17 +130,17 @@ class VoVNet(nn.Module):
 
   Attributes:
     num_classes: outputs of the head.
-    stem_filters: of the three first convolutions.
+    stem_filters: number of filters of the three first convolutions.
     stem_strides: their strides; (1, 1, 1), say, for small images.
-    filters: of each stage; images halve between the stages.
-    layer_filters: of each stage's layers.
+    filters: number of filters of each stage; images halve between the stages.
+    layer_filters: number of filters of each stage's layers.
     stage_sizes: number of blocks in each stage.
     block_layers: number of layers in a block.
     depthwise: depthwise separable convolutions, in all but the first.
     excite: weigh the channels at the end of each stage.
     residual: add its input to each block but the first of a stage.
-    dropout_rate: of the features, before the head.
-    dtype: of the computation; parameters and outputs are float32.
+    dropout_rate: dropout rate of the features, before the head.
+    dtype: dtype of the computation; parameters and outputs are float32.
   """
 
   num_classes: int

@@ -74,7 +74,7 @@ def compare(
     workdir: the folder.
     base: the model that the others are compared with.
     dataset: may be left out, with `split`, where the folder has one alone.
-    split: of the data set.
+    split: split of the data set.
     models: the others; all that are stored if empty.
     **options: fields of `config.analyses`: `tables`, `resamples`, ...
 

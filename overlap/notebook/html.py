@@ -54,8 +54,8 @@ def pair(
   """A pair's joint table and its facts.
 
   Args:
-    names: of the two models.
-    category: of the pair; '' for none.
+    names: names of the two models.
+    category: category of the pair; '' for none.
     counts: examples `[2, 2]`: right and wrong by model 1, then by model 2.
     facts: heading, value and hint of each.
   """

@@ -66,7 +66,7 @@ def features(folder: epath.PathLike, width: int = 32) -> epath.Path:
   Args:
     folder: gets `cnn.npz`, `transformer.npz` and `labels.npz`, each with
       `train`, `heldout` and `test`: `[n, width]`, labels `[n]`.
-    width: of each model's features.
+    width: width of each model's features.
 
   Returns:
     The folder.

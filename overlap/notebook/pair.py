@@ -62,7 +62,7 @@ class Pair:
     """The rows of another table about this pair, in the study's order.
 
     Args:
-      name: of a table with a row or more a pair: 'classes', 'theta', ...
+      name: name of a table with a row or more a pair: 'classes', 'theta', ...
 
     Raises:
       UsageError: no such table.

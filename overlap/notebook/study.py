@@ -28,7 +28,7 @@ def load_study(workdir: epath.PathLike) -> 'Study':
   where predictions were stored after the tables were made.
 
   Args:
-    workdir: of the study, local or in cloud storage.
+    workdir: folder of the study, local or in cloud storage.
 
   Raises:
     UsageError: it is no path.

@@ -74,8 +74,8 @@ def shardings(tree: Any, kind: str = 'replicated') -> Any:
   """Where each leaf of what is trained lies on the mesh.
 
   Args:
-    tree: of arrays or `jax.ShapeDtypeStruct`.
-    kind: of `SHARDINGS`.
+    tree: tree of arrays or `jax.ShapeDtypeStruct`.
+    kind: name from `SHARDINGS`.
   """
   whole = NamedSharding(mesh(), PartitionSpec())
 
@@ -134,7 +134,7 @@ def build(function: Callable[..., Any], *args: Any, kind: str) -> Any:
   Args:
     function: makes of them the tree that is trained.
     *args: trees that every process has whole.
-    kind: of `SHARDINGS`, for the arguments and for the result.
+    kind: name from `SHARDINGS`, for the arguments and for the result.
   """
   places = shardings(jax.eval_shape(function, *args), kind)
   made = jax.jit(
@@ -164,7 +164,8 @@ def as_shared(tree: Any) -> Any:
   for Orbax, which saves nothing that lies on one process's devices alone.
 
   Args:
-    tree: of arrays on devices; those of several processes stay as they are.
+    tree: tree of arrays on devices; those of several processes stay as they
+      are.
   """
   return jax.tree.map(_as_shared, tree)
 
@@ -227,8 +228,8 @@ def jit_summed(function: Callable[..., Any], **options: Any) -> Any:
   Sums over examples become sums over the devices of all processes.
 
   Args:
-    function: of arrays from `shard_columns` and `replicate`.
-    **options: of `jax.jit`.
+    function: function of arrays from `shard_columns` and `replicate`.
+    **options: options of `jax.jit`.
   """
   return jax.jit(
     function, out_shardings=NamedSharding(mesh(), PartitionSpec()), **options

@@ -99,7 +99,7 @@ def descend(
 
   Args:
     data: the examples.
-    setting: of the path.
+    setting: setting of the path.
     first: `[k, d + 1]`, where the first strengths begin.
     count: how many slots there are.
   """

@@ -48,7 +48,7 @@ class State(NamedTuple):
     grad: its gradient there, `[N]`.
     direction: `[N]`, along which is searched.
     slope: `grad @ direction`, negative.
-    length: of the step to try next, as a part of `direction`.
+    length: length of the step to try next, as a part of `direction`.
     low: the longest step at which the loss still falls.
     low_slope: its slope there.
     high: the shortest at which it rises; infinite while there is none.

@@ -33,7 +33,7 @@ class Problem:
     labels: int32 `[n]`, or `[n, k]` of 0 and 1.
     num_classes: k.
     total: examples of all processes.
-    normalisation: of the features.
+    normalisation: normalisation of the features.
     rotation: float32 `[d, d]`: along the axes = normalised @ rotation.
     variances: `[d]`, along the axes.
     rates: `[k]`, p (1 - p) at the frequencies p of the classes.

@@ -44,8 +44,8 @@ class Fit:
       centred features and the bias there.
     excess: how far the loss is above its minimum at most: the penalty's
       strong convexity bounds it, see `slots`.
-    steps: of L-BFGS; of several labels, the most of any class.
-    evaluations: of the loss and its gradient; likewise.
+    steps: number of steps of L-BFGS; of several labels, the most of any class.
+    evaluations: number of evaluations of the loss and its gradient; likewise.
     converged: whether `excess` came within the tolerance, of every class.
       Where float32 or the steps did not suffice, it did not: the best point
       is here all the same.
@@ -72,7 +72,8 @@ class Probe:
   """A fitted probe.
 
   Attributes:
-    normalisation: of features, with the training split's statistics.
+    normalisation: normalisation of features, with the training split's
+      statistics.
     fit: the parameters, and how they were found.
   """
 

@@ -19,7 +19,7 @@ class Rows:
   Attributes:
     read: `(start, stop) -> [stop - start, d]`, of any float type.
     shape: `(n, d)`.
-    what: of which split they are, for error texts.
+    what: name of the split, for error texts.
   """
 
   read: Callable[[int, int], Any]

@@ -23,7 +23,7 @@ class Setting(NamedTuple):
     l2: `[S, g]`, in the order of their turn; one strength a problem.
     variances: `[d]`, of the features along their principal axes.
     rates: `[k]`, the loss's curvature by each logit at the class frequencies.
-    tolerance: of the relative excess of a loss.
+    tolerance: tolerance of the relative excess of a loss.
     max_steps: steps of L-BFGS at most.
   """
 
@@ -60,11 +60,11 @@ class Slots(NamedTuple):
   """The state of p slots of g problems each.
 
   Attributes:
-    states: of L-BFGS; each leaf is `[p, g, ...]`.
+    states: states of L-BFGS; each leaf is `[p, g, ...]`.
     held: `[p]`, which strength a slot holds; S or more for none.
     taken: how many strengths were taken.
     passes: over the features.
-    solutions: of the strengths that are done.
+    solutions: solutions of the strengths that are done.
   """
 
   states: lbfgs.State
@@ -78,7 +78,7 @@ def begin(setting: Setting, first: jax.Array, *, slots: int) -> Slots:
   """Gives the first strengths to the slots.
 
   Args:
-    setting: of the path.
+    setting: setting of the path.
     first: `[k, d + 1]`, where they begin.
     slots: how many are solved at a time.
   """
@@ -121,7 +121,7 @@ def advance(
 
   Args:
     now: the state.
-    setting: of the path.
+    setting: setting of the path.
     values: `[p, g]`, the losses.
     grads: `[p, k, d + 1]`, their gradients.
     bends: `[p, g]`, their curvatures by the logits.

@@ -56,7 +56,7 @@ def write(
   page.
 
   Args:
-    workdir: of the study.
+    workdir: folder of the study.
     figures: those that the page shows, keys of `overlap.figures.FIGURES`;
       all by default. Those without data are left out.
 

@@ -44,11 +44,11 @@ def table(
   """The texts of a table.
 
   Args:
-    name: of the table on the page.
-    caption: of the table.
+    name: name of the table on the page.
+    caption: caption of the table.
     columns: those in which no row has anything are left out.
     rows: what the columns read.
-    total: of how many rows these are the first.
+    total: total number of rows, of which these are the first.
   """
   texts = [[column.cell(row) for column in columns] for row in rows]
   # What no row has (temperatures of models without logits, categories of

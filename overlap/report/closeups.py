@@ -22,7 +22,7 @@ def closeups(tables: frames.Tables, pairs: pd.DataFrame) -> dict[str, Any]:
   """What there is of every pair, as JSON.
 
   Args:
-    tables: of the study.
+    tables: tables of the study.
     pairs: rows of its pairs, in the order of the page.
 
   Returns:
@@ -52,7 +52,7 @@ def contested(
   """The examples on which the models disagree the most.
 
   Args:
-    tables: of the study.
+    tables: tables of the study.
     thumbnails: `dataset`, `split` and `images`, ids -> data URLs, or nothing;
       those of other data are not taken.
 

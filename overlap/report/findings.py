@@ -30,7 +30,7 @@ def findings(tables: Tables, confidence: float = 0.95) -> list[say.Finding]:
   """All findings that the tables allow, the most asked for first.
 
   Args:
-    tables: of the study.
+    tables: tables of the study.
     confidence: level of the intervals that the tables don't have.
   """
   functions = (

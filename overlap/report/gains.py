@@ -86,7 +86,7 @@ def _counts(pair: Any, side: int) -> tuple[Any, Any, Any]:
 
   Args:
     pair: a row of `pairs.csv`, or all of it.
-    side: of the model.
+    side: side of the model.
   """
   # The model is right on what both are and on what it alone is.
   own, other = f'only_{side}', f'only_{3 - side}'

@@ -23,7 +23,7 @@ def heat(tables: frames.Tables, pairs: pd.DataFrame) -> dict[str, Any]:
   """What the heat map is drawn from, as JSON.
 
   Args:
-    tables: of the study.
+    tables: tables of the study.
     pairs: rows of its pairs, in the order of the page.
 
   Returns:

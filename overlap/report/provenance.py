@@ -69,8 +69,9 @@ def what_was_run(
   """Data, splits, numbers of examples and models, the base, analyses.
 
   Args:
-    config: of `config.json`; empty where the store was filled without one.
-    request: of `tables/analysis.json`: what the tables were asked for.
+    config: config of `config.json`; empty where the store was filled without
+      one.
+    request: request of `tables/analysis.json`: what the tables were asked for.
     tables: as `figures.load` returns them.
   """
   models = tables['models']

@@ -26,8 +26,8 @@ def recommender(
   """What the page offers, as JSON; None without greedy selection.
 
   Args:
-    tables: of the study.
-    request: of `tables/analysis.json`, empty where it is unknown.
+    tables: tables of the study.
+    request: request of `tables/analysis.json`, empty where it is unknown.
 
   Returns:
     `pool`, a sentence on which models may be added; `starts`, each with

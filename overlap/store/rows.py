@@ -16,7 +16,7 @@ def save(
 
   Args:
     folder: the partial folder.
-    name: of the array.
+    name: name of the array.
     writer: a name of the writer; a later note of its replaces an earlier one.
     written: bool [rows].
   """
@@ -29,7 +29,7 @@ def counts(folder: epath.Path, name: str, written: np.ndarray) -> np.ndarray:
 
   Args:
     folder: the partial folder.
-    name: of the array.
+    name: name of the array.
     written: bool [rows], by this writer.
   """
   total = written.astype(np.uint8)

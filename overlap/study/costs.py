@@ -26,8 +26,9 @@ class Model(NamedTuple):
 
   Attributes:
     parameters: how many.
-    num_bytes: of all its variables.
-    flops: of the forward pass of one image, its resizing with it.
+    num_bytes: bytes of all its variables.
+    flops: floating-point operations of the forward pass of one image, its
+      resizing with it.
     classes: logits.
     features: their width.
   """
@@ -118,7 +119,7 @@ def of_probe(
 
   Args:
     parts: the models' records.
-    width: of their features side by side.
+    width: width of their features side by side.
     classes: logits.
 
   Returns:

@@ -22,7 +22,7 @@ def draw(path: epath.Path, names: Sequence[str] | None = None) -> list[str]:
 
   Args:
     path: the workdir.
-    names: of figures; None for those of the study's config, or all.
+    names: names of figures; None for those of the study's config, or all.
   """
   return [
     str(file) for file in figures.save(path, names or _configured_figures(path))

@@ -122,8 +122,8 @@ def pairs(
   """Opens images with captions, which are made like the examples' images.
 
   Args:
-    settings: of the model.
-    examples: of the study.
+    settings: settings of the model.
+    examples: examples of the study.
     data_dir: where its data lie.
 
   Returns:

@@ -15,7 +15,7 @@ def check(name: str, settings: Settings, teacher: Settings | None) -> None:
   """Checks how a model's images are prepared.
 
   Args:
-    name: of the model.
+    name: name of the model.
     settings: its.
     teacher: the settings of the model that it learns from, None for none.
 

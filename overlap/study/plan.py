@@ -43,9 +43,10 @@ class Row(NamedTuple):
       ones are, because the data are not here.
     trained: likewise, and where it is not trained.
     splits: that it will predict, as the store calls them.
-    predict_flops: of the images among them; None for unknown.
-    stored_bytes: of the arrays among them; None for unknown.
-    kept_bytes: of the weights that will be kept; None for unknown.
+    predict_flops: floating-point operations of the images among them; None for
+      unknown.
+    stored_bytes: bytes of the arrays among them; None for unknown.
+    kept_bytes: bytes of the weights that will be kept; None for unknown.
   """
 
   name: str

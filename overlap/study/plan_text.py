@@ -23,7 +23,7 @@ def text(plan: Plan, *, name: str, workdir: str) -> str:
 
   Args:
     plan: from `plan.make`.
-    name: of the study.
+    name: name of the study.
     workdir: where it would be.
   """
   lines = [f'dry run of {name} in {workdir}: nothing is made or written']

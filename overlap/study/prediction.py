@@ -28,7 +28,7 @@ class Part(NamedTuple):
   Attributes:
     dataset: whose it is.
     split: as the store calls it.
-    arrays: of `predict.ARRAYS`.
+    arrays: names from `predict.ARRAYS`.
     is_transfer: whether it is of the data set that features are probed on.
   """
 

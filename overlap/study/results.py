@@ -137,7 +137,7 @@ def store_request(
   Args:
     path: the workdir.
     dataset: may be left out, with `split`, where the store has one alone.
-    split: of the data set.
+    split: split of the data set.
     base: the model that the others are compared with.
     models: the others; all that are stored if empty.
     options: those that differ from the defaults.

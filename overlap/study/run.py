@@ -29,7 +29,7 @@ def run(
 
   Args:
     study: checked and bound to its folder.
-    stages: of 'train', 'predict', 'analyse' and 'report'; 'analyse' or
+    stages: some of 'train', 'predict', 'analyse' and 'report'; 'analyse' or
       'report' alone is done even where nothing has changed.
     model: train and predict this one alone.
   """

@@ -22,7 +22,7 @@ def share_out(stage: str, needs: jobs.Jobs) -> Iterator[str]:
 
   Args:
     stage: named once a run.
-    needs: of each job, those that must be done before it; in an order that
+    needs: for each job, those that must be done before it; in an order that
       respects this.
   """
   if parallel.model_groups() == 1:

@@ -72,8 +72,8 @@ def pictures(
   """Examples as data URLs by id.
 
   Args:
-    examples: of the split.
-    ids: of some of them.
+    examples: examples of the split.
+    ids: ids of some of them.
     size: pixels a side; smaller images stay as they are.
 
   Raises:

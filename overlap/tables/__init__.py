@@ -116,8 +116,8 @@ def read(
   """Reads `tables/<name>.csv`, with the types it was written with.
 
   Args:
-    workdir: of the study.
-    name: of the table.
+    workdir: folder of the study.
+    name: name of the table.
     written: from `checksums`; None for a table as it is.
 
   Raises:

@@ -29,8 +29,8 @@ def in_groups(loss: Loss | Scheduled, count: int) -> Loss | Scheduled:
   looks at those of a group.
 
   Args:
-    loss: of one group, see `step.train_step`.
-    count: of groups; 1 gives `loss` itself.
+    loss: loss of one group, see `step.train_step`.
+    count: number of groups; 1 gives `loss` itself.
   """
   if count == 1:
     return loss

@@ -26,7 +26,7 @@ def in_steps(settings: Mapping[str, Any], num_examples: int) -> dict[str, Any]:
 
   Args:
     settings: the fields of `config.train`, or those of another phase.
-    num_examples: of the training split.
+    num_examples: number of examples of the training split.
 
   Raises:
     UsageError: a negative length, or an epoch of no step at all.

@@ -57,14 +57,14 @@ def fit(
     optimizer: likewise.
     batches_from: gives the batches from a step on.
     total_steps: steps in all.
-    seed: of the run's randomness (augmentation, dropout).
-    folder: of checkpoints and metrics.csv.
+    seed: seed of the run's randomness (augmentation, dropout).
+    folder: folder of checkpoints and metrics.csv.
     log_every_steps: steps between lines in the log.
     checkpoint_every_steps: steps between checkpoints.
-    ema_decay: of an average of the weights, which is then what is returned; 0
-      for those of the last step.
+    ema_decay: decay of an average of the weights, which is then what is
+      returned; 0 for those of the last step.
     accumulate_steps: see `step.train_step`.
-    sharding: of `parallel.SHARDINGS`: how the state lies on the devices.
+    sharding: name from `parallel.SHARDINGS`: how the state lies on the devices.
     write_scalars: also gets each logged step's metrics (for TensorBoard).
 
   Returns:

@@ -58,7 +58,7 @@ def nt_xent(
 
   Args:
     first: projections of one view, `[examples, D]`, any length.
-    second: of the other view, in the same order.
+    second: embeddings of the other view, in the same order.
     temperature: divides the cosines.
 
   Returns:
@@ -94,8 +94,8 @@ def info_nce(logits: jax.Array, label_smoothing: float = 0.0) -> jax.Array:
   those of all devices.
 
   Args:
-    logits: of all images and all texts `[examples, examples]`, the pairs on
-      the diagonal.
+    logits: logits of all images and all texts `[examples, examples]`, the pairs
+      on the diagonal.
     label_smoothing: see `cross_entropy`; ALIGN's is 0.1.
 
   Returns:

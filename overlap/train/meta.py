@@ -33,14 +33,15 @@ def loss(
       (loss, anything)`, a mean over the unlabelled examples.
     labelled: its loss on real labels, `params -> (loss, anything)`.
     student: its parameters, by which nothing is differentiated here.
-    logits: of the teacher for the unlabelled examples, `[examples, classes]`.
+    logits: logits of the teacher for the unlabelled examples, `[examples,
+      classes]`.
     gradient: 'exact': the student learns the teacher's distribution, and its
       loss after the step is differentiated through the step; or 'sampled': it
       learns one class drawn from it, and the teacher is led towards the drawn
       classes, or away from them, by the product of the student's gradients
       before and after the step, the paper's equation 12.
-    step_size: of the student's step.
-    key: of the draw.
+    step_size: size of the student's step.
+    key: key of the draw.
 
   Returns:
     The loss, the student's targets, not to be differentiated, and what

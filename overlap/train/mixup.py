@@ -26,7 +26,7 @@ def mix(key: jax.Array, images: jax.Array, alpha: float) -> Mixed:
   and devices send each other one image instead of all.
 
   Args:
-    key: of the draw.
+    key: key of the draw.
     images: `[B, H, W, C]`.
     alpha: the share is drawn from Beta(alpha, alpha), one for the batch; 0: no
       mixing.

@@ -116,11 +116,11 @@ def make_loss(
   the sum is both gradients side by side.
 
   Args:
-    model: of both.
+    model: name of the model in both.
     model_input: likewise.
     weak: policy of what the teacher labels, and of the labelled images.
     strong: policy of what the student sees.
-    label_smoothing: of the teacher's labels.
+    label_smoothing: label smoothing of the teacher's labels.
     gradient: see `meta.loss`, as for the next.
     step_size: likewise.
     consistency: weight of the teacher's agreeing with itself on both views

@@ -48,14 +48,14 @@ def build(
       rate for each parameter array; LARS leaves biases and normalisation at
       the common rate).
     learning_rate: at the end of the warm-up.
-    warmup_steps: of linear growth from 0.
-    total_steps: of the schedule.
+    warmup_steps: number of steps of linear growth from 0.
+    total_steps: number of steps of the schedule.
     weight_decay: on kernels only, never on biases and normalisation.
-    momentum: of 'sgd', 'rmsprop' and 'lars'.
+    momentum: momentum of 'sgd', 'rmsprop' and 'lars'.
     clip_norm: the gradient's greatest global norm; 0 for no bound.
     schedule: see `schedules.build`, as for the next two.
-    milestones: of the schedule 'step'.
-    decay_factor: of the schedule 'step'.
+    milestones: milestones of the schedule 'step'.
+    decay_factor: factor of the schedule 'step'.
     nesterov: whether that momentum is Nesterov's.
     decay_all: weight decay on all parameters after all, biases included.
     bounds: names of parameters at the top of the tree, and values that they

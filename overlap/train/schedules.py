@@ -22,8 +22,8 @@ def build(
     name: 'cosine' or 'linear' (which reach 0 at the last step), 'step' or
       'constant'.
     learning_rate: at the end of the warm-up.
-    warmup_steps: of linear growth.
-    total_steps: of the schedule, the warm-up among them.
+    warmup_steps: number of steps of linear growth.
+    total_steps: number of steps of the schedule, the warm-up among them.
     milestones: where 'step' decays, as shares of `total_steps`, rising.
     decay_factor: by which it is multiplied there.
 

@@ -72,12 +72,13 @@ def train_step(
       variables), never closed over, which would compile them in.
     batch: 'image' uint8 `[B, H, W, C]` and 'label' int32 `[B]`, sharded by
       example.
-    seed: of the run; the step's own key is `fold_in(key(seed), step)`.
+    seed: seed of the run; the step's own key is `fold_in(key(seed), step)`.
     loss: as `Loss` or `Scheduled` above.
     optimizer: the optax transformation.
-    ema_decay: of the average of the weights; see `averages.update`.
+    ema_decay: decay of the average of the weights; see `averages.update`.
     accumulate_steps: parts that the batch is computed in; see `accumulate`.
-    sharding: of `parallel.SHARDINGS`; how the state is spread, and stays.
+    sharding: name from `parallel.SHARDINGS`; how the state is spread, and
+      stays.
 
   Returns:
     The new state, and the metrics with 'loss' and 'grad_norm'.

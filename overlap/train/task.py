@@ -32,7 +32,7 @@ class Task:
   """One model to train.
 
   Attributes:
-    name: of the model.
+    name: name of the model.
     model: the Flax module.
     model_input: how images reach it.
     settings: the model's part of the study config, as plain dictionaries.
@@ -42,7 +42,7 @@ class Task:
     folder: where the run keeps its checkpoints.
     begin: called before the first thing is written there.
     num_threads: that read images.
-    batch_size: of predictions.
+    batch_size: batch size of predictions.
     teacher: for methods that have one.
     unlabelled: examples whose labels are not looked at, for methods that learn
       from such; None for the training split.
@@ -92,8 +92,8 @@ def batches_of(
     examples: what to train on.
     settings: with 'batch_size', over all processes, and 'total_steps'; and
       with an augmentation, where that begins on the host.
-    seed: of their order; that of the task if negative.
-    views: of each image, where its augmentation begins on the host.
+    seed: seed of their order; that of the task if negative.
+    views: views of each image, where its augmentation begins on the host.
   """
   on_host = _on_host(task, settings, views)
 
@@ -136,7 +136,8 @@ def run_phase(
     constants: arrays of the loss that are not trained.
     bounds: see `optimizer.build`.
     batches_from: see `loop.fit`; those of the training split if None.
-    views: of each image, where the phase's augmentation begins on the host.
+    views: views of each image, where the phase's augmentation begins on the
+      host.
 
   Returns:
     The variables at the end, on the host.

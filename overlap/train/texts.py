@@ -89,8 +89,8 @@ def make_tower(
 
   Args:
     settings: the model's part of the config.
-    tokenizer: of its texts.
-    projection_size: of its features, that of the image tower's.
+    tokenizer: tokenizer of the class prompts.
+    projection_size: size of its features, that of the image tower's.
   """
   given = settings['image_text']
   ends = {'end_token': tokenizer.end_token}

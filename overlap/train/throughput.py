@@ -64,7 +64,8 @@ class Meter:
 
     Args:
       images: in a step, over all processes.
-      flops: of a step, over all devices; None where it is not known.
+      flops: floating-point operations of a step, over all devices; None where
+        it is not known.
     """
     self._images, self._flops = images, flops
     self._restart()

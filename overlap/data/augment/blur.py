@@ -24,7 +24,7 @@ def random_blur(
   Args:
     key: one key for the batch.
     images: float32 `[batch, height, width, channels]`.
-    probability: of blurring an image.
+    probability: probability of blurring an image.
     sigma: bounds of the Gaussian's standard deviation in pixels.
 
   Raises:

@@ -146,7 +146,7 @@ def color_jitter(
     contrast: the same.
     saturation: the same.
     hue: the turn is uniform in ± hue of the circle; at most 0.5.
-    probability: of changing an image at all.
+    probability: probability of changing an image at all.
 
   Raises:
     UsageError: an amount or a probability out of range.

@@ -44,7 +44,7 @@ def apply_operation(
 
   Args:
     image: 'L' or 'RGB'.
-    name: of the operation.
+    name: name of the operation.
     sign: -1 or 1.
     strength: magnitude / 10.
     fill: in [0, 1].

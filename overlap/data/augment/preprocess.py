@@ -142,7 +142,7 @@ def preprocess(
   Args:
     images: uint8 `[batch, height, width, 1 or 3]`.
     size: height and width of the result in pixels; 0: as is.
-    channels: of the result, 1 or 3; 0: as is.
+    channels: number of channels of the result, 1 or 3; 0: as is.
     mean: one number, or one a channel, on the scale [0, 1].
     std: the same; positive.
     method: 'bilinear' or 'cubic'.

@@ -23,9 +23,9 @@ def simclr_view(
     key: one key for the batch.
     images: float32 `[batch, height, width, 1 or 3]` in [0, 1].
     scale: bounds of the crop's area as a fraction of the image's.
-    strength: of the colour jitter; the paper takes 1 on ImageNet and 0.5 on
-      CIFAR-10, where it does not blur.
-    blur_probability: of the Gaussian blur.
+    strength: strength of the colour jitter; the paper takes 1 on ImageNet and
+      0.5 on CIFAR-10, where it does not blur.
+    blur_probability: probability of the Gaussian blur.
 
   Raises:
     UsageError: an argument out of range.

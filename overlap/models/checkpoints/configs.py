@@ -14,8 +14,8 @@ class Tower(NamedTuple):
   """How a tower's options are read.
 
   Attributes:
-    part: of the config.
-    names: of our options, to theirs and its default.
+    part: part of the config.
+    names: map from the names of our options, to theirs and its default.
     fixed: theirs, and the only value that our module has.
   """
 

@@ -44,7 +44,7 @@ def find(path: str, file: epath.Path) -> tuple[str, Mapping[str, Any]] | None:
   """Finds the config beside weights.
 
   Args:
-    path: of the weights, see `places.resolve`.
+    path: path of the weights, see `places.resolve`.
     file: what `places.resolve` returned for it.
 
   Returns:

@@ -69,7 +69,7 @@ def beside(path: str, name: str) -> epath.Path | None:
   """Finds a file in the folder of another one; None where it is not there.
 
   Args:
-    path: of the other one, see `fetch`.
+    path: path of the other one, see `fetch`.
     name: name of the file.
 
   Raises:

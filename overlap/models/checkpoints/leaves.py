@@ -34,7 +34,7 @@ def convert(
     state: tensors by name, such as 'layer1.0.conv1.weight'.
     rename: see `Rename`.
     family: what error texts call the models.
-    example: of a name that such models have.
+    example: example of a name that such models have.
 
   Returns:
     Leaves by path, such as 'params/stem/conv/kernel'. A convolution's kernel

@@ -44,7 +44,7 @@ def beside(path: str, file: epath.Path, name: str) -> epath.Path | None:
   """Finds another file in the folder of some weights; None where it is not.
 
   Args:
-    path: of the weights, as `resolve` takes it.
+    path: path of the weights, as `resolve` takes it.
     file: what `resolve` returned for it.
     name: name of the other file.
 

@@ -40,7 +40,7 @@ def read(content: bytes, *, path: str) -> tuple[Any, Fetch]:
   """Reads the object in a file, and gives access to its storages.
 
   Args:
-    content: of the file.
+    content: content of the file.
     path: what error texts call the file.
 
   Raises:

@@ -27,10 +27,10 @@ def part(
 
   Args:
     state: tensors by name, of the whole model.
-    prefixes: of the tower's names, and what stands for them here.
+    prefixes: prefixes of the tower's names, and what stands for them here.
     others: prefixes of the rest of the model.
     family: what the error text calls the model.
-    example: of a name that such models have.
+    example: example of a name that such models have.
 
   Raises:
     DataError: a name of neither.
