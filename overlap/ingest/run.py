@@ -11,13 +11,19 @@ from absl import logging
 
 from overlap import claims, errors, files, lookup, store
 from overlap.catalog import categories
-from overlap.ingest import beside, examples, formats, prepare, sanity, write
+from overlap.ingest import (
+  beside,
+  examples,
+  formats,
+  neighbours,
+  prepare,
+  sanity,
+  write,
+)
 from overlap.ingest import source as source_lib
 from overlap.ingest.examples import Examples
 from overlap.ingest.prepare import Request
 
-# Of models that were not ingested, so many are read for their accuracy.
-_MOST_READ = 3
 _WAYS = (examples.REFUSE, examples.DROP)
 
 
@@ -118,7 +124,9 @@ def ingest(request: Request) -> list[Ingested]:
         )
         made.append(Ingested(record, new=True))
         notes = ()  # Of the data set: said once.
-    _warn(request, known, tallies)
+    neighbours.warn(
+      request.workdir, request.dataset, request.split, known.labels, tallies
+    )
     return made
 
 
@@ -278,50 +286,3 @@ def _store(
     record=record,
     tally=tally,
   )
-
-
-def _warn(
-  request: Request, known: Examples, tallies: Mapping[str, sanity.Tally]
-) -> None:
-  """Logs what is odd about the models that are new, one line each."""
-  reader = store.Store(request.workdir)
-  place = request.dataset, request.split
-  found = {name: reader.record(*place, name) for name in reader.models(*place)}
-  records = {name: record for name, record in found.items() if record}
-  accuracies = _accuracies(reader, known, records)
-  later = list(tallies)
-  for model, tally in tallies.items():
-    told = sanity.doubts(
-      tally,
-      labels=known.labels,
-      classes=len(known.class_names),
-      others=[value for name, value in accuracies.items() if name != model],
-    )
-    before = {n: record for n, record in records.items() if n not in later}
-    same = sanity.same_as(records[model], before, tally)
-    if same is not None:
-      told.append(f'the same predictions as those of {same!r}')
-    later.remove(model)
-    for line in told:
-      logging.warning('%s: %s', model, line)
-
-
-def _accuracies(
-  reader: store.Store, known: Examples, records: Mapping[str, Mapping[str, Any]]
-) -> dict[str, float]:
-  """Models' accuracies: as they are noted, and of a few that have none."""
-  noted = {n: r['accuracy'] for n, r in records.items() if 'accuracy' in r}
-  for name in [name for name in records if name not in noted][:_MOST_READ]:
-    record, tally = records[name], sanity.Tally(known.labels)
-    place = record['dataset'], record['split'], name
-    if 'predicted' in record['arrays']:
-      tally.add(0, reader.read(*place, 'predicted'))
-    elif 'logits' in record['arrays']:
-      step = source_lib.block_rows(4 * record['num_classes'])
-      for start in range(0, len(known.labels), step):
-        stop = min(start + step, len(known.labels))
-        block = reader.read(*place, 'logits', start, stop)
-        tally.add(start, sanity.highest(block))
-    if tally.rows:
-      noted[name] = tally.accuracy
-  return noted

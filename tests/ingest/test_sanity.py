@@ -207,3 +207,12 @@ def test_others_that_were_not_ingested_are_read(many, warnings):
   many.ingest(many.npy('c.npy', good(many, 2, rate=0.31)))
   (text,) = warnings()
   assert 'below half of the median of the other models' in text
+
+
+def test_a_damaged_neighbour_is_passed_over(many, warnings):
+  many.ingest(many.npy('a.npy', good(many)))
+  record = many.workdir / 'predictions/shapes/test/a/record.json'
+  record.write_text(record.read_text()[:-9])
+  many.ingest(many.npy('b.npy', good(many, 1)))
+  assert many.models() == ['a', 'b']
+  assert warnings() == []
