@@ -1,7 +1,7 @@
-"""The tables of ensembles of more than two: greedy selection, best subsets.
+"""Greedy selection and exact search of ensembles of more than two models.
 
-Members are chosen on one half of the examples and the ensemble is scored on
-the other, both ways; the halves are drawn by a hash of the examples' ids.
+Members are chosen on one half of the examples and the ensemble is scored on the
+other, in both directions; the halves are drawn by a hash of the examples' ids.
 """
 
 from typing import NamedTuple
@@ -21,7 +21,7 @@ _STEPS = ('greedy', 'greedy_best', 'first_additions')
 
 
 class _Wanted(NamedTuple):
-  """A path to take."""
+  """The start, examples and budget of one greedy path."""
 
   start: int
   part: Part
@@ -29,16 +29,16 @@ class _Wanted(NamedTuple):
 
 
 def measure(context: Context) -> dict[str, pd.DataFrame]:
-  """Takes the greedy paths and searches the subsets.
+  """Follows the greedy paths and searches the subsets.
 
   Returns:
-    'greedy' (every step from every start), 'greedy_best' (the best ensemble
-    of each path), 'first_additions' (what each model adds to each start),
-    'subsets' (the best of each size) and 'greedy_budgets' (the best that so
-    many operations allow).
+    'greedy' (every step from every start), 'greedy_best' (the best ensemble of
+    each path), 'first_additions' (each model added to each start), 'subsets'
+    (the best subset of each size) and 'greedy_budgets' (the best ensemble
+    within each budget of operations).
 
   Raises:
-    UsageError: the options name a model that is not there or has no logits.
+    UsageError: the options name a model that is unknown or has no logits.
   """
   options, level = context.options.greedy, context.options.confidence
   choice = choose(context)
@@ -84,7 +84,7 @@ def measure(context: Context) -> dict[str, pd.DataFrame]:
 def _bound(
   context: Context, choice: Choice, asked: list[Part], flops: np.ndarray
 ) -> list[_Wanted]:
-  """The paths within budgets, from each start those of smaller ones first."""
+  """Returns paths with budgets; for each start, smaller budgets first."""
   options = context.options.greedy
   return [
     _Wanted(start, part, budget)

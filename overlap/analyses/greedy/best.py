@@ -1,4 +1,4 @@
-"""The table of the best subset of every size, beside greedy selection."""
+"""The best subset of every size beside greedy selection."""
 
 from collections.abc import Sequence
 
@@ -20,17 +20,17 @@ def table(
   max_members: int,
   confidence: float,
 ) -> pd.DataFrame:
-  """The table 'subsets'.
+  """Returns the table 'subsets'.
 
-  Both searches are among the same candidates and begin with none. The first
-  of ties wins, in the alphabetical order of the members.
+  Both searches use the same candidates and start from the empty set. Ties go to
+  the first subset in the alphabetical order of the members.
 
   Args:
-    choice: who takes part.
-    scores: of these models.
-    halves: int `[examples]`, 0 or 1.
-    asked: on what to choose and to score.
-    max_members: of a subset.
+    choice: models that take part.
+    scores: scores of these models.
+    halves: half of each example, int `[examples]`, 0 or 1.
+    asked: examples for choosing and for scoring.
+    max_members: largest size of a subset.
     confidence: level of all intervals.
   """
   candidates = np.array(choice.candidates, np.int64)
@@ -51,7 +51,7 @@ def table(
 
 
 class _Search:
-  """What is best by one choice of examples, and how that scores on others."""
+  """The best subsets on the selection examples, with both scores."""
 
   def __init__(
     self,
@@ -60,7 +60,7 @@ class _Search:
     tree: subsets.Tree,
     counts: np.ndarray,
   ):
-    """`counts` are int `[2, subsets]`, of each half."""
+    """Takes counts per half, int `[2, subsets]`."""
     self.part = part
     sizes = np.array([(halves == half).sum() for half in range(2)])
     chosen, scored = (
@@ -77,11 +77,11 @@ class _Search:
 
 
 def greedy(tree: subsets.Tree, counts: np.ndarray) -> list[int]:
-  """The subsets of 1, 2, ... models, each the best that holds the one before.
+  """Returns greedily grown subsets of 1, 2, ... models.
 
   Args:
     tree: all subsets.
-    counts: int `[subsets]`, what they get right.
+    counts: number of examples that each subset gets right, int `[subsets]`.
   """
   if not len(counts):
     return []

@@ -1,8 +1,8 @@
-"""The best ensembles that a budget of operations allows.
+"""The best ensembles within a budget of operations.
 
-A budget is of the whole ensemble, in multiples of the operations of the model
-that it starts from: 2 is as much again. At every step the model is added that
-helps most among those that are still within the budget.
+A budget covers the whole ensemble, in multiples of the operations of its start:
+2 doubles them. Each step adds the model that helps most among those that still
+fit the budget.
 """
 
 from collections.abc import Iterator, Sequence
@@ -22,17 +22,17 @@ BUDGETS = (1.25, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0, 16.0, 32.0)
 def offered(
   flops: np.ndarray, start: int, pool: np.ndarray, max_members: int
 ) -> list[float]:
-  """Which budgets make a difference: from where one model fits to where all do.
+  """Budgets that matter: from the first addition that fits until all fit.
 
   Args:
-    flops: of every model, float64 `[models]`, NaN where unknown.
-    start: the model to begin with, by index.
-    pool: bool `[models]`, which may be added.
-    max_members: of an ensemble.
+    flops: operations of each model, float64 `[models]`, NaN where unknown.
+    start: index of the first member.
+    pool: models that may be added, bool `[models]`.
+    max_members: largest size of an ensemble.
 
   Returns:
-    Of `BUDGETS`, ascending; none where the operations of the start, or of all
-    that may be added, are not known.
+    Values from `BUDGETS`, ascending; empty if the operations of the start, or
+    of all models that may be added, are unknown.
   """
   pool = pool.copy()
   pool[start] = False
@@ -54,13 +54,13 @@ def table(
   *,
   confidence: float,
 ) -> pd.DataFrame:
-  """The table 'greedy_budgets'.
+  """Returns the table 'greedy_budgets'.
 
   Args:
-    context: of the analysis.
-    choice: who takes part.
-    taken: the paths; from each start, those of smaller budgets first.
-    flops: of the models that take part, float64 `[models]`.
+    context: inputs of the analysis.
+    choice: models that take part.
+    taken: greedy paths; for each start, smaller budgets first.
+    flops: operations of the models that take part, float64 `[models]`.
     confidence: level of all intervals.
   """
   rows = []
@@ -78,10 +78,10 @@ def table(
 
 
 def _best(taken: Sequence[Taken]) -> Iterator[Taken]:
-  """The paths, each as far as is best by the examples it was chosen on.
+  """Yields each path, cut after its best step on its selection examples.
 
-  Where a smaller budget's is no worse by them, it is that one: greedy
-  selection with more to spend may spend it badly.
+  A smaller budget's path replaces it if that is at least as accurate on these
+  examples, because greedy selection may do worse with a larger budget.
   """
   kept: dict[tuple[int, str, str], Path] = {}
   for one in taken:

@@ -1,4 +1,4 @@
-"""Which models take part in the search for good ensembles."""
+"""The models that take part in the search for ensembles."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -17,12 +17,12 @@ class Choice:
   """The models that take part: those with logits.
 
   Attributes:
-    index: their places among the context's members, int `[models]`.
-    names: of the models.
-    accuracies: of each alone, over all examples.
-    correct: bool `[models, examples]`.
-    starts: which of them are starts.
-    candidates: which of them the exact search looks at, by name.
+    index: positions among the context's members, int `[models]`.
+    names: names of the models.
+    accuracies: accuracy of each model alone over all examples, `[models]`.
+    correct: correctness of each prediction, bool `[models, examples]`.
+    starts: indices of the models that paths start from.
+    candidates: indices of the models in the exact search, sorted by name.
   """
 
   index: np.ndarray
@@ -33,7 +33,7 @@ class Choice:
   candidates: Sequence[int]
 
   def pool(self, start: int, options: Greedy) -> np.ndarray:
-    """Which models may be added to a start, bool `[models]`."""
+    """Returns a mask of models that may join a start, bool `[models]`."""
     ceiling, included = options.ceiling(float(self.accuracies[start]))
     below = self.accuracies < ceiling
     if included:
@@ -46,10 +46,10 @@ class Choice:
 
 
 def choose(context: Context) -> Choice:
-  """Who takes part.
+  """Selects the models, starts and candidates from the options.
 
   Raises:
-    UsageError: the options name a model that is not there or has no logits.
+    UsageError: the options name a model that is unknown or has no logits.
   """
   options, names = context.options.greedy, context.names
   index = np.flatnonzero(context.soft)
@@ -67,7 +67,7 @@ def choose(context: Context) -> Choice:
   ranked = sorted(range(len(soft)), key=lambda i: (-accuracies[i], soft[i]))
   starts = [soft.index(name) for name in options.starts]
   if not starts:
-    # The base comes first, if it has logits, and once.
+    # By default the base is the first start if it has logits.
     base = [i for i in ranked if index[i] == 0]
     others = [i for i in ranked if index[i] != 0]
     starts = base + others[: _STARTS - 1]

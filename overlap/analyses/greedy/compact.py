@@ -1,9 +1,9 @@
-"""The scores that can matter to an ensemble, cut out of all scores.
+"""Compact scores: the classes that can beat the label in an ensemble.
 
-A class that every model ranks below the label wins no ensemble of them, so
-only the others are kept: for most examples none or a few dozen of a thousand.
-What is left of a store of many gigabytes tends to fit in memory; what doesn't
-is read again when it is needed.
+A class that every model ranks below the label cannot win in any ensemble of
+them, so only the other classes are kept: for most examples none or a few dozen
+of a thousand. This usually reduces a store of many gigabytes to what fits in
+memory; blocks that do not fit are read again in each pass.
 """
 
 import concurrent.futures
@@ -17,30 +17,30 @@ from overlap import progress
 from overlap.analyses import ensembles
 from overlap.compiled import compiled
 
-# Scores of all models that one worker holds: 256 MB in float32, so that even of
-# a hundred models a block has all rows of the store's chunks (2 MiB): of fewer,
+# Scores of all models per worker: 256 MB in float32. With a hundred models, a
+# block still has all rows of a chunk of the store (2 MiB); with fewer rows,
 # each chunk would be read several times.
 _BLOCK = 2**26
-# Scores that all workers together hold: 2 GB.
+# Scores of all workers together: 2 GB.
 _HELD = 2**29
-# Examples of a block: several blocks, so that several workers share them.
+# Largest block, in examples, so that several workers share the work.
 _ROWS = 2**13
-# Bytes of compact blocks that are kept between passes.
+# Bytes of compact blocks cached between passes.
 KEPT_BYTES = 2**30
 
 
 class Compact(NamedTuple):
-  """A block of examples, with the classes that can beat the label.
+  """A block of examples with the classes that can beat the label.
 
   Attributes:
-    own: float32 `[rows, models]`, the labels' scores.
-    offsets: int64 `[rows + 1]`; example i has the classes from
-      `offsets[i]` to `offsets[i + 1]`.
-    lower: int64 `[rows]`, how many of these come before the label: they win
-      ties with it.
-    scores: float32 `[classes of all rows * models]`, these classes' scores:
-      row by row, in each row model by model, for each model in the order of
-      the classes.
+    own: scores of the labels, float32 `[rows, models]`.
+    offsets: int64 `[rows + 1]`; example i has the classes from `offsets[i]` to
+      `offsets[i + 1]`.
+    lower: number of these classes that come before the label and win ties with
+      it, int64 `[rows]`.
+    scores: scores of these classes, float32 `[classes of all rows * models]`:
+      row by row, in each row model by model, for each model in the order of the
+      classes.
   """
 
   own: np.ndarray
@@ -50,15 +50,15 @@ class Compact(NamedTuple):
 
   @property
   def nbytes(self) -> int:
-    """The memory it takes."""
+    """Size in bytes."""
     return sum(field.nbytes for field in self)
 
 
 class Scores:
-  """The compact scores of several models, in blocks of examples.
+  """Compact scores of several models, in blocks of examples.
 
-  Every pass goes through the blocks in order, several at a time; those for
-  which there was room are kept from the first pass on.
+  Each pass goes through the blocks in order, several at a time. Blocks are
+  cached in the first pass while there is room.
   """
 
   def __init__(
@@ -71,16 +71,17 @@ class Scores:
     kept_bytes: int = KEPT_BYTES,
     rows: int | None = None,
   ):
-    """Reads nothing yet.
+    """Prepares the blocks without reading any scores.
 
     Args:
-      models: calibrated logits `[examples, classes]` of each.
-      labels: `[examples]` class indices.
-      max_members: how many scores are summed up at most: rounding of longer
-        sums could let other classes win.
+      models: calibrated logits `[examples, classes]` of each model.
+      labels: class indices `[examples]`.
+      max_members: largest number of scores that are summed; the rounding of
+        longer sums could let other classes win.
       method: a key of `ensembles.METHODS`.
-      kept_bytes: how much may be kept between passes.
-      rows: of a block, a multiple of 8; by default, what memory allows.
+      kept_bytes: bytes of blocks that may be cached between passes.
+      rows: number of examples per block, a multiple of 8; by default as many as
+        fit in memory.
     """
     self._models, self._method = list(models), method
     self._labels = np.asarray(labels, np.int64)
@@ -88,7 +89,7 @@ class Scores:
     classes = models[0].shape[1] if models else 1
     row = max(1, len(models) * classes)
     fitting = min(max(8, _BLOCK // row), _ROWS)
-    # A power of two, so that blocks tend to end where the store's chunks do.
+    # A power of two, to align blocks with the chunks of the store.
     self.rows = rows or 1 << (fitting.bit_length() - 1)
     self._workers = max(1, min(os.cpu_count() or 1, _HELD // (self.rows * row)))
     self._left = kept_bytes
@@ -96,22 +97,22 @@ class Scores:
 
   @property
   def models(self) -> int:
-    """How many models there are."""
+    """Number of models."""
     return len(self._models)
 
   @property
   def examples(self) -> int:
-    """How many examples there are."""
+    """Number of examples."""
     return len(self._labels)
 
   def map(
     self, function: Callable[[slice, Compact], np.ndarray], *, what: str
   ) -> Iterator[tuple[slice, np.ndarray]]:
-    """Yields slices of rows and what a function makes of them, in order.
+    """Yields slices of rows with a function's result for each, in order.
 
     Args:
-      function: of a slice of rows and their block; it runs in a thread.
-      what: said of the progress.
+      function: function of a slice of rows and its block; runs in a thread.
+      what: label of the progress display.
     """
     starts = range(0, self.examples if self._models else 0, self.rows)
     workers = self._workers
@@ -154,13 +155,13 @@ class Scores:
 def compact(
   scores: Sequence[np.ndarray], labels: np.ndarray, slack: float
 ) -> Compact:
-  """Keeps the classes that a sum of models' scores could let win.
+  """Keeps the classes that a sum of the models' scores could let win.
 
   Args:
-    scores: of each model, float32 `[rows, classes]`.
-    labels: `[rows]` class indices.
-    slack: how far below the label's a class must be, relative to the label's,
-      to be left out.
+    scores: scores of each model, float32 `[rows, classes]`.
+    labels: class indices `[rows]`.
+    slack: margin below the label's score, relative to it, from which a class is
+      left out.
   """
   labels = np.asarray(labels, np.int64)
   scores = [np.ascontiguousarray(values, np.float32) for values in scores]
@@ -182,7 +183,7 @@ def _mark(values, labels, slack, near, own):
   for row in range(rows):
     label = values[row, labels[row]]
     own[row] = label
-    # As `not <`, so that NaN and what infinity makes of it stay in.
+    # `not <` keeps NaN and what becomes NaN from infinities.
     least = label - slack * abs(label)
     mine, flags = values[row], near[row]
     for c in range(classes):
@@ -191,7 +192,7 @@ def _mark(values, labels, slack, near, own):
 
 @compiled
 def _index(near, labels):
-  """Where each row's classes are, how many precede its label, which."""
+  """Returns each row's offset, its count before the label, and its classes."""
   rows, classes = near.shape
   offsets = np.zeros(rows + 1, np.int64)
   lower = np.zeros(rows, np.int64)
@@ -214,7 +215,7 @@ def _index(near, labels):
 
 @compiled
 def _gather(values, offsets, kept, model, models, scores):
-  """Copies one model's scores to their places."""
+  """Copies one model's scores to their positions."""
   for row in range(len(values)):
     first, last = offsets[row], offsets[row + 1]
     place = first * models + model * (last - first)

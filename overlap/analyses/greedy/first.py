@@ -1,4 +1,4 @@
-"""The table of what every model adds to every start (Fig. 5, right)."""
+"""The accuracy of each start with each model added (Fig. 5, right)."""
 
 from collections.abc import Mapping
 
@@ -18,16 +18,16 @@ def table(
   *,
   confidence: float,
 ) -> pd.DataFrame:
-  """The table 'first_additions', over all examples.
+  """Returns the table 'first_additions', computed over all examples.
 
-  Nothing is chosen here, so each row is an honest figure of its pair; that
-  the first of a ranking is the best is not: 'greedy' has that.
+  No model is selected here, so each row is an unbiased estimate for its pair.
+  The best of a ranking is not: the table 'greedy' estimates that.
 
   Args:
-    context: of the analysis.
-    choice: who takes part.
-    additions: for each start, what it gets right together with every model,
-      bool `[models, examples]`.
+    context: inputs of the analysis.
+    choice: models that take part.
+    additions: for each start, the examples that it gets right together with
+      each model, bool `[models, examples]`.
     confidence: level of all intervals.
   """
   rows: list[steps.Row] = []

@@ -1,23 +1,23 @@
-"""On which examples members are chosen, and on which the ensemble is scored."""
+"""Splits of the examples for choosing members and for scoring the ensemble."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
-# What is scored: one half, both halves together, or all without halves.
+# Values of the column 'half': one half, both halves together, or no halves.
 HALVES = ('1', '2')
 BOTH, ALL = 'both', 'all'
 
 
 class Part(NamedTuple):
-  """One choice of members.
+  """Example masks of one selection of ensemble members.
 
   Attributes:
     protocol: a key of `options.PROTOCOLS`.
-    half: what is scored, '1', '2' or 'all'.
-    chosen_on: bool `[examples]`.
-    scored_on: bool `[examples]`.
+    half: half of the examples that is scored, '1', '2' or 'all'.
+    chosen_on: examples on which members are chosen, bool `[examples]`.
+    scored_on: examples on which the ensemble is scored, bool `[examples]`.
   """
 
   protocol: str
@@ -27,10 +27,10 @@ class Part(NamedTuple):
 
 
 def parts(halves: np.ndarray, protocols: Sequence[str]) -> list[Part]:
-  """Every choice of members that the protocols ask for.
+  """Returns the selections that the protocols ask for.
 
   Args:
-    halves: int `[examples]`, 0 or 1.
+    halves: half of each example, int `[examples]`, 0 or 1.
     protocols: keys of `options.PROTOCOLS`.
   """
   found = []

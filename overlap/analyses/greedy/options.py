@@ -1,4 +1,4 @@
-"""What the search for good ensembles can be told."""
+"""Options of the search for ensembles."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -15,21 +15,21 @@ PROTOCOLS = {
 
 @dataclasses.dataclass(frozen=True)
 class Greedy:
-  """How ensembles are searched for.
+  """Options of greedy selection and of the exact search.
 
   Attributes:
-    starts: models to begin with, one path each; by default the base and the
-      most accurate others, five in all.
-    pool: models that may be added; all that have logits by default.
-    bound: how accurate a model may be that is added. 0: less than the start;
-      within (0, 1]: at most this (the paper: 0.779; 1: no bound); within
-      (-1, 0): at most the start's accuracy less so much.
-    max_members: of an ensemble, the start counted.
+    starts: models that paths start from, one path each; by default the base and
+      the most accurate others, five in all.
+    pool: models that may be added; by default all models with logits.
+    bound: accuracy limit of added models. 0: below the start's; within (0, 1]:
+      at most this (the paper: 0.779; 1: no bound); within (-1, 0): at most the
+      start's accuracy minus this amount.
+    max_members: largest size of an ensemble, including the start.
     repetition: whether a model may be added more than once.
     method: a key of `ensembles.METHODS`.
-    protocols: of `PROTOCOLS`.
-    candidates: models among whose subsets the best is searched for exactly;
-      by default the twelve most accurate.
+    protocols: keys of `PROTOCOLS`.
+    candidates: models among whose subsets the best is searched exactly; by
+      default the twelve most accurate.
   """
 
   starts: Sequence[str] = ()
@@ -42,10 +42,10 @@ class Greedy:
   candidates: Sequence[str] = ()
 
   def ceiling(self, start_accuracy: float) -> tuple[float, bool]:
-    """The accuracy of what may be added: the bound, and whether it counts."""
+    """Returns the accuracy limit, and whether it may be reached."""
     if self.bound > 0:
       return self.bound, True
-    # Accuracies that differ by the bound are within it, rounded or not.
+    # The tolerance keeps rounding from excluding accuracies at the limit.
     return start_accuracy + self.bound + 1e-9 * (self.bound < 0), self.bound < 0
 
 
@@ -53,7 +53,7 @@ DEFAULTS = Greedy()
 
 
 def check(given: Greedy) -> None:
-  """Raises UsageError for values that can't be; models are checked later."""
+  """Raises UsageError for invalid values; models are checked later."""
   for name in ('starts', 'pool', 'candidates'):
     value = getattr(given, name)
     if isinstance(value, str) or not isinstance(value, Sequence):

@@ -1,4 +1,4 @@
-"""Two ensembles on the same examples: what one gains over the other."""
+"""Paired comparison of two ensembles on the same examples."""
 
 from typing import NamedTuple
 
@@ -9,16 +9,15 @@ from overlap.analyses import errors, stats
 
 
 class Difference(NamedTuple):
-  """How much more accurate the second is; each field of any one shape.
+  """Accuracy gain of the second ensemble; all fields have the same shape.
 
   Attributes:
-    gained: how many examples only the second gets right.
-    lost: how many only the first gets right.
-    estimate: the difference of their accuracies, a fraction; NaN without
-      examples.
-    lower: of its interval.
-    upper: of its interval.
-    p: of McNemar's exact test.
+    gained: number of examples that only the second gets right.
+    lost: number of examples that only the first gets right.
+    estimate: difference of the accuracies, a fraction; NaN without examples.
+    lower: lower bound of the confidence interval.
+    upper: upper bound of the confidence interval.
+    p: p-value of McNemar's exact test.
   """
 
   gained: np.ndarray
@@ -32,12 +31,13 @@ class Difference(NamedTuple):
 def compare(
   before: np.ndarray, after: np.ndarray, *, confidence: float
 ) -> Difference:
-  """Compares what two ensembles get right.
+  """Compares the correctness of two ensembles.
 
   Args:
-    before: bool `[..., examples]`.
-    after: bool `[..., examples]`, broadcast against it.
-    confidence: the interval's level.
+    before: correctness of the first, bool `[..., examples]`.
+    after: correctness of the second, bool `[..., examples]`, broadcast against
+      `before`.
+    confidence: level of the interval.
   """
   gained = (after & ~before).sum(axis=-1)
   lost = (before & ~after).sum(axis=-1)
@@ -48,17 +48,17 @@ def compare(
 def from_counts(
   gained: np.ndarray, lost: np.ndarray, total: int, *, confidence: float
 ) -> Difference:
-  """The same from counts.
+  """Compares two ensembles by their counts of discordant examples.
 
   The interval is the adjusted Wald interval of Bonett and Price (2012), which
-  adds one example to each of the two counts: it covers well for small counts
-  and has a width where both are 0.
+  adds one example to each of the two counts: its coverage is good for small
+  counts, and its width is positive where both are 0.
 
   Args:
-    gained: counts of examples that only the second gets right, of any shape.
-    lost: of those that only the first gets right.
-    total: the number of examples.
-    confidence: the interval's level.
+    gained: number of examples that only the second gets right, of any shape.
+    lost: number of examples that only the first gets right.
+    total: number of examples.
+    confidence: level of the interval.
   """
   gained, lost = np.asarray(gained, np.int64), np.asarray(lost, np.int64)
   z = special.ndtri((1 + confidence) / 2)

@@ -1,4 +1,4 @@
-"""Greedy forward selection: from a start, whatever helps most, one by one."""
+"""Greedy forward selection of ensemble members."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -11,15 +11,15 @@ from overlap.analyses.greedy.scoring import Ensemble, score_additions
 
 @dataclasses.dataclass(frozen=True)
 class Plan:
-  """A path to take.
+  """The inputs of one greedy path.
 
   Attributes:
-    start: the model to begin with, by index.
-    pool: bool `[models]`, which may be added.
-    chosen_on: bool `[examples]`, on which the accuracy is compared.
-    costs: of each model, float64 `[models]`, NaN where unknown; None for a
+    start: index of the first member.
+    pool: models that may be added, bool `[models]`.
+    chosen_on: examples on which accuracies are compared, bool `[examples]`.
+    costs: cost of each model, float64 `[models]`, NaN where unknown; None for a
       path without a budget.
-    budget: what the costs of all members may add up to.
+    budget: largest sum of the members' costs.
   """
 
   start: int
@@ -29,27 +29,28 @@ class Plan:
   budget: float = np.inf
 
   def affords(self, members: Sequence[int]) -> bool:
-    """Whether an ensemble is within the budget; never if a cost is unknown."""
+    """Returns whether the cost is known and within the budget."""
     if self.costs is None:
       return True
-    # A model that is there twice is computed once.
+    # A repeated model is computed only once.
     return bool(self.costs[list(set(members))].sum() <= self.budget)
 
 
 @dataclasses.dataclass
 class Path:
-  """A path taken: the ensembles after each step, from the start alone.
+  """A greedy path: the ensembles after each step, beginning with the start.
 
   Attributes:
-    members: the models in the order of their addition, the start first.
-    right: of the first 1, 2, ... members, bool `[examples]` each.
+    members: indices of the models in the order of their addition, the start
+      first.
+    right: correctness of the first 1, 2, ... members, bool `[examples]` each.
   """
 
   members: list[int]
   right: list[np.ndarray]
 
   def best_prefix(self, chosen_on: np.ndarray) -> int:
-    """How many additions are best by the given examples, the fewest of ties."""
+    """Returns the best number of additions; the fewest in a tie."""
     return int(np.argmax([right[chosen_on].sum() for right in self.right]))
 
 
@@ -62,22 +63,22 @@ def take_paths(
   max_members: int,
   repetition: bool = False,
 ) -> tuple[list[Path], dict[int, np.ndarray]]:
-  """Takes many paths at once: each step is one pass over the scores.
+  """Follows several greedy paths, with one pass over the scores per step.
 
-  At every step the model is added with which the ensemble is right most often
-  on the plan's examples; the first name in alphabetical order wins ties.
+  Each step adds the model that makes the ensemble most accurate on the plan's
+  examples; the first name in alphabetical order wins ties.
 
   Args:
-    scores: of the models.
-    names: of the models.
-    correct: bool `[models, examples]`, what each model alone gets right.
-    plans: the paths to take.
-    max_members: of an ensemble.
+    scores: scores of the models.
+    names: names of the models.
+    correct: correctness of each model alone, bool `[models, examples]`.
+    plans: inputs of each path.
+    max_members: largest size of an ensemble.
     repetition: whether a model may be added more than once.
 
   Returns:
-    The paths, and for each start what it gets right together with every other
-    model, bool `[models, examples]`.
+    The paths, and for each start its correctness together with each model, bool
+    `[models, examples]`.
   """
   order = sorted(range(len(names)), key=names.__getitem__)
   paths = [Path([plan.start], [correct[plan.start]]) for plan in plans]
@@ -100,7 +101,7 @@ def take_paths(
       if step == 1:
         first[plan.start] = right
       counts = right[:, plan.chosen_on].sum(axis=1)
-      best = max(allowed, key=counts.__getitem__)  # The first of ties.
+      best = max(allowed, key=counts.__getitem__)  # First in a tie.
       path.members.append(best)
       path.right.append(right[best].copy())
   return paths, first

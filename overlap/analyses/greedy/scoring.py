@@ -1,4 +1,4 @@
-"""Which examples an ensemble gets right once a member is added to it."""
+"""Correctness of ensembles after the addition of each model."""
 
 from collections.abc import Sequence
 
@@ -11,14 +11,14 @@ Ensemble = tuple[int, ...]
 
 
 class Additions:
-  """What ensembles get right with each candidate added, one bit each."""
+  """Correctness of ensembles with each model added, packed as bits."""
 
   def __init__(self, places: dict[Ensemble, int], bits: np.ndarray, total: int):
-    """Packed bits uint8 `[ensembles, models, bytes]` of `total` examples."""
+    """Takes packed bits uint8 `[ensembles, models, bytes]`."""
     self._places, self._bits, self._total = places, bits, total
 
   def right(self, ensemble: Ensemble) -> np.ndarray:
-    """bool `[models, examples]`: right with that model added."""
+    """Correctness with each model added, bool `[models, examples]`."""
     bits = self._bits[self._places[ensemble]]
     return np.unpackbits(bits, axis=-1, count=self._total).view(bool)
 
@@ -29,15 +29,15 @@ def score_additions(
   """Adds every model to every ensemble, in one pass over the scores.
 
   The ensemble predicts the class with the highest sum of its members' scores,
-  in float32, in the order in which they were added; the lowest index wins
-  ties. An example on which the sums hold NaN, or rule out all classes by minus
-  infinity, is wrong.
+  in float32, in the order of their addition; the lowest index wins ties. An
+  example is wrong if the sums contain NaN or are minus infinity for all
+  classes.
 
   Args:
-    scores: of the models.
-    wanted: ensembles, as indices of models in the order of their addition;
-      all of the same size, at least 1.
-    what: said of the progress.
+    scores: scores of the models.
+    wanted: ensembles, as indices of models in the order of their addition; all
+      of the same size, at least 1.
+    what: label of the progress display.
   """
   places = {ensemble: i for i, ensemble in enumerate(dict.fromkeys(wanted))}
   members = np.array(list(places), np.int64).reshape(len(places), -1)
@@ -56,7 +56,7 @@ def score_additions(
 
 @compiled
 def _score(own, offsets, lower, scores, members):
-  """Whether each sum is highest at the label: `[ensembles, rows, models]`."""
+  """Checks each label for the highest sum: `[ensembles, rows, models]`."""
   total, size = members.shape
   rows, models = own.shape
   right = np.empty((total, rows, models), np.uint8)
@@ -77,7 +77,7 @@ def _score(own, offsets, lower, scores, members):
       for model in range(models):
         mine = label + own[row, model]
         added = block[model]
-        # As comparisons that NaN fails.
+        # Comparisons that are false for NaN.
         lost = np.int32(not mine > -np.inf)
         for c in range(lower[row]):
           lost |= np.int32(not (together[c] + added[c] < mine))

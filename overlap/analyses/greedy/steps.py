@@ -1,4 +1,4 @@
-"""The tables of greedy paths: every step, and the best of each path."""
+"""The tables of greedy paths: every step, and the best prefix of each path."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -19,13 +19,13 @@ Row = dict[str, Any]
 
 
 class Taken(NamedTuple):
-  """A path, from which start, and on which examples it was chosen.
+  """A greedy path with its start and the examples it was chosen on.
 
   Attributes:
-    start: the model that it begins with.
-    part: the examples.
-    path: what was taken.
-    budget: of operations, in multiples of the start's.
+    start: index of the first member.
+    part: examples for choosing and for scoring.
+    path: members in the order of their addition.
+    budget: operations of the whole ensemble, in multiples of the start's.
   """
 
   start: int
@@ -35,13 +35,14 @@ class Taken(NamedTuple):
 
 
 class Scored(NamedTuple):
-  """An ensemble, or the two that the halves chose, and what it gets right.
+  """The predictions of an ensemble, or of the two chosen on the halves.
 
   Attributes:
-    members: one list of models, or one of each half.
-    right: bool `[examples]`.
-    scored_on: bool `[examples]`, those that are reported.
-    selection_accuracy: on the examples on which members were chosen.
+    members: one list of models, or one per half.
+    right: correctness of each prediction, bool `[examples]`.
+    scored_on: examples that are reported, bool `[examples]`.
+    selection_accuracy: accuracy on the examples on which members were chosen, a
+      fraction.
   """
 
   members: Sequence[Sequence[int]]
@@ -57,12 +58,12 @@ def tables_of(
   *,
   confidence: float,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-  """The tables 'greedy' and 'greedy_best'.
+  """Returns the tables 'greedy' and 'greedy_best'.
 
   Args:
-    context: of the analysis.
-    choice: who takes part.
-    taken: the paths.
+    context: inputs of the analysis.
+    choice: models that take part.
+    taken: greedy paths.
     confidence: level of all intervals.
   """
   every, best = [], []
@@ -89,7 +90,7 @@ def tables_of(
 
 
 def groups(taken: Sequence[Taken]) -> Iterator[list[Taken]]:
-  """Each path alone; after those of two halves, both together."""
+  """Yields each path alone, and then both paths of two halves together."""
   previous = None
   for one in taken:
     yield [one]
@@ -99,7 +100,7 @@ def groups(taken: Sequence[Taken]) -> Iterator[list[Taken]]:
 
 
 def _alike(one: Taken) -> tuple[int, str, float]:
-  """What paths of two halves have in common."""
+  """Returns the key that the paths of two halves share."""
   return one.start, one.part.protocol, one.budget
 
 
@@ -110,13 +111,13 @@ def best_row(
   steps: Sequence[int],
   confidence: float,
 ) -> Row:
-  """What is told of an ensemble as the best from its start.
+  """Returns the columns of the best ensemble of a start.
 
   Args:
-    context: of the analysis.
-    choice: who takes part.
-    group: its path, or those of two halves.
-    steps: how far to go on each.
+    context: inputs of the analysis.
+    choice: models that take part.
+    group: path of the start, or the paths of two halves.
+    steps: number of additions on each path.
     confidence: level of all intervals.
   """
   start = _scored(group, [0] * len(group))
@@ -131,7 +132,7 @@ def best_row(
 
 
 def _head(context: Context, choice: Choice, group: Sequence[Taken]) -> Row:
-  """From where, and on which examples."""
+  """Returns the columns of the start, the protocol and the half."""
   start, part = group[0].start, group[0].part
   return {
     'start': choice.names[start],
@@ -142,7 +143,7 @@ def _head(context: Context, choice: Choice, group: Sequence[Taken]) -> Row:
 
 
 def _scored(group: Sequence[Taken], steps: Sequence[int]) -> Scored:
-  """What the paths of a group have after so many steps each."""
+  """Scores the paths of a group after the given number of steps each."""
   right = np.zeros_like(group[0].path.right[0])
   scored_on = np.zeros_like(right)
   selected = total = 0
@@ -157,7 +158,7 @@ def _scored(group: Sequence[Taken], steps: Sequence[int]) -> Scored:
 
 
 def row_of(choice: Choice, scored: Scored, confidence: float) -> Row:
-  """An ensemble's members and accuracy, as columns."""
+  """Returns an ensemble's members and accuracy as columns."""
   n = int(scored.scored_on.sum())
   correct = int(scored.right[scored.scored_on].sum())
   return {
@@ -170,7 +171,7 @@ def row_of(choice: Choice, scored: Scored, confidence: float) -> Row:
 def accuracy_columns(
   correct: int, n: int, confidence: float, prefix: str = ''
 ) -> Row:
-  """`n`, `correct`, `accuracy` and its bounds; `n` without a prefix only."""
+  """Returns counts, accuracy and bounds; `n` only without a prefix."""
   lower, upper = stats.wilson(
     np.array(correct), np.array(n), confidence=confidence
   )
@@ -184,14 +185,14 @@ def accuracy_columns(
 
 
 def members_text(names: Sequence[str], members: Sequence[Sequence[int]]) -> str:
-  """A JSON list of names; '' where the halves have different members."""
+  """JSON list of names; '' if the halves have different members."""
   if len({tuple(sorted(some)) for some in members}) > 1:
     return ''
   return json.dumps([names[i] for i in members[0]], ensure_ascii=False)
 
 
 def typed(name: str, rows: Sequence[Row]) -> pd.DataFrame:
-  """A table from rows; what a row lacks is missing."""
+  """Returns a table of rows; absent columns are missing values."""
   return tables.typed(
     name,
     {
@@ -202,7 +203,7 @@ def typed(name: str, rows: Sequence[Row]) -> pd.DataFrame:
 
 
 def share(part: int, whole: int) -> float:
-  """A fraction of counts; NaN of none."""
+  """Fraction of two counts; NaN if the denominator is 0."""
   return part / whole if whole else float('nan')
 
 
@@ -214,7 +215,7 @@ def _accuracy(scored: Scored) -> float:
 def _gains(
   before: Scored, now: Scored, confidence: float, step: int, over: str = ''
 ) -> Row:
-  """What was gained since, as columns; nothing at the start itself."""
+  """Returns the gain over `before` as columns; empty at the start itself."""
   if step == 0:
     return {}
   return gain_columns(
@@ -228,7 +229,7 @@ def _gains(
 
 
 def gain_columns(found: paired.Difference, over: str = '') -> Row:
-  """A difference as columns; counts and p-value without `over` only."""
+  """Returns a difference as columns; counts and p only without `over`."""
   row: Row = {
     f'improvement{over}': float(found.estimate),
     f'improvement{over}_lower': float(found.lower),
@@ -246,7 +247,7 @@ def gain_columns(found: paired.Difference, over: str = '') -> Row:
 def _added(
   context: Context, choice: Choice, group: Sequence[Taken], step: int
 ) -> Row:
-  """What a step added; what the halves don't share is left empty."""
+  """Returns the model that a step added; empty where the halves differ."""
   added = [one.path.members[step] for one in group] if step else []
   models = {choice.names[i] for i in added}
   kinds = {context.members[choice.index[i]].category for i in added}

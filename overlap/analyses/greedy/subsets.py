@@ -1,4 +1,4 @@
-"""The best ensembles of every size, found by looking at all of them."""
+"""Exact search for the best ensemble of every size."""
 
 import math
 from typing import NamedTuple
@@ -9,17 +9,18 @@ from overlap import errors
 from overlap.analyses.greedy.compact import Compact, Scores
 from overlap.compiled import compiled
 
-# All subsets of twelve models, and room for small ones of more.
+# All subsets of twelve models, and small subsets of more models.
 MOST = 2**13
 
 
 class Tree(NamedTuple):
-  """All subsets, each after the one that it adds a model to.
+  """All subsets in depth-first order, each after the subset it extends.
 
   Attributes:
-    last: int64 `[subsets]`, the model that is added: the highest of them.
-    size: int64 `[subsets]`, how many models.
-    end: int64 `[subsets]`, the next subset that this one is no part of.
+    last: model with the highest index in each subset, int64 `[subsets]`.
+    size: number of models of each subset, int64 `[subsets]`.
+    end: position of the next subset that does not contain this one, int64
+      `[subsets]`.
   """
 
   last: np.ndarray
@@ -27,7 +28,7 @@ class Tree(NamedTuple):
   end: np.ndarray
 
   def members(self, subset: int) -> tuple[int, ...]:
-    """The models of a subset, ascending."""
+    """Returns the models of a subset in ascending order."""
     found = [int(self.last[subset])]
     wanted = self.size[subset] - 1
     while wanted:
@@ -39,13 +40,13 @@ class Tree(NamedTuple):
 
 
 def count(models: int, max_members: int) -> int:
-  """How many subsets of 1 to `max_members` of the models there are."""
+  """Number of subsets of 1 to `max_members` of the models."""
   sizes = range(1, min(models, max_members) + 1)
   return sum(math.comb(models, size) for size in sizes)
 
 
 def check(models: int, max_members: int) -> None:
-  """Raises UsageError where there are too many subsets to look at."""
+  """Raises UsageError if there are too many subsets to search."""
   total = count(models, max_members)
   if total > MOST:
     raise errors.UsageError(
@@ -56,10 +57,10 @@ def check(models: int, max_members: int) -> None:
 
 
 def tree(models: int, max_members: int) -> Tree:
-  """All subsets of 1 to `max_members` of the models.
+  """Returns all subsets of 1 to `max_members` of the models.
 
   Raises:
-    UsageError: there are too many.
+    UsageError: there are more than `MOST` subsets.
   """
   check(models, max_members)
   last: list[int] = []
@@ -89,24 +90,23 @@ def count_right(
   num_groups: int,
   chosen: np.ndarray | None = None,
 ) -> np.ndarray:
-  """How many examples of each group every subset gets right, exactly.
+  """Counts, exactly, the examples of each group that each subset gets right.
 
   A subset predicts the class with the highest sum of its members' scores, in
   float32, in the order of the models; the lowest index wins ties. NaN is wrong,
-  and so is a label that minus infinity rules out. Where the label leads so far,
-  or lags so far behind, that no further member can change it, the subsets that
-  hold this one are not looked at.
+  and so is a label with a score of minus infinity. Once no further member can
+  change whether the label wins, larger subsets of that branch are not searched.
 
   Args:
-    scores: of the models.
-    subsets: of these models.
-    groups: int `[examples]` in 0 ... num_groups - 1.
-    num_groups: how many groups.
-    chosen: which models the subsets are of, int `[models of subsets]`; all by
+    scores: scores of the models.
+    subsets: subsets of these models.
+    groups: group of each example, int `[examples]` in 0 ... num_groups - 1.
+    num_groups: number of groups.
+    chosen: models that the subsets index, int `[models of subsets]`; all by
       default.
 
   Returns:
-    int64 `[num_groups, subsets]`.
+    Counts, int64 `[num_groups, subsets]`.
   """
   slack = scores.models * 2.0**-21
   groups = np.asarray(groups, np.int64)
@@ -125,7 +125,7 @@ def count_right(
 def _search(
   own, offsets, lower, scores, last, size, end, chosen, slack, groups, many
 ):
-  """How many rows each subset gets right, less than the one before it.
+  """Counts correct rows per subset, as differences from the previous subset.
 
   Returns:
     int64 `[groups, subsets + 1]`.
@@ -140,14 +140,14 @@ def _search(
     block = scores[first : first + classes * stored].reshape(stored, classes)
     sums = np.zeros((deepest, classes), np.float32)
     label = np.zeros(deepest, np.float32)
-    # What models from j on can add for a class, and against it.
+    # Bounds of what models from j on can add for a class and against it.
     above = np.zeros((models + 1, classes), np.float64)
     below = np.zeros((models + 1, classes), np.float64)
     doubt = np.zeros(classes, np.float64)
     sound = True
     for j in range(models - 1, -1, -1):
       mine = np.float64(own[row, chosen[j]])
-      sound &= mine > -np.inf  # Which NaN is not.
+      sound &= mine > -np.inf  # False for NaN.
       for c in range(classes):
         lead = np.float64(block[chosen[j], c]) - mine
         above[j, c] = above[j + 1, c] + (0.0 if lead < 0 else lead)
@@ -174,7 +174,7 @@ def _search(
         lead = np.float64(other) - np.float64(mine)
         safe &= lead + above[model + 1, c] + doubt[c] < 0
         hopeless |= lead - below[model + 1, c] - doubt[c] > 0
-      # The whole subtree, or this subset alone.
+      # Skip the whole subtree if it is decided.
       decided = (right and safe) or hopeless
       after = end[node] if decided else node + 1
       if right:
