@@ -45,7 +45,7 @@ class Anchor(NamedTuple):
 
   @property
   def holds(self) -> bool:
-    """Whether both are the same when rounded as it was published."""
+    """Returns whether both are the same when rounded as it was published."""
     # A tie may be rounded to either side.
     reach = 0.5 * 10.0**-self.digits * (1 + 1e-6)
     return bool(abs(self.got - self.expected) <= reach)

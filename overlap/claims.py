@@ -1,4 +1,4 @@
-"""Who works on what in a workdir, so that no two runs make the same thing.
+"""Locks on parts of a workdir, so that no two runs make the same thing.
 
 A run claims what it makes by a file of its own, `claims/NAME.json`, and removes
 it at its end. It writes the file first and then looks at the others': of two
@@ -243,7 +243,7 @@ class _Others:
     self._seen: dict[str, tuple[Any, float]] = {}
 
   def holder(self) -> str:
-    """Who is alive and has a claim on one of the names; '' for nobody."""
+    """Returns the live process that holds one of the names; '' for none."""
     for file in self._files():
       if file.name == self._own:
         continue
@@ -337,7 +337,7 @@ def _began() -> str:
 
 
 def _runs(process: int, began: str) -> bool:
-  """Whether a process of this machine, which began then, has not ended."""
+  """Returns whether the process of this id and start time still runs."""
   try:
     state, then = _stat(process)
     # Numbers of processes are given out again.

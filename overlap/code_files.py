@@ -19,7 +19,7 @@ _LONGEST_TEXT = 300  # of what error texts repeat from a file's own faults
 
 
 def call(path: str, function: str, flag: str) -> Any:
-  """What a function of a Python file returns.
+  """Calls a function of a Python file and returns its result.
 
   Args:
     path: FILE.py or FILE.py:ARGUMENT.
@@ -108,7 +108,7 @@ def said(error: BaseException) -> str:
 
 
 def _place(error: BaseException, file: pathlib.Path) -> str:
-  """Where in the file an error began: ' in line 3'; '' where it is not told."""
+  """Returns the line where an error began, as ' in line 3', or ''."""
   if isinstance(error, SyntaxError):
     return f' in line {error.lineno}' if error.lineno else ''
   frames = traceback.walk_tb(error.__traceback__)

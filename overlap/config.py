@@ -249,7 +249,7 @@ def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
 
 
 def _asks_for_all(tables: list[str]) -> bool:
-  """Whether these are all the tables that there are, or once were."""
+  """Returns whether these are all the tables that there are, or once were."""
   return _LAST_TABLE in tables and tables == list(TABLES[: len(tables)])
 
 
@@ -282,7 +282,7 @@ def _added_defaults() -> dict[str, Any]:
 
 
 def is_learned(settings: Mapping[str, Any]) -> bool:
-  """Whether anything of a model is learned from the training split.
+  """Returns whether anything of a model is learned from the training split.
 
   Args:
     settings: a model's fields.

@@ -20,7 +20,7 @@ class OverlapError(Exception):
     return ''.join(c if c.isprintable() else _escaped(c) for c in line)
 
   def _render_traceback_(self) -> list[str]:
-    """What a notebook shows: the one line, as the command line does."""
+    """Returns the one line that a notebook shows, as the command line does."""
     return [f'{type(self).__name__}: {self}']
 
 

@@ -91,7 +91,7 @@ def probe(*models: str) -> ml_collections.ConfigDict:
 
 
 def _data() -> dict[str, Any]:
-  """Which examples, and where they are."""
+  """Fields of the data: data set, splits and location."""
   return dict(
     dataset='',  # See overlap/data/__init__.py for the sources.
     label='',  # What tables call it ('IN'); the data set's name if empty.
@@ -115,7 +115,7 @@ def _data() -> dict[str, Any]:
 
 
 def _predict() -> dict[str, Any]:
-  """What enters the store."""
+  """Fields of prediction: what enters the store."""
   return dict(
     splits=('test',),  # Which of `data.splits` enter the store.
     feature_splits=(),  # Of which only features do, for probes.
@@ -134,7 +134,7 @@ def _transfer() -> dict[str, Any]:
 
 
 def _analyses() -> dict[str, Any]:
-  """What is measured, and how."""
+  """Fields of the analyses."""
   return dict(
     split='test',
     tables=TABLES,
@@ -208,7 +208,7 @@ def _analyses() -> dict[str, Any]:
 
 
 def _report() -> dict[str, Any]:
-  """What is drawn."""
+  """Fields of figures and page."""
   return dict(
     figures=FIGURES,
     # Pixels a side of examples shown in the page; 0: none are. They are copies
@@ -218,7 +218,7 @@ def _report() -> dict[str, Any]:
 
 
 def _input() -> dict[str, Any]:
-  """How images reach the model."""
+  """Fields of a model's input images."""
   return dict(
     size=0,  # Images are resized to it; 0: the data's.
     channels=0,  # 1 or 3; 0: the data's.
@@ -236,7 +236,7 @@ def _input() -> dict[str, Any]:
 
 
 def _init() -> dict[str, Any]:
-  """Where its weights come from."""
+  """Fields of a model's initial weights."""
   return dict(
     checkpoint='',  # Weights trained elsewhere; '': random.
     pretrained_on='',  # The data set they were trained on.
@@ -247,7 +247,7 @@ def _init() -> dict[str, Any]:
 
 
 def _train() -> dict[str, Any]:
-  """How it is trained on labels."""
+  """Fields of training on labels."""
   return dict(
     total_steps=0,
     total_epochs=0.0,  # Passes over the split, where total_steps is 0.
@@ -294,7 +294,7 @@ def _train() -> dict[str, Any]:
 
 
 def _simclr() -> dict[str, Any]:
-  """How it is trained without labels."""
+  """Fields of training without labels (SimCLR)."""
   return dict(
     total_steps=0,
     total_epochs=0.0,  # As for `train`, as are the other fields.
@@ -314,7 +314,7 @@ def _simclr() -> dict[str, Any]:
 
 
 def _image_text() -> dict[str, Any]:
-  """How it is trained on images and texts."""
+  """Fields of training on images and texts."""
   return dict(
     total_steps=0,
     batch_size=256,
@@ -345,7 +345,7 @@ def _image_text() -> dict[str, Any]:
 
 
 def _mpl() -> dict[str, Any]:
-  """How it is trained by meta pseudo labels."""
+  """Fields of training by meta pseudo labels."""
   return dict(
     total_steps=0,
     batch_size=128,  # Of labelled examples,
@@ -366,7 +366,7 @@ def _mpl() -> dict[str, Any]:
 
 
 def _pretrain() -> dict[str, Any]:
-  """What it learns first, from the labels of another data set."""
+  """Fields of pre-training on the labels of another data set."""
   return dict(
     dataset='',  # As for `data`.
     data_dir='',  # Where its files are; that of `data` if empty.
@@ -387,7 +387,7 @@ def _pretrain() -> dict[str, Any]:
 
 
 def _distill() -> dict[str, Any]:
-  """What it learns from another model."""
+  """Fields of distillation from another model."""
   return dict(
     teacher='',  # The name of another model of the study.
     kind='hard',  # 'hard': the teacher's class; 'soft': its distribution.
@@ -397,7 +397,7 @@ def _distill() -> dict[str, Any]:
 
 
 def _head() -> dict[str, Any]:
-  """How its classifier is made."""
+  """Fields of the classifier."""
   return dict(
     # 'trained' with the network; 'lbfgs' on features; 'zero_shot' from texts,
     # and trained from there where there are steps; or 'class_mapping': that

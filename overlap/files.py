@@ -153,7 +153,7 @@ def encode_name(name: str) -> str:
 
 
 def is_plain_name(name: str) -> bool:
-  """Whether a name is that of one file within a folder."""
+  """Returns whether a name is that of one file within a folder."""
   return name not in ('', '.', '..') and not set(name) & set('/\\\0')
 
 
@@ -182,7 +182,7 @@ def aside(path: epath.Path, token: str = '') -> epath.Path:
 
 
 def is_aside(path: epath.PathLike, name: str = '') -> bool:
-  """Whether a path has a name that `aside` gives, and is no symbolic link.
+  """Returns whether a path is named as by `aside` and is no symbolic link.
 
   Args:
     path: the path.

@@ -14,7 +14,7 @@ from overlap.data.examples import Examples
 
 
 class Input(NamedTuple):
-  """What a model takes: resized, normalised images.
+  """Images as a model takes them: resized and normalised.
 
   Attributes:
     size: side of the square images.

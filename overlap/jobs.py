@@ -1,4 +1,4 @@
-"""Who does which of some jobs, where several work side by side."""
+"""Assignment of jobs to processes that work side by side."""
 
 import threading
 from collections.abc import Mapping, Sequence
@@ -11,7 +11,7 @@ WAIT = ''
 
 
 class Board:
-  """What has been taken and what is finished, stage by stage."""
+  """Jobs taken and jobs finished, stage by stage."""
 
   def __init__(self) -> None:
     """Nothing is."""

@@ -1,4 +1,4 @@
-"""What the C library keeps of the memory that a process has freed.
+"""Control of the freed memory that the C library keeps.
 
 glibc gives each thread a heap, 8 for each core, and never returns the free end
 of a heap that is not the first: a process of many threads that has freed all it

@@ -238,7 +238,7 @@ def meet(
 
 
 def next_job(stage: str, jobs: Jobs, finished: Sequence[str]) -> str | None:
-  """What to do next; see `jobs.Board.next`. Called by one of each group."""
+  """Returns the next job (`jobs.Board.next`). Called by one of each group."""
   assert _peers is not None
   return _peers.next(stage, jobs, finished)
 

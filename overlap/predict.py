@@ -184,7 +184,7 @@ def _finish(
 
 
 def _shared_rows(widths: Iterable[int], num_rows: int) -> int:
-  """Where processes may be cut so that no chunk has two writers, if can be."""
+  """Returns where to cut rows so that no chunk has two writers, if possible."""
   rows = max(store.chunk_rows(4 * width) for width in widths)
   return rows if num_rows >= rows * parallel.process_count() else 1
 

@@ -1,4 +1,4 @@
-"""What a run ran on: versions, devices, revision, memory."""
+"""Provenance of a run: versions, devices, revision, memory."""
 
 import contextlib
 import hashlib
@@ -31,7 +31,7 @@ def versions() -> dict[str, str]:
 
 
 def device() -> dict[str, Any]:
-  """What JAX computes on."""
+  """Returns the device that JAX computes on."""
   import jax  # Not at the top: `overlap --help` should be quick.
 
   first = jax.devices()[0]

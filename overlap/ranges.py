@@ -1,4 +1,4 @@
-"""Which numbers the fields of a study's config may be.
+"""Ranges of the numbers in a study's config.
 
 Fields of `config.analyses` are checked where they are used, by
 `analyses.options`; this is of all others that are numbers.
@@ -29,7 +29,7 @@ class Range(NamedTuple):
   only: tuple[float, ...] = ()
 
   def holds(self, value: float) -> bool:
-    """Whether a number, which must be finite, is within."""
+    """Returns whether a number, which must be finite, is within."""
     above = value > self.low if self.low_open else value >= self.low
     below = value < self.high if self.high_open else value <= self.high
     among = not self.only or value in self.only

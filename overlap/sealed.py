@@ -86,7 +86,7 @@ def mark(folder: epath.Path, made_of: Mapping[str, Any]) -> None:
 
 
 def marked(folder: epath.Path) -> dict[str, Any]:
-  """What was given to `mark`; nothing where files were written since."""
+  """Returns the argument of `mark`; None where files were written since."""
   return _held(folder).get('made_of', {})
 
 
@@ -116,7 +116,7 @@ def changed(folder: epath.Path, again: str) -> Iterator[str]:
 
 
 def _file_fault(file: epath.Path, digest: str) -> str:
-  """What is wrong with a file of a known SHA-256; '' for nothing."""
+  """Returns the fault of a file of known SHA-256; '' for none."""
   if not file.exists():
     return 'absent'
   try:

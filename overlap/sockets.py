@@ -27,7 +27,7 @@ def own_address(host: str) -> str:
 
 
 def is_own(host: str) -> bool:
-  """Whether a name or address is one of this machine, to listen on."""
+  """Returns whether a name or address is one of this machine, to listen on."""
   try:
     _listen_at(host).close()
   except OSError:

@@ -168,7 +168,7 @@ def _table_faults(
 
 
 def _file_fault(file: epath.Path, content: bytes) -> str:
-  """What is wrong with a file of a known content; '' for nothing."""
+  """Returns the fault of a file of known content; '' for none."""
   if not file.exists():
     return 'absent'
   try:

@@ -1,1 +1,1 @@
-"""What the paper studied: its models, their categories, its figures."""
+"""The models, categories and figures of the paper."""

@@ -1,4 +1,4 @@
-"""How far two models' training methods are apart (Sec. 3.1 of the paper).
+"""Distance between two models' training methods (Sec. 3.1 of the paper).
 
 A pair's category is the furthest axis on which its two models differ. A model
 that was trained here says where it lies on every axis; one that was brought

@@ -70,7 +70,7 @@ class PaperModel:
   settings: Settings = ()
 
   def axes(self) -> dict[str, str]:
-    """Where it stands on the axes of Sec. 3.1, which its fields tell."""
+    """Returns the model's position on the axes of Sec. 3.1, from its fields."""
     objective, _, dataset = self.method.partition(' / ')
     fields = dict(self.settings)
     seed = fields.pop('seed', 0)

@@ -47,7 +47,7 @@ _NAME = re.compile(r'ResNet-(50|101)(?:x([\d.]+))?(?: \((.+)\))?')
 
 
 def resnet_settings(name: str) -> Settings | None:
-  """What a ResNet's name in the tables says of its config.
+  """Returns the config settings that a ResNet's name in the tables implies.
 
   'ResNet-50 (LR 0.2, WD 0.00005)' sets two fields beside those of a
   ResNet-50. None where the name is not of one.
@@ -77,7 +77,7 @@ def resnet_settings(name: str) -> Settings | None:
 
 
 def resnet_parameters(name: str) -> int:
-  """How many parameters the ResNet of that name has at 1,000 classes."""
+  """Returns the number of parameters of the named ResNet at 1,000 classes."""
   found = _NAME.fullmatch(name)
   assert found
   depth, width, _ = found.groups()

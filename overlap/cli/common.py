@@ -104,7 +104,7 @@ def _define_config(values: flags.FlagValues, argv: list[str]) -> None:
 
 
 def _config_given(argv: Sequence[str]) -> bool:
-  """Whether --config is among the words; its file must exist."""
+  """Returns whether --config is among the words; its file must exist."""
   given = False
   # absl tells of a missing value late, and runs all configs of several.
   for word, following in zip(argv, [*argv[1:], '']):

@@ -36,7 +36,7 @@ class Override(NamedTuple):
 
 
 class _Type(NamedTuple):
-  """What a text is parsed as.
+  """Parser for the value of a field.
 
   Attributes:
     rule: what it must be, for error texts.
@@ -143,7 +143,7 @@ def _type(
   where: str,
   name: str,
 ) -> _Type:
-  """What the value of a field is parsed as."""
+  """Returns the parser for the value of a field."""
   node = nodes[-1]
   if tuple(parents[-2:]) == _OPTIONS:
     if hints := _option_types(nodes[-2]['name']):

@@ -214,7 +214,7 @@ def stand_in(dataset: str, fallback: str) -> str:
 
 
 def is_here(dataset: str, *, data_dir: str) -> bool:
-  """Whether a data set can be loaded as it lies here, nothing fetched.
+  """Returns whether a data set can be loaded as it lies here, nothing fetched.
 
   Args:
     dataset: as for `load_examples`.
@@ -234,7 +234,7 @@ def is_here(dataset: str, *, data_dir: str) -> bool:
 
 
 def is_fetched(dataset: str) -> bool:
-  """Whether a data set that is not here would be fetched."""
+  """Returns whether a data set that is not here would be fetched."""
   return _source(dataset).is_here is not None
 
 

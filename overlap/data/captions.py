@@ -41,7 +41,7 @@ class Captioned(Examples):
     return self._parent.read(indices)
 
   def fetch(self, indices: np.ndarray | Sequence[int]) -> dict[str, np.ndarray]:
-    """What `Examples.fetch` gives, and the encoded texts."""
+    """Returns the result of `Examples.fetch`, and the encoded texts."""
     batch = super().fetch(indices)
     return batch | self._encode(self._captions(np.asarray(indices, np.int64)))
 

@@ -26,7 +26,7 @@ def checksum(content: bytes | memoryview) -> int:
 
 
 def _tables() -> np.ndarray:
-  """What a byte leaves behind when 0 .. 7 bytes follow it, uint32 [8, 256]."""
+  """Returns the CRC of each byte followed by 0 to 7 bytes, uint32 [8, 256]."""
   table: np.ndarray = np.arange(256, dtype=np.uint32)
   for _ in range(8):
     table = table >> 1 ^ (table & 1) * _POLYNOMIAL

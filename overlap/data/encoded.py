@@ -40,7 +40,7 @@ class EncodedExamples(Examples):
     """
 
   def name(self, index: int) -> str:
-    """What error texts call an image."""
+    """Returns the name of an image for error texts."""
     return str(self.ids[index])
 
   def read(self, indices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

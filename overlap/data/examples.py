@@ -165,7 +165,7 @@ class Examples(abc.ABC):
     raise NotImplementedError
 
   def targets(self) -> np.ndarray | None:
-    """Which classes each image shows, where a source has several an image.
+    """Classes that each image shows, where a source has several per image.
 
     Returns:
       int8 [M, C]: 1 shown, 0 not shown, -1 shown only by objects that are

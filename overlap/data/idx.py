@@ -62,7 +62,7 @@ def read(path: str | os.PathLike) -> np.ndarray:
 
 
 def _whole(content: bytes) -> int:
-  """How many whole uint32 follow the first four bytes."""
+  """Returns how many whole uint32 follow the first four bytes."""
   return (len(content) - 4) // 4
 
 

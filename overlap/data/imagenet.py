@@ -55,7 +55,7 @@ class Flat(NamedTuple):
 
 
 def is_flat(path: str) -> bool:
-  """Whether a folder has images and no folder of any class."""
+  """Returns whether a folder has images and no folder of any class."""
   if not os.path.isdir(path):
     return False
   folder = trees.list_folder(path)
@@ -126,13 +126,13 @@ class TarImages(ListedImages):
 
 
 def has_tar(root: str, split: str) -> bool:
-  """Whether a split is in a tar file, and not in a folder."""
+  """Returns whether a split is in a tar file, and not in a folder."""
   folder = os.path.join(root, split)
   return os.path.isfile(_tar(root, split)) and not os.path.isdir(folder)
 
 
 def is_here(root: str) -> bool:
-  """Whether a folder has a split of ImageNet that is no tree."""
+  """Returns whether a folder has a split of ImageNet that is no tree."""
   return any(
     has_tar(root, split) or is_flat(os.path.join(root, split))
     for split in ('train', 'val')

@@ -1,4 +1,4 @@
-"""What is decided about data, told once."""
+"""Log lines on decisions about data, each written once."""
 
 import functools
 

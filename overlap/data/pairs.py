@@ -151,7 +151,7 @@ def check(pairs: str, caption: str) -> None:
 
 
 def dataset_name(pairs: str) -> str:
-  """What their data set is called: by the table, the folder or TFDS."""
+  """Returns the name of the data set: that of the table, the folder or TFDS."""
   if pairs.startswith(_TFDS):
     return pairs.removeprefix(_TFDS)
   parts = os.path.normpath(pairs).split(os.sep)

@@ -22,7 +22,7 @@ _BUFFER_PER_THREAD = 2
 
 
 class BatchPlan:
-  """Which examples make up the batch of a step.
+  """Assignment of examples to the batches of all steps.
 
   Every epoch is a permutation of its own, and batches run across the ends of
   epochs: all are full, and every example comes once an epoch.

@@ -22,7 +22,7 @@ CHANNEL_ORDERS = ('rgb', 'bgr')
 
 
 class Preparation(NamedTuple):
-  """How a photograph is made square.
+  """Rule by which a photograph is made square.
 
   Attributes:
     size: height and width of the result in pixels.

@@ -12,7 +12,7 @@ from overlap.data.examples import Examples
 
 
 class Published(NamedTuple):
-  """What is known of a data set.
+  """Published facts about a data set.
 
   Attributes:
     splits: number of examples by split.

@@ -1,4 +1,4 @@
-"""What a source of data offers; each source's module has one as `SOURCE`."""
+"""Interface of a data source; each source's module has one as `SOURCE`."""
 
 import dataclasses
 import os
@@ -44,7 +44,7 @@ class Load(Protocol):
 
 class IsHere(Protocol):
   def __call__(self, *, dataset: str, data_dir: str) -> bool:
-    """Whether the data set can be loaded as it lies here, nothing fetched."""
+    """Returns whether the data set can be loaded without fetching anything."""
 
 
 @dataclasses.dataclass(frozen=True)

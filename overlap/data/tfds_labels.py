@@ -1,4 +1,4 @@
-"""Which classes an image of TensorFlow Datasets shows: one, or several."""
+"""Labels of TensorFlow Datasets: one class per image, or several."""
 
 from collections.abc import Mapping
 from typing import Any, Protocol
@@ -7,7 +7,7 @@ import numpy as np
 
 
 class Labels(Protocol):
-  """How the labels of an example are told from its record.
+  """Rule that reads the labels of an example from its record.
 
   Attributes:
     class_names: C names.
@@ -97,7 +97,7 @@ class Unlabelled:
 
 
 def kind(features: Mapping[str, Any]) -> Single | Several | None:
-  """How a data set with these features labels its images; None: not at all.
+  """Returns how a data set with these features is labelled; None: not at all.
 
   Args:
     features: features of TFDS, by name.

@@ -100,7 +100,7 @@ def _threads() -> concurrent.futures.ThreadPoolExecutor:
 
 
 def _index(f: BinaryIO, path: str, count: int) -> np.ndarray:
-  """Where the records of a file begin, and its end: int64 [count + 1]."""
+  """Returns where records of a file start, and its end: int64 [count + 1]."""
   size = os.fstat(f.fileno()).st_size
   offsets, heads = [0], bytearray()
   while offsets[-1] < size and len(offsets) <= count:

@@ -11,7 +11,7 @@ from overlap.data.preparation import Preparation
 
 
 class _View(Examples):
-  """What all views share: everything is the parent's unless it is given."""
+  """Base of all views: everything is the parent's unless it is overridden."""
 
   def __init__(
     self, parent: Examples, *, ids: np.ndarray, image_size: int
@@ -169,5 +169,5 @@ class Cached(_View):
 
 
 def num_bytes(examples: Examples) -> int:
-  """What all images take in memory, bytes."""
+  """Returns the memory that all images take, in bytes."""
   return len(examples) * examples.image_size**2 * examples.channels

@@ -30,7 +30,7 @@ _STARS = (
 
 
 def rows(tables: frames.Tables) -> pd.DataFrame:
-  """What is drawn: pairs with the base, our means, the paper's means."""
+  """Rows to draw: pairs with the base, our means, the paper's means."""
   bounds = {
     'error_inconsistency_lower': 'lower',
     'error_inconsistency_upper': 'upper',

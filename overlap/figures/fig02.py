@@ -73,7 +73,7 @@ _CONVERSION = Panel(
 
 
 def rows(tables: frames.Tables) -> pd.DataFrame:
-  """What is drawn: pairs with the base, our means, the paper's pairs."""
+  """Rows to draw: pairs with the base, our means, the paper's pairs."""
   pairs = frames.base_pairs(tables)
   pairs['gain_over_base'] = pairs['ensemble_accuracy'] - pairs['base_accuracy']
   return frames.stack(

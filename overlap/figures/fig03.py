@@ -35,7 +35,7 @@ _TITLES = {
 
 
 def rows(tables: frames.Tables) -> pd.DataFrame:
-  """What is drawn: bins, means, thresholds, and the plane's regions."""
+  """Rows to draw: bins, means, thresholds, and the plane's regions."""
   bins = views.histograms(tables, 'panel')
   bins = bins[bins['group'] == '']
   return frames.stack(

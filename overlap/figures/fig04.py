@@ -12,7 +12,7 @@ from overlap.figures import frames, scatter, scatter_panels, style, views
 
 
 def rows(tables: frames.Tables) -> pd.DataFrame:
-  """What is drawn: points, bands and bins of the panels' pairs."""
+  """Rows to draw: points, bands and bins of the panels' pairs."""
   found = scatter.rows(tables, 'panel')
   bins = found['kind'].isin(['bin', 'end']) & (
     (found['group'] == '') | ~found['outcome'].isin(list(views.SIDES))

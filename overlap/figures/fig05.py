@@ -55,7 +55,7 @@ _SAID = {
 
 
 def rows(tables: frames.Tables) -> pd.DataFrame:
-  """What is drawn: each step of each path, then the best first additions."""
+  """Rows to draw: each step of each path, then the best first additions."""
   steps = tables.get('greedy')
   if steps is None or not (steps['step'] > 0).any():
     raise frames.NotDrawableError(

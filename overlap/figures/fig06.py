@@ -37,7 +37,7 @@ _SIZE = 250
 
 
 def rows(tables: frames.Tables) -> pd.DataFrame:
-  """What is drawn: means by category, and each pair's gain.
+  """Rows to draw: means by category, and each pair's gain.
 
   Raises:
     NotDrawableError: no features were joined.

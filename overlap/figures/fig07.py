@@ -41,7 +41,7 @@ _NAMES = 170  # Pixels for names beside rows.
 
 
 def rows(tables: frames.Tables) -> pd.DataFrame:
-  """What is drawn: a row each model and pair, the highest score first.
+  """Rows to draw: one per model and pair, in descending order of scores.
 
   Raises:
     NotDrawableError: there is none.

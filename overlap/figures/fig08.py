@@ -32,7 +32,7 @@ _COLUMNS = {
 
 
 def rows(tables: frames.Tables) -> pd.DataFrame:
-  """What is drawn, one row a mark: every pair and mean, thrice."""
+  """Rows to draw, one per mark: each pair and mean, in each of three panels."""
   pairs = frames.base_pairs(tables)
   pairs['error_inconsistency_count'] = pairs['only_1'] + pairs['only_2']
   means = frames.category_means(tables)

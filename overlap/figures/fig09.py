@@ -37,7 +37,7 @@ _COLUMNS = {
 
 
 def rows(tables: frames.Tables) -> pd.DataFrame:
-  """What is drawn: the cells of both planes, lines, and bins of one pair."""
+  """Rows to draw: the cells of both planes, lines, and bins of one pair."""
   pair = furthest(tables)
   colours = views.right_categories(tables, pair)
   found = []

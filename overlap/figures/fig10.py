@@ -49,7 +49,7 @@ _SIZE = {'width': 340, 'height': 240}
 
 
 def rows(tables: frames.Tables) -> pd.DataFrame:
-  """What is drawn, one row a mark; `value` is `count / n`.
+  """Rows to draw, one per mark; `value` is `count / n`.
 
   Raises:
     NotDrawableError: no pair with the base that has an ensemble.

@@ -31,7 +31,7 @@ _TITLES = {'simple': 'One weight', 'class_aware': 'A weight for each group'}
 
 
 def rows(tables: frames.Tables) -> pd.DataFrame:
-  """What is drawn: the curves of the panels' pairs, and their optima.
+  """Rows to draw: the curves of the panels' pairs, and their optima.
 
   Raises:
     NotDrawableError: no pair has the logits of both models.
@@ -183,7 +183,7 @@ def _panel(
 
 
 def _meaning(tables: frames.Tables, form: str) -> list[str]:
-  """What t = 0 and t = 1 are."""
+  """Returns the meaning of t = 0 and t = 1 in words."""
   if form == 'simple':
     return ['t = 0: model 1 alone;', 't = 1: model 2 alone']
   optima = tables['interpolation_optima']

@@ -12,7 +12,7 @@ from overlap.figures import frames, scatter, scatter_panels, style, views
 
 
 def rows(tables: frames.Tables) -> pd.DataFrame:
-  """What is drawn: points, bands and bins of the contrast."""
+  """Rows to draw: points, bands and bins of the contrast."""
   found = scatter.rows(tables, 'contrast')
   bins = found['kind'].isin(['bin', 'end'])
   both = bins & ~found['outcome'].isin(list(views.SIDES))

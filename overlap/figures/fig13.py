@@ -51,7 +51,7 @@ _SCOPES = {
 
 
 def rows(tables: frames.Tables) -> pd.DataFrame:
-  """What is drawn: one row a pair whose models have features.
+  """Rows to draw: one per pair whose models have features.
 
   Raises:
     NotDrawableError: there is none.

@@ -22,7 +22,7 @@ _DIAGONAL = 'datum.model_1==datum.model_2'
 
 
 def rows(tables: frames.Tables) -> pd.DataFrame:
-  """What is drawn: one row a pair, and one a model for the diagonal."""
+  """Rows to draw: one per pair, and one per model for the diagonal."""
   models = by_category(tables['models'])
   place = {name: i for i, name in enumerate(models['model'])}
   pairs = tables['pairs'].copy()

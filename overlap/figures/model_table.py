@@ -58,7 +58,7 @@ class ModelTable:
   brief: bool = False
 
   def rows(self, tables: frames.Tables) -> pd.DataFrame:
-    """What is drawn: the models in the order of `models.csv`."""
+    """Rows to draw: the models in the order of `models.csv`."""
     models = sorted_out(tables['models'].reset_index(drop=True))
     models = models[self.chosen(models)].reset_index(drop=True)
     inside = models['place'] == INSIDE

@@ -135,7 +135,7 @@ def _names(tables: frames.Tables, points: pd.DataFrame) -> pd.DataFrame:
 def _order(
   names: pd.DataFrame, runs: Sequence[tuple[str, int, int]]
 ) -> dict[int, float]:
-  """Where classes stand: few by their groups, many at their index."""
+  """Returns the positions of classes: few by group, many by index."""
   labels = sorted(int(label) for label in names['label'])
   if len(labels) > _FEW:
     return {label: float(label) for label in labels}
@@ -181,7 +181,7 @@ def _name_marks(
 def explained(
   tables: frames.Tables, drawn: pd.DataFrame, view: str
 ) -> list[str]:
-  """Which examples these are, and what arrows and lines say.
+  """Returns a caption: which examples, and what arrows and lines show.
 
   Args:
     tables: tables of the study.

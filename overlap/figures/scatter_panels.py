@@ -78,7 +78,7 @@ def _texts(text: str, x: str, y: alt.Y, **mark: Any) -> alt.Chart:
 def _points(
   x: alt.X, y: alt.Y, number: int, alone: bool, shown: Sequence[str]
 ) -> alt.Chart:
-  """Where one alone is right, or, small and pale, where both or neither is."""
+  """Points where only one is right; small and pale where both or neither is."""
   size, opacity = (_POINT, 0.75) if alone else (7, 0.3)
   shapes = {'both': 'circle', 'neither': 'circle'} | views.SIDES
   return (

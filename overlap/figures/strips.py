@@ -73,7 +73,7 @@ def strips(
 
 
 def _places(shown: Sequence[str]) -> dict[str, Any]:
-  """Where along the categories a mark stands."""
+  """Returns the position of each mark along the categories."""
   axis = alt.Axis(
     labelAngle=0,
     labelOverlap=False,

@@ -1,4 +1,4 @@
-"""How every figure looks: colours, shapes, sizes, fonts, category order.
+"""Style of every figure: colours, shapes, sizes, fonts, category order.
 
 The colours keep at least 3:1 against their background and stay apart under
 simulated protanopia, deuteranopia and tritanopia; the shapes say the same

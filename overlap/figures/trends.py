@@ -20,12 +20,12 @@ Row = Mapping[str, Any]
 
 
 def enough(row: Row) -> bool:
-  """Whether a row of correlations is over enough points to tell of it."""
+  """Returns whether a row of correlations has enough points to report."""
   return int(row['n']) >= POINTS
 
 
 def too_few(row: Row) -> str:
-  """What is said in the place of a correlation: no sentence yet."""
+  """Returns the text shown in place of a correlation; not a full sentence."""
   return f'too few pairs ({wording.count(row["n"])}) for a correlation'
 
 

@@ -1,4 +1,4 @@
-"""What the figures of specialisation share: pairs, colours, axes of theta."""
+"""Parts shared by the figures of specialisation: pairs, colours, theta axes."""
 
 from collections.abc import Sequence
 from typing import Any

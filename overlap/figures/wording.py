@@ -24,7 +24,7 @@ def number(value: Any, digits: int = 1, *, plus: bool = False) -> str:
 
 
 def absent(value: Any) -> bool:
-  """Whether a table's cell is empty: None, NaN, infinite or pandas' NA."""
+  """Returns whether a table's cell is None, NaN, infinite or pandas' NA."""
   try:
     return value is None or not math.isfinite(float(value))
   except (TypeError, ValueError):

@@ -1,4 +1,4 @@
-"""What to do with files that are not read, by their extension."""
+"""Advice for files that cannot be read, by extension."""
 
 from overlap.ingest import raw_file
 

@@ -1,4 +1,4 @@
-"""Which row of the store each row of a file is: by id, else by row order."""
+"""Rows of a file matched with rows of the store: by id, else by row order."""
 
 import re
 import unicodedata

@@ -1,4 +1,4 @@
-"""What labels and predicted classes mean: whole numbers, names, no value.
+"""Meaning of labels and predicted classes: whole numbers, names, no value.
 
 Readers give them as `source.classes_or_names` does. Whole numbers are indices
 of the classes, names are looked up. Where a data set is new and no list of its
@@ -22,7 +22,7 @@ _MOST = 1 << 24
 
 
 def missing(values: np.ndarray, names: Sequence[str] | None) -> np.ndarray:
-  """Whether each row has no value: empty, NA, NaN, null or None.
+  """Returns whether each row has no value: empty, NA, NaN, null or None.
 
   Args:
     values: `[rows]`, from `source.classes_or_names`.

@@ -14,7 +14,7 @@ _SUM_TOLERANCE = 0.01
 
 
 def look_like_probabilities(scores: np.ndarray) -> bool:
-  """Whether rows `[rows, classes]` are all in [0, 1] and sum to one.
+  """Returns whether rows `[rows, classes]` are all in [0, 1] and sum to one.
 
   Rounding to decimals may move the sums further than other imprecision.
   """

@@ -28,7 +28,7 @@ _SAMPLED_ROWS = 20
 
 
 class Dialect(NamedTuple):
-  """How a CSV file is written.
+  """Delimiter, quoting and compression of a CSV file.
 
   Attributes:
     names: the columns' names, `[columns]`, as the header has them.

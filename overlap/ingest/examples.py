@@ -100,7 +100,7 @@ def make(
 
 
 class Placed(NamedTuple):
-  """Which example each row is.
+  """Example of each row.
 
   Attributes:
     keep: bool `[rows]`, which rows are of any.
@@ -122,7 +122,7 @@ def place(
   labels: Labels | None,
   missing: str = REFUSE,
 ) -> Placed:
-  """Which example each row is; checks the labels that came with it.
+  """Finds the example of each row; checks the labels that came with it.
 
   Args:
     source: the predictions, with their ids.
@@ -198,7 +198,7 @@ class _RowLabels:
   notes: Sequence[str] = ()
 
   def present(self, names: Sequence[str] | None, missing: str) -> np.ndarray:
-    """Which rows have a label, bool `[rows]`.
+    """Returns which rows have a label, bool `[rows]`.
 
     Raises:
       DataError: one has none, and `missing` is `REFUSE`; none has one.

@@ -1,4 +1,4 @@
-"""What a damaged file makes its library raise, turned into one line."""
+"""Errors that libraries raise on damaged files, turned into one line."""
 
 import contextlib
 import tokenize

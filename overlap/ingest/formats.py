@@ -23,7 +23,7 @@ from overlap.ingest.source import Source
 
 
 class Format(NamedTuple):
-  """How files of a format are read and what they are called.
+  """Reader, extensions and name suffix of a format.
 
   Attributes:
     read: from the path to the predictions.

@@ -1,4 +1,4 @@
-"""Which column or array of a file holds the ids, whatever it is called.
+"""Column or array of a file that holds the ids, whatever its name.
 
 Where the examples' ids are known, it is the one that holds just those. Where
 the data set is new, it is one of a usual name whose values differ.
@@ -29,7 +29,7 @@ def numbered(rows: int) -> np.ndarray:
 
 
 def are_numbered(ids: np.ndarray) -> bool:
-  """Whether ids are no more than the numbers of the rows."""
+  """Returns whether ids are no more than the numbers of the rows."""
   return bool(np.array_equal(ids, numbered(len(ids))))
 
 

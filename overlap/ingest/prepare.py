@@ -25,7 +25,7 @@ from overlap.ingest.zeros import Zeros
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Request:
-  """What to bring in, and what the files don't say.
+  """Request to ingest, and what the files do not say.
 
   Attributes:
     workdir: local folder or gs:// path, of the store.
@@ -254,7 +254,7 @@ def _check_class_names(source: Source, path: str, known: Examples) -> None:
 
 
 def _survey(source: Source, kind: str) -> Zeros | None:
-  """What the zeros of probabilities stand for; None for logits."""
+  """Returns what the zeros of probabilities stand for; None for logits."""
   if kind == source_lib.LOGITS:
     return None
   assert source.blocks is not None
@@ -295,7 +295,7 @@ def _converted(
 
 
 def _kind(request: Request, source: Source, path: str) -> str:
-  """What the numbers are: said by the file, or else by the request."""
+  """Returns the kind of the numbers: the file's, or else the request's."""
   if source.kind:
     if request.kind not in ('', source.kind):
       raise errors.UsageError(
@@ -317,7 +317,7 @@ def _kind(request: Request, source: Source, path: str) -> str:
 
 
 def _like_probabilities(source: Source) -> bool:
-  """Whether the first rows are non-negative and sum to one."""
+  """Returns whether the first rows are non-negative and sum to one."""
   assert source.blocks is not None
   first = next(iter(source.blocks()), None)
   return first is not None and convert.look_like_probabilities(first[1])

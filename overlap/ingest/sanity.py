@@ -1,4 +1,4 @@
-"""Whether what was brought in can be what it is meant to be.
+"""Sanity checks of ingested predictions.
 
 Classes or rows in another order give numbers that look like any others, but
 for the accuracy. Warnings are given where chance does not explain it: bounds

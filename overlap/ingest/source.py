@@ -1,4 +1,4 @@
-"""What every reader makes of a file: scores or classes, ids, labels, names."""
+"""Common result of every reader: scores or classes, ids, labels, names."""
 
 import dataclasses
 import decimal
@@ -70,7 +70,7 @@ class Source:
 
 
 def block_rows(row_bytes: int) -> int:
-  """How many rows of so many bytes are read at once."""
+  """Returns how many rows of this many bytes are read at once."""
   return max(1, BLOCK_BYTES // max(1, row_bytes))
 
 
@@ -125,7 +125,7 @@ def _array(values: object, what: str) -> np.ndarray:
 
 
 def _are_characters(array: np.ndarray) -> bool:
-  """Whether text holds Unicode's numbers alone; a file may hold any."""
+  """Returns whether text holds Unicode's numbers alone; a file may hold any."""
   native = np.ascontiguousarray(array, array.dtype.newbyteorder('='))
   return not native.dtype.itemsize or bool(
     (native.view(np.uint32) <= sys.maxunicode).all()
@@ -172,7 +172,7 @@ def whole_numbers(names: np.ndarray) -> np.ndarray | None:
 
 
 def is_number(name: str) -> bool:
-  """Whether text is a decimal number, whole or not."""
+  """Returns whether text is a decimal number, whole or not."""
   return _NUMBER.fullmatch(name) is not None
 
 

@@ -1,4 +1,4 @@
-"""What timm's `inference.py` writes: CSV, JSON or Parquet.
+"""Results that timm's `inference.py` writes: CSV, JSON or Parquet.
 
 Columns: `filename`; the best classes' indices, `index` or `index_0`,
 `index_1`, ... (with --include-index); their names, `label` or `label_0`, ...;
@@ -29,7 +29,7 @@ def read(path: str) -> Source:
 
 
 def recognises(names: Sequence[str]) -> bool:
-  """Whether a table with these columns is timm's and no other format's."""
+  """Returns whether only timm writes tables with these columns."""
   if FILE not in names or 'predicted' in names:
     return False
   if 'index_0' in names or 'label_0' in names:

@@ -14,7 +14,7 @@ _SUM_TOLERANCE = 1e-3
 
 
 def are_sorted(scores: np.ndarray, least: int = 3) -> bool:
-  """Whether rows `[rows, classes]` are in descending order, and not by chance.
+  """Returns whether rows `[rows, classes]` descend, beyond chance.
 
   Args:
     scores: `[rows, classes]`.
@@ -30,14 +30,14 @@ def are_sorted(scores: np.ndarray, least: int = 3) -> bool:
 
 
 def are_permutations(indices: np.ndarray) -> bool:
-  """Whether each row `[rows, k]` has each of the classes 0 to k-1 once."""
+  """Returns whether each row `[rows, k]` is a permutation of 0 to k-1."""
   rows, count = indices.shape
   expected = np.arange(count)
   return bool(rows and (np.sort(indices, axis=1) == expected).all())
 
 
 def sum_to_one(scores: np.ndarray) -> bool:
-  """Whether rows `[rows, classes]` are probabilities of all classes."""
+  """Returns whether rows `[rows, classes]` are probabilities of all classes."""
   return bool((np.abs(scores.sum(axis=1) - 1) < _SUM_TOLERANCE).all())
 
 

@@ -77,7 +77,7 @@ def stored_already(
   places: np.ndarray,
   tally: Tally,
 ) -> bool:
-  """Whether a record holds just these arrays, bit by bit.
+  """Returns whether a record holds just these arrays, bit by bit.
 
   Args:
     record: the model's, as it is stored.

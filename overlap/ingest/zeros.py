@@ -1,4 +1,4 @@
-"""What probabilities of exactly zero stand for.
+"""Meaning of probabilities that are exactly zero.
 
 A zero among probabilities is what rounding, half precision or underflow has
 left of a small one. Its logarithm would rule the class out, so that two models
@@ -24,7 +24,7 @@ _NEAR = 0.1
 
 
 class Zeros(NamedTuple):
-  """What a file's probabilities say of its zeros.
+  """Properties of the zeros of a file's probabilities.
 
   Attributes:
     number: how many probabilities are zero.
@@ -91,7 +91,7 @@ def fill(log_probabilities: np.ndarray, zeros: Zeros) -> np.ndarray:
 
 
 def sum_tolerance(zeros: Zeros, classes: int) -> float:
-  """How far rounding to decimals may move the sum of a row, at most 0.5.
+  """Returns how far rounding may move the sum of a row, at most 0.5.
 
   By a whole number of units, and by less than half a unit a class.
   """

@@ -19,7 +19,7 @@ _TPU_PORT = 8476
 
 @dataclasses.dataclass(frozen=True)
 class Share:
-  """What one of several processes gets.
+  """Share of the devices that one of several processes gets.
 
   Attributes:
     env: its environment variables.
@@ -102,7 +102,7 @@ def _parse(text: str) -> tuple[str, list[str]]:
 
 
 def _found() -> tuple[str, list[str]]:
-  """What is on this machine, by its files: JAX would take it."""
+  """Returns this machine's devices, from its files: JAX would claim them."""
   visible = os.environ.get('CUDA_VISIBLE_DEVICES')
   if visible:
     return 'cuda', visible.split(',')

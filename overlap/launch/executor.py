@@ -1,4 +1,4 @@
-"""What the places have in common where units run."""
+"""Interface of the places where units run."""
 
 import dataclasses
 import json
@@ -35,16 +35,16 @@ class Run:
 
   @property
   def log(self) -> pathlib.Path:
-    """Where what it says is written."""
+    """File that its output is written to."""
     return self.folder / f'attempt_{self.attempt}.log'
 
   @property
   def result(self) -> pathlib.Path:
-    """Where its exit status is noted, as JSON, when it has ended."""
+    """File with its exit status, as JSON, once it has ended."""
     return self.folder / f'attempt_{self.attempt}.json'
 
   def exit_status(self) -> int | None:
-    """What is noted there, None before."""
+    """Returns the recorded exit status, None before."""
     try:
       return json.loads(self.result.read_text())['exit_status']
     except FileNotFoundError:
@@ -53,7 +53,7 @@ class Run:
 
 @dataclasses.dataclass(frozen=True)
 class Outcome:
-  """How an attempt ended.
+  """Outcome of an attempt.
 
   Attributes:
     kind: 'done', 'failed', or 'preempted' (taken away, and to be run again).
@@ -93,7 +93,7 @@ class Executor(Protocol):
     ...
 
   def poll(self, runs: Sequence[Run]) -> list[Outcome | None]:
-    """How each has ended; None for what is waiting there or running."""
+    """Returns the outcome of each unit; None while it waits or runs."""
     ...
 
   def stop(self, runs: Sequence[Run]) -> None:
@@ -105,7 +105,7 @@ class Executor(Protocol):
     ...
 
   def describe(self, runs: Sequence[Run]) -> list[str]:
-    """What `start` would do, as lines for people; nothing is done."""
+    """Returns what `start` would do, as lines for people; does nothing."""
     ...
 
 

@@ -1,4 +1,4 @@
-"""What is known of every unit of a sweep: a small JSON file each, on disk."""
+"""State of every unit of a sweep: one small JSON file each, on disk."""
 
 import contextlib
 import dataclasses
@@ -19,7 +19,7 @@ BLOCKED = 'blocked'  # A unit that it needs has failed.
 
 @dataclasses.dataclass
 class Record:
-  """What is known of a unit.
+  """State of a unit.
 
   Attributes:
     unit: what it is now.

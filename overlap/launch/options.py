@@ -1,4 +1,4 @@
-"""What a launcher is asked for."""
+"""Options of a launcher."""
 
 import dataclasses
 import pathlib
@@ -53,7 +53,7 @@ class Options:
 
   @property
   def state_folder(self) -> pathlib.Path:
-    """Where the units' states and logs are: a local folder."""
+    """Returns the local folder of the units' states and logs."""
     if self.state:
       return pathlib.Path(self.state).absolute()
     workdir = self.absolute_workdir

@@ -10,7 +10,7 @@ PATIENCE = 10
 
 
 def ask(words: Sequence[str]) -> str:
-  """What a program prints.
+  """Runs a program and returns its output.
 
   Raises:
     DataError: there is no such program, or it fails; its last line is told.

@@ -1,4 +1,4 @@
-"""What the launcher does: runs a sweep, lists it, shows it, stops it."""
+"""Commands of the launcher: run, list, show and stop a sweep."""
 
 import shlex
 import shutil

@@ -77,7 +77,7 @@ class Supervised:
       os.close(lock)
 
   def poll(self, run: Run) -> Outcome | None:
-    """How a run ended; None while it, or anything it started, is alive."""
+    """Returns the outcome of a run; None while any of its processes lives."""
     if is_running(run.folder):
       return None
     # What held the lock lets go of it a moment before it is no more.
@@ -104,7 +104,7 @@ class Supervised:
 
 
 def is_running(folder: pathlib.Path) -> bool:
-  """Whether a process of the unit of this folder is alive."""
+  """Returns whether a process of the unit of this folder is alive."""
   if not (folder / 'lock').exists():
     return False
   lock = _acquire(folder, fcntl.LOCK_SH)

@@ -28,7 +28,7 @@ def rows(
 
 
 def summary(records: Sequence[Record]) -> str:
-  """How many units there are in each state: '3 done, 2 running of 8'."""
+  """Returns the number of units in each state: '3 done, 2 running of 8'."""
   counts = Counter(record.state for record in records)
   said = ', '.join(f'{counts[s]} {s}' for s in _ORDER if counts[s])
   return f'{said or "0 units"} of {len(records)}'
@@ -83,7 +83,7 @@ class Live:
 
 
 def _said(record: Record, executor: Executor) -> str:
-  """Where it is running and for how long; or how it ended."""
+  """Returns where a unit is running and for how long, or its outcome."""
   last = record.last
   if not last:
     return ''

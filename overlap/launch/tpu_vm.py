@@ -119,7 +119,7 @@ def _command(run: Run) -> list[str]:
 
 
 def _state(name: str) -> str:
-  """What gcloud says of a VM, '' where it says nothing."""
+  """Returns gcloud's state of a VM, '' where there is none."""
   project = os.environ.get('TPU_PROJECT')
   words = [
     'gcloud', 'compute', 'tpus', 'tpu-vm', 'describe', name,

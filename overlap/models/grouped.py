@@ -10,7 +10,7 @@ from jax import lax
 
 @dataclasses.dataclass(frozen=True)
 class Window:
-  """How a convolution moves over images.
+  """Kernel size, stride, padding and dilation of a convolution.
 
   Attributes:
     stride: in both directions.

@@ -1,4 +1,4 @@
-"""What MobileNetV2 and the EfficientNets share: scaling and block sizes.
+"""Parts shared by MobileNetV2 and the EfficientNets: scaling, block sizes.
 
 Tan and Le, 'EfficientNet: Rethinking Model Scaling for Convolutional Neural
 Networks' (ICML 2019): all members of the family come from the stages of

@@ -1,4 +1,4 @@
-"""What the convolutional families share: convolutions, norms, DropBlock."""
+"""Layers shared by the convolutional families."""
 
 import flax.linen as nn
 import jax
@@ -157,7 +157,7 @@ def classify(
   train: bool,
   zero_init: bool = False,
 ) -> tuple[jax.Array, jax.Array]:
-  """What the convolutional families end with: pool, drop, classify.
+  """Applies the common end of convolutional families: pool, drop, classify.
 
   To be called in a module's compact method, whose `head` it makes.
 

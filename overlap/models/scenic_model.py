@@ -86,7 +86,7 @@ class Scenic(nn.Module):
 
 
 def _features(module: nn.Module, x: jax.Array, train: bool) -> jax.Array | None:
-  """What the module's last layer would read; the layer itself is left out."""
+  """Returns the input of the module's last layer, which is left out."""
   seen = []
   logits = jnp.zeros(())  # Known again by being this very object.
 

@@ -1,4 +1,4 @@
-"""What the transformers share: patches, attention, pre-norm blocks.
+"""Parts shared by the transformers: patches, attention, pre-norm blocks.
 
 Vaswani et al., 'Attention Is All You Need' (NeurIPS 2017), normalised before
 each part as in Dosovitskiy et al., 'An Image is Worth 16x16 Words' (ICLR 2021).

@@ -141,7 +141,7 @@ class ViT(nn.Module):
     return transformer.norm(self.dtype, name, self.epsilon)
 
   def _num_tokens(self) -> int:
-    """How many tokens come before those of the patches."""
+    """Returns the number of tokens before those of the patches."""
     read = 0 if self.pool == 'gap' else 1 + self.distilled
     return read + self.registers
 

@@ -1,4 +1,4 @@
-"""What notebooks call: open a study, look at it, bring predictions.
+"""Functions for notebooks: open a study, look at it, ingest predictions.
 
 `overlap.load_study(workdir)` opens a study; what it gives shows itself where
 a notebook shows HTML. `ingest` and `compare` make a study of predictions that

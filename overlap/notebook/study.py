@@ -120,7 +120,7 @@ class Study:
 
   @property
   def findings(self) -> list[Finding]:
-    """What the study found, in words: each a title and sentences."""
+    """Returns the findings of the study in words: titles and sentences."""
     options = self._request.get('options') or {}
     level = float(options.get('confidence', 0.95))
     return findings_lib.findings(self.tables, level)
@@ -149,7 +149,7 @@ class Study:
     return figures.plot(name, self.tables)[0]
 
   def pair(self, model_1: str, model_2: str) -> Pair:
-    """What was measured of two models, the first named as model 1.
+    """Returns all measurements of two models, the first named as model 1.
 
     Raises:
       UsageError: no such model, or twice the same.

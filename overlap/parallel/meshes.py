@@ -1,4 +1,4 @@
-"""What is spread over the devices of processes that work together.
+"""Arrays and computations spread over the devices of several processes.
 
 Training is `jax.jit` over a mesh of all their devices: the batch
 is sharded by example, what is trained is replicated or fully sharded, so
@@ -44,7 +44,7 @@ def _mesh(group: processes.Group) -> Mesh:
 
 
 def device_count() -> int:
-  """How many devices the processes that work together have."""
+  """Returns the number of devices of the processes that work together."""
   return mesh().size
 
 
@@ -71,7 +71,7 @@ def check_batch_size(batch_size: int, *, parts: int = 1) -> None:
 
 
 def shardings(tree: Any, kind: str = 'replicated') -> Any:
-  """Where each leaf of what is trained lies on the mesh.
+  """Returns the sharding of each leaf of the training state on the mesh.
 
   Args:
     tree: tree of arrays or `jax.ShapeDtypeStruct`.
@@ -117,7 +117,7 @@ def constrain(tree: Any, kind: str = 'replicated') -> Any:
 
 
 def abstract(function: Callable[..., Any], *args: Any, kind: str) -> Any:
-  """What `build` would give, as shapes with their shardings."""
+  """Returns the result of `build` as shapes with shardings."""
   shapes = jax.eval_shape(function, *args)
   return jax.tree.map(
     lambda leaf, sharding: jax.ShapeDtypeStruct(
@@ -216,7 +216,7 @@ def shard_columns(tree: Any) -> Any:
 
 
 def padded_columns(count: int) -> int:
-  """How many columns each process must give, where this one has `count`."""
+  """Returns the common number of columns of all processes, for `count` here."""
   counts = processes.gather_rows(np.asarray([count]))
   devices = jax.local_device_count()
   return -(-int(counts.max()) // devices) * devices

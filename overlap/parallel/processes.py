@@ -171,7 +171,7 @@ def _listening(where: str, host: str, process_id: int) -> dict[str, str]:
 
 
 def model_groups() -> int:
-  """How many groups `in_groups` makes."""
+  """Returns the number of groups that `in_groups` makes."""
   return _model_groups
 
 
@@ -204,7 +204,7 @@ def group() -> Group:
 
 
 def is_primary() -> bool:
-  """Whether this process writes what is written once."""
+  """Returns whether this process writes what is written once."""
   return process_index() == 0
 
 
@@ -214,7 +214,7 @@ def process_index() -> int:
 
 
 def process_count() -> int:
-  """How many processes work together."""
+  """Returns the number of processes that work together."""
   return group().size
 
 

@@ -40,7 +40,7 @@ _TINY = float(jnp.finfo(jnp.float32).tiny)
 
 
 class State(NamedTuple):
-  """Where the search stands; N coordinates, m remembered pairs.
+  """State of the search; N coordinates, m curvature pairs.
 
   Attributes:
     point: `[N]`, the last that was accepted.

@@ -1,4 +1,4 @@
-"""How features are normalised before a probe (Sec. 4.6)."""
+"""Normalisation of features before a probe (Sec. 4.6)."""
 
 import dataclasses
 from collections.abc import Iterable
@@ -20,7 +20,7 @@ _LEAST_STD = 1e-30
 
 @dataclasses.dataclass(frozen=True)
 class Normalisation:
-  """What is done to features, with the statistics it takes.
+  """Normalisation of features, with the statistics it takes.
 
   Attributes:
     kind: a key of `KINDS`.

@@ -1,4 +1,4 @@
-"""What is done to features once, before any strength is solved.
+"""Preparation of features, done once before any strength is solved.
 
 They are normalised, centred and turned to their principal axes. Neither moves
 the optimum: the biases take up the shift, and a rotation leaves the penalty as
@@ -101,7 +101,7 @@ def prepare(
 def _frequencies(
   labels: np.ndarray, num_classes: int
 ) -> tuple[np.ndarray, int]:
-  """How frequent each class is, none of them 0 or 1, and the examples."""
+  """Returns the frequency of each class, in (0, 1), and the examples."""
   if labels.ndim == 2:
     counts = labels.sum(axis=0)
   else:

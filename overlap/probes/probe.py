@@ -33,7 +33,7 @@ MAX_ITERATIONS = 1000
 
 @dataclasses.dataclass(frozen=True)
 class Fit:
-  """What the solver found.
+  """Result of the solver.
 
   Attributes:
     params: 'kernel' `[d, k]` and 'bias' `[k]`, float32, for normalised

@@ -1,4 +1,4 @@
-"""How well many probes of one path do on held-out examples."""
+"""Scores of the probes of one path on held-out examples."""
 
 from collections.abc import Sequence
 

@@ -17,7 +17,7 @@ Array = Any  # Of NumPy or of JAX.
 
 
 class Setting(NamedTuple):
-  """What stays the same along a path of S strengths.
+  """Constants along a path of S strengths.
 
   Attributes:
     l2: `[S, g]`, in the order of their turn; one strength a problem.
@@ -35,7 +35,7 @@ class Setting(NamedTuple):
 
 
 class Solutions(NamedTuple):
-  """What was found, by strength.
+  """Solutions by strength.
 
   Attributes:
     params: `[S, k, d + 1]`, the biases last.
@@ -100,7 +100,7 @@ def begin(setting: Setting, first: jax.Array, *, slots: int) -> Slots:
 
 
 def unfinished(now: Slots, setting: Setting) -> jax.Array:
-  """Whether any slot still holds a strength."""
+  """Returns whether any slot still holds a strength."""
   return jnp.any(now.held < len(setting.l2))
 
 
@@ -197,7 +197,7 @@ def _stored(now: Slots, places: jax.Array, params: jax.Array) -> Solutions:
 def _bounds(
   setting: Setting, index: jax.Array, values: jax.Array, grads: jax.Array
 ) -> jax.Array:
-  """How far losses `[p, g]` are above their minima at most.
+  """Returns upper bounds on the excess of losses `[p, g]` over their minima.
 
   The penalty makes the loss strongly convex in the kernel, so that it is at
   most |gradient|^2 / (2 l2) above its minimum: exact where the data are fitted

@@ -63,7 +63,7 @@ def solve(
 
 
 def slot_count(problem: Problem, strengths: int) -> int:
-  """How many strengths are solved at a time."""
+  """Returns the number of strengths that are solved at a time."""
   size = problem.num_classes * (problem.rows.shape[1] + 1)
   fits = max(1, _SLOT_NUMBERS // (24 * size))
   if problem.data is None:

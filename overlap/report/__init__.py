@@ -137,7 +137,7 @@ def _of_pairs(
   table: cells.Table | None,
   thumbnails: dict[str, Any],
 ) -> dict[str, Any]:
-  """What the heat map, the table of pairs and the chosen pair are made from."""
+  """Returns the data of heat map, table of pairs and chosen pair."""
   names = ('pairs', 'heat', 'closeups', 'contested')
   if table is None:
     return dict.fromkeys(names)

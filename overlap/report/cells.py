@@ -18,7 +18,7 @@ class Column(NamedTuple):
 
 
 class Table(NamedTuple):
-  """What the page shows: texts only, to be escaped by the template."""
+  """Table of the page: texts only, to be escaped by the template."""
 
   name: str
   caption: str
@@ -28,7 +28,7 @@ class Table(NamedTuple):
 
   @property
   def first_number(self) -> int:
-    """Which column is the first of numbers, counted from one."""
+    """Returns the first column of numbers, counted from one."""
     return 1 + next(
       i for i, column in enumerate(self.columns) if column.numeric
     )

@@ -1,4 +1,4 @@
-"""What the page shows of the pair that its reader picks out."""
+"""Details of the pair that the page's reader selects."""
 
 import json
 import re
@@ -19,7 +19,7 @@ _IMAGE = re.compile(r'data:image/(png|jpeg);base64,[A-Za-z0-9+/=]+')
 
 
 def closeups(tables: frames.Tables, pairs: pd.DataFrame) -> dict[str, Any]:
-  """What there is of every pair, as JSON.
+  """Returns the details of every pair, as JSON.
 
   Args:
     tables: tables of the study.
@@ -76,7 +76,7 @@ def contested(
 
 
 def _facts(tables: frames.Tables, pairs: pd.DataFrame) -> cells.Table:
-  """What the table of pairs has no room for."""
+  """Returns the facts that the table of pairs has no room for."""
   for name, columns in (
     ('similarity', ['cka', 'mutual_knn']),
     ('specialisation', [f'theta_separation{e}' for e in _ENDS]),

@@ -1,4 +1,4 @@
-"""What ensembles cost, in words: operations as multiples of one model's."""
+"""Costs of ensembles in words: operations as multiples of one model's."""
 
 from collections.abc import Iterable
 

@@ -1,4 +1,4 @@
-"""What a study found, in plain words: pure functions, tables to sentences.
+"""Findings of a study in plain words: pure functions, tables to sentences.
 
 Each takes the study's tables and returns a `Finding`, or None where the
 tables have nothing to say. Fractions become per cent and points here.
@@ -45,7 +45,7 @@ def findings(tables: Tables, confidence: float = 0.95) -> list[say.Finding]:
 
 
 def differences(tables: Tables) -> say.Finding | None:
-  """Which pairs differ most and least, and which model from the base."""
+  """Sentences on the most and least different pairs, and on the base."""
   pairs = tables['pairs'].dropna(subset=['error_inconsistency'])
   if pairs.empty:
     return None
@@ -73,7 +73,7 @@ def differences(tables: Tables) -> say.Finding | None:
 
 
 def correlation(tables: Tables) -> say.Finding | None:
-  """How error inconsistency goes with gain and with conversion."""
+  """Sentences on error inconsistency against gain and conversion."""
   gain = _correlation(tables, 'gain')
   if gain is None:
     return None
@@ -104,7 +104,7 @@ def correlation(tables: Tables) -> say.Finding | None:
 
 
 def _of_the_base(gain: Mapping[str, Any]) -> list[str]:
-  """How gain goes with error inconsistency, over pairs with the base."""
+  """Sentence on gain against error inconsistency, over pairs with the base."""
   said = [
     f'Over the {wording.count(gain["n"])} pairs with the base, error'
     f' inconsistency and gain correlate with r = {_r(gain)}; the paper, on'
@@ -121,7 +121,7 @@ def _of_the_base(gain: Mapping[str, Any]) -> list[str]:
 
 
 def _neither(tables: Tables) -> list[str]:
-  """How much of what neither gets right the ensemble does, by category."""
+  """Sentence on the examples neither gets right and the ensemble does."""
   means = frames.category_means(tables)
   name = 'neither_conversion_rate'
   if name not in means or means[name].nunique() < 2:
@@ -145,7 +145,7 @@ def _neither(tables: Tables) -> list[str]:
 
 
 def significance(tables: Tables) -> say.Finding | None:
-  """Which accuracies differ after Holm's correction."""
+  """Sentences on the accuracies that differ after Holm's correction."""
   pairs = tables['pairs'].dropna(subset=['mcnemar_p_holm'])
   if pairs.empty:
     return None
@@ -163,7 +163,7 @@ def significance(tables: Tables) -> say.Finding | None:
 
 
 def window(tables: Tables) -> say.Finding | None:
-  """Which models fall outside the accuracy window."""
+  """Sentence on the models outside the accuracy window."""
   models = tables['models']
   outside = models[~frames.flag(models, 'in_window', default=True)]
   if outside.empty:
@@ -212,7 +212,7 @@ def calibration(tables: Tables) -> say.Finding | None:
 
 
 def _left_out(models: pd.DataFrame) -> list[str]:
-  """How many examples the temperatures were fitted without, where any."""
+  """Sentence on the examples that calibration left out, if any."""
   if 'calibration_left_out' not in models:
     return []
   some = models[models['calibration_left_out'].fillna(0) > 0]
@@ -232,7 +232,7 @@ def _left_out(models: pd.DataFrame) -> list[str]:
 
 
 def uncategorised(tables: Tables) -> say.Finding | None:
-  """That no model but the base has a category, where that is so."""
+  """Sentence for a study in which no model but the base has a category."""
   models = tables['models']
   named = set(models['category'].map(style.category_name))
   if len(models) < 2 or named & set(style.CATEGORIES):

@@ -1,4 +1,4 @@
-"""What ensembles of two gain, in plain words."""
+"""Gains of ensembles of two, in plain words."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -15,7 +15,7 @@ from overlap.report import sentences as say
 def ensembles(
   tables: frames.Tables, *, confidence: float = 0.95
 ) -> say.Finding | None:
-  """Which ensembles gain most: over their members' mean, and the better."""
+  """Sentences on the largest gains: over the members' mean, and the better."""
   pairs = tables['pairs'].dropna(subset=['ensemble_accuracy', 'gain'])
   if pairs.empty:
     return None
@@ -67,7 +67,7 @@ def _of_one(above: int, sure: int) -> list[str]:
 
 
 def over_one(pair: Mapping[str, Any], side: int, confidence: float) -> str:
-  """What an ensemble is more accurate by than one of its two models.
+  """Gain in accuracy of an ensemble over one of its two models.
 
   Args:
     pair: a row of `pairs.csv` with counts of an ensemble.

@@ -20,7 +20,7 @@ MEASURES = (
 
 
 def heat(tables: frames.Tables, pairs: pd.DataFrame) -> dict[str, Any]:
-  """What the heat map is drawn from, as JSON.
+  """Returns the data of the heat map, as JSON.
 
   Args:
     tables: tables of the study.

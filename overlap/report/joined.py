@@ -1,4 +1,4 @@
-"""What joined features tell, in plain words."""
+"""Findings on joined features, in plain words."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -17,7 +17,7 @@ _NAMES = {
 
 
 def joined(tables: frames.Tables) -> say.Finding | None:
-  """Whether half of each beats both, for whom, and what is left when cut."""
+  """Sentences on whether half of each beats both, and after compression."""
   pairs = tables.get('joined_pairs')
   if pairs is None or pairs['half_gain'].isna().all():
     return None
@@ -68,7 +68,7 @@ def _more_different(row: Mapping[str, Any]) -> str:
 
 
 def _compressed(tables: frames.Tables) -> str:
-  """Whether ranking dimensions needs fewer of them than chance does."""
+  """Sentence on whether ranked dimensions beat randomly chosen ones."""
   targets = tables.get('compression_targets')
   if targets is None or targets.empty:
     return ''

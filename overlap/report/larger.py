@@ -1,4 +1,4 @@
-"""Which few models to ensemble, and what that is worth, in plain words."""
+"""Recommended small ensembles and their gains, in plain words."""
 
 import json
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ Row = Mapping[str, Any]
 
 
 def larger(tables: frames.Tables) -> say.Finding | None:
-  """What greedy selection gives; whether less accurate members help."""
+  """Sentences on greedy selection and on less accurate members."""
   best = tables.get('greedy_best')
   if best is None or best.empty or not (tables['greedy']['step'] > 0).any():
     return None

@@ -1,4 +1,4 @@
-"""Whether the categories stand in the paper's order on this data."""
+"""Order of the categories on this data, against the paper's."""
 
 import itertools
 from collections.abc import Mapping, Sequence
@@ -12,7 +12,7 @@ from overlap.report import sentences as say
 
 
 def order(tables: frames.Tables) -> say.Finding | None:
-  """Whether the categories stand in the paper's order on this data."""
+  """Sentences on whether the categories stand in the paper's order."""
   table = frames.category_means(tables)
   table = table.dropna(subset=['error_inconsistency']) if len(table) else table
   if table.empty:
@@ -55,7 +55,7 @@ def _left_out(models: pd.DataFrame) -> list[str]:
 
 
 def _order_sentences(rows: Sequence[Mapping[str, Any]]) -> list[str]:
-  """What is said of the order; `rows` are in the paper's order."""
+  """Sentences on the order; `rows` are in the paper's order."""
   name = 'error_inconsistency'
   combinations = list(itertools.combinations(rows, 2))
   swapped = [(a, b) for a, b in combinations if a[name] > b[name]]
@@ -90,7 +90,7 @@ def _overlap(first: Mapping[str, Any], second: Mapping[str, Any]) -> str:
 
 
 def _neighbours(rows: Sequence[Mapping[str, Any]]) -> str:
-  """Which neighbours in the paper's order can't be told apart."""
+  """Returns neighbours in the paper's order that are not distinguishable."""
   close = [
     f'{a["category"]} and {b["category"]}'
     for a, b in itertools.pairwise(rows)

@@ -1,4 +1,4 @@
-"""What was run, on what, and for how long: from config.json, timings.json."""
+"""Provenance on the page: from config.json and timings.json."""
 
 import json
 from collections.abc import Collection, Mapping, Sequence
@@ -48,7 +48,7 @@ def read(workdir: epath.PathLike, name: str) -> dict[str, Any]:
 
 
 def _again(name: str) -> str:
-  """What makes a JSON file of the workdir again."""
+  """Returns the command that makes a JSON file of the workdir again."""
   if name.startswith('tables/'):
     return tables_lib.AGAIN
   return 'delete it, and the next `overlap study` writes it again'

@@ -1,4 +1,4 @@
-"""Which models to ensemble with a given one: rows that a reader picks from.
+"""Rows for the reader to choose from: ensembles with a given model.
 
 All of it was computed before: greedy selection from a few starts. Members are
 told as chosen by all examples; what they are worth is the accuracy of members
@@ -23,7 +23,7 @@ _FIRST = 10  # Models listed that may be added to a start.
 def recommender(
   tables: frames.Tables, request: Mapping[str, Any]
 ) -> dict[str, Any] | None:
-  """What the page offers, as JSON; None without greedy selection.
+  """Returns the recommendations as JSON; None without greedy selection.
 
   Args:
     tables: tables of the study.

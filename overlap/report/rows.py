@@ -112,7 +112,7 @@ def categories_table(tables: frames.Tables) -> cells.Table | None:
 
 
 def category_order() -> list[str]:
-  """How a column of categories is sorted: the base, then as in the paper."""
+  """Returns sort keys of categories: the base, then the paper's order."""
   return [style.BASE, *style.CATEGORIES, style.UNKNOWN]
 
 

@@ -1,4 +1,4 @@
-"""Whether similar representations mean similar mistakes, in plain words."""
+"""Findings on similar representations and similar mistakes."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -18,7 +18,7 @@ Row = Mapping[str, Any]
 
 
 def similarity(tables: frames.Tables) -> say.Finding | None:
-  """Which similarity goes best with error inconsistency, and how surely."""
+  """Sentences on the similarity that best tracks error inconsistency."""
   found = {
     measure: row
     for measure in _NAMES
@@ -72,12 +72,12 @@ def _best(found: Mapping[str, Row]) -> str:
 
 
 def _below(one: Any, two: Any) -> bool:
-  """Whether both are numbers and the first is the smaller."""
+  """Returns whether both are numbers and the first is the smaller."""
   return not wording.absent(one) and not wording.absent(two) and one < two
 
 
 def _doubt(row: Row) -> str:
-  """What is said where the interval has 0 in it, or there is none."""
+  """Returns the caveat for an interval that contains 0, or for none."""
   lower, upper = row['pearson_lower'], row['pearson_upper']
   if wording.absent(lower) or wording.absent(upper):
     return ' (too few models for an interval)'

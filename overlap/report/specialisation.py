@@ -1,4 +1,4 @@
-"""What a study found on specialisation and unequal weights, in plain words."""
+"""Findings on specialisation and unequal weights, in plain words."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -15,7 +15,7 @@ _CLASSES = 4  # Longer lists of classes are cut short.
 
 
 def confident(tables: Tables) -> say.Finding | None:
-  """Whether the model that is right alone is also the more confident."""
+  """Sentences on the confidence of the model that alone is right."""
   found = _of_panels(tables, 'specialisation')
   if found.empty:
     return None
@@ -27,7 +27,7 @@ def confident(tables: Tables) -> say.Finding | None:
 
 
 def groups(tables: Tables) -> say.Finding | None:
-  """Which groups of classes, and which classes, each model wins."""
+  """Sentences on the groups of classes, and the classes, that a model wins."""
   by_group = _of_panels(tables, 'class_groups', contrast=True)
   by_class = _of_panels(tables, 'classes', contrast=True)
   if by_group.empty and by_class.empty:
@@ -43,7 +43,7 @@ def groups(tables: Tables) -> say.Finding | None:
 
 
 def weights(tables: Tables) -> say.Finding | None:
-  """Where the best weights of two models lie, and what they are worth."""
+  """Sentences on the best weights of two models and their gain."""
   found = _of_panels(tables, 'interpolation_optima')
   if found.empty:
     return None
@@ -95,7 +95,7 @@ def _rows(table: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def _confident(row: Mapping[str, Any]) -> str:
-  """What is said of one pair; '' where no model is right alone."""
+  """Sentence on one pair; '' where no model is right alone."""
   parts = []
   for side, model in (('only_1', 'model_1'), ('only_2', 'model_2')):
     name = f'{side}_confident'

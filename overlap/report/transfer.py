@@ -1,4 +1,4 @@
-"""Whether two models' features transfer better than one's, in plain words."""
+"""Findings on the transfer of two models' features against one's."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -16,7 +16,7 @@ Row = Mapping[str, Any]
 
 
 def transfer(tables: frames.Tables) -> say.Finding | None:
-  """Which features score best on another data set, and what pairs gain."""
+  """Sentences on the best features on another data set, and pairs' gains."""
   table = tables.get('transfer')
   if table is None:
     return None
@@ -53,7 +53,7 @@ def _best(known: pd.DataFrame) -> str:
 
 
 def _source(alone: pd.DataFrame) -> str:
-  """Whether the most accurate model on the source is the best here."""
+  """Sentence on whether the most accurate model on the source is best here."""
   best = alone.loc[alone['score'].idxmax()]
   first = alone.loc[alone['source_accuracy_1'].idxmax()]
   paper = 'in the paper, on Pascal VOC, it is not'
@@ -70,7 +70,7 @@ def _source(alone: pd.DataFrame) -> str:
 
 
 def _gains(pairs: pd.DataFrame) -> list[str]:
-  """What pairs gain over the better of the two, and which gains most."""
+  """Sentences on gains of pairs over their better model."""
   level = wording.percent(_ALPHA, digits=0)
   sure = int((pairs['gain_lower'] > 0).sum())
   tested = pairs['p_value_holm'].dropna()

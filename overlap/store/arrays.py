@@ -34,7 +34,7 @@ CRC_DIGITS = 2 * _CRC_BYTES
 
 @dataclasses.dataclass(frozen=True)
 class Layout:
-  """How an array lies on disk.
+  """Layout of an array on disk.
 
   Attributes:
     shape: rows first.
@@ -83,7 +83,7 @@ class Layout:
 
 
 def is_local(path: epath.PathLike) -> bool:
-  """Whether the path is one of this machine's file system."""
+  """Returns whether the path is one of this machine's file system."""
   return '://' not in os.fspath(path)
 
 

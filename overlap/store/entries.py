@@ -77,7 +77,7 @@ def _record_fault(
 
 
 def _entry_fault(entry: Any) -> str:
-  """What is wrong with an array's entry, as the end of a sentence; or ''."""
+  """Returns the fault of an array's entry, as the end of a sentence, or ''."""
   if not isinstance(entry, dict):
     return f'must be described by fields, got {entry!r}'
   shape: Any = entry.get('shape')

@@ -75,7 +75,7 @@ class Store:
   def record(
     self, dataset: str, split: str, model: str
   ) -> dict[str, Any] | None:
-    """What record.json says of a model's predictions; None without them.
+    """Returns the record.json of a model's predictions; None without them.
 
     Raises:
       DataError: it is damaged, or about other examples than those stored.

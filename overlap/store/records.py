@@ -27,12 +27,12 @@ def seal(record: dict[str, Any]) -> dict[str, Any]:
 
 
 def text(record: dict[str, Any]) -> str:
-  """What record.json holds for a sealed record, to the byte."""
+  """Returns the exact text of record.json for a sealed record."""
   return json.dumps(record, indent=2, allow_nan=False) + '\n'
 
 
 def complete(folder: epath.Path) -> bool:
-  """Whether the folder is a record: record.json is written last."""
+  """Returns whether the folder is a record: record.json is written last."""
   return (folder / schema.RECORD).is_file()
 
 

@@ -1,4 +1,4 @@
-"""Which rows were written, when several processes write one array."""
+"""Record of the rows written by several processes to one array."""
 
 import numpy as np
 from etils import epath
@@ -25,7 +25,7 @@ def save(
 
 
 def counts(folder: epath.Path, name: str, written: np.ndarray) -> np.ndarray:
-  """How often each row was written, uint8 [rows], by this writer and others.
+  """Returns how often each row was written by all writers, uint8 [rows].
 
   Args:
     folder: the partial folder.

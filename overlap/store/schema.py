@@ -1,4 +1,4 @@
-"""What the store holds and where: arrays, chunks, names on disk, ids.
+"""Contents and places of the store: arrays, chunks, names on disk, ids.
 
 ```
 predictions/<dataset>/<split>/examples/  ids, labels, targets, record.json
@@ -28,7 +28,7 @@ CHUNK_ROWS = 1 << 16
 
 
 class Kind(NamedTuple):
-  """What an array of the store is: its dtype and number of dimensions."""
+  """Dtype and number of dimensions of an array of the store."""
 
   dtype: str
   ndim: int
@@ -65,7 +65,7 @@ def chunk_rows(row_bytes: int) -> int:
 def process_slices(
   num_rows: int, process_count: int, chunk_rows: int
 ) -> list[tuple[int, int]]:
-  """Which rows each process writes: a run of rows, as equal as can be.
+  """Returns the rows of each process: consecutive, as equal as possible.
 
   Where slices are no whole chunks, two processes share the chunk at their
   border. Nothing is lost: each gathers its part of it and merges it into what
@@ -92,7 +92,7 @@ def process_slices(
 def shape_fault(
   name: str, shape: Sequence[int], dtype: str, *, rows: int, classes: int
 ) -> str:
-  """What is wrong with an array of the store, as the end of a sentence; or ''.
+  """Returns the fault of an array's shape, as the end of a sentence; or ''.
 
   Args:
     name: key of `MODEL_ARRAYS` or `EXAMPLE_ARRAYS`.

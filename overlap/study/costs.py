@@ -1,4 +1,4 @@
-"""What a model of a study costs, estimated before anything is computed."""
+"""Costs of a study's models, estimated before anything is computed."""
 
 import contextlib
 import functools
@@ -22,7 +22,7 @@ TRAINING_PASSES = 3
 
 
 class Model(NamedTuple):
-  """What one pass of one image through a model takes, and what it gives.
+  """Costs of one image's forward pass through a model, and its outputs.
 
   Attributes:
     parameters: how many.
@@ -105,7 +105,7 @@ def _on_host() -> contextlib.AbstractContextManager[None]:
 
 
 def recorded(measured: Model) -> dict[str, int | None]:
-  """What record.json says of a model's costs; None for what is not known."""
+  """Returns the costs in a record.json; None for what is not known."""
   return {
     'parameters': measured.parameters,
     'flops': round(measured.flops) or None,

@@ -78,7 +78,7 @@ def write_report(path: epath.Path, *, again: bool = False) -> epath.Path:
 
 
 def is_drawn(path: epath.Path) -> bool:
-  """Whether figures and page would be the same again, and are as written.
+  """Returns whether figures and page are up to date and unchanged.
 
   What the report itself took is shown by the page, and left out here: a page
   that was drawn again for it would take another time.

@@ -1,4 +1,4 @@
-"""How a model of a study comes to its head, checked and put into words."""
+"""Validates `config.models.*.head` and names the head for the tables."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -34,7 +34,7 @@ def check(name: str, settings: Settings) -> None:
 
 
 def knows_texts(settings: Settings) -> bool:
-  """Whether the model has learned from images and texts."""
+  """Returns whether the model has learned from images and texts."""
   if settings['method'] == 'image_text':
     return True
   family = settings['architecture']['name']
@@ -42,7 +42,7 @@ def knows_texts(settings: Settings) -> bool:
 
 
 def made(settings: Settings) -> str:
-  """How the head is made, in a few words; '' where the network has its own."""
+  """Describes the head in a few words; '' where the network has its own."""
   return _MADE.get(settings['head']['fit'], '')
 
 

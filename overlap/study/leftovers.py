@@ -1,4 +1,4 @@
-"""What killed runs leave in a workdir, and nobody will ever read."""
+"""Clean-up of what killed runs leave in a workdir."""
 
 import contextlib
 import os
@@ -60,6 +60,6 @@ def _left(root: pathlib.Path) -> Iterator[pathlib.Path]:
 
 
 def _has_link(folder: pathlib.Path, root: pathlib.Path) -> bool:
-  """Whether a part of the path below the root is a symbolic link."""
+  """Returns whether a part of the path below the root is a symbolic link."""
   parts = [folder, *folder.parents]
   return any(part.is_symlink() for part in parts[: parts.index(root)])

@@ -1,4 +1,4 @@
-"""What is particular to a training method, as far as a study sees it."""
+"""Training methods as a study sees them."""
 
 import functools
 from collections.abc import Callable, Mapping
@@ -90,7 +90,7 @@ def phases(settings: Settings) -> list[Phase]:
 
 
 def in_words(settings: Settings) -> str:
-  """What is done to make a model, for a line of the log."""
+  """Describes how a model is made, for a line of the log."""
   family = settings['architecture']['name']
   from_file = bool(settings['init']['checkpoint'])
   if phases(settings):

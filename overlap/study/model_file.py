@@ -16,7 +16,7 @@ def write(folder: epath.Path, values: Mapping[str, Any]) -> None:
 
 
 def read(folder: epath.Path) -> dict[str, Any] | None:
-  """What model.json says of a trained model, None where there is none.
+  """Returns the model.json of a trained model, None where there is none.
 
   Raises:
     DataError: it is damaged.
@@ -33,6 +33,6 @@ def read(folder: epath.Path) -> dict[str, Any] | None:
 
 
 def again(folder: epath.Path) -> str:
-  """What to do where a model's folder is damaged, the end of a sentence."""
+  """Returns what to do about a damaged model folder, to end a sentence."""
   name = files.decode_name(folder.name)
   return f'delete {folder} and train model {name!r} again'

@@ -1,4 +1,4 @@
-"""Which images a model of a study is shown: the fields of `input`."""
+"""Images that a model of a study sees: the fields of `input`."""
 
 from collections.abc import Mapping
 from typing import Any

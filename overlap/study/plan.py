@@ -1,4 +1,4 @@
-"""What a study would do from where its workdir is, and what that costs.
+"""Plan of a study: what it would do from the current workdir, and costs.
 
 Each stage itself is asked what is done; nothing is fetched, compiled or
 written.
@@ -34,7 +34,7 @@ THERE, TRAIN, GO_ON, LOAD, FIT, BRING = (
 
 
 class Row(NamedTuple):
-  """What is to be done about a model.
+  """Plan for one model.
 
   Attributes:
     name: its.
@@ -60,7 +60,7 @@ class Row(NamedTuple):
 
 
 class Plan(NamedTuple):
-  """What a study would do.
+  """Plan of a study.
 
   Attributes:
     data: each data set, and what there is to say of it.
@@ -176,7 +176,7 @@ def _image_row(
 
 
 def _making(study: Preview, name: str) -> str:
-  """How a model that is not there comes to be."""
+  """Describes how a missing model would be made."""
   settings = study.config['models'][name]
   if not methods.phases(settings) and settings['init']['checkpoint']:
     return LOAD

@@ -101,7 +101,7 @@ def predict_all(study: Study, model: str | None = None) -> None:
 
 
 def is_predicted(study: Study, name: str, part: Part) -> bool:
-  """Whether the store has a model's predictions, made by this config.
+  """Returns whether the store has a model's predictions, made by this config.
 
   Raises:
     UsageError: it has another config's, and `study.replace` is not set.

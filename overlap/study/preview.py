@@ -23,7 +23,7 @@ class Preview(Study):
 
   @functools.cached_property
   def notes(self) -> dict[str, str]:
-    """What there is to say of each data set that is asked for."""
+    """Returns the notes on each data set of the study."""
     return {}
 
   def obtain(

@@ -50,7 +50,7 @@ def predict(study: Study, name: str) -> None:
 
 
 def is_predicted(study: Study, name: str, split: str) -> bool:
-  """Whether the store has a probe's logits on a split, of this config.
+  """Returns whether the store has a probe's logits on a split, of this config.
 
   Raises:
     DataError, UsageError: as `predict`.
@@ -183,7 +183,7 @@ def _predict(
 def _place(
   splits: Splits, settings: Mapping[str, Any], members: Sequence[str]
 ) -> dict[str, Any]:
-  """Where the probe stands on the axes, and what tables say of it."""
+  """Returns the probe's position on the axes, and its fields for tables."""
   records = [splits.record(splits.test, model) for model in members]
   place: dict[str, Any] = {
     'method': _joined([str(r.get('method') or '') for r in records]),
@@ -202,5 +202,5 @@ def _place(
 
 
 def _joined(texts: Sequence[str]) -> str:
-  """What differs side by side: 'IN + WIT'."""
+  """Joins distinct values: 'IN + WIT'."""
   return ' + '.join(dict.fromkeys(text for text in texts if text))

@@ -97,7 +97,7 @@ def compute(
 
 
 def study_request(path: epath.Path, study: Mapping[str, Any]) -> Request:
-  """What a study's config asks for.
+  """Returns the analyses that a study's config requests.
 
   Raises:
     DataError: a model has no stored predictions.
@@ -191,7 +191,7 @@ def store_request(
 
 
 def _has_predictions(reader: store.Store, dataset: str, split: str) -> bool:
-  """Whether any model has more than features there."""
+  """Returns whether any model has more than features there."""
   for model in reader.models(dataset, split):
     record = reader.record(dataset, split, model)
     if record and {'logits', 'predicted'} & set(record['arrays']):

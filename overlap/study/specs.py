@@ -148,7 +148,7 @@ def image_size(study: Settings) -> int:
 
 
 def probing(study: Settings, name: str) -> Probing:
-  """How the model `name`, a probe, is fitted.
+  """Returns how the probe `name` is fitted.
 
   Raises:
     UsageError: no models to probe, or one that has no features; no such
@@ -222,7 +222,7 @@ def build_for(
 
 
 def model_input(settings: Settings, examples: Examples) -> Input:
-  """How images of a data set reach the model."""
+  """Returns how images of a data set are prepared for the model."""
   given = settings['input']
   return Input(
     size=given['size'] or examples.image_size,
@@ -281,7 +281,7 @@ def prediction_hash(
 
 
 def axes(settings: Settings, dataset: str) -> dict[str, str]:
-  """Where a model stands on the five axes of Sec. 3.1.
+  """Returns a model's position on the five axes of Sec. 3.1.
 
   Two models' category is the furthest axis on which these strings differ.
   Depth and width are hyper-parameters, as ResNet-101 at half width is in the

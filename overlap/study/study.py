@@ -56,7 +56,7 @@ class Study:
 
   @functools.cached_property
   def dataset_label(self) -> str:
-    """What tables call the data set."""
+    """Returns the name of the data set in tables."""
     settings = self.config['data']
     if settings['label'] and self.dataset == settings['dataset']:
       return settings['label']

@@ -1,4 +1,4 @@
-"""What each stage of a study took, kept in the workdir.
+"""Time and memory of each stage of a study, kept in the workdir.
 
 Each entry is a file of its own, `timings/STAGE[.SPLIT][.MODEL].json`, so that
 runs side by side in one workdir lose none of each other's; `timings.json` joins
@@ -69,7 +69,7 @@ def read(path: epath.PathLike) -> dict[str, Any]:
 
 
 def _read(file: epath.Path) -> dict[str, Any]:
-  """What a file holds; nothing where it is damaged."""
+  """Returns the contents of a file; nothing where it is damaged."""
   try:
     return sealed.read(file, _AGAIN)
   except errors.DataError as e:

@@ -62,7 +62,7 @@ def _obtain_all(study: Study, names: Sequence[str]) -> None:
 
 
 def is_trained(study: Study, name: str) -> bool:
-  """Whether a model's variables are there and are those of this config.
+  """Returns whether a model's variables are there and are those of this config.
 
   Raises:
     UsageError: they are another config's, and `study.replace` is not set.
@@ -86,7 +86,7 @@ def _hash(study: Study, name: str) -> str:
 
 
 def run_folder(study: Study, name: str) -> epath.Path:
-  """Where a training run under way keeps its checkpoints.
+  """Returns the folder of the checkpoints of an unfinished training run.
 
   A run is bound to the config it began with: another one starts afresh.
   """
@@ -95,7 +95,7 @@ def run_folder(study: Study, name: str) -> epath.Path:
 
 
 def read_model(study: Study, name: str) -> dict[str, Any] | None:
-  """What model.json says of a trained model, None where there is none.
+  """Returns the model.json of a trained model, None where there is none.
 
   Raises:
     DataError: it is damaged.

@@ -1,4 +1,4 @@
-"""Whether the tables are those that the analyses would make again.
+"""Decides whether the tables are up to date.
 
 `tables/done.json` holds what they were made of (the request, the program's
 own code, the records of the store) and the checksums of what was written.
@@ -28,7 +28,7 @@ def stamp(path: epath.Path, request: Mapping[str, Any]) -> dict[str, str]:
 
 
 def is_done(path: epath.Path, wanted: Mapping[str, str]) -> bool:
-  """Whether the tables bear a stamp, and nobody has changed them since."""
+  """Returns whether the tables have this stamp and are unchanged."""
   file = path / 'tables' / tables.DONE
   if not file.exists():
     return False

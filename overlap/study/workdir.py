@@ -61,7 +61,7 @@ def bind(path: epath.PathLike, chosen: Mapping[str, Any]) -> None:
 
 
 def is_bound(path: epath.Path, chosen: Mapping[str, Any]) -> bool:
-  """Whether config.json is there, and holds what `bind` would write.
+  """Returns whether config.json is there, and holds what `bind` would write.
 
   Raises:
     DataError: it is damaged.
@@ -132,7 +132,7 @@ def check_place(path: epath.PathLike) -> None:
 def claimed(
   resolved: Mapping[str, Any], stages: Sequence[str], model: str | None
 ) -> list[str]:
-  """What stages of a study make, as `claims.held` takes it.
+  """Returns what stages of a study make, as `claims.held` takes it.
 
   Args:
     resolved: the study's config.
@@ -149,7 +149,7 @@ def claimed(
 
 
 def _holds_results(path: epath.Path) -> bool:
-  """Whether anything was made here that another config could not have made."""
+  """Returns whether the workdir holds results that depend on the config."""
   return any((path / folder).exists() for folder in ('models', 'predictions'))
 
 
@@ -171,7 +171,7 @@ def read_config(path: epath.PathLike) -> dict[str, Any]:
 
 
 def _read(file: epath.Path) -> dict[str, Any]:
-  """What config.json holds.
+  """Returns the contents of config.json.
 
   Raises:
     DataError: it is damaged, or holds no config.
@@ -183,7 +183,7 @@ def _read(file: epath.Path) -> dict[str, Any]:
 
 
 def model_folder(path: epath.PathLike, name: str) -> epath.Path:
-  """Where a model's checkpoint and model.json are."""
+  """Returns the folder of a model's checkpoint and model.json."""
   return epath.Path(path) / 'models' / files.encode_name(name)
 
 

@@ -19,7 +19,7 @@ from overlap.models.checkpoints import orbax_folder, trees
 
 
 def _is_for_users(record: std_logging.LogRecord) -> bool:
-  """Whether a line of the log is not Orbax's talk to itself.
+  """Returns whether a line of the log is not Orbax's talk to itself.
 
   It tells of every file it touches; what a run says of its checkpoints is the
   loop's to say. And what it raises it has logged before, stack and all.

@@ -1,4 +1,4 @@
-"""How long a phase of training is, told in steps or in epochs."""
+"""Length of a training phase, in steps or in epochs."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,7 +7,7 @@ from overlap import errors
 
 
 def is_trained(settings: Mapping[str, Any]) -> bool:
-  """Whether there is any step to take.
+  """Returns whether there is any step to take.
 
   Args:
     settings: the fields of `config.train`, or those of another phase.

@@ -1,4 +1,4 @@
-"""What a teacher learns from its student's next step (Pham et al. 2021).
+"""Feedback of a teacher from its student's next step (Pham et al. 2021).
 
 The student's step is one of plain gradient descent on the teacher's labels;
 the teacher is to lower the student's loss on real labels after it.

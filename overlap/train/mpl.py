@@ -116,7 +116,7 @@ def make_loss(
   the sum is both gradients side by side.
 
   Args:
-    model: name of the model in both.
+    model: Flax module of the teacher and the student.
     model_input: likewise.
     weak: policy of what the teacher labels, and of the labelled images.
     strong: policy of what the student sees.

@@ -15,7 +15,7 @@ from overlap.train.state import AveragedState, TrainState
 
 
 class Aux(NamedTuple):
-  """What a loss gives besides its value.
+  """Auxiliary outputs of a loss.
 
   Attributes:
     batch_stats: the new running statistics.

@@ -1,4 +1,4 @@
-"""What a training method is given, and the phases it is made of."""
+"""Task of a training method, and the phases it consists of."""
 
 import dataclasses
 from collections.abc import Callable, Mapping
@@ -72,7 +72,7 @@ class Task:
 
 
 def on_device(settings: Mapping[str, Any]) -> str:
-  """What is left to the device of a phase's augmentation policy."""
+  """Returns the part of the augmentation policy that runs on the device."""
   count = settings.get('augment_on_host', 0)
   return augment.split(settings['augment'], count)[1]
 
@@ -178,7 +178,7 @@ def run_phase(
 def _on_host(
   task: Task, settings: Mapping[str, Any], views: int
 ) -> augment.OnHost | None:
-  """What is done to original images; None for square ones."""
+  """Returns the host's part for original images; None for square ones."""
   count = settings.get('augment_on_host', 0)
   if not count:
     return None

@@ -1,4 +1,4 @@
-"""What a run gets out of its devices, and what it waits for."""
+"""Throughput of a run, and the time it waits for data."""
 
 import time
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""What the paper reports outside of its tables, to set beside our own runs.
+"""Figures that the paper reports outside its tables.
 
 All shares are fractions, so that they compare with `tables/`; the comments
 say where the paper gives them.

@@ -75,7 +75,7 @@ def sentences(given: Sequence[str]) -> tuple[str, ...]:
 def class_names(
   classes: Sequence[str], given: Sequence[str] = ()
 ) -> tuple[str, ...]:
-  """What texts call the classes of a data set.
+  """Returns the names that prompts use for the classes of a data set.
 
   Args:
     classes: the data set's names, in the order of its labels.

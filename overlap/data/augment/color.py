@@ -17,13 +17,13 @@ def blend(other: jax.Array, images: jax.Array, factor: jax.Array) -> jax.Array:
 
 
 def mean_luma(images: jax.Array) -> jax.Array:
-  """What contrast is measured from: `[batch, 1, 1, 1]`."""
+  """Returns the grey level that contrast starts from, `[batch, 1, 1, 1]`."""
   columns = jnp.mean(images, axis=1, keepdims=True)
   return luma(jnp.mean(columns, axis=2, keepdims=True))
 
 
 def smooth(images: jax.Array) -> jax.Array:
-  """What sharpness is measured from: Pillow's 3×3 SMOOTH, border untouched."""
+  """Applies Pillow's 3×3 SMOOTH, border unchanged: the origin of sharpness."""
   _, height, width, _ = images.shape
   padded = jnp.pad(images, ((0, 0), (1, 1), (1, 1), (0, 0)))
   rows = padded[:, :-2] + padded[:, 1:-1] + padded[:, 2:]

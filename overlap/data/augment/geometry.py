@@ -210,7 +210,7 @@ def warp(images: jax.Array, matrices: jax.Array, *, fill: float) -> jax.Array:
 def _source_positions(
   matrices: jax.Array, height: int, width: int
 ) -> tuple[jax.Array, jax.Array]:
-  """Where each pixel is read: row and column, `[batch, height, width]`."""
+  """Returns the source row and column of pixels, `[batch, height, width]`."""
   middle_y, middle_x = (height - 1) / 2, (width - 1) / 2
   y = (jnp.arange(height, dtype=jnp.float32) - middle_y)[None, :, None]
   x = (jnp.arange(width, dtype=jnp.float32) - middle_x)[None, None, :]

@@ -214,7 +214,7 @@ def _convert(
 
 
 def _parts(state: Mapping[str, np.ndarray]) -> str:
-  """Which parts of the weights could be chosen, where there are such."""
+  """Returns the parts of the weights to choose from, if there are any."""
   parts = [
     part
     for part in containers.first_parts(list(state))

@@ -32,7 +32,7 @@ _LETTERS = {'a': '1', 'b': '2', 'c': '3'}
 
 
 def is_one(state: Mapping[str, np.ndarray]) -> bool:
-  """Whether tensors are named as in these files."""
+  """Returns whether tensors are named as in these files."""
   return any(_plain(name).endswith(_FIRST) for name in state)
 
 

@@ -46,7 +46,7 @@ _EXAMPLE = 'Transformer/encoderblock_0/LayerNorm_0/scale'
 
 
 def is_one(state: Mapping[str, np.ndarray]) -> bool:
-  """Whether tensors are named as in these files."""
+  """Returns whether tensors are named as in these files."""
   return any(_prefix(name) is not None for name in state)
 
 
@@ -81,7 +81,7 @@ def convert(state: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
 
 
 def _prefix(name: str) -> str | None:
-  """What comes before 'embedding/kernel', None where it does not end so."""
+  """Returns the prefix of 'embedding/kernel', None where there is none."""
   match = re.fullmatch(r'((?:.+/)?)embedding/kernel', name)
   return match[1] if match else None
 

@@ -47,7 +47,7 @@ def faults(
 def report(
   got: Mapping[str, Any], wanted: Mapping[str, Any], ignored: Sequence[str]
 ) -> Iterator[str]:
-  """What to say of a checkpoint that is taken although it differs.
+  """Returns a warning for a checkpoint that differs but is taken.
 
   Args:
     got: see `faults`.

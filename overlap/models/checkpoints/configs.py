@@ -11,7 +11,7 @@ from overlap import errors, lookup
 
 
 class Tower(NamedTuple):
-  """How a tower's options are read.
+  """Rules that read a tower's options.
 
   Attributes:
     part: part of the config.

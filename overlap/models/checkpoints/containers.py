@@ -1,4 +1,4 @@
-"""Which dict of tensors in a training script's file is the model.
+"""Choice of the model's dict of tensors in a training script's file.
 
 Such a file has the model's state dict beside an epoch, an optimizer and so on,
 often twice: as trained, and averaged over the steps (EMA).

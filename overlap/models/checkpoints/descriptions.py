@@ -1,4 +1,4 @@
-"""What the file beside released weights says of the network.
+"""Description of the network in the file beside released weights.
 
 Number of heads, activation, padding and epsilon are in no tensor's shape: where
 a config.json says them, they are taken from there. Three kinds of config are
@@ -81,7 +81,7 @@ def _read(file: epath.Path) -> Mapping[str, Any]:
 
 
 def from_names(family: str, weights: Weights) -> Options:
-  """What the name of the architecture says, in the file or that of the file.
+  """Returns what the architecture's name says, from the config or the file.
 
   Args:
     family: see `describe`.
@@ -117,7 +117,7 @@ def _with_source(options: Options, source: str) -> Options:
 
 
 def describe(family: str, source: str, config: Mapping[str, Any]) -> Options:
-  """What a config says of a network.
+  """Returns what a config says about a network.
 
   Args:
     family: key of `models.MODELS`, or of `configs.TOWERS`.

@@ -86,7 +86,7 @@ def check(
 
 
 def _known(model_name: str, path: str) -> descriptions.Options:
-  """What is known of a network beside the shapes of its tensors."""
+  """Returns what is known about a network besides the shapes of its tensors."""
   plain, _ = places.split_choice(path)
   found = descriptions.find(plain, places.resolve(plain))
   if found is not None and model_name != 'vit':

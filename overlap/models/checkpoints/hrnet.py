@@ -54,7 +54,7 @@ def _rename(layer: str) -> str | None:
 
 
 def _block(name: str) -> str:
-  """Where a residual block is."""
+  """Returns the path of a residual block."""
   first, *numbers = re.findall(r'\d+', name)
   if name.startswith('layer'):
     return f'stage1_block{int(numbers[0]) + 1}'
@@ -65,7 +65,7 @@ def _block(name: str) -> str:
 
 
 def _sent(layer: str) -> str | None:
-  """What one branch sends to another."""
+  """Returns the path of the exchange from one branch to another."""
   match = _UP.fullmatch(layer) or _FURTHER.fullmatch(layer)
   if not match:
     return None

@@ -91,7 +91,7 @@ def unknown(name: str, *, family: str, example: str) -> UnknownName:
 
 
 def are_ours(state: Mapping[str, np.ndarray]) -> bool:
-  """Whether names are those of a tree of variables, such as ours."""
+  """Returns whether names are those of a tree of variables, such as ours."""
   return all(name.startswith(_COLLECTIONS) for name in state)
 
 

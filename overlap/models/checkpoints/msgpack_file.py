@@ -26,7 +26,7 @@ _STRINGS = (*range(0xA0, 0xC0), 0xD9, 0xDA, 0xDB)
 
 
 def is_one(start: bytes) -> bool:
-  """Whether a file that starts so holds a dict with names as keys."""
+  """Returns whether a file that starts so holds a dict with names as keys."""
   if not start:
     return False
   counted = 0 if 0x81 <= start[0] <= 0x8F else _MAPS.get(start[0])

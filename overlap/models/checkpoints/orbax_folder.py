@@ -27,7 +27,7 @@ _ITEMS = (
 
 
 def is_one(path: epath.Path) -> bool:
-  """Whether a path is a checkpoint's folder."""
+  """Returns whether a path is a checkpoint's folder."""
   return path.is_dir() and (path / _MARK).is_file()
 
 

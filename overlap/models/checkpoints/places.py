@@ -1,4 +1,4 @@
-"""Where weights are: paths, cloud storage, Python packages, a hub.
+"""Locations of weights: paths, cloud storage, Python packages, a hub.
 
 Local paths and those of cloud storage ('gs://', 's3://', 'az://') are read
 where they are; whatever goes wrong there is one line.
@@ -127,7 +127,7 @@ def _in_package(path: str) -> epath.Path:
 
 @contextlib.contextmanager
 def reading(path: epath.Path) -> Iterator[None]:
-  """What a file system says against reading a file, as one line.
+  """Turns a file system's errors on reading a file into one line.
 
   Raises:
     UsageError: what reads this kind of path is not installed.

@@ -79,7 +79,7 @@ def resize_grid(values: np.ndarray, old: int, new: int) -> np.ndarray:
 
 
 def _weights(old: int, new: int) -> np.ndarray:
-  """What each place weighs for each new one, [new, old]; rows sum to 1."""
+  """Returns the weight of each old position for each new one, [new, old]."""
   scale = old / new
   widened = max(scale, 1.0)
   centres = scale * (np.arange(new)[:, None] + 0.5)

@@ -1,4 +1,4 @@
-"""What every refusal of weights says besides its reason."""
+"""Ending shared by every refusal of weights."""
 
 import contextlib
 from collections.abc import Iterator

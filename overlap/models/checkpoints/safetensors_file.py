@@ -33,7 +33,7 @@ _LENGTH_BYTES = 8
 
 
 def is_one(start: bytes, size: int) -> bool:
-  """Whether a file is safetensors: a length, and a JSON header that long.
+  """Returns whether a file is safetensors: a length and a JSON header.
 
   Args:
     start: first 9 bytes of the file.

@@ -18,7 +18,7 @@ _EXAMPLE = f'params/{_HEAD}/kernel'
 
 
 def is_one(state: Mapping[str, np.ndarray]) -> bool:
-  """Whether tensors are named by Scenic, and not by its module here."""
+  """Returns whether tensors are named by Scenic, and not by its module here."""
   return not any(name.startswith(f'params/{_INNER}/') for name in state)
 
 

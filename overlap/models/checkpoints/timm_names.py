@@ -1,4 +1,4 @@
-"""What timm's names of architectures say that no tensor of theirs shows.
+"""Facts that timm's architecture names tell and no tensor shows.
 
 A name stands for a family, sizes, and details such as padding. What is stated
 here are the details, and the names whose tensors are called and shaped as those

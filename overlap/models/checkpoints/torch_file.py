@@ -11,7 +11,7 @@ from overlap.models.checkpoints.torch_objects import Tensor
 
 
 class Contents(NamedTuple):
-  """What was read from a file.
+  """Contents of a file.
 
   Attributes:
     state: arrays by name, in the file's order: read-only views, strided and
@@ -60,7 +60,7 @@ def load(path: epath.PathLike) -> dict[str, np.ndarray]:
 
 
 def _architecture(value: Any) -> str:
-  """What training scripts call the model, beside its weights."""
+  """Returns the model's name that a training script saved with the weights."""
   name = value.get('arch') if isinstance(value, dict) else None
   return name if isinstance(name, str) else ''
 

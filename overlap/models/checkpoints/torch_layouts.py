@@ -155,7 +155,7 @@ def _starts(
   storages: dict[str, Storage],
   path: str,
 ) -> dict[str, int]:
-  """Where each storage's bytes begin; the number of elements is before them."""
+  """Returns the start of each storage's bytes, after its number of elements."""
   known = isinstance(keys, list) and all(isinstance(key, str) for key in keys)
   if not known or sorted(keys) != sorted(storages):
     raise errors.DataError(

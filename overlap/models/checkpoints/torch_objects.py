@@ -1,4 +1,4 @@
-"""What the names in a PyTorch file stand for: descriptions of tensors.
+"""Inert stand-ins for the names in a PyTorch file: tensor descriptions.
 
 A file names functions and types of PyTorch's. `NAMES` has those that rebuild
 tensors, and what each stands for here; any other name stands for an `Unread`,
@@ -79,7 +79,7 @@ class Tensor:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class StorageType:
-  """What a file calls torch.FloatStorage and the like."""
+  """Stand-in for torch.FloatStorage and the like."""
 
   dtype: np.dtype
 
@@ -113,7 +113,7 @@ def dict_key(value: Any) -> Any:
 
 
 def storage(identifier: Any) -> Storage:
-  """What a reference out of the object stream stands for.
+  """Resolves a reference of the object stream to a storage.
 
   Args:
     identifier: ('storage', type, key, device, number of elements), and in

@@ -1,4 +1,4 @@
-"""What the converters of image-text models share: parts of a file, one product.
+"""Parts shared by the converters of image-text models.
 
 A released file holds both towers; each of our modules takes its own part.
 """

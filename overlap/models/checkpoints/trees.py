@@ -1,4 +1,4 @@
-"""Where a model's variables are in the tree that a Flax program saved."""
+"""Location of a model's variables in the tree that a Flax program saved."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -57,7 +57,7 @@ def find(tree: Mapping[str, Any]) -> dict[str, Path]:
 
 
 def at(tree: Any, path: Path) -> Any:
-  """What the keys lead to."""
+  """Returns the value at a path of keys."""
   for key in path:
     tree = tree[key]
   return tree

@@ -49,7 +49,7 @@ class Weights(NamedTuple):
   architecture: str = ''
 
   def record(self) -> dict[str, Any]:
-    """What model.json keeps of it."""
+    """Returns the entries that model.json keeps."""
     return {
       'file': self.file,
       'kind': self.kind,
@@ -158,7 +158,7 @@ def _loader(path: epath.Path) -> tuple[str, _Loader]:
 
 
 def _holds_arrays(path: epath.Path) -> bool:
-  """Whether a zip archive is NumPy's; by its suffix where it is damaged."""
+  """Returns whether a zip archive is NumPy's; by suffix where it is damaged."""
   try:
     with path.open('rb') as f, zipfile.ZipFile(f) as archive:
       return all(name.endswith('.npy') for name in archive.namelist())
