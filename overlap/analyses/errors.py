@@ -10,10 +10,11 @@ from typing import NamedTuple
 import numpy as np
 
 from overlap.analyses import bits
+from overlap.store import schema
 
 # What a model predicts where it gives no answer, its logits hold NaN, or all of
 # them are minus infinity.
-NO_CLASS = -1
+NO_CLASS = schema.NO_CLASS
 
 
 class PairCounts(NamedTuple):

@@ -6,6 +6,8 @@ or prob_0, ...; rows are matched by id, in whichever column it is, and by row
 order where neither the data set nor the labels have ids, or by --by_order.
 """
 
+from typing import Any
+
 from absl import flags
 
 from overlap.cli import common, flag_kinds
@@ -24,6 +26,8 @@ _TEXTS = {
   'format': 'npy, npz, safetensors, csv, parquet, json, timm, model-vs-human, '
   'imagenet-x or cifar10.1; if empty, by the extension',
   'kind': 'of the numbers: logits, probs, log_probs or classes',
+  'condition': 'conditions to take of model-vs-human files, with commas '
+  'between; if empty, all, each as a split of its own: SPLIT/CONDITION',
   'category': "the model's, relative to the base: REINIT, HPARAM, ARCH, "
   'FRAMEWORK or DATASET',
   'method': 'how it was trained, for the tables',
@@ -70,6 +74,7 @@ def run(values: flags.FlagValues) -> None:
   """Stores the predictions and prints what is there."""
   from overlap import ingest
 
+  texts: dict[str, Any] = {name: values[name].value or '' for name in _TEXTS}
   made = ingest.ingest(
     ingest.Request(
       workdir=common.workdir(values),
@@ -78,16 +83,19 @@ def run(values: flags.FlagValues) -> None:
       missing=values['missing'].value,
       by_order=values['by_order'].value,
       wait=values['wait'].value,
-      **{name: values[name].value or '' for name in _TEXTS},
+      **texts,
     )
   )
   for record, new in made:
+    name = record['model']
+    if record['split'] != texts['split']:
+      name += f' on {record["split"]}'
     state = (
       f'{record["kind"]} of {record["num_examples"]} examples, aligned by '
       f'{record["aligned_by"]}'
       if new
       else 'there already, unchanged'
     )
-    print(f'{record["model"]}: {state}, accuracy {record["accuracy"]:.4f}')
+    print(f'{name}: {state}, accuracy {record["accuracy"]:.4f}')
     for note in record.get('notes', []) if new else []:
-      print(f'{record["model"]}: {note}')
+      print(f'{name}: {note}')

@@ -29,11 +29,13 @@ class Format(NamedTuple):
     read: from the path to the predictions.
     extensions: that its files have.
     suffix: that their names have before it and models' names don't.
+    has_trials: whether a file may hold several models and conditions.
   """
 
   read: Callable[[str], Source]
   extensions: tuple[str, ...]
   suffix: str = ''
+  has_trials: bool = False
 
 
 # The first six are told from the extension.
@@ -45,7 +47,9 @@ FORMATS: Mapping[str, Format] = {
   'parquet': Format(tables.read_parquet, table_file.PARQUET),
   'json': Format(json_file.read_json, table_file.JSON),
   'timm': Format(timm.read, table_file.EXTENSIONS),
-  'model-vs-human': Format(model_vs_human.read, table_file.CSV),
+  'model-vs-human': Format(
+    model_vs_human.read, table_file.CSV, has_trials=True
+  ),
   'imagenet-x': Format(imagenet_x.read, table_file.CSV),
   'cifar10.1': Format(
     json_file.read_cifar10_1, ('.json',), suffix='_predictions'

@@ -2,7 +2,7 @@
 
 import dataclasses
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from etils import epath
@@ -21,6 +21,7 @@ from overlap.ingest import zeros as zeros_lib
 from overlap.ingest.examples import Examples
 from overlap.ingest.source import Source
 from overlap.ingest.zeros import Zeros
+from overlap.store import schema
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -38,6 +39,10 @@ class Request:
     ids: a file, where the predictions have none; see `beside.read_ids`.
     class_names: a file, of use where the split is new.
     format: a key of `formats.FORMATS`; '': by the extension.
+    condition: names of conditions with commas between, of files that have
+      several; '' for all.
+    only: the rows to take of a file that holds several models or conditions;
+      None for all rows.
     kind: one of `source.KINDS`, of arrays that don't say it; '': logits.
     category: relative to the base, one of the paper's, or ''.
     method: how the model was trained, for the tables.
@@ -59,6 +64,8 @@ class Request:
   ids: str = ''
   class_names: str = ''
   format: str = ''
+  condition: str = ''
+  only: source_lib.Only | None = None
   kind: str = ''
   category: str = ''
   method: str = ''
@@ -116,6 +123,8 @@ def read(
       nothing in it says of which examples it is.
   """
   source = formats.read(path, request.format)
+  if request.only is not None:
+    source = source_lib.select(source, request.only)
   if not source.rows:
     raise errors.DataError(f'{path} must hold predictions, got no rows.')
   for name in ('ids', 'labels', 'confidence'):
@@ -195,13 +204,9 @@ def prepare(
   kind = _kind(request, source, path)
   _check_class_names(source, path, known)
   if source.blocks is None:
-    predicted = classes.indices(
-      classes.settled(np.asarray(source.predicted)[keep]),
-      known.class_names,
-      f'classes of {path}',
-      np.flatnonzero(keep),
-    )
-    arrays = {'predicted': predicted.astype(np.int32)}
+    arrays = {
+      'predicted': predicted_classes(source, path, known.class_names, keep)
+    }
     if source.confidence is not None:
       arrays['confidence'] = source.confidence[keep]
     return Prepared(kind, places, aligned_by, arrays, None, notes)
@@ -228,6 +233,35 @@ def prepare(
       'call them probs; --kind=logits says that they are none',
     )
   return Prepared(kind, places, aligned_by, {}, converted, notes, doubts)
+
+
+def predicted_classes(
+  source: Source, path: str, class_names: Sequence[str], keep: np.ndarray
+) -> np.ndarray:
+  """The classes that a file predicts.
+
+  Args:
+    source: classes, from `read`.
+    path: the file, for error texts.
+    class_names: `[classes]`.
+    keep: bool `[rows]`, which rows are wanted.
+
+  Returns:
+    int32 `[kept rows]`, `schema.NO_CLASS` where there is no answer.
+
+  Raises:
+    DataError: one is none of the classes.
+  """
+  given = np.asarray(source.predicted)
+  answered = keep if source.answered is None else keep & source.answered
+  result = np.full(len(given), schema.NO_CLASS, np.int32)
+  result[answered] = classes.indices(
+    classes.settled(given[answered]),
+    class_names,
+    f'classes of {path}',
+    np.flatnonzero(answered),
+  )
+  return result[keep]
 
 
 def _check_class_names(source: Source, path: str, known: Examples) -> None:

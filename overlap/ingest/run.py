@@ -18,6 +18,7 @@ from overlap.ingest import (
   neighbours,
   prepare,
   sanity,
+  trials,
   write,
 )
 from overlap.ingest import source as source_lib
@@ -35,7 +36,7 @@ class Ingested(NamedTuple):
 
 
 def ingest(request: Request) -> list[Ingested]:
-  """Stores predictions of one model or of many.
+  """Stores predictions of one model or of many, over one split or several.
 
   Everything is checked before anything is written where the split is new,
   there are several files, or a model is there already; where not, a fault in
@@ -51,6 +52,12 @@ def ingest(request: Request) -> list[Ingested]:
       not `replace`; another run makes a model, and not `wait`.
   """
   _check(request)
+  parts = trials.split_request(request)
+  return [made for part in parts for made in _ingest_split(part)]
+
+
+def _ingest_split(request: Request) -> list[Ingested]:
+  """Stores predictions over one split."""
   jobs = _jobs(request)
   beside_files = _read_beside(request)
   known = examples.find(request.workdir, request.dataset, request.split)

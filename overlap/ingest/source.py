@@ -6,6 +6,7 @@ import re
 import sys
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -54,6 +55,12 @@ class Source:
     columns: reads the further columns or arrays that may hold ids, text
       `[rows]` by name; None where there are none.
     notes: what was guessed about the file, one line each.
+    answered: bool `[rows]`, which rows of `predicted` are classes; None for
+      all. The others gave no answer.
+    observers: text `[rows]`, the model or person of each row, in files that
+      may hold several; else None.
+    conditions: text `[rows]`, the condition of each row, '' for none, in files
+      that may hold several; else None.
   """
 
   kind: str
@@ -67,6 +74,49 @@ class Source:
   class_names: Sequence[str] | None = None
   columns: Callable[[], Mapping[str, np.ndarray]] | None = None
   notes: tuple[str, ...] = ()
+  answered: np.ndarray | None = None
+  observers: np.ndarray | None = None
+  conditions: np.ndarray | None = None
+
+
+class Only(NamedTuple):
+  """Some rows of a file that may hold several models and conditions.
+
+  Attributes:
+    observer: whose rows.
+    condition: of which condition; '' for all.
+  """
+
+  observer: str
+  condition: str
+
+
+def rows_of(source: Source, only: Only) -> np.ndarray:
+  """Which rows are of one model or person and of a condition, bool `[rows]`."""
+  assert source.observers is not None
+  rows = source.observers == only.observer
+  if only.condition:
+    rows = rows & (source.conditions == only.condition)
+  return rows
+
+
+def select(source: Source, only: Only) -> Source:
+  """The rows of one model or person, over one condition or all.
+
+  Args:
+    source: classes with `observers` and `conditions`.
+    only: which rows.
+  """
+  rows = rows_of(source, only)
+  fields = (
+    'predicted', 'ids', 'labels', 'answered', 'observers', 'conditions',
+  )  # fmt: skip
+  values = {name: getattr(source, name) for name in fields}
+  return dataclasses.replace(
+    source,
+    rows=int(rows.sum()),
+    **{name: v[rows] for name, v in values.items() if v is not None},
+  )
 
 
 def block_rows(row_bytes: int) -> int:

@@ -142,9 +142,8 @@ def _check_model(
       predicted = Store(workdir).read(dataset, split, model, 'predicted')
     except errors.DataError:
       return  # Said by _check_folder.
-    yield from _outside(
-      f'predicted of {what}', predicted, record['num_classes']
-    )
+    given = predicted[predicted != schema.NO_CLASS]
+    yield from _outside(f'predicted of {what}', given, record['num_classes'])
 
 
 def _check_folder(

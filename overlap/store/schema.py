@@ -20,6 +20,9 @@ FORMAT_VERSION = 2
 RECORD = 'record.json'
 EXAMPLES = 'examples'
 
+# In `predicted`: the model gave no class. It is wrong, and like no other.
+NO_CLASS = -1
+
 # Between one and two MiB a chunk: large enough that a chunk costs one seek,
 # small enough that a few of them in flight are nothing.
 CHUNK_BYTES = 2 << 20
@@ -37,7 +40,7 @@ class Kind(NamedTuple):
 MODEL_ARRAYS = {
   'logits': Kind('float32', 2),  # [M, C]
   'features': Kind('float32', 2),  # [M, D]
-  'predicted': Kind('int32', 1),  # [M], for models without logits
+  'predicted': Kind('int32', 1),  # [M], for models without logits; `NO_CLASS`
   'confidence': Kind('float32', 1),  # [M], beside `predicted`
 }
 EXAMPLE_ARRAYS = {

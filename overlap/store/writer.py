@@ -199,7 +199,8 @@ class RecordWriter:
         f'{list(given.shape[1:])}.'
       )
     if name == 'predicted':
-      outside = (given < 0) | (given >= self.num_classes)
+      inside = (given >= 0) & (given < self.num_classes)
+      outside = ~inside & (given != schema.NO_CLASS)
       if outside.any():
         raise errors.DataError(
           f'{self._what(name)} must be in [0, {self.num_classes}), the number '

@@ -269,11 +269,12 @@ def test_labels_and_predictions_outside_the_classes(made):
   assert 'labels of the examples of shapes/test must be in [0, 3)' in fault
   labels[7] = 0
   _rewrite(made.split_folder / 'examples', 'labels', labels)
-  labels[[7, 9]] = -1
+  # -1 is no class, which a model may give.
+  labels[[7, 9, 11]] = -2, -2, -1
   _rewrite(made.folder('hard/labels'), 'predicted', labels)
   (fault,) = made.faults()
   assert fault.startswith("predicted of model 'hard/labels'")
-  assert 'got -1 and 1 more' in fault
+  assert 'got -2 and 1 more' in fault
 
 
 @pytest.mark.parametrize(

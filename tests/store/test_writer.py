@@ -217,7 +217,7 @@ def test_a_row_twice(build):
     ('predicted', np.zeros(2), 'int32 and .* got float64'),
     ('predicted', np.array([0, 3]), r'\[0, 3\).* got 3'),
     ('predicted', np.array([1 << 32, 0]), r'\[0, 3\)'),
-    ('predicted', np.array([0, -1]), 'got -1'),
+    ('predicted', np.array([0, -2]), 'got -2'),
   ],
 )
 def test_values_that_do_not_fit(build, name, values, text):
