@@ -1,8 +1,8 @@
-"""The tables of similar representations: each pair, and what predicts errors.
+"""Representation similarity of each pair, and its relation to errors.
 
-Models without features are left out. A model with NaN or infinite features
-among the examples, or with the same features for all of them, has pairs
-without similarities.
+Models without features are left out. If a model has NaN or infinite features,
+or the same features for all examples, the similarities of its pairs are
+missing.
 """
 
 from typing import Any
@@ -21,20 +21,19 @@ from overlap.analyses.similarity import correlations, pairwise
 from overlap.catalog import categories
 
 TABLES = ('similarity', 'similarity_correlations')
-# Another machine, or another number of threads, adds up float32 products in
-# another order: that moves CKA by 2e-8 and CCA by 3e-7, as was measured. The
-# tables shall be the same there. Which examples were drawn moves them by more.
+# Float32 sums in another order, on another machine or with another number of
+# threads, change CKA by 2e-8 and CCA by 3e-7 (measured). Rounding makes the
+# tables equal there. The choice of examples has a larger effect.
 _DECIMALS = 4
 
 
 def measure(context: Context) -> dict[str, pd.DataFrame]:
-  """Compares the features of all pairs asked for, and those with the base.
+  """Compares the features of the requested pairs and of pairs with the base.
 
   Returns:
-    'similarity' has the pairs asked for, the models in the order of the
-    table of models; 'similarity_correlations' keeps to the accuracy window,
-    as 'correlations' does. Both are empty for fewer than two models with
-    features.
+    'similarity' has the requested pairs, the models in the order of the table
+    of models; 'similarity_correlations' is limited to the accuracy window, as
+    'correlations' is. Both are empty for fewer than two models with features.
   """
   widths = _widths(context)
   index, listed = overview.measured_pairs(context)
@@ -57,7 +56,7 @@ def _empty(name: str) -> dict[str, list]:
 
 
 def _widths(context: Context) -> dict[int, int]:
-  """How many dimensions models' features have; says which have none."""
+  """Returns feature dimensions per model, and logs the models without."""
   split = context.split
   widths: dict[int, int] = {}
   for i, name in enumerate(context.names):
@@ -77,7 +76,7 @@ def _widths(context: Context) -> dict[int, int]:
 def _columns(
   context: Context, widths: dict[int, int], index: np.ndarray
 ) -> dict[str, Any]:
-  """The columns of pairs of models, all of which have features."""
+  """Returns the columns of pairs of models that all have features."""
   asked = context.options.similarity
   chosen = chosen_lib.choose(context.ids, asked, context.options.seed)
   place = {model: i for i, model in enumerate(np.unique(index).tolist())}
@@ -123,7 +122,7 @@ def _identity(context: Context, index: np.ndarray) -> dict[str, list[str]]:
 
 
 def _warn(context: Context, index: np.ndarray, values: np.ndarray) -> None:
-  """Names the models that have features but no similarity with any other."""
+  """Warns of models with features but no similarity with any other model."""
   lost = [
     context.names[i]
     for i in np.unique(index)

@@ -1,4 +1,4 @@
-"""Which examples representations are compared on, and their features."""
+"""The examples for comparing representations, and their features."""
 
 from collections.abc import Iterable
 from typing import NamedTuple
@@ -9,16 +9,16 @@ from overlap.analyses import hashed
 from overlap.analyses.members import Split
 from overlap.analyses.similarity.options import Similarity
 
-# Rows of the store that are read at a time where not all are wanted.
+# Rows of the store read at a time if only some are needed.
 _ROWS = 4096
 
 
 class Chosen(NamedTuple):
-  """Examples, as ascending positions.
+  """Examples as ascending positions.
 
   Attributes:
-    rows: in the store.
-    near: among `rows`, those among which neighbours are looked for.
+    rows: positions in the store.
+    near: positions in `rows` of the examples for the neighbour search.
   """
 
   rows: np.ndarray
@@ -28,8 +28,7 @@ class Chosen(NamedTuple):
 def choose(ids: Iterable[str], asked: Similarity, seed: int) -> Chosen:
   """Draws examples by a hash of their ids.
 
-  Whether one example comes before another depends on nothing but their ids
-  and the seed.
+  The order of two examples depends only on their ids and the seed.
   """
   order = hashed.order(ids, 'similarity', seed)
   rows = np.sort(order[: asked.max_examples or len(order)])
@@ -38,7 +37,7 @@ def choose(ids: Iterable[str], asked: Similarity, seed: int) -> Chosen:
 
 
 class StoredFeatures:
-  """A model's features of some examples, read as they are needed.
+  """A model's features of some examples, read on demand.
 
   Attributes:
     shape: `(examples, dimensions)`.

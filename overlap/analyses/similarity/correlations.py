@@ -1,4 +1,4 @@
-"""Which similarity of representations goes with which models err alike."""
+"""Correlations of error inconsistency with representation similarity."""
 
 from collections.abc import Sequence
 
@@ -14,17 +14,17 @@ Scope = tuple[str, Columns, np.ndarray]
 
 
 def table(scopes: Sequence[Scope], *, confidence: float) -> pd.DataFrame:
-  """Correlations of error inconsistency with each similarity.
+  """Correlates error inconsistency with each similarity.
 
   Args:
-    scopes: a name, the columns of its pairs, each `[pairs]`, and the models
-      that vary among them, int `[pairs, 1 or 2]`.
+    scopes: name, columns of its pairs, each `[pairs]`, and the models that vary
+      among them, int `[pairs, 1 or 2]`.
     confidence: level of the intervals, which are jackknifed over models.
 
   Returns:
     The table 'similarity_correlations'. `n` is the number of pairs that have
-    the similarity. `stronger` is by how much Pearson's correlation is
-    stronger, |r| less |r|, than that with CKA over the pairs that have both.
+    the similarity. `stronger` is the difference |r| - |r with CKA| of Pearson's
+    correlations over the pairs that have both similarities.
   """
   name = 'similarity_correlations'
   rows: dict[str, list] = {column: [] for column in tables.SCHEMAS[name]}
@@ -63,7 +63,7 @@ def _row(scope: Scope, measure: str, confidence: float) -> dict[str, object]:
 def _stronger(
   columns: Columns, measure: str, members: np.ndarray, confidence: float
 ) -> tuple[float, float, float]:
-  """How much stronger than with CKA, over the pairs that have both."""
+  """Difference in strength to CKA, over pairs with both similarities."""
   x, one, other = (
     np.asarray(columns[name], np.float64)
     for name in ('error_inconsistency', measure, 'cka')

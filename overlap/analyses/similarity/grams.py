@@ -1,9 +1,8 @@
-"""Cross-products of many models' features, in memory that is bounded.
+"""Cross-products of many models' features in bounded memory.
 
-Models are taken in groups, as many as there is room for the products of all
-their pairs. Each pair of groups is one pass over their features, and so is
-each group by itself, which comes first: a model's product with itself is made
-once, whatever the number of its pairs.
+Models are grouped so that the products of all pairs of a group fit in memory.
+There is one pass over the features for each group by itself, and then for each
+pair of groups. A model's product with itself is thus computed only once.
 """
 
 from collections.abc import Iterator, Sequence
@@ -16,14 +15,14 @@ from overlap.analyses.similarity import representation
 from overlap.analyses.similarity.products import Backend
 from overlap.analyses.similarity.representation import Moments, Source
 
-# Entries of the products of a pass: one GiB in float64.
+# Entries of the products of one pass: one GiB in float64.
 ENTRIES = 2**27
 
 Pair = tuple[int, int]
 
 
 class Pass(NamedTuple):
-  """Pairs of models whose products are made in one pass over the features."""
+  """Pairs of models whose products are computed in one pass."""
 
   models: Sequence[int]
   pairs: Sequence[Pair]
@@ -37,22 +36,22 @@ class Product(NamedTuple):
 
 
 class Centred(NamedTuple):
-  """Models' features and what normalises and centres them."""
+  """The models' features with the moments that normalise and centre them."""
 
   sources: Sequence[Source]
   moments: Sequence[Moments]
 
 
 def plan(widths: Sequence[int], pairs: Sequence[Pair]) -> list[Pass]:
-  """Which pairs are made together.
+  """Assigns pairs of models to passes.
 
   Args:
-    widths: how many dimensions each model has.
-    pairs: of models, the lower index first.
+    widths: number of dimensions of each model.
+    pairs: pairs of models, the lower index first.
 
   Returns:
-    Passes; each model's pair with itself, `(i, i)`, is in the first that it
-    is in, and no pass has a pair of models without their own before it.
+    Passes. Each model's pair with itself, `(i, i)`, is in the first pass that
+    has the model, so that it precedes or accompanies its other pairs.
   """
   used = sorted({i for pair in pairs for i in pair})
   groups = _groups(used, widths, int(ENTRIES**0.5))
@@ -74,7 +73,7 @@ def plan(widths: Sequence[int], pairs: Sequence[Pair]) -> list[Pass]:
 def _groups(
   used: Sequence[int], widths: Sequence[int], together: int
 ) -> list[list[int]]:
-  """Models in groups, of so many dimensions together, or one by one."""
+  """Groups models by total dimensions, at least one model per group."""
   groups: list[list[int]] = []
   room = 0
   for i in used:
@@ -89,17 +88,17 @@ def _groups(
 def products(
   features: Centred, taken: Pass, norms: dict[int, np.ndarray], device: Backend
 ) -> Iterator[Product]:
-  """Makes one pass.
+  """Computes the products of one pass.
 
   Args:
-    features: of all models.
-    taken: which models and pairs.
-    norms: to which each model's squared lengths of its centred rows are
-      added, float64 `[examples]`.
-    device: where products are made.
+    features: features and moments of all models.
+    taken: models and pairs of the pass.
+    norms: squared norms of each model's centred rows, float64 `[examples]`;
+      updated in place.
+    device: backend that computes the products.
 
   Yields:
-    The products of each pair, those of a model with itself first.
+    The product of each pair, each model with itself first.
   """
   sums: dict[Pair, Any] = dict.fromkeys(taken.pairs)
   total = features.sources[taken.models[0]].shape[0]

@@ -1,27 +1,26 @@
-"""Whether two models find the same examples near each other.
+"""Agreement of two models' nearest neighbours.
 
-The agreement is the share of an example's k nearest neighbours that it has in
-both representations, in the mean over examples ("mutual nearest neighbours").
-By chance it is k / (examples - 1).
+The agreement is the fraction of an example's k nearest neighbours that are the
+same in both representations, averaged over the examples ("mutual nearest
+neighbours"). Its expected value by chance is k / (examples - 1).
 """
 
 import numpy as np
 
 
 def nearest(features: np.ndarray, k: int) -> np.ndarray | None:
-  """Which examples are the k nearest of each by the cosine of their features.
+  """Finds each example's k nearest neighbours by cosine similarity.
 
-  Of equally near ones the first are taken. A vector of zeros has cosine 0
-  with all.
+  Ties go to the first examples. A zero vector has cosine 0 with all others.
 
   Args:
     features: float32 `[examples, dimensions]`.
-    k: how many.
+    k: number of neighbours.
 
   Returns:
-    Bits, uint8 `[examples, examples / 8]`, rounded up, k of them set in each
-    row; None where there are hardly more examples than neighbours (fewer than
-    k + 2), so that all would agree.
+    A bit mask, uint8 `[examples, examples / 8]`, rounded up, with k bits set in
+    each row; None for fewer than k + 2 examples, where all neighbours would
+    agree.
   """
   if k < 1 or len(features) < k + 2:
     return None
@@ -31,7 +30,7 @@ def nearest(features: np.ndarray, k: int) -> np.ndarray | None:
   for start in range(0, len(features), _ROWS):
     cosines = directions[start : start + _ROWS] @ directions.T
     index = np.arange(len(cosines))
-    cosines[index, index + start] = -np.inf  # Nobody is its own neighbour.
+    cosines[index, index + start] = -np.inf  # Exclude the example itself.
     found[start : start + _ROWS] = np.packbits(_largest(cosines, k), axis=1)
   return found
 
@@ -40,7 +39,7 @@ _ROWS = 1024
 
 
 def _largest(values: np.ndarray, k: int) -> np.ndarray:
-  """The k largest of each row, of equal ones the first: bool."""
+  """Returns a mask of the k largest per row; ties go to the first."""
   least = np.partition(values, -k, axis=1)[:, -k, np.newaxis]
   above, equal = values > least, values == least
   missing = k - above.sum(axis=1, keepdims=True)
@@ -50,7 +49,7 @@ def _largest(values: np.ndarray, k: int) -> np.ndarray:
 
 
 def agreement(one: np.ndarray | None, two: np.ndarray | None, k: int) -> float:
-  """The share of neighbours in common; NaN where `nearest` gave None."""
+  """Fraction of neighbours in common; NaN if either argument is None."""
   if one is None or two is None:
     return float('nan')
   return float(np.bitwise_count(one & two).sum(dtype=np.int64) / (len(one) * k))

@@ -1,4 +1,4 @@
-"""What the comparison of representations can be told."""
+"""Options of the comparison of representations."""
 
 import dataclasses
 
@@ -15,17 +15,17 @@ NORMALISATIONS = {
 
 @dataclasses.dataclass(frozen=True)
 class Similarity:
-  """How representations are compared.
+  """Options of the comparison of representations.
 
   Attributes:
-    normalise: a key of `NORMALISATIONS`, done before anything else.
-    max_examples: at most so many examples, drawn by a hash of their ids and
+    normalise: a key of `NORMALISATIONS`, applied before anything else.
+    max_examples: largest number of examples, drawn by a hash of their ids and
       the seed; 0: all.
-    variance: share of the variance that the principal directions keep among
-      which canonical correlations are taken; 0: no CCA.
-    neighbours: of each example, k; 0: no nearest neighbours.
-    neighbour_examples: examples among which neighbours are looked for, at
-      most, the first of those above in the order of the hash.
+    variance: fraction of the variance kept by the principal directions for
+      canonical correlations; 0: no CCA.
+    neighbours: number of neighbours k; 0: no nearest neighbours.
+    neighbour_examples: largest number of examples for the neighbour search, the
+      first of the above in the order of the hash.
   """
 
   normalise: str = 'l2'
@@ -36,7 +36,7 @@ class Similarity:
 
 
 def check(given: Similarity) -> None:
-  """Raises UsageError for values that can't be."""
+  """Raises UsageError for invalid values."""
   lookup.check('similarity.normalise', given.normalise, NORMALISATIONS)
   checks.integer('similarity.max_examples', given.max_examples, 0)
   checks.integer('similarity.neighbours', given.neighbours, 0)

@@ -1,4 +1,4 @@
-"""All similarities of pairs of models, from their features."""
+"""All similarities of pairs of models from their features."""
 
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
@@ -20,15 +20,15 @@ from overlap.analyses.similarity.representation import Source
 
 
 class Similarities(NamedTuple):
-  """Similarities of pairs, each `[pairs]`; NaN where one is not defined.
+  """Similarities of pairs, each `[pairs]`; NaN where undefined.
 
   Attributes:
     cka: linear CKA, within [0, 1].
-    cka_debiased: the same from unbiased estimators, within [-1, 1].
+    cka_debiased: linear CKA from unbiased estimators, within [-1, 1].
     cca: mean canonical correlation, within [0, 1].
-    mutual_knn: share of nearest neighbours in common, within [0, 1].
-    directions: int `[pairs, 2]`, among how many principal directions of each
-      model; 0 where CCA was not asked for.
+    mutual_knn: fraction of nearest neighbours in common, within [0, 1].
+    directions: number of principal directions of each model, int `[pairs, 2]`;
+      0 without CCA.
   """
 
   cka: np.ndarray
@@ -39,12 +39,12 @@ class Similarities(NamedTuple):
 
 
 MEASURES = ('cka', 'cka_debiased', 'cca', 'mutual_knn')
-# What stands for the four where they are not defined, and no directions.
+# Values of an undefined pair: the four measures and no directions.
 _NOTHING: tuple[float, ...] = (np.nan, np.nan, np.nan, np.nan, 0, 0)
 
 
 class _Own:
-  """What is kept of each model for all of its pairs."""
+  """Quantities of each model that all of its pairs use."""
 
   def __init__(self, count: int):
     self.norms: dict[int, np.ndarray] = {}
@@ -54,7 +54,7 @@ class _Own:
     self.near: list[np.ndarray | None] = [None] * count
 
   def keep(self, i: int, gram: np.ndarray, variance: float) -> None:
-    """Keeps what is wanted of a model's product with itself."""
+    """Stores the norms and whitening of a model's Gram matrix."""
     squared = cka_lib.squared_norm(gram)
     self.self_squared[i] = squared
     self.self_unbiased[i] = cka_lib.unbiased(
@@ -76,17 +76,18 @@ def linear_cka(
   Args:
     x: `[examples, dimensions_1]`.
     y: `[examples, dimensions_2]`.
-    debiased: whether HSIC is estimated without bias: what matters where
-      dimensions are as many as examples, or more.
+    debiased: whether HSIC is estimated without bias, which matters with at
+      least as many dimensions as examples.
     normalise: a key of `options.NORMALISATIONS`.
 
   Returns:
-    Within [0, 1], or [-1, 1] debiased; NaN where a representation is constant,
-    has NaN or infinite values, or, debiased, for fewer than four examples.
+    A value within [0, 1], or [-1, 1] if debiased; NaN if a representation is
+    constant or has NaN or infinite values, or if HSIC is debiased with fewer
+    than four examples.
 
   Raises:
-    UsageError: no such normalisation.
-    ValueError: other numbers of examples.
+    UsageError: the normalisation is unknown.
+    ValueError: the numbers of examples differ.
   """
   asked = Similarity(normalise=normalise, variance=0.0, neighbours=0)
   options.check(asked)
@@ -102,18 +103,17 @@ def measure(
   *,
   backend: str | None = None,
 ) -> Similarities:
-  """Measures pairs of models; each model's own products are made once.
+  """Measures pairs of models; each model's Gram matrix is computed once.
 
   Args:
-    sources: each model's features of the same examples.
+    sources: features of each model for the same examples.
     pairs: indices of two different models, the lower first.
-    near: positions of the examples among which neighbours are looked for,
-      ascending.
-    asked: which similarities, and how; the examples are chosen already.
-    backend: of `products.BACKENDS`; None for the one that suits the device.
+    near: positions of the examples for the neighbour search, ascending.
+    asked: options; `max_examples` is already applied.
+    backend: a key of `products.BACKENDS`; None for the default of the device.
 
   Raises:
-    ValueError: models with other numbers of examples.
+    ValueError: the models have different numbers of examples.
   """
   if len({source.shape[0] for source in sources}) > 1:
     raise ValueError('All models must have features of the same examples.')
@@ -149,7 +149,7 @@ def measure(
 def _scan(
   sources: Sequence[Source], near: np.ndarray, asked: Similarity, own: _Own
 ) -> Iterator[representation.Moments]:
-  """Yields each model's moments, and keeps its nearest neighbours."""
+  """Yields each model's moments and stores its nearest neighbours."""
   for i, source in progress.track(
     enumerate(sources), total=len(sources), what='features', unit='model'
   ):
@@ -166,7 +166,7 @@ def _similarities(
   one, two = pair
   squared = cka_lib.squared_norm(cross)
   cka = cka_lib.cka(squared, own.self_squared[one], own.self_squared[two])
-  if np.isnan(cka):  # A constant one.
+  if np.isnan(cka):  # A representation is constant.
     return _NOTHING
   unbiased = cka_lib.unbiased(squared, own.norms[one], own.norms[two])
   cca, directions = float('nan'), (0, 0)

@@ -1,7 +1,7 @@
-"""Products of blocks of features, added up: on a CPU by BLAS, else by XLA.
+"""Sums of products of feature blocks: BLAS on a CPU, XLA elsewhere.
 
-A block's products are in float32 and blocks are added in float64, or, on an
-accelerator, in float32 with what rounding takes off carried along.
+A block's products are in float32. Blocks are summed in float64 or, on an
+accelerator, in float32 with Kahan's compensated summation.
 """
 
 from collections.abc import Callable
@@ -17,18 +17,20 @@ BACKENDS = {
   'blas': 'the CPU, whatever JAX runs on',
   'xla': "JAX's default device",
 }
-# Rows of a sum that is added to: they stay in the processor's cache.
+# Rows updated at a time, few enough for the processor's cache.
 _ROWS = 64
 
 
 class Backend(NamedTuple):
-  """Where products are made.
+  """Functions that compute products on one kind of device.
 
   Attributes:
-    put: a block `[rows, dimensions]`, to where they are.
-    add: a sum or None, and blocks X and Y, to the sum plus `XᵀY`. The same
-      object twice is a product of which half is computed, where that helps.
-    get: the sum as an array `[dimensions of X, dimensions of Y]`.
+    put: function that moves a block `[rows, dimensions]` to the device.
+    add: function of a sum or None and of blocks X and Y that returns the sum
+      plus `XᵀY`. If both blocks are the same object, half of the product may be
+      computed.
+    get: function that returns the sum as an array `[dimensions of X, dimensions
+      of Y]`.
   """
 
   put: Callable[[np.ndarray], Any]
@@ -37,14 +39,14 @@ class Backend(NamedTuple):
 
 
 def backend(name: str | None = None) -> Backend:
-  """A back end by its name.
+  """Returns a backend by its name.
 
   Args:
-    name: of `BACKENDS`; None for 'blas' where JAX runs on a CPU and 'xla'
+    name: a key of `BACKENDS`; None for 'blas' if JAX runs on a CPU and 'xla'
       elsewhere.
 
   Raises:
-    UsageError: no such back end.
+    UsageError: the backend is unknown.
   """
   if name is None:
     name = 'blas' if jax.default_backend() == 'cpu' else 'xla'
@@ -57,7 +59,7 @@ def backend(name: str | None = None) -> Backend:
 def _add_blas(
   total: np.ndarray | None, one: np.ndarray, two: np.ndarray
 ) -> np.ndarray:
-  product = one.T @ two  # NumPy computes half of it where both are the same.
+  product = one.T @ two  # NumPy computes half of it if both are the same array.
   if total is None:
     return product
   if total.dtype != np.float64:
@@ -80,7 +82,7 @@ def _add_xla(
 def _compensated(
   total: jax.Array, lost: jax.Array, one: jax.Array, two: jax.Array
 ) -> tuple[jax.Array, jax.Array]:
-  """Kahan's sum: what rounding takes off is put back with the next block."""
+  """Adds a block's product by Kahan's compensated summation."""
   product = jnp.matmul(one.T, two, precision=jax.lax.Precision.HIGHEST)
   term = product - lost
   new = total + term

@@ -1,8 +1,8 @@
-"""Features, normalised and centred, a block of examples at a time.
+"""Normalised and centred features, one block of examples at a time.
 
-One pass over a model's features gives what normalising takes: each example's
-length, each dimension's mean and variance. Then any block can be had as often
-as it is needed, and no more than a block is in memory.
+One pass over a model's features computes what normalisation needs: each
+example's norm and each dimension's mean and variance. After that, blocks are
+read and normalised on demand, one at a time in memory.
 """
 
 from collections.abc import Iterator
@@ -10,37 +10,37 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
-# Examples of a block: so many that adding up products of blocks costs little
-# beside the products.
+# Examples per block, large enough that summing the products of blocks costs
+# little beside computing them.
 BLOCK = 4096
-# Rows that are worked on at a time: they stay in the processor's cache.
+# Rows processed at a time, few enough for the processor's cache.
 _ROWS = 64
-# Of the second moment: less variance than this is rounding.
+# Variance below this fraction of the second moment counts as rounding.
 _NOTHING = 1e-12
 
 
 class Source(Protocol):
-  """Features of some examples, read as they are needed."""
+  """Features of some examples, read on demand."""
 
   @property
   def shape(self) -> tuple[int, ...]:
     """`(examples, dimensions)`."""
 
   def __getitem__(self, rows: slice, /) -> np.ndarray:
-    """Some of the rows, float32."""
+    """Returns float32 rows."""
 
 
 class Moments(NamedTuple):
-  """What one pass over a model's features tells.
+  """Statistics from one pass over a model's features.
 
   Attributes:
-    row: what each example's features are multiplied by, float32 `[examples]`.
-    mean: of the rows so multiplied, float32 `[dimensions]`.
-    column: what each dimension is multiplied by after that, float32
-      `[dimensions]`; None for 1.
-    finite: how many examples have no NaN or infinite feature.
-    second: the sum of squares of the rows so multiplied.
-    near: the rows asked for, as they are in the source.
+    row: factor of each example's features, float32 `[examples]`.
+    mean: mean of the scaled rows, float32 `[dimensions]`.
+    column: factor of each dimension after centring, float32 `[dimensions]`;
+      None for 1.
+    finite: number of examples without NaN or infinite features.
+    second: sum of squares of the scaled rows.
+    near: requested rows, as they are in the source.
   """
 
   row: np.ndarray
@@ -52,13 +52,13 @@ class Moments(NamedTuple):
 
 
 def blocks(total: int) -> Iterator[slice]:
-  """Yields the rows of each block."""
+  """Yields the row slice of each block."""
   for start in range(0, total, BLOCK):
     yield slice(start, min(start + BLOCK, total))
 
 
 def scan(source: Source, normalise: str, near: np.ndarray) -> Moments:
-  """Goes through a model's features once.
+  """Computes a model's moments in one pass over its features.
 
   Args:
     source: the features, `[examples, dimensions]`.
@@ -73,7 +73,7 @@ def scan(source: Source, normalise: str, near: np.ndarray) -> Moments:
     block = np.ascontiguousarray(source[rows], np.float32)
     chosen = near[(near >= rows.start) & (near < rows.stop)]
     kept.append(block[chosen - rows.start])
-    # What is not finite is counted, and nothing is made of it.
+    # Rows that are not finite are counted; their statistics are unused.
     with np.errstate(all='ignore'):
       for start in range(0, len(block), _ROWS):
         part = block[start : start + _ROWS]
@@ -97,12 +97,12 @@ def scan(source: Source, normalise: str, near: np.ndarray) -> Moments:
 def centred(
   block: np.ndarray, moments: Moments, rows: slice
 ) -> tuple[np.ndarray, np.ndarray]:
-  """A block normalised and centred, and the square of each row's length.
+  """Returns a normalised and centred block and its squared row norms.
 
   Args:
-    block: `[rows, dimensions]` of the source.
-    moments: of the whole source.
-    rows: where in the source the block is.
+    block: rows of the source, `[rows, dimensions]`.
+    moments: moments of the whole source.
+    rows: position of the block in the source.
 
   Returns:
     float32 `[rows, dimensions]` and float64 `[rows]`.
@@ -122,23 +122,23 @@ def centred(
 
 
 def normalised(features: np.ndarray, row: np.ndarray, m: Moments) -> np.ndarray:
-  """Some rows as the normalisation has them: centred only by standardising.
+  """Normalises rows; only standardisation centres them.
 
   Args:
-    features: `[rows, dimensions]` of the source.
-    row: their part of `m.row`.
-    m: of the whole source.
+    features: rows of the source, `[rows, dimensions]`.
+    row: factors of these rows, a part of `m.row`.
+    m: moments of the whole source.
   """
   result = features * row[:, np.newaxis]
   return result if m.column is None else (result - m.mean) * m.column
 
 
 def is_constant(variance: float, moments: Moments) -> bool:
-  """Whether all that varies between the examples is rounding.
+  """Returns whether the variance between examples is only rounding.
 
   Args:
-    variance: the sum of squares of the centred rows.
-    moments: of the same features.
+    variance: sum of squares of the centred rows.
+    moments: moments of the same features.
   """
   if moments.column is not None:
     return not moments.column.any()
@@ -146,10 +146,10 @@ def is_constant(variance: float, moments: Moments) -> bool:
 
 
 class _Scales:
-  """What examples are multiplied by: one over their lengths, or one for all.
+  """Scale factors of examples: one over their norms, or one common factor.
 
-  The latter, of no effect on any similarity but that nothing overflows, is
-  from the first rows that are not 0.
+  The common factor, from the first block with non-zero rows, prevents overflow
+  and changes no similarity.
   """
 
   def __init__(self, *, by_length: bool):
@@ -157,8 +157,8 @@ class _Scales:
     self._scale = 0.0
 
   def of(self, squares: np.ndarray) -> np.ndarray:
-    """The scales of examples of these squared lengths: float32."""
-    # In float32, one over anything smaller is infinite.
+    """Returns the scale factors for squared norms, float32."""
+    # One over a smaller norm is infinite in float32.
     usable = squares > 1e-74
     if not self._by_length:
       if not self._scale and usable.any():
@@ -169,10 +169,10 @@ class _Scales:
 
 
 class _Spread:
-  """Means and variances of the dimensions, added up over parts.
+  """Means and variances of the dimensions, updated block by block.
 
-  A part's own deviations are from its own mean (Chan et al. 1979), so that no
-  digits are lost where means are large.
+  Deviations are from the mean of each block (Chan et al. 1979), which avoids
+  cancellation if means are large.
   """
 
   def __init__(self, width: int, *, wanted: bool):
@@ -182,7 +182,7 @@ class _Spread:
     self._deviations = np.zeros(width)
 
   def add(self, part: np.ndarray, scales: np.ndarray) -> None:
-    """Takes rows, each times its scale."""
+    """Adds rows, each multiplied by its scale factor."""
     before, self._count = self._count, self._count + len(part)
     mean = (scales @ part).astype(np.float64) / len(part)
     apart = mean - self.mean
@@ -193,7 +193,7 @@ class _Spread:
     self.mean += apart * (len(part) / self._count)
 
   def column(self) -> np.ndarray | None:
-    """One over each standard deviation, 0 where a dimension is constant."""
+    """Reciprocal standard deviations, 0 for constant dimensions."""
     if not self._wanted:
       return None
     variance = self._deviations / max(1, self._count)
@@ -202,9 +202,9 @@ class _Spread:
 
 
 def _squares(rows: np.ndarray) -> np.ndarray:
-  """Squared lengths, float64; NaN or infinite where a feature is."""
+  """Squared row norms, float64; NaN or infinite if a feature is."""
   found = np.einsum('ij,ij->i', rows, rows).astype(np.float64)
-  # Where float32 has no such number, float64 has.
+  # Recompute in float64 what may over- or underflow in float32.
   lost = ~((found > 1e-30) & (found < 1e30))
   if lost.any():
     found[lost] = (rows[lost].astype(np.float64) ** 2).sum(axis=1)
