@@ -91,6 +91,9 @@ def split_names(root: str) -> list[str]:
     got = 'no folder of folders in it'
     if folders:
       got += f' but {lookup.few(folders)}; put those of a split into one'
+    for suffix, kind in (('.tar', 'webdataset'), ('.parquet', 'parquet')):
+      if any(name.endswith(suffix) for name in os.listdir(root)):
+        got += f'; {kind}:DIR reads its {suffix} files'
   raise errors.DataError(
     f'{root} must be a folder of {{split}}/{{class}}/{{image}}, got {got}.'
   )

@@ -14,7 +14,6 @@ of their synset ids, which every framework uses.
 """
 
 import csv
-import io
 import os
 import tarfile
 import zlib
@@ -25,7 +24,7 @@ import numpy as np
 
 from overlap import errors, lookup
 from overlap.catalog import prompts
-from overlap.data import log, tar_files, trees
+from overlap.data import log, mat_file, tar_files, trees
 from overlap.data.encoded import ListedImages, read_file
 from overlap.natural_order import sort_naturally
 
@@ -258,14 +257,10 @@ def _synsets(root: str) -> dict[str, str]:
       f'{_KIT}.tar.gz, and not that of the synset ids; got no such file in '
       f'{root}: put either there.'
     )
-  import scipy.io
-
   try:
-    table = scipy.io.loadmat(io.BytesIO(content), squeeze_me=True)['synsets']
-    numbers, names = table['ILSVRC2012_ID'], table['WNID']
-    return {str(int(n)): str(name) for n, name in zip(numbers, names)}
-  # What its many fields raise where they are damaged is anything.
-  except Exception as e:
+    rows = mat_file.read_structures(content, 'synsets')
+    return {f'{row["ILSVRC2012_ID"]:.0f}': str(row['WNID']) for row in rows}
+  except (ValueError, KeyError, TypeError) as e:
     raise errors.DataError(f'{_META} must be that of {_KIT}, got: {e}.') from e
 
 

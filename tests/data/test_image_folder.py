@@ -195,6 +195,9 @@ def test_faulty_trees(tree, tmp_path):
   (tmp_path / 'empty').mkdir()
   with pytest.raises(errors.DataError, match='got no folder of folders'):
     open_tree(tmp_path / 'empty')
+  (tmp_path / 'empty/a.tar').write_bytes(b'')
+  with pytest.raises(errors.DataError, match='webdataset:DIR reads'):
+    open_tree(tmp_path / 'empty')
   for split in ('train', 'test'):
     (tree / split / 'none').mkdir()
   with pytest.raises(errors.DataError, match='train/none: every class'):

@@ -13,17 +13,33 @@ import pathlib
 import struct
 import tarfile
 import zipfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import msgpack
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import safetensors.numpy
+import scipy.io
 from flax import serialization
 from PIL import Image
 
-from overlap.data import crc32c, idx, images, pair_shards, pair_tables, tfrecord
+from overlap.catalog import class_lists
+from overlap.data import (
+  crc32c,
+  idx,
+  imagenet,
+  images,
+  pair_shards,
+  pair_tables,
+  parquet,
+  tar_files,
+  tfrecord,
+  webdataset,
+)
+from overlap.data import source as data_source
 from overlap.ingest import beside, classes, convert, formats
 from overlap.ingest import source as source_lib
 from overlap.ingest import zeros as zeros_lib
@@ -132,10 +148,46 @@ def _record(content: bytes) -> bytes:
   return length + masked(length) + content + masked(content)
 
 
-def _tar() -> bytes:
+def _nested(path: str) -> object:
+  return list(tar_files.list_nested(path))
+
+
+def _folder(source: data_source.Source) -> Callable[[str], object]:
+  """Reads every image of the split 'train' in the file's folder."""
+
+  def read(path: str) -> object:
+    examples = source.load(
+      dataset='x', split='train', data_dir=os.path.dirname(path), image_size=4,
+      channels=0,
+    )  # fmt: skip
+    return examples.fetch(np.arange(len(examples)))
+
+  return read
+
+
+def _class_list(path: str) -> object:
+  return class_lists.read([path])
+
+
+def _meta() -> bytes:
+  rows = np.zeros(1, [('ILSVRC2012_ID', 'O'), ('WNID', 'O')])
+  rows[0] = 1, 'n01440764'
+  return _bytes(lambda f: scipy.io.savemat(f, {'synsets': rows}))
+
+
+def _images_table() -> bytes:
+  image = {'bytes': _picture('PNG', 'L'), 'path': 'a.png'}
+  table = pa.table({'image': [image], 'label': [0]})
+  return _bytes(lambda f: pq.write_table(table, f))
+
+
+_SAMPLE = {'a.txt': b'hi', 'a.jpg': b'x', 'b.txt': b''}
+
+
+def _tar(members: Mapping[str, bytes] = _SAMPLE) -> bytes:
   def write(f: io.BytesIO) -> None:
     with tarfile.open(fileobj=f, mode='w') as archive:
-      for name, content in (('a.txt', b'hi'), ('a.jpg', b'x'), ('b.txt', b'')):
+      for name, content in members.items():
         member = tarfile.TarInfo(name)
         member.size = len(content)
         archive.addfile(member, io.BytesIO(content))
@@ -229,6 +281,25 @@ READERS = {
     _records, 'r.tfrecord', [_record(b'first') + _record(b'')]
   ),
   'tar': Reader(pair_shards._index, 's.tar', [_tar()]),
+  'nested tar': Reader(_nested, 's.tar', [_tar({'a.tar': _tar()})]),
+  'webdataset': Reader(
+    _folder(webdataset.SOURCE), 'train.tar',
+    [_tar({'0.cls': b'1', '0.png': _picture('PNG', 'L')})],
+  ),
+  'images in parquet': Reader(
+    _folder(parquet.SOURCE), 'train.parquet', [_images_table()]
+  ),
+  'class list': Reader(_class_list, 'c.txt', [b'a 1\nb 0\n', b'0: a\n1: b\n']),
+  'class map': Reader(
+    _class_list, 'c.json', [b'{"a": 1, "b": 0}', b'{"0": ["n0", "a"]}']
+  ),
+  'kaggle solution': Reader(
+    lambda path: dict(imagenet._solutions(path)), 's.csv',
+    [b'ImageId,PredictionString\na,n01440764 1 2 3 4\n'],
+  ),
+  'meta.mat': Reader(
+    lambda path: imagenet._synsets(os.path.dirname(path)), 'meta.mat', [_meta()]
+  ),
   'pairs': Reader(pair_tables._read, 'p.csv', [b'path,caption\na.jpg,hi\n']),
   'idx': Reader(idx.read, 'x', [_IDX, gzip.compress(_IDX)]),
   'image': Reader(
