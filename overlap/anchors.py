@@ -30,7 +30,7 @@ class Anchor(NamedTuple):
   Attributes:
     name: what it is.
     expected: the figure as it was published, in `unit`.
-    got: as it was computed here, in `unit`.
+    got: value computed here, in `unit`.
     digits: after the point, as it was published.
     unit: '' for plain numbers, '%' or 'points'.
     source: where it was published.

@@ -24,7 +24,7 @@ def call(path: str, function: str, flag: str) -> Any:
   Args:
     path: FILE.py or FILE.py:ARGUMENT.
     function: its name; called with the argument where there is one.
-    flag: that gave the path, for the error's text.
+    flag: flag with the path, for error texts.
 
   Raises:
     UsageError: there is no such file, no such function in it, or a fault; the

@@ -92,7 +92,7 @@ def paper_model(
   yet; one whose predictions are brought has the source 'store'.
 
   Args:
-    name: as in the paper's tables, such as 'EfficientNet-B0'.
+    name: name in the paper's tables, such as 'EfficientNet-B0'.
     recipe: values of fields, by their dotted paths, that hold where the paper
       says nothing, such as a schedule.
 

@@ -20,7 +20,7 @@ class Input(NamedTuple):
     size: side of the square images.
     channels: 1 or 3.
     mean: mean of images in [0, 1], one for all channels or one each.
-    std: likewise.
+    std: standard deviation of images in [0, 1], for all channels or each.
   """
 
   size: int

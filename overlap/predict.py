@@ -65,7 +65,7 @@ def predict(
     variables: the model's.
     examples: the split; `ensure_examples` must have stored it.
     batch_size: examples a call, over each process's devices.
-    num_threads: that read images.
+    num_threads: number of threads that read images.
     record: what else record.json says of the model.
     arrays: which of `ARRAYS` to store. Features alone may be of images whose
       classes are not the model's.
@@ -134,7 +134,7 @@ def write_record(
 
   Args:
     workdir: holds the store, and in it the split's examples.
-    dataset: whose they are.
+    dataset: name of their data set.
     split: split of the data set.
     name: the model's.
     count: examples of the split.

@@ -128,7 +128,7 @@ def _report_faults(path: epath.Path) -> Iterator[str]:
 
 
 def _was_run(path: epath.Path, stage: str) -> bool:
-  """Whether a stage without models has noted its times, which it does last."""
+  """Returns whether a stage without models has recorded its times."""
   return (path / 'timings' / f'{stage}.json').exists()
 
 

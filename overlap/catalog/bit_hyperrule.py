@@ -55,7 +55,7 @@ def overrides(num_examples: int, height: int, width: int) -> dict[str, Any]:
   Args:
     num_examples: number of examples of the training split.
     height: height of its images, in pixels.
-    width: likewise.
+    width: width of the images, in pixels.
 
   Raises:
     UsageError: there are no examples, or no pixels.

@@ -29,13 +29,13 @@ class PaperModel:
   """A model of the paper; shares are fractions, None where it gives none.
 
   Attributes:
-    name: as in the paper's tables.
+    name: name in the paper's tables.
     table: which of them lists it; 0 for the base, which none does.
-    citation: as in the tables, often empty.
+    citation: citation in the tables, often empty.
     category: relative to the base, 'BASE' for itself; as in the tables.
     method: 'Sup. / IN': the objective and the training data.
     head: 'Trained', 'L-BFGS', 'Zero Shot', ...
-    accuracy: on ImageNet.
+    accuracy: accuracy on ImageNet.
     temperature: temperature of its calibration.
     error_inconsistency: with the base.
     ensemble_accuracy: with the base.
@@ -43,8 +43,8 @@ class PaperModel:
     needs: what has to be given for it, for people.
     architecture: a key of `overlap.models.MODELS`; where it is not there, what
       the paper calls it.
-    parameters: at 1,000 classes; of two towers, of that for images. 0 where
-      the paper does not say.
+    parameters: number of parameters at 1,000 classes; of two towers, of that
+      for images. 0 where the paper does not say.
     image_size: side of the images in pixels, 0 where the paper does not say.
     checkpoint: public weights, as `init.checkpoint` takes them; '' for none.
     settings: (dotted field of a model's config, value), without the

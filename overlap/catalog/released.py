@@ -23,10 +23,11 @@ class Released(NamedTuple):
 
   Attributes:
     architecture: a key of `overlap.models.MODELS`.
-    checkpoint: as `init.checkpoint` takes it; '' where only a file that was
+    checkpoint: value for `init.checkpoint`; '' where only a file that was
       fetched by hand can be named.
     needs: what has to be given, for people.
-    parameters: at 1,000 classes; of two towers, of that for images.
+    parameters: number of parameters at 1,000 classes; of two towers, of that
+      for images.
     settings: fields of its config beside the checkpoint.
   """
 

@@ -173,7 +173,7 @@ def open_study(
 
   Args:
     values: the flags.
-    stages: that will be run.
+    stages: stages to run.
     model: the one that they are run for; None for all.
 
   Raises:

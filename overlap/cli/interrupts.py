@@ -38,5 +38,5 @@ def _interrupt(number: int, frame: FrameType | None) -> NoReturn:
 
 
 def seen() -> bool:
-  """Whether SIGINT came: what fails then, such as an import, fails by it."""
+  """Returns whether SIGINT came, which explains later failures."""
   return _seen

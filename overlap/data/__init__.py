@@ -105,7 +105,7 @@ def describe_examples(
   """Returns what is known of a split where its files are not here.
 
   Args:
-    dataset: as for `load_examples`, as are the others.
+    dataset: name, as the other arguments, see `load_examples`.
     split: our name for it.
     spec: which of the source's examples it holds.
     image_size: S, 0 for the source's own.
@@ -177,7 +177,7 @@ def obtain(dataset: str, *, data_dir: str, fallback: str = '') -> str:
   """Makes sure that a data set can be loaded, fetching it if need be.
 
   Args:
-    dataset: as for `load_examples`.
+    dataset: name of the data set, see `load_examples`.
     data_dir: folder of the data; '' is 'data'.
     fallback: a data set to take, with a line in the log, where `dataset`
       can't be fetched: see `stand_in`; '' for none.
@@ -206,7 +206,8 @@ def stand_in(dataset: str, fallback: str) -> str:
   Where a folder is not there, other images in its place would hide a mistake.
 
   Args:
-    dataset: as for `load_examples`, or a name that is known to a store alone.
+    dataset: name of the data set, see `load_examples`, or a name that is known
+      to a store alone.
     fallback: what the config gives; '' for none.
   """
   known = dataset.partition(':')[0] in SOURCES
@@ -217,7 +218,7 @@ def is_here(dataset: str, *, data_dir: str) -> bool:
   """Returns whether a data set can be loaded as it lies here, nothing fetched.
 
   Args:
-    dataset: as for `load_examples`.
+    dataset: name of the data set, see `load_examples`.
     data_dir: folder of the data; '' is 'data'.
 
   Raises:

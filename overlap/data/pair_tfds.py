@@ -34,7 +34,7 @@ class TfdsPairs(pairs.Pairs):
       dataset: 'tfds:NAME[/CONFIG][:VERSION]'.
       image_size: S.
       channels: 1 or 3.
-      data_dir: as TFDS lays it out.
+      data_dir: folder that TFDS laid out.
       caption: 'KEY' or 'KEY/KEY' of the feature; '' where there is one.
 
     Raises:

@@ -39,7 +39,7 @@ class Pairs(EncodedExamples):
     """Takes the ids.
 
     Args:
-      pairs: as `open_pairs` takes it.
+      pairs: name of the pairs, see `open_pairs`.
       ids: ids of the pairs.
       image_size: S.
       channels: 1 or 3.
@@ -100,8 +100,8 @@ def require(pairs: str, *, data_dir: str = '') -> None:
   """Looks for the files of pairs, without reading them.
 
   Args:
-    pairs: as `open_pairs` takes it.
-    data_dir: likewise.
+    pairs: name of the pairs, see `open_pairs`.
+    data_dir: folder of data sets.
 
   Raises:
     DataError: there are none.

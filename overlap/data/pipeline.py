@@ -86,7 +86,8 @@ def batches(
     seed: seed of the permutations; the same seed gives the same batches.
     start_step: the first step; nothing before it is read.
     total_steps: one past the last step.
-    num_threads: that read batches ahead; 0 reads each when it is asked for.
+    num_threads: number of threads that prefetch batches; 0 reads each when it
+      is asked for.
     process_index: number of this process.
     process_count: processes; each gets its contiguous part of every batch.
     on_host: what is made of the original images; None for `examples`' own.
@@ -141,7 +142,7 @@ def eval_batches(
     batch_size: size of all batches except the last.
     start: the first example.
     stop: one past the last; None is M.
-    num_threads: as for `batches`.
+    num_threads: number of threads, see `batches`.
 
   Yields:
     {'image': uint8 [B, S, S, channels], 'label': int32 [B]}.

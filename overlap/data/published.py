@@ -38,7 +38,8 @@ def describe(dataset: str, split: str, image_size: int) -> Examples | None:
   """Returns what is known of a split without its files; None for nothing.
 
   Args:
-    dataset: as for `data.load_examples`; of TFDS, without a version.
+    dataset: name of the data set, see `data.load_examples`; of TFDS, without a
+      version.
     split: the source's name of the split.
     image_size: S, 0 for the data set's own.
 

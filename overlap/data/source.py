@@ -29,7 +29,7 @@ class Load(Protocol):
     """Opens one of the source's own splits, all of it.
 
     Args:
-      dataset: as the user gave it: 'KIND' or 'KIND:NAME'.
+      dataset: name that the user gave: 'KIND' or 'KIND:NAME'.
       split: the source's name of the split.
       data_dir: where data lie.
       image_size: 0 for what the source has.

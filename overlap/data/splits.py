@@ -30,7 +30,7 @@ class Split:
     expression: the text.
     name: name of the source's split.
     start: 'N', 'N%' or ''.
-    stop: likewise.
+    stop: end of the range.
   """
 
   expression: str

@@ -172,7 +172,7 @@ def find_builder(dataset: str, data_dir: str) -> Any:
 
   Args:
     dataset: 'tfds:NAME[/CONFIG][:VERSION]'.
-    data_dir: as TFDS lays it out: NAME[/CONFIG]/VERSION/.
+    data_dir: folder that TFDS laid out: NAME[/CONFIG]/VERSION/.
 
   Raises:
     DataError: it is in neither.

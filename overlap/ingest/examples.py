@@ -129,7 +129,7 @@ def place(
     what: the file, for error texts.
     examples: those of the data set.
     labels: given beside the file, or None.
-    missing: as `make` takes it.
+    missing: rule for missing labels, see `make`.
 
   Raises:
     DataError: other ids, another number of rows, or other labels.

@@ -33,7 +33,8 @@ def warn(
     dataset: name of the data set.
     split: name of the split.
     labels: int `[examples]`.
-    tallies: of the new models, by their names, in the order of their files.
+    tallies: tallies of the new models, by their names, in the order of their
+      files.
   """
   reader = store.Store(workdir)
   records: dict[str, Mapping[str, Any]] = {}

@@ -111,7 +111,7 @@ def read(
   """Reads a file, with its ids, wherever they are.
 
   Args:
-    request: whose `format`, `missing` and `by_order` apply.
+    request: request; its `format`, `missing` and `by_order` apply.
     path: the file.
     ids: given beside the file, or None.
     known: the examples, None where the data set is new.
@@ -187,7 +187,7 @@ def prepare(
   """Makes a source fit the examples.
 
   Args:
-    request: whose `kind`, `allow_nan` and `missing` apply.
+    request: request; its `kind`, `allow_nan` and `missing` apply.
     source: from `read`.
     path: the file, for error texts.
     known: the examples.

@@ -51,7 +51,7 @@ class Source:
     confidence: float32 `[rows]` beside `predicted`, or None.
     ids: text `[rows]`, or None where the file has none.
     labels: integers or names `[rows]`, or None.
-    class_names: that the format or the file itself gives, or None.
+    class_names: names that the format or the file gives, or None.
     columns: reads the further columns or arrays that may hold ids, text
       `[rows]` by name; None where there are none.
     notes: what was guessed about the file, one line each.

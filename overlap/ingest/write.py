@@ -30,7 +30,7 @@ def write(
   """Writes one model's record, complete or not at all.
 
   Args:
-    workdir: whose store has the examples.
+    workdir: folder whose store has the examples.
     dataset: name of the data set.
     split: name of the split.
     model: name of the model.

@@ -32,7 +32,7 @@ class Driver:
     """Sets out to run what is not done.
 
     Args:
-      records: as the ledger has them. What is running is found again; what
+      records: records of the ledger. What is running is found again; what
         failed before is tried again.
       ledger: where everything is noted.
       executor: where units run.

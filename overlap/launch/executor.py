@@ -24,7 +24,7 @@ class Run:
     unit: what is run.
     folder: folder of the unit, for logs; local.
     attempt: its number, from 1.
-    handle: by which its executor finds it again; plain JSON. `token` names
+    handle: data by which its executor finds it again; plain JSON. `token` names
       the attempts that were started together, and `index` this one of them.
   """
 
@@ -117,8 +117,9 @@ def of_status(status: int | None, log: pathlib.Path | None = None) -> Outcome:
   as where the machine has gone down.
 
   Args:
-    status: as Python has it, -15 for SIGTERM; None where nobody knows.
-    log: whose last line is the note of what failed.
+    status: exit status as Python has it, -15 for SIGTERM; None where nobody
+      knows.
+    log: log file; its last line says what failed.
   """
   if status == 0:
     return Outcome(DONE, 0)

@@ -44,11 +44,11 @@ class Supervised:
     """Starts a command.
 
     Args:
-      run: whose log and lock it takes.
+      run: run with the log and the lock.
       command: its words.
       cwd: where it runs.
       env: what is added to this process's environment.
-      cpus: on which it runs; all if empty.
+      cpus: CPUs to run on; all if empty.
 
     Raises:
       DataError: something of the unit is running already.

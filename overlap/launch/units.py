@@ -21,7 +21,7 @@ class Unit:
   """One command, run until it has exited with status 0, and then never again.
 
   Attributes:
-    name: as its item's; safe as a file's name.
+    name: name of its item, safe as a file name.
     words: what follows the program's name, one argument each.
     after: the names of units that must be done before.
     digest: names all that decides what it makes.
@@ -58,7 +58,7 @@ def make(
 
   Args:
     config_path: FILE.py or FILE.py:ARGUMENT.
-    sweep_path: likewise.
+    sweep_path: path of the sweep file.
     workdir: a folder, absolute or gs://.
     further: flags for every command.
     stages: stages of the units of models.

@@ -30,7 +30,8 @@ class Block(nn.Module):
     keep_prob: keep probability of DropBlock, after each convolution and on the
       shortcut.
     dropblock_size: see `layers.DropBlock`.
-    dropblock_strength: likewise.
+    dropblock_strength: weight of DropBlock, after each convolution and on the
+      shortcut.
     dtype: dtype of the computation.
   """
 

@@ -62,8 +62,7 @@ class Scenic(nn.Module):
 
     Args:
       x: images [examples, height, width, channels].
-      train: as Scenic's module takes it; its dropout needs the stream
-        'dropout'.
+      train: Scenic's training flag; its dropout needs the stream 'dropout'.
 
     Returns:
       Logits [examples, classes] and features [examples, D], what Scenic's

@@ -86,7 +86,7 @@ class Block(nn.Module):
 
   Attributes:
     filters: number of filters of the 3×3 convolutions.
-    filters_out: at the end.
+    filters_out: number of filters of the last convolution.
     form: one of `FORMS`.
     stride: stride of the block.
     bottleneck: 1×1, 3×3, 1×1 instead of 3×3, 3×3.

@@ -137,7 +137,7 @@ def load(family: str, folder: epath.PathLike, context_length: int) -> Tokenizer:
 
   Args:
     family: key of `KINDS`.
-    folder: that has the files which `KINDS` lists.
+    folder: folder with the files that `KINDS` lists.
     context_length: the most tokens of a text.
 
   Raises:

@@ -119,7 +119,7 @@ class Attention(nn.Module):
   """Self-attention.
 
   Attributes:
-    num_heads: that share the hidden size.
+    num_heads: number of heads that share the hidden size.
     causal: a token attends to itself and to those before it.
     dtype: dtype of the computation; the softmax is float32.
   """

@@ -26,7 +26,7 @@ def ingest(
     workdir: the folder; made where it is absent.
     predictions: a file, a folder or a pattern: a model a file.
     dataset: the name that the data get here.
-    split: likewise.
+    split: name of the split.
     **fields: further ones of `overlap.ingest.Request`: `labels`, `model`,
       `category`, `format`, `kind`, `replace`, ...
 

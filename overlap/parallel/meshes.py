@@ -53,7 +53,7 @@ def check_batch_size(batch_size: int, *, parts: int = 1) -> None:
 
   Args:
     batch_size: over all devices.
-    parts: that each batch is computed in, one after another.
+    parts: number of parts that each batch is computed in, one after another.
 
   Raises:
     UsageError: they don't.

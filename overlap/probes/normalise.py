@@ -26,8 +26,8 @@ class Normalisation:
     kind: a key of `KINDS`.
     mean: float64 `[d]`, of the training rows (after their lengths were made
       1, if they are).
-    std: likewise; 1 where dimensions are not standardised, infinite for a
-      constant one, which thus becomes 0.
+    std: standard deviation of each dimension; 1 where dimensions are not
+      standardised, infinite for a constant one, which thus becomes 0.
   """
 
   kind: str

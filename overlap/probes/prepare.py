@@ -70,7 +70,7 @@ def prepare(
 
   Args:
     rows: this process's training features.
-    labels: as `rows.check_labels` returns them.
+    labels: labels from `rows.check_labels`.
     num_classes: k.
     normalisation: a key of `normalise.KINDS`.
     stream: whether features are read again in each pass.
@@ -168,7 +168,7 @@ def padded_blocks(
   """Yields centred features, labels and weights of `size` rows each.
 
   Args:
-    problem: whose rows are read.
+    problem: problem with the rows.
     size: rows a block; the last ones are filled with zeros of weight 0.
     blocks: how many to yield, beyond the end if need be.
 

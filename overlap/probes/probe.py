@@ -196,8 +196,8 @@ def fit_path(
   From the strongest to the weakest, each beginning where its neighbour is.
 
   Args:
-    features: as for `fit`, and so is what follows.
-    labels: likewise.
+    features: features, see `fit`, also for the other arguments.
+    labels: labels, see `fit`.
     num_classes: k.
     strengths: values of `l2`, in any order.
     normalisation: a key of `normalise.KINDS`.

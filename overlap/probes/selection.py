@@ -33,8 +33,10 @@ class Selection:
     end: 'weakest' or 'strongest' where the choice is at that end of the
       grid, so that a better one may lie beyond; else ''. Or one a class.
     strengths: all that were tried, as given.
-    accuracies: on the held-out examples, one a strength, fractions.
-    nlls: likewise, mean negative log-likelihood in nats.
+    accuracies: accuracies on the held-out examples, one per strength,
+      fractions.
+    nlls: one per strength, mean negative log-likelihood on the same examples in
+      nats.
     ended_early: whether a strength was given up, for a rough solution showed
       that it could hardly win; its accuracy and NLL are that solution's.
     converged: whether each strength's fit converged; one that did not is

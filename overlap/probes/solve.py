@@ -32,7 +32,7 @@ def solve(
   """Solves for each row of strengths, in their order.
 
   Args:
-    problem: as prepared.
+    problem: prepared problem.
     strengths: `[S, g]`; best from the strongest to the weakest.
     tolerance: how far a loss may be above its minimum, as a part of itself.
     max_iterations: steps of L-BFGS at most.

@@ -37,7 +37,7 @@ def charts(
   """Draws the figures that the page shows; those without data are left out.
 
   Args:
-    tables: as `figures.load` returns them.
+    tables: tables from `figures.load`.
     names: keys of `figures.FIGURES`; all by default.
 
   Raises:

@@ -72,7 +72,7 @@ def what_was_run(
     config: config of `config.json`; empty where the store was filled without
       one.
     request: request of `tables/analysis.json`: what the tables were asked for.
-    tables: as `figures.load` returns them.
+    tables: tables from `figures.load`.
   """
   models = tables['models']
   first = models.iloc[0]

@@ -152,7 +152,7 @@ def training(
   on, once each. Augmentation, teachers and towers of text are left out.
 
   Args:
-    study: whose model it is.
+    study: study of the model.
     name: the model's.
     measured: from `model`.
     examples: the training split.

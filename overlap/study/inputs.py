@@ -22,7 +22,7 @@ def check(study: Study, stages: Sequence[str], model: str | None) -> None:
 
   Args:
     study: checked and bound to its folder.
-    stages: that will be run.
+    stages: stages to run.
     model: the one that they are run for; None for all.
 
   Raises:

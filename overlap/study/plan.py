@@ -37,12 +37,12 @@ class Row(NamedTuple):
   """Plan for one model.
 
   Attributes:
-    name: its.
-    does: one of the words above.
-    measured: None where nothing is to be done, or it is unknown, as the next
-      ones are, because the data are not here.
-    trained: likewise, and where it is not trained.
-    splits: that it will predict, as the store calls them.
+    name: name of the model.
+    does: action, one of the words above.
+    measured: costs of the model; None where nothing will be done, or where
+      costs are unknown because the data are absent. So are the fields below.
+    trained: None also where the model is not trained.
+    splits: splits that it will predict, by the store's names of them.
     predict_flops: floating-point operations of the images among them; None for
       unknown.
     stored_bytes: bytes of the arrays among them; None for unknown.
@@ -84,9 +84,9 @@ def make(
   """Looks at the workdir and at the data.
 
   Args:
-    study: whose data are not fetched.
-    stages: as for `run.run`.
-    model: likewise.
+    study: study, whose data are not fetched.
+    stages: stages, see `run.run`.
+    model: name of one model, or None for all.
 
   Raises:
     DataError, UsageError: what a stage would raise before it began.

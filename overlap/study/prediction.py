@@ -26,8 +26,8 @@ class Part(NamedTuple):
   """A split that every model predicts, and what the store keeps of it.
 
   Attributes:
-    dataset: whose it is.
-    split: as the store calls it.
+    dataset: name of its data set.
+    split: name of the split in the store.
     arrays: names from `predict.ARRAYS`.
     is_transfer: whether it is of the data set that features are probed on.
   """

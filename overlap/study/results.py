@@ -36,7 +36,7 @@ def analyse(path: epath.Path, request: Request, *, again: bool = False) -> None:
 
   Args:
     path: the workdir.
-    request: as in `tables/analysis.json`.
+    request: contents of `tables/analysis.json`.
     again: whether to compute them in any case, reading every array.
 
   Raises:
@@ -80,7 +80,7 @@ def compute(
 
   Args:
     path: the workdir.
-    request: as in `tables/analysis.json`.
+    request: contents of `tables/analysis.json`.
     scratch: see `analyses.run.analyse`.
   """
   pairs = request['pairs']

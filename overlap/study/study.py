@@ -101,7 +101,7 @@ class Study:
     """Examples of another data set, which is fetched if need be.
 
     Args:
-      dataset: as for `config.data.dataset`.
+      dataset: value for `config.data.dataset`.
       data_dir: where its files are; that of `config.data` if empty.
       split: what they are called.
       spec: which they are, such as 'train[10%:]'.

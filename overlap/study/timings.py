@@ -89,8 +89,8 @@ def summary(
 
   Args:
     entries: those that the run has added, as for `add`.
-    stages: that were run, in their order.
-    seconds: that the run took in all.
+    stages: stages that were run, in their order.
+    seconds: total time of the run.
   """
   lines = []
   for stage in stages:

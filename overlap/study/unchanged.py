@@ -17,7 +17,7 @@ def stamp(path: epath.Path, request: Mapping[str, Any]) -> dict[str, str]:
 
   Args:
     path: the workdir.
-    request: as in `tables/analysis.json`.
+    request: contents of `tables/analysis.json`.
   """
   return {
     'request': files.digest(request),

@@ -35,7 +35,7 @@ def bind(path: epath.PathLike, chosen: Mapping[str, Any]) -> None:
 
   Args:
     path: the folder; made where it is absent.
-    chosen: by `choose_config`.
+    chosen: config from `choose_config`.
 
   Raises:
     DataError: the folder can't be written.
@@ -136,7 +136,7 @@ def claimed(
 
   Args:
     resolved: the study's config.
-    stages: that will be run.
+    stages: stages to run.
     model: the one that they are run for; None for all.
   """
   names = set()

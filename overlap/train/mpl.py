@@ -117,15 +117,15 @@ def make_loss(
 
   Args:
     model: Flax module of the teacher and the student.
-    model_input: likewise.
+    model_input: images as both networks take them.
     weak: policy of what the teacher labels, and of the labelled images.
     strong: policy of what the student sees.
     label_smoothing: label smoothing of the teacher's labels.
-    gradient: see `meta.loss`, as for the next.
-    step_size: likewise.
-    consistency: weight of the teacher's agreeing with itself on both views
-      (Xie et al. 2020).
-    temperature: divides the logits that the teacher is to agree with.
+    gradient: see `meta.loss`.
+    step_size: size of the student's step, see `meta.loss`.
+    consistency: weight of the loss between the teacher's predictions on both
+      views (UDA, Xie et al. 2020).
+    temperature: divisor of the logits that are the target of `consistency`.
   """
   weakly, strongly = augment.build(weak), augment.build(strong)
 

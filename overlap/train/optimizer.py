@@ -47,10 +47,11 @@ def build(
       'lars' or 'lamb' (counterparts of the first two for large batches, with a
       rate for each parameter array; LARS leaves biases and normalisation at
       the common rate).
-    learning_rate: at the end of the warm-up.
+    learning_rate: learning rate at the end of the warm-up.
     warmup_steps: number of steps of linear growth from 0.
     total_steps: number of steps of the schedule.
-    weight_decay: on kernels only, never on biases and normalisation.
+    weight_decay: weight decay, on kernels only, never on biases and
+      normalisation.
     momentum: momentum of 'sgd', 'rmsprop' and 'lars'.
     clip_norm: the gradient's greatest global norm; 0 for no bound.
     schedule: see `schedules.build`, as for the next two.

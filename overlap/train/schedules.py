@@ -21,11 +21,11 @@ def build(
   Args:
     name: 'cosine' or 'linear' (which reach 0 at the last step), 'step' or
       'constant'.
-    learning_rate: at the end of the warm-up.
+    learning_rate: learning rate at the end of the warm-up.
     warmup_steps: number of steps of linear growth.
     total_steps: number of steps of the schedule, the warm-up among them.
     milestones: where 'step' decays, as shares of `total_steps`, rising.
-    decay_factor: by which it is multiplied there.
+    decay_factor: factor at each milestone.
 
   Raises:
     UsageError: an unknown name, a schedule that ends before it begins, or

@@ -73,7 +73,7 @@ def train_step(
     batch: 'image' uint8 `[B, H, W, C]` and 'label' int32 `[B]`, sharded by
       example.
     seed: seed of the run; the step's own key is `fold_in(key(seed), step)`.
-    loss: as `Loss` or `Scheduled` above.
+    loss: loss function, `Loss` or `Scheduled`.
     optimizer: the optax transformation.
     ema_decay: decay of the average of the weights; see `averages.update`.
     accumulate_steps: parts that the batch is computed in; see `accumulate`.

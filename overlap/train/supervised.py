@@ -77,7 +77,7 @@ def make_loss(
   """The loss of one step: augment, mix, apply, cross-entropy.
 
   Args:
-    model: that is trained.
+    model: Flax module to train.
     model_input: how images reach it.
     policy: see `augment.build`.
     label_smoothing: see `losses.cross_entropy`.

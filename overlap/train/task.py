@@ -41,7 +41,7 @@ class Task:
     heldout: the split that choices are made on, or None.
     folder: where the run keeps its checkpoints.
     begin: called before the first thing is written there.
-    num_threads: that read images.
+    num_threads: number of threads that read images.
     batch_size: batch size of predictions.
     teacher: for methods that have one.
     unlabelled: examples whose labels are not looked at, for methods that learn

@@ -90,10 +90,10 @@ def build(
   """The first `count` operations of a policy.
 
   Args:
-    spec: as for `policy.build`.
-    count: at least one.
+    spec: specification of a policy, see `policy.build`.
+    count: number of views, at least 1.
     preparation: see `OnHost`.
-    views: likewise.
+    views: number of views, at least 1.
 
   Raises:
     UsageError: the first of them is no resized_crop, or another can't be done

@@ -85,7 +85,7 @@ def split(
   """Takes the first operations off a policy.
 
   Args:
-    spec: as for `build`.
+    spec: specification of a policy, see `build`.
     count: how many.
 
   Returns:

@@ -56,7 +56,7 @@ def to_float(images: jax.Array, *, channels: int = 0) -> jax.Array:
 
   Args:
     images: uint8 `[batch, height, width, 1 or 3]`.
-    channels: as for `match_channels`.
+    channels: number of channels, see `match_channels`.
 
   Returns:
     float32 `[batch, height, width, channels]`.

@@ -52,14 +52,14 @@ def join_qkv(
 ) -> dict[str, np.ndarray]:
   """Joins each attention's three layers to one, called 'qkv'.
 
-  A layer of which there are not all three is left as it is, for the converter
-  to refuse.
+  Where one of the three is absent, the others are left for the converter to
+  refuse.
 
   Args:
     state: tensors by name, such as 'layers.0.self_attn.q_proj.weight'.
-    query: the name of the layer, such as 'q_proj', within its attention's.
-    key: likewise.
-    value: likewise.
+    query: name of the query layer within its attention, such as 'q_proj'.
+    key: name of the key layer.
+    value: name of the value layer.
   """
   joined = dict(state)
   for name in state:
