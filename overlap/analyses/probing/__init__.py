@@ -1,1 +1,1 @@
-"""What linear probes on stored features tell (Sec. 4.6 and 4.7)."""
+"""Linear probes on stored features (Sec. 4.6 and 4.7)."""

@@ -1,9 +1,9 @@
-"""Linear probes on arrays of features: models alone, and side by side.
+"""Linear probes on arrays of features: each model alone, and all side by side.
 
-The same protocol as for stored features: each model's features are normalised
-by its own training split, the strength is chosen on held-out examples, the
-probe is refitted on training and held-out examples, and the test split is
-predicted once.
+The protocol is the same as for stored features: each model's features are
+normalised with statistics of its training split, the strength is chosen on
+held-out examples, the probe is refitted on training and held-out examples, and
+the test split is predicted once.
 """
 
 from collections.abc import Mapping, Sequence
@@ -22,13 +22,13 @@ SPLITS = ('train', 'heldout', 'test')
 
 
 class Probed(NamedTuple):
-  """A probe and what it gets right.
+  """A probe and its correctness on the test split.
 
   Attributes:
-    selection: the strength, all that were tried, and the probe, which takes
+    selection: chosen strength, all tried strengths, and the probe, which takes
       features as `compare` normalises them.
-    correct: bool `[examples]`, of the test split.
-    width: of the features, d.
+    correct: correctness on the test split, bool `[examples]`.
+    width: number of features d.
   """
 
   selection: selection.Selection
@@ -44,23 +44,23 @@ def compare(
   strengths: Sequence[float] = selection.STRENGTHS,
   normalisation: str = 'l2_standardise',
 ) -> dict[str, Probed]:
-  """Probes each model's features, and those of all models side by side.
+  """Probes each model's features, and the features of all models side by side.
 
   Args:
-    features: from models' names to 'train', 'heldout' and 'test': `[n, d]`
-      each, n the same for all models and d for all splits.
-    labels: of 'train', 'heldout' and 'test': int `[n]`.
+    features: mapping from models' names to 'train', 'heldout' and 'test'
+      features `[n, d]`; n is the same for all models and d for all splits.
+    labels: labels of 'train', 'heldout' and 'test', int `[n]`.
     num_classes: number of classes; 0 for one more than the highest label.
-    strengths: values of L2 to choose among.
+    strengths: candidate values of L2.
     normalisation: a key of `normalise.KINDS`.
 
   Returns:
-    From the models' names, and of two or more all of them joined by ' + ',
-    to their probes.
+    A mapping from models' names, and from all names joined by ' + ' for two or
+    more models, to their probes.
 
   Raises:
-    DataError: a split is absent; shapes or values that don't fit.
-    UsageError: an argument out of range.
+    DataError: a split is absent, or shapes or values are invalid.
+    UsageError: an argument is out of range.
   """
   if not features:
     raise errors.DataError('Features of a model or more must be given, got 0.')
@@ -88,13 +88,12 @@ def compare(
 def table(
   probed: Mapping[str, Probed], confidence: float = 0.95
 ) -> pd.DataFrame:
-  """One row for each of `compare`'s probes.
+  """Returns a table with a row for each of `compare`'s probes.
 
   Returns:
-    `features`, `width`, `l2`, `end` ('weakest' or 'strongest' where the
-    choice is at that end of the grid), `heldout_accuracy` (before the refit),
-    `accuracy` on the test split with Wilson's `_lower` and `_upper`,
-    `converged`.
+    `features`, `width`, `l2`, `end` ('weakest' or 'strongest' if the choice is
+    at that end of the grid), `heldout_accuracy` (before the refit), `accuracy`
+    on the test split with Wilson's `_lower` and `_upper`, `converged`.
   """
   found = []
   for name, one in probed.items():
@@ -122,11 +121,11 @@ def table(
 def gains(
   probed: Mapping[str, Probed], confidence: float = 0.95
 ) -> pd.DataFrame:
-  """What the last probe, of all models side by side, gets over each other.
+  """Compares the last probe, of all models side by side, with each other.
 
   Returns:
-    `features` (of the other probe), `gained` and `lost` (examples that only
-    the last, and only the other, gets right), `gain` with Bonett and Price's
+    `features` (of the other probe), `gained` and `lost` (examples that only the
+    last, and only the other, gets right), `gain` with Bonett and Price's
     `_lower` and `_upper`, `mcnemar_p` of the exact test.
   """
   *others, (_, last) = probed.items()
@@ -156,12 +155,11 @@ def inconsistency(probed: Mapping[str, Probed]) -> pd.DataFrame:
 
 
 def choices(probed: Mapping[str, Probed]) -> pd.DataFrame:
-  """One row for each strength of each probe, as the choice was made.
+  """Returns a table with a row for each strength of each probe.
 
   Returns:
     `features`, `l2`, `heldout_accuracy`, `heldout_nll` (nats), `converged`,
-    `ended_early` (a rough solution showed that it could hardly win) and
-    `chosen`.
+    `ended_early` (a rough solution was too far behind to win) and `chosen`.
   """
   return pd.concat(
     pd.DataFrame(
@@ -194,7 +192,7 @@ def _normalised(
   targets: Mapping[str, np.ndarray],
   kind: str,
 ) -> dict[str, np.ndarray]:
-  """A model's splits, with the statistics of its training split."""
+  """Normalises a model's splits by statistics of its training split."""
   lookup.check('normalisation', kind, normalise.KINDS)
   _check_splits(f'features of {name!r}', given)
   checked = {
@@ -225,7 +223,7 @@ def _probed(
   chosen = selection.select(
     features['train'], labels['train'], features['heldout'], labels['heldout'],
     num_classes=num_classes, strengths=strengths,
-    normalisation='none',  # They are normalised, model by model.
+    normalisation='none',  # Normalised above, model by model.
   )  # fmt: skip
   logits = chosen.probe.logits(features['test'])
   correct = errors_lib.correct(logits, labels['test'])

@@ -1,14 +1,15 @@
-"""Average precision as Pascal VOC 2007 has it (Everingham et al. 2010).
+"""Average precision of Pascal VOC 2007 (Everingham et al. 2010).
 
-Examples are ranked by a class's scores. At each rank, recall is the share of
-the class's positives found so far, precision the share of positives among
-those. The 11-point average is the mean, over recall 0, 0.1, ... 1, of the
-highest precision at any rank whose recall is at least that.
+Examples are ranked by a class's scores. At each rank, recall is the fraction of
+the class's positives up to that rank, and precision the fraction of positives
+among the examples up to that rank. The 11-point average is the mean, over
+recall 0, 0.1, ... 1, of the highest precision at any rank with at least that
+recall.
 
-Whether recall reaches a level is decided exactly, in integers: `10 * found >=
-level * positives`. The rule as it is commonly coded compares float numbers
-with `linspace(0, 1, 11)`, where 0.3 and 3/10 differ in their last bit, and
-now and then disagrees: `exact=False` does the same.
+Recall is compared with a level exactly, in integers: `10 * found >= level *
+positives`. Common implementations compare float numbers with `linspace(0, 1,
+11)`, where 0.3 and 3/10 differ in their last bit, which occasionally gives
+another result; `exact=False` reproduces it.
 """
 
 import numpy as np
@@ -19,16 +20,17 @@ LEVELS = 11
 def average_precision(
   scores: np.ndarray, targets: np.ndarray, *, exact: bool = True
 ) -> float:
-  """The 11-point average precision of one class.
+  """11-point average precision of one class.
 
   Args:
-    scores: `[examples]`, the higher the likelier. Of equal ones, the earlier
-      example ranks first; NaN ranks last.
-    targets: `[examples]`: 1 positive, 0 negative, -1 left out of the ranking.
-    exact: whether recall is compared exactly, or as float numbers.
+    scores: scores `[examples]`, higher for likelier positives. Ties go to the
+      earlier example; NaN ranks last.
+    targets: 1 for positive, 0 for negative, -1 for examples left out of the
+      ranking, `[examples]`.
+    exact: whether recall is compared exactly or as float numbers.
 
   Returns:
-    Within [0, 1]; NaN without a positive.
+    A value within [0, 1]; NaN without a positive.
   """
   weights = np.ones((1, len(np.asarray(targets))), np.int64)
   return float(resampled(scores, targets, weights, exact=exact)[0])
@@ -41,16 +43,16 @@ def resampled(
   *,
   exact: bool = True,
 ) -> np.ndarray:
-  """`average_precision` where examples count as often as weights say.
+  """Average precision of one class with each example repeated by its weight.
 
   Args:
-    scores: `[examples]`.
-    targets: `[examples]`.
-    weights: int `[resamples, examples]`, at least 0.
-    exact: as for `average_precision`.
+    scores: scores `[examples]`, as for `average_precision`.
+    targets: targets `[examples]`, as for `average_precision`.
+    weights: number of repetitions, int `[resamples, examples]`, at least 0.
+    exact: whether recall is compared exactly, as for `average_precision`.
 
   Returns:
-    float64 `[resamples]`; NaN for those without a positive.
+    Average precisions, float64 `[resamples]`; NaN without a positive.
   """
   scores, targets = np.asarray(scores), np.asarray(targets)
   kept = targets >= 0
@@ -63,7 +65,7 @@ def resampled(
     return np.full(len(weights), np.nan)
   total = found[:, -1]
   precision = found / np.maximum(seen, 1)
-  # The highest at this rank or a later one.
+  # The highest precision at this rank or a later one.
   best = np.maximum.accumulate(precision[:, ::-1], axis=1)[:, ::-1]
   summed = np.zeros(len(weights))
   for level in range(LEVELS):
@@ -72,7 +74,7 @@ def resampled(
     else:
       recall = found / np.maximum(total, 1)[:, np.newaxis]
       reached = recall >= np.linspace(0, 1, LEVELS)[level]
-    # Ranks that no example fills have no precision.
+    # Ranks before the first weighted example have no precision.
     reached &= seen > 0
     place = reached.argmax(axis=1)
     value = best[np.arange(len(best)), place]

@@ -1,4 +1,4 @@
-"""Which of two models' joined dimensions to keep, and how many (Fig. 6)."""
+"""Rankings of two models' joined dimensions, and sizes to keep (Fig. 6)."""
 
 from collections.abc import Iterator, Sequence
 
@@ -10,16 +10,16 @@ from overlap.analyses.probing.features import Dimensions, Splits
 
 
 def sizes(asked: Sequence[int], widths: tuple[int, int]) -> list[int]:
-  """How many dimensions are kept, ascending.
+  """Returns the numbers of dimensions to keep, ascending.
 
   Args:
-    asked: by the options; multiples of an eighth of the base's width up to
-      twice that width if empty.
+    asked: sizes from the options; if empty, multiples of an eighth of the
+      base's width up to twice that width.
     widths: dimensions of the base and of the other model.
 
   Returns:
-    Those of the sizes that there are dimensions for, and all of them where
-    the next size would be more.
+    Sizes below the total of dimensions, and the total itself if a requested
+    size is at least as large.
   """
   total = sum(widths)
   step = max(1, widths[0] // 8)
@@ -31,7 +31,7 @@ def sizes(asked: Sequence[int], widths: tuple[int, int]) -> list[int]:
 def parts(
   chosen: np.ndarray, models: tuple[str, str], widths: tuple[int, int]
 ) -> tuple[Dimensions, Dimensions]:
-  """Joined dimensions as those of the two models, ascending."""
+  """Splits joined dimensions by model, ascending."""
   chosen = np.sort(chosen)
   first = chosen < widths[0]
   return (
@@ -49,17 +49,17 @@ def orders(
   seeds: int,
   seed: int,
 ) -> Iterator[tuple[str, int, np.ndarray]]:
-  """Yields rankings, the seed of each, and all joined dimensions in its order.
+  """Yields each ranking's name, its seed and all joined dimensions in order.
 
-  One covariance of the training split serves all.
+  All rankings use one covariance of the training split.
 
   Args:
-    splits: whose training split.
-    models: the base and the other.
-    widths: their dimensions.
+    splits: splits with the features of both models.
+    models: names of the base and of the other model.
+    widths: dimensions of the two models.
     rankings: keys of `dimensions.RANKINGS`.
-    seeds: draws of the ranking 'random'.
-    seed: that all draws depend on.
+    seeds: number of draws of the ranking 'random'.
+    seed: base seed of all draws.
   """
   everything = parts(np.arange(sum(widths)), models, widths)
   rows = splits.rows(everything, splits.train)
@@ -76,7 +76,7 @@ def orders(
 
 
 def _covariance(rows, width: int) -> np.ndarray:
-  """Of the rows of all processes."""
+  """Covariance of the rows of all processes."""
   mean, count = np.zeros(width), 0
   for _, block in rows.blocks():
     mean += block.sum(axis=0, dtype=np.float64)

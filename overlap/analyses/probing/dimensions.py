@@ -1,4 +1,4 @@
-"""Which dimensions of two joined representations are kept (Sec. 4.6)."""
+"""Selection of dimensions of two joined representations (Sec. 4.6)."""
 
 import hashlib
 from collections.abc import Iterable
@@ -13,12 +13,12 @@ RANKINGS = {
   'cholesky': 'pivoted Cholesky: the most residual variance first',
   'random': 'a random order, the control',
 }
-# Residual variance below this part of the largest is rounding.
+# Residual variance below this fraction of the largest is rounding.
 _RESIDUE = 1e-10
 
 
 def generator(*words: int | str) -> np.random.Generator:
-  """Random numbers that depend on words and numbers alone."""
+  """Returns a random generator seeded by words and numbers."""
   text = '\n'.join(map(str, words)).encode()
   digest = hashlib.sha256(text).digest()
   return np.random.default_rng(np.frombuffer(digest, '<u4').tolist())
@@ -27,19 +27,19 @@ def generator(*words: int | str) -> np.random.Generator:
 def share(
   width_1: int, width_2: int, percent: float, random: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
-  """Random dimensions of two models at inversely proportional rates.
+  """Draws dimensions of two models at inversely proportional rates.
 
-  `percent` of the first model's and `100 - percent` of the second's, of which
-  no more than fit: together at most the first model's width (Sec. 4.6).
+  `percent` of the first model's dimensions and `100 - percent` of the second's,
+  limited in total to the first model's width (Sec. 4.6).
 
   Args:
-    width_1: dimensions of the first model.
-    width_2: of the second.
-    percent: within [0, 100].
-    random: draws them, without replacement.
+    width_1: number of dimensions of the first model.
+    width_2: number of dimensions of the second model.
+    percent: percentage of the first model's dimensions, within [0, 100].
+    random: generator of the draws, which are without replacement.
 
   Returns:
-    Ascending int indices of the first model's and of the second's.
+    Ascending int indices for the first and for the second model.
   """
   count_1 = round(width_1 * percent / 100)
   count_2 = min(round(width_2 * (100 - percent) / 100), width_1 - count_1)
@@ -49,11 +49,11 @@ def share(
 
 
 def covariance(blocks: Iterable[np.ndarray], width: int) -> np.ndarray:
-  """The mean product of centred dimensions, float64 `[width, width]`.
+  """Mean product of centred dimensions, float64 `[width, width]`.
 
   Args:
-    blocks: float32 `[some, width]`, centred, one after the other.
-    width: dimensions.
+    blocks: consecutive blocks of centred rows, float32 `[some, width]`.
+    width: number of dimensions.
   """
   total, count = np.zeros((width, width)), 0
   for block in blocks:
@@ -68,19 +68,20 @@ def order(
   variances: np.ndarray,
   random: np.random.Generator,
 ) -> np.ndarray:
-  """All dimensions, those to keep first in front.
+  """Returns all dimensions, ordered by their priority to be kept.
 
   Args:
     ranking: a key of `RANKINGS`.
     matrix: covariance of the normalised dimensions, `[width, width]`.
-    variances: of the dimensions before they were standardised, `[width]`.
-    random: of the ranking 'random'.
+    variances: variances of the dimensions before standardisation, `[width]`.
+    random: generator for the ranking 'random'.
 
   Returns:
-    int `[width]`. Constant dimensions come last, equal ones by their place.
+    Indices, int `[width]`. Constant dimensions come last; ties are in ascending
+    order.
 
-  Raises:
-    UsageError: no such ranking.
+    Raises:
+      UsageError: the ranking is unknown.
   """
   lookup.check('ranking of dimensions', ranking, RANKINGS)
   if ranking == 'random':
@@ -102,8 +103,8 @@ def mean_correlation(matrix: np.ndarray) -> np.ndarray:
     matrix: covariance, `[width, width]`.
 
   Returns:
-    float64 `[width]`, NaN for a constant dimension; the others do not count
-    those. 0 where there is no other.
+    Means, float64 `[width]`, over the dimensions that vary; NaN for a constant
+    dimension, 0 if no other dimension varies.
   """
   spread = np.sqrt(matrix.diagonal())
   varies = spread > 0
@@ -115,17 +116,17 @@ def mean_correlation(matrix: np.ndarray) -> np.ndarray:
 
 
 def pivots(matrix: np.ndarray) -> np.ndarray:
-  """The order in which pivoted Cholesky takes dimensions.
+  """Returns the pivot order of the pivoted Cholesky decomposition.
 
-  Each time the one with the most variance that those before it leave
-  unexplained; the first of equal ones. Those that are wholly explained come
-  last, by their place.
+  Each pivot has the largest residual variance given the previous pivots; ties
+  go to the first dimension. Dimensions without residual variance come last, in
+  ascending order.
 
   Args:
     matrix: covariance, `[width, width]`.
 
   Returns:
-    int `[width]`.
+    Indices, int `[width]`.
   """
   width = len(matrix)
   residual = matrix.diagonal().copy()

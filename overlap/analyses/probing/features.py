@@ -1,4 +1,4 @@
-"""Stored features of three splits, normalised, some dimensions at a time."""
+"""Stored features of three splits, normalised, for subsets of dimensions."""
 
 import functools
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from overlap import errors, files, parallel, store
 from overlap.probes import normalise
 from overlap.probes.rows import Rows
 
-# A split's features of a model are kept in memory up to this size, bytes.
+# Largest size in bytes of a model's features of a split kept in memory.
 _KEPT = 2**28
 
 
@@ -22,7 +22,7 @@ class Where(NamedTuple):
 
 
 class Dimensions(NamedTuple):
-  """Some dimensions of a model's features."""
+  """A subset of the dimensions of a model's features."""
 
   model: str
   chosen: np.ndarray  # int [D]
@@ -31,8 +31,8 @@ class Dimensions(NamedTuple):
 class Splits:
   """Features and labels of a training, a held-out and a test split.
 
-  With several processes each has its own part of the training and held-out
-  rows, as `overlap.probes` wants them, and all of the test split.
+  With several processes, each has a part of the training and held-out rows, as
+  `overlap.probes` requires, and all of the test split.
   """
 
   def __init__(
@@ -49,21 +49,21 @@ class Splits:
 
   @functools.cache  # noqa: B019 (lives as long as one analysis)
   def examples(self, where: Where):
-    """Ids, labels and targets of all of a split's examples."""
+    """Returns ids, labels and targets of all of a split's examples."""
     return self._reader.examples(*where)
 
   def own(self, where: Where) -> slice:
-    """Which rows of a split this process has."""
+    """Returns the rows of a split that belong to this process."""
     if where == self.test:
       return slice(None)
     return slice(parallel.process_index(), None, parallel.process_count())
 
   def labels(self, where: Where) -> np.ndarray:
-    """This process's labels, int32 `[n]`."""
+    """Labels of this process's rows, int32 `[n]`."""
     return self.examples(where).labels[self.own(where)]
 
   def width(self, model: str) -> int:
-    """Dimensions of a model's features; 0 where a split lacks them."""
+    """Number of dimensions of a model's features; 0 if a split lacks them."""
     widths = set()
     for where in (self.train, self.heldout, self.test):
       record = self._reader.record(*where, model)
@@ -77,13 +77,13 @@ class Splits:
     return min(widths)
 
   def record(self, where: Where, model: str) -> dict[str, Any]:
-    """The record of a model that has one there."""
+    """Returns the record of a model, which must exist."""
     record = self._reader.record(*where, model)
     assert record is not None
     return record
 
   def checksums(self, models: Sequence[str]) -> list[str]:
-    """Of all that is read of some models, and of the labels."""
+    """Checksums of the models' features, and of ids and labels."""
     found = []
     for where in (self.train, self.heldout, self.test):
       examples = self.examples(where)
@@ -95,14 +95,14 @@ class Splits:
 
   @functools.cache  # noqa: B019 (as above)
   def normalisation(self, model: str) -> normalise.Normalisation:
-    """A model's normalisation, with statistics of the training split."""
+    """Fits a model's normalisation to the training split."""
     raw = self._raw(model, self.train)
     blocks = (block for _, block in raw.blocks())
     return normalise.measure(blocks, self._normalisation)
 
   @functools.cache  # noqa: B019 (as above)
   def variances(self, model: str) -> np.ndarray:
-    """Of a model's dimensions before they are standardised, float64 `[D]`."""
+    """Variances of dimensions before standardisation, float64 `[D]`."""
     kind = 'l2' if self._normalisation.startswith('l2') else 'none'
     spread = normalise.measure(
       (
@@ -114,7 +114,7 @@ class Splits:
     return np.where(np.isinf(spread), 0, spread) ** 2
 
   def rows(self, parts: Sequence[Dimensions], where: Where) -> Rows:
-    """Normalised dimensions of models, side by side, `[n, D_1 + D_2 ...]`."""
+    """Normalised dimensions of models side by side, `[n, D_1 + D_2 ...]`."""
     parts = [part for part in parts if len(part.chosen)]
 
     def read(start: int, stop: int) -> np.ndarray:
@@ -151,7 +151,7 @@ class Splits:
     count, width = len(self.labels(where)), self.width(model)
 
     def read(start: int, stop: int) -> np.ndarray:
-      # Every so many of a run of the stored rows.
+      # Every `step`-th row of a contiguous range of the store.
       first, step = own.start or 0, own.step or 1
       block = self._reader.read(
         *where,

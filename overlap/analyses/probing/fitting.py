@@ -1,8 +1,8 @@
-"""A probe on chosen dimensions: its strength is chosen, it is refitted, scored.
+"""Fits and scores a probe on a subset of dimensions.
 
-The protocol of Sec. 4.6 and A.5: the L2 strength is chosen on held-out
-examples, the probe refitted on training and held-out examples, and the test
-split predicted once.
+The protocol follows Sec. 4.6 and A.5: the L2 strength is chosen on held-out
+examples, the probe is refitted on training and held-out examples, and the test
+split is predicted once.
 """
 
 from collections.abc import Sequence
@@ -18,14 +18,14 @@ from overlap.probes import selection
 
 
 class Result(NamedTuple):
-  """What a probe does on the test split.
+  """Test predictions and fit of a probe.
 
   Attributes:
-    correct: bool `[examples]`.
-    width: of the features.
-    l2: the chosen strength.
-    heldout_accuracy: with it, before the refit.
-    converged: whether the refit did.
+    correct: correctness on the test split, bool `[examples]`.
+    width: number of features.
+    l2: chosen strength.
+    heldout_accuracy: accuracy with this strength, before the refit.
+    converged: whether the refit converged.
   """
 
   correct: np.ndarray
@@ -36,7 +36,7 @@ class Result(NamedTuple):
 
 
 def strengths(options: Probing | Transfer) -> tuple[float, ...]:
-  """The values of L2, evenly spaced in the logarithm."""
+  """Values of L2, evenly spaced in the logarithm."""
   grid = np.geomspace(options.weakest, options.strongest, options.strengths)
   return tuple(float(l2) for l2 in grid)
 
@@ -47,7 +47,7 @@ def choose(
   options: Probing,
   num_classes: int,
 ) -> selection.Selection:
-  """Chooses the strength held-out and refits; the test split stays unread."""
+  """Selects the strength on held-out examples and refits; test is unread."""
   return selection.select(
     splits.rows(parts, splits.train),
     splits.labels(splits.train),
@@ -55,7 +55,7 @@ def choose(
     splits.labels(splits.heldout),
     num_classes=num_classes,
     strengths=strengths(options),
-    normalisation='none',  # They are normalised, model by model.
+    normalisation='none',  # Normalised already, model by model.
     max_iterations=options.max_iterations,
     stream=options.stream,
   )
@@ -67,7 +67,7 @@ def probe(
   options: Probing,
   num_classes: int,
 ) -> Result:
-  """Probes some dimensions of one model or several, side by side."""
+  """Fits and scores a probe on dimensions of one or several models."""
   chosen = choose(splits, parts, options, num_classes)
   test = splits.rows(parts, splits.test)
   labels = splits.labels(splits.test)

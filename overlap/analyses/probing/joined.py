@@ -9,18 +9,19 @@ from scipy import special
 from overlap.analyses.probing import dimensions
 from overlap.analyses.probing.features import Dimensions
 
-# The share of the base that is compared with both ends.
+# Percentage of the base's dimensions that is compared with both ends.
 HALF = 50
 
 
 class Draw(NamedTuple):
-  """One choice of dimensions.
+  """A draw of dimensions of two models.
 
   Attributes:
-    percent: of the base's dimensions.
-    seed: of the draw.
-    whole: whether it is all of the other model's, however wide.
-    parts: the dimensions of the two models.
+    percent: percentage of the base's dimensions.
+    seed: number of the draw.
+    whole: whether the draw has all of the other model's dimensions, of any
+      width.
+    parts: dimensions of the two models.
   """
 
   percent: float
@@ -37,18 +38,19 @@ def draws(
   seeds: int,
   seed: int,
 ) -> Iterator[Draw]:
-  """Yields the choices of dimensions of a pair.
+  """Yields the draws of dimensions of a pair.
 
-  What leaves nothing to chance (all of the base; all of the other model, where
-  it is no wider) is there once. Of a wider other model all dimensions are
-  yielded too, as `whole`: its own probe, of more dimensions than the base has.
+  Selections without randomness (all of the base; all of the other model if it
+  is no wider) are yielded once. If the other model is wider, all of its
+  dimensions are yielded too, as `whole`: that probe has more dimensions than
+  the base.
 
   Args:
-    models: the base and the other.
-    widths: their dimensions.
-    percents: of the base's.
-    seeds: draws of each.
-    seed: that all draws depend on.
+    models: names of the base and of the other model.
+    widths: dimensions of the two models.
+    percents: percentages of the base's dimensions.
+    seeds: number of draws of each percentage.
+    seed: base seed of all draws.
   """
   for percent in percents:
     once = percent == 100 or (percent == 0 and widths[1] <= widths[0])
@@ -67,27 +69,28 @@ def draws(
 def half_gain(
   draws_of: Sequence[Draw], correct: np.ndarray, *, confidence: float
 ) -> dict[str, Any]:
-  """How much better half of each is than the better of the two ends.
+  """Accuracy gain of half of each model over the better of the two ends.
 
-  All of the base against as many dimensions of the other (all it has, where
-  it has fewer), and `HALF` % of both: the mean over draws of each. The better
-  end is found on the examples it is scored on, which favours the ends. The
-  interval is normal, over examples and, beside them, draws.
+  The ends are all of the base, and as many dimensions of the other model (all
+  if it has fewer); the half is `HALF` % of both. Each accuracy is a mean over
+  draws. The better end is selected on the examples it is scored on, which
+  favours the ends. The interval is normal, with variance over examples and over
+  draws.
 
   Args:
-    draws_of: of one pair.
-    correct: bool `[draws, examples]`, of their probes.
+    draws_of: draws of one pair.
+    correct: correctness of their probes, bool `[draws, examples]`.
     confidence: level of the interval.
 
   Returns:
     `accuracy_base`, `accuracy_other`, `accuracy_half`, `half_gain`, its
-    `_lower` and `_upper`: fractions; NaN where there is no such draw.
+    `_lower` and `_upper`: fractions; NaN without such a draw.
   """
   ends = {
     name: [i for i, draw in enumerate(draws_of) if draw.percent == percent]
     for name, percent in (('base', 100), ('other', 0), ('half', HALF))
   }
-  # All of a wider model is no end of the same width.
+  # All dimensions of a wider model are not an end of equal width.
   narrow = [i for i in ends['other'] if not draws_of[i].whole]
   ends['other'] = narrow or ends['other']
   scores = {
@@ -113,10 +116,10 @@ def half_gain(
 
 
 def _between(correct: np.ndarray) -> float:
-  """Variance of the mean accuracy of draws; 0 of a single one.
+  """Variance of the mean accuracy of draws; 0 for a single draw.
 
-  The draws' accuracies also vary as the examples do, but together: what they
-  vary by among themselves is of the draws.
+  All draws share the examples, so the variance between their accuracies is due
+  to the draws.
   """
   if len(correct) < 2:
     return 0.0

@@ -1,4 +1,4 @@
-"""The tables of joined representations and of what is left of them (Fig. 6)."""
+"""The tables of joined and of compressed representations (Fig. 6)."""
 
 import dataclasses
 from collections.abc import Iterator, Sequence
@@ -35,17 +35,17 @@ class Pair(NamedTuple):
 
 
 def measure(context: Context) -> dict[str, pd.DataFrame]:
-  """Joins the base's features with those of other models, and probes them.
+  """Probes the joined features of the base and each other model.
 
   Returns:
     'joined': each probe. 'joined_pairs': half of each model's dimensions
-    against the better of the two alone, at the same width.
-    'joined_categories': means of that over the pairs of a category;
-    'joined_correlations': with error inconsistency; both keep to the accuracy
-    window. 'compression': probes of the first so many joined dimensions of
-    each ranking; 'compression_targets': how many are needed;
-    'compression_categories': means of that. All are empty without splits to
-    fit probes on, or features there.
+    against the better of the two alone, at the same width. 'joined_categories':
+    means of these gains over the pairs of a category; 'joined_correlations':
+    their correlation with error inconsistency; both are limited to the accuracy
+    window. 'compression': probes of the first dimensions of each ranking;
+    'compression_targets': dimensions needed for the target;
+    'compression_categories': their means. All are empty without splits to fit
+    probes on, or without features there.
   """
   rows: dict[str, Rows] = {
     name: {column: [] for column in tables.SCHEMAS[name]} for name in TABLES
@@ -61,7 +61,7 @@ def measure(context: Context) -> dict[str, pd.DataFrame]:
 
 
 def open_splits(context: Context) -> Splits | None:
-  """The splits that probes need; None, and a line, where one is not stored."""
+  """Returns the splits for probes; logs a missing split and returns None."""
   options, split = context.options.probing, context.split
   held = split.reader.splits()
   train = Where(split.dataset, options.train)
@@ -78,7 +78,7 @@ def open_splits(context: Context) -> Splits | None:
 
 
 def _pairs(context: Context, splits: Splits) -> list[Pair]:
-  """Pairs of the base with models that have features on all splits."""
+  """Returns pairs of the base with models that have all features."""
   others = list(range(1, len(context.members)))
   if context.options.probing.pairs == 'views':
     views = panels.choose(
@@ -111,7 +111,7 @@ def _pairs(context: Context, splits: Splits) -> list[Pair]:
 
 
 class _Probes:
-  """Probes by their dimensions, each fitted once: pairs share the base's."""
+  """Probes by dimensions, each fitted once: pairs share the base's probe."""
 
   def __init__(self, context: Context, splits: Splits, models: Sequence[str]):
     self._context, self._splits = context, splits
@@ -135,12 +135,12 @@ class _Probes:
     return found
 
   def base(self, pair: Pair) -> fitting.Result:
-    """The probe on all of the base's features."""
+    """Returns the probe on all of the base's features."""
     return self((Dimensions(pair.models[0], np.arange(pair.widths[0])),))
 
 
 def _scores(result: fitting.Result, confidence: float) -> dict[str, Any]:
-  """The columns that every probe has."""
+  """Returns the columns that all probes have."""
   right, total = int(result.correct.sum()), len(result.correct)
   lower, upper = stats.wilson(
     np.array(right), np.array(total), confidence=confidence
@@ -197,7 +197,7 @@ def _joined(
 
 
 def _inconsistency(context: Context, pair: Pair) -> float:
-  """Of the two models themselves, not of probes on their features."""
+  """Error inconsistency of the two models, not of their probes."""
   correct = context.correct[[0, pair.other]]
   counts = errors_lib.pair_counts(correct)
   return float(errors_lib.error_inconsistency(counts)[0, 1])
@@ -206,7 +206,7 @@ def _inconsistency(context: Context, pair: Pair) -> float:
 def _summed_up(
   context: Context, pairs: list[Pair], rows: dict[str, Rows]
 ) -> None:
-  """Means by category, and the correlation with error inconsistency."""
+  """Adds category means and the correlation with error inconsistency."""
   options = context.options
   over_models = clusters.summaries(
     options.summary_interval, resamples=options.resamples, seed=options.seed
@@ -236,7 +236,7 @@ def _summed_up(
 def by_category(
   pairs: list[Pair], inside: np.ndarray
 ) -> Iterator[tuple[str, np.ndarray]]:
-  """Yields categories that have pairs, and which, bool `[pairs]`."""
+  """Yields categories with pairs, and masks of their pairs, bool `[pairs]`."""
   own = np.array([pair.identity['category'] for pair in pairs])
   for category in categories.CATEGORIES:
     chosen = inside & (own == category)
@@ -283,7 +283,7 @@ def _compressed(
 def _sizes_summed_up(
   context: Context, pairs: list[Pair], rows: dict[str, Rows]
 ) -> None:
-  """Mean dimensions needed, over the pairs of a category that get there."""
+  """Adds mean dimensions over the pairs of a category that reach the target."""
   options = context.options
   over_models = clusters.summaries(
     options.summary_interval, resamples=options.resamples, seed=options.seed
@@ -293,8 +293,8 @@ def _sizes_summed_up(
   inside = context.in_window[others]
   for category, chosen in by_category(pairs, inside):
     for ranking in options.probing.rankings:
-      # Draws of a pair first: pairs count alike. One that misses the target
-      # in any draw has no mean.
+      # The mean over draws comes first, so that pairs have equal weight. A pair
+      # that misses the target in any draw has no mean.
       means = np.array([
         np.mean([
           np.nan if kept is None else kept

@@ -1,4 +1,4 @@
-"""Results of probes that outlive a killed run, for the next one."""
+"""Checkpoints of probe results that later runs resume from."""
 
 from collections.abc import Mapping
 from typing import Any, Generic, TypeVar
@@ -10,15 +10,14 @@ from etils import epath
 from overlap import files, parallel
 from overlap.analyses.scratch import Scratch
 
-# A NamedTuple of arrays and numbers, whose arrays are alike in all results.
+# A NamedTuple of arrays and numbers; arrays have the same shape in all results.
 R = TypeVar('R', bound=tuple)
 
 
 class Memo(Generic[R]):
-  """Results of probes by key, in memory and, where there is one, in a folder.
+  """Results of probes by key, in memory and optionally in a folder.
 
-  They are taken up again only by a run for which everything that they depend
-  on is the same.
+  A later run uses them only if everything that they depend on is the same.
   """
 
   def __init__(
@@ -28,15 +27,16 @@ class Memo(Generic[R]):
     kind: type[R],
     name: str = 'probes',
   ):
-    """Reads the results of an earlier run; all processes call it.
+    """Loads the results of an earlier run; all processes must call it.
 
     Args:
-      folder: created when results are saved; None for memory alone.
+      folder: folder for the results, created when they are saved; None for
+        memory alone.
       depends_on: JSON that identifies everything the results depend on.
       kind: class of the results, a NamedTuple.
       name: name of the file.
     """
-    # Sums over more devices are rounded otherwise.
+    # The rounding of sums depends on the number of devices.
     self._digest = files.digest([depends_on, parallel.device_count()])
     self._kind = kind
     self._scratch = (
@@ -53,11 +53,11 @@ class Memo(Generic[R]):
       )
 
   def get(self, key: str) -> R | None:
-    """Returns the result of a key, None without one."""
+    """Returns the result of a key, or None."""
     return self._found.get(key)
 
   def put(self, key: str, result: R) -> None:
-    """Keeps a result; writes all if the last time is long enough ago."""
+    """Stores a result, and saves all at most once per interval."""
     self._found[key] = result
     if self._scratch is not None:
       self._scratch.save(self._digest, self._arrays)
@@ -67,7 +67,7 @@ class Memo(Generic[R]):
     return self._kind._fields  # type: ignore[attr-defined]
 
   def _arrays(self) -> dict[str, Any]:
-    """All results, a field an array."""
+    """Returns all results as one array per field."""
     columns = list(zip(*self._found.values()))
     lengths = [np.shape(column[-1])[-1:] for column in columns]
     packed = {
@@ -80,7 +80,7 @@ class Memo(Generic[R]):
     }
 
   def _read(self, saved: Mapping[str, np.ndarray]) -> dict[str, R]:
-    """The results of `_arrays`."""
+    """Returns the results that `_arrays` packed."""
     columns = [
       _unpacked(saved[f'result_{field}'], int(length))
       for field, length in zip(self._fields, saved['lengths'])
@@ -92,7 +92,7 @@ class Memo(Generic[R]):
 
 
 def _packed(values: np.ndarray) -> np.ndarray:
-  """Truth values of arrays as bits; all else as it is."""
+  """Packs boolean arrays as bits; other values are unchanged."""
   if values.dtype == bool and values.ndim > 1:
     return np.packbits(values, axis=-1)
   return values
@@ -105,5 +105,5 @@ def _unpacked(values: np.ndarray, length: int) -> np.ndarray:
 
 
 def _plain(value: Any) -> Any:
-  """An array as it is, a number as Python's own."""
+  """Returns arrays unchanged, and scalars as Python numbers."""
   return value if np.ndim(value) else value.item()

@@ -1,4 +1,4 @@
-"""Labels of images that show several classes, and groups of classes."""
+"""Labels of images with several classes, and groups of classes."""
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -9,12 +9,13 @@ from overlap import errors
 
 
 class Labels(NamedTuple):
-  """What probes are to tell of the examples of a split.
+  """Targets of probes for the examples of a split.
 
   Attributes:
-    names: `[K]`, of classes, and after them of groups.
-    targets: int8 `[examples, K]`: 1 shown, 0 not, -1 left out of the ranking;
-      or int32 `[examples]`, the one class of each.
+    names: names `[K]` of the classes, followed by those of the groups.
+    targets: int8 `[examples, K]` with 1 for shown, 0 for not shown, -1 for left
+      out of the ranking; or the single class of each example, int32
+      `[examples]`.
   """
 
   names: tuple[str, ...]
@@ -22,16 +23,16 @@ class Labels(NamedTuple):
 
   @property
   def several(self) -> bool:
-    """Whether an example may have several."""
+    """Returns whether an example may have several labels."""
     return self.targets.ndim == 2
 
   @property
   def fitted(self) -> np.ndarray:
-    """What probes are fitted to, int32: `[examples, K]` or `[examples]`.
+    """Targets for fitting, int32 `[examples, K]` or `[examples]`.
 
-    What is left out of the ranking counts as not shown: the benchmark says how
-    to score a class without its difficult examples, not how to train, and a
-    classifier that ranks them low loses nothing by it.
+    Examples left out of the ranking count as not shown: the benchmark defines
+    how to score a class without its difficult examples, not how to train, and
+    ranking these examples low costs a classifier nothing.
     """
     if not self.several:
       return self.targets.astype(np.int32)
@@ -44,20 +45,20 @@ def labels(
   targets: np.ndarray | None,
   groups: Mapping[str, np.ndarray],
 ) -> Labels:
-  """The labels of a split.
+  """Returns the labels of a split.
 
-  A group is shown where any of its classes is; where none is and one is left
-  out, the group is, too.
+  A group is shown if any of its classes is; otherwise it is left out if any of
+  its classes is left out.
 
   Args:
-    class_names: `[C]`.
-    classes: int `[examples]`, of each example.
-    targets: int8 `[examples, C]` of 1, 0 and -1 where images show several
-      classes, or None.
-    groups: from names to class indices.
+    class_names: names of the classes `[C]`.
+    classes: class of each example, int `[examples]`.
+    targets: int8 `[examples, C]` of 1, 0 and -1 if images show several classes,
+      or None.
+    groups: mapping from group names to class indices.
 
   Raises:
-    UsageError: a group is called as a class is.
+    UsageError: a group has the name of a class.
   """
   names = tuple(str(name) for name in class_names)
   for name in groups:

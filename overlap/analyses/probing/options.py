@@ -1,4 +1,4 @@
-"""What probes on stored features can be told."""
+"""Options of probes on stored features."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -14,30 +14,30 @@ _PAIRS = ('base', 'views')
 
 @dataclasses.dataclass(frozen=True)
 class Probing:
-  """How representations are joined, cut down and probed.
+  """Options for joining, compressing and probing representations.
 
   Attributes:
-    train: split of the store whose features probes are fitted on; the tables
-      are empty where it has none.
-    heldout: split by which the strength is chosen.
-    normalisation: a key of `overlap.probes.normalise.KINDS`, done to each
+    train: split of the store whose features probes are fitted on; without this
+      split the tables are empty.
+    heldout: split on which the strength is chosen.
+    normalisation: a key of `overlap.probes.normalise.KINDS`, applied to each
       model's features before they are joined.
-    strengths: how many values of L2, evenly spaced in the logarithm.
-    weakest: the least of them.
-    strongest: the greatest.
-    max_iterations: steps of each fit at most.
-    stream: whether features are read anew in each pass, for those that don't
+    strengths: number of values of L2, evenly spaced in the logarithm.
+    weakest: smallest value of L2.
+    strongest: largest value of L2.
+    max_iterations: largest number of steps of each fit.
+    stream: whether features are read again in each pass, for those that don't
       fit into memory.
-    pairs: 'base', all pairs with the base, or 'views', those of the views of
-      specialisation that have it.
-    percents: of the base's dimensions that are joined with the rest of the
-      other's.
-    seeds: how often dimensions are drawn.
-    rankings: keys of `RANKINGS`, by which joined dimensions are cut down.
-    kept: to how many; multiples of an eighth of the base's width up to twice
-      that width if empty.
-    target: accuracy to reach with as few dimensions as can be; 0: that of a
-      probe on all of the base's.
+    pairs: 'base' for all pairs with the base, or 'views' for the pairs with the
+      base among the views of specialisation.
+    percents: percentages of the base's dimensions that are joined with the rest
+      of the other model's.
+    seeds: number of draws of dimensions.
+    rankings: keys of `RANKINGS` for compressing joined dimensions.
+    kept: numbers of dimensions to keep; if empty, multiples of an eighth of the
+      base's width up to twice that width.
+    target: accuracy to reach with as few dimensions as possible; 0: the
+      accuracy of a probe on all of the base's features.
   """
 
   train: str = 'probe_train'
@@ -57,7 +57,7 @@ class Probing:
 
 
 def check(given: Probing) -> None:
-  """Raises UsageError for values that can't be."""
+  """Raises UsageError for invalid values."""
   lookup.check('probing.normalisation', given.normalisation, normalise.KINDS)
   lookup.check('probing.pairs', given.pairs, _PAIRS)
   checks.integer('probing.strengths', given.strengths, 1)
@@ -82,7 +82,7 @@ def check(given: Probing) -> None:
 
 
 def check_ends(group: str, weakest: Any, strongest: Any) -> None:
-  """Checks the ends of a grid of strengths."""
+  """Raises UsageError for invalid ends of a grid of strengths."""
   ends = weakest, strongest
   if not all(map(checks.is_number, ends)) or not 0 < ends[0] <= ends[1]:
     raise errors.UsageError(

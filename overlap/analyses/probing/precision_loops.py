@@ -1,9 +1,8 @@
-"""Compiled loops of average precision: of resamples, and of swapped ranks.
+"""Compiled loops of average precision: resamples and permuted ranks.
 
-Both find, among the ranks of the positives, the highest precision from which
-recall is at least each level: precision falls between two positives, so no
-other rank can have the highest. Levels are compared in integers, as
-`average_precision` does.
+Both find, among the ranks of the positives, the highest precision for each
+level of recall: precision falls between two positives, so other ranks cannot
+have the highest. Levels are compared in integers, as in `average_precision`.
 """
 
 import numpy as np
@@ -15,7 +14,7 @@ _LEVELS = 11
 
 @compiled
 def _mean_of_levels(best):
-  """The mean over levels of the best precision at each or a higher one."""
+  """Mean over levels of the best precision at that level or a higher one."""
   highest, total = 0.0, 0.0
   for level in range(_LEVELS - 1, -1, -1):
     highest = max(highest, best[level])
@@ -25,13 +24,13 @@ def _mean_of_levels(best):
 
 @compiled
 def resampled(order, positive, weights, result):
-  """Average precision where examples count as often as weights say.
+  """Computes average precision with each example repeated by its weight.
 
   Args:
-    order: int64 `[ranked]`, examples, the first ranked first.
-    positive: bool `[examples]`.
-    weights: int32 `[resamples, examples]`.
-    result: float64 `[resamples]`, filled; NaN without a positive.
+    order: examples, best rank first, int64 `[ranked]`.
+    positive: whether each example is positive, bool `[examples]`.
+    weights: number of repetitions, int32 `[resamples, examples]`.
+    result: output, float64 `[resamples]`; NaN without a positive.
   """
   best = np.empty(_LEVELS)
   for row in range(len(weights)):
@@ -56,19 +55,19 @@ def resampled(order, positive, weights, result):
 
 @compiled
 def swapped(order_1, order_2, positive, places, swaps, result):
-  """How much better system 2 ranks than 1, where examples change sides.
+  """Computes gains of system 2 over system 1 with examples swapped.
 
-  An example that changes sides takes its rank in either system to the other.
-  Of two that then have the same rank, the one with the lower place is first.
+  A swapped example takes its rank in either system to the other system. If two
+  examples then have the same rank, the lower place is first.
 
   Args:
-    order_1: int64 `[ranked]`, examples, system 1's first ranked first.
-    order_2: int64 `[ranked]`, the same examples as system 2 ranks them.
-    positive: bool `[examples]`.
-    places: int64 `[examples]`, to break ties.
-    swaps: bool `[permutations, examples]`, who changes sides.
-    result: float64 `[permutations]`, filled with the differences of average
-      precision; NaN without a positive.
+    order_1: examples by their rank in system 1, int64 `[ranked]`.
+    order_2: the same examples by their rank in system 2, int64 `[ranked]`.
+    positive: whether each example is positive, bool `[examples]`.
+    places: unique places that break ties, int64 `[examples]`.
+    swaps: whether each example is swapped, bool `[permutations, examples]`.
+    result: output, differences of average precision, float64 `[permutations]`;
+      NaN without a positive.
   """
   total = 0
   for example in order_1:
@@ -85,7 +84,8 @@ def swapped(order_1, order_2, positive, places, swaps, result):
       found, seen = 0, 0
       for rank in range(len(order_1)):
         one, two = order_1[rank], order_2[rank]
-        # Side 0 has system 1's rank of those that stay, and 2's of others.
+        # Side 0 has unswapped examples of system 1 and swapped ones of system
+        # 2.
         has_one = swap[one] == (side == 1)
         has_two = swap[two] == (side == 0)
         if has_one and has_two and places[two] < places[one]:

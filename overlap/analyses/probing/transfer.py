@@ -1,31 +1,30 @@
 """Scores of probes on another data set: intervals, gains and tests (Fig. 7).
 
-Where images have several labels the score is the mean over classes of the
-11-point average precision, over those with a positive; else it is accuracy.
+If images have several labels, the score is the mean over classes with a
+positive of the 11-point average precision; otherwise it is accuracy.
 
-Intervals are percentiles over resamples of the test examples which all
-systems and classes share, so that the interval of a gain is paired. The
-probes themselves are not fitted again: what other training examples would
-have given is not in the intervals.
+Intervals are bootstrap percentiles over the test examples. All systems and
+classes share the resamples, so that intervals of gains are paired. The probes
+are not refitted: the intervals do not include the variation over training
+examples.
 
-Average precision depends on how many examples there are, above all at recall
-1, where the last positive decides: intervals are of what other test sets of
-this size would give. Resamples, some of whose examples are the same, score
-higher by a little, so scores' intervals are moved by the mean of that; those
-of gains, of which most of it is gone, are not. In simulations of 1,000
+Average precision depends on the number of examples, above all at recall 1,
+where the last positive decides: the intervals are for test sets of this size.
+Resamples have repeated examples and therefore score slightly higher, so
+intervals of scores are shifted by the mean difference. Intervals of gains are
+not shifted, because most of the difference cancels. In simulations of 1,000
 examples and four classes with 100 positives each, 95 % intervals of a mean
-average precision of 0.66, 0.88 and 0.96 cover in 94, 95 and 82 % of cases
-(unmoved: in 93, 91 and 65 %), those of gains in 94, 94 and 88 %: close to 1,
-where only the last few positives count, they are too short.
+average precision of 0.66, 0.88 and 0.96 have a coverage of 94, 95 and 82 %
+(unshifted: 93, 91 and 65 %), those of gains 94, 94 and 88 %. Close to 1, where
+only the last few positives count, they are too short.
 
-That a gain is 0 is tested by permutation. If two systems are equally good,
-it is of no account which of the two gave which of the two answers to an
-example; so examples change sides at random, with all of their classes. As the
-two systems' scores are on scales of their own, and only their order counts,
-each class's scores are taken as ranks within a system first: nothing changes
-for a system that keeps all of its examples. Of two examples with equal ranks
-after that, a random one is first. For accuracy this test is McNemar's, which
-is then exact.
+The hypothesis that a gain is 0 is tested by permutation. If two systems are
+equally good, their answers to an example are exchangeable, so examples are
+swapped between the systems at random, with all of their classes. The scores of
+two systems have different scales and only their order matters, so each class's
+scores are first replaced by ranks within a system; this changes nothing for a
+system that keeps all of its examples. Ties of ranks after the swap are broken
+at random. For accuracy, this is McNemar's test, which is then computed exactly.
 """
 
 from collections.abc import Sequence
@@ -42,15 +41,15 @@ MEAN_AVERAGE_PRECISION, ACCURACY = 'mAP', 'accuracy'
 
 
 class Scores(NamedTuple):
-  """How well systems do, with what resamples of the examples give.
+  """Scores of systems, and of resamples of the examples.
 
   Attributes:
     metric: 'mAP' or 'accuracy'.
     by_class: average precision, or recall, `[systems, K]`; NaN without a
       positive.
-    total: `[systems]`, NaN where no class has a positive.
-    class_draws: as `by_class`, `[systems, K, resamples]`.
-    draws: as `total`, `[systems, resamples]`.
+    total: score of each system, `[systems]`; NaN if no class has a positive.
+    class_draws: `by_class` of each resample, `[systems, K, resamples]`.
+    draws: `total` of each resample, `[systems, resamples]`.
   """
 
   metric: str
@@ -66,10 +65,10 @@ def measure(
   """Scores systems on the same examples.
 
   Args:
-    logits: `[examples, K]` of each system.
-    labels: of the examples.
-    resamples: of the bootstrap.
-    seed: of it.
+    logits: logits of each system, `[examples, K]`.
+    labels: labels of the examples.
+    resamples: number of bootstrap resamples.
+    seed: seed of the bootstrap.
   """
   weights = shared.weights(len(labels.targets), resamples=resamples, seed=seed)
   once = np.ones((1, len(labels.targets)), np.int32)
@@ -92,7 +91,7 @@ def measure(
 def _precisions(
   scores: np.ndarray, labels: Labels, weights: np.ndarray
 ) -> np.ndarray:
-  """Average precision, `[K, resamples]`."""
+  """Average precisions, `[K, resamples]`."""
   result = np.empty((len(labels.names), len(weights)))
   for k, row in enumerate(result):
     own = labels.targets[:, k]
@@ -102,10 +101,10 @@ def _precisions(
 
 
 def ranked(scores: np.ndarray, targets: np.ndarray) -> np.ndarray:
-  """The examples that a class ranks, the first ranked first, int64.
+  """Returns the ranked examples of a class, best rank first, int64.
 
-  As `average_precision` does it: of equal scores the earlier example is first,
-  NaN is last, and examples with a target of -1 are left out.
+  As in `average_precision`, ties go to the earlier example, NaN is last, and
+  examples with a target of -1 are left out.
   """
   kept = np.flatnonzero(targets >= 0)
   return kept[np.argsort(-scores[kept], kind='stable')].astype(np.int64)
@@ -114,7 +113,7 @@ def ranked(scores: np.ndarray, targets: np.ndarray) -> np.ndarray:
 def _recalls(
   right: np.ndarray, labels: Labels, weights: np.ndarray
 ) -> np.ndarray:
-  """Shares of each class's examples that are right, `[systems, K, draws]`."""
+  """Fraction of each class that is correct, `[systems, K, draws]`."""
   result = np.empty((len(right), len(labels.names), len(weights)))
   for k in range(len(labels.names)):
     own = labels.targets == k
@@ -126,7 +125,7 @@ def _recalls(
 
 
 def _mean(values: np.ndarray) -> np.ndarray:
-  """The mean of `[systems, K, draws]` over the K that are no NaN."""
+  """Mean of `[systems, K, draws]` over the K, ignoring NaN."""
   known = np.isfinite(values)
   summed = np.where(known, values, 0).sum(axis=1)
   count = known.sum(axis=1)
@@ -136,12 +135,12 @@ def _mean(values: np.ndarray) -> np.ndarray:
 def score_interval(
   draws: np.ndarray, estimate: float, confidence: float
 ) -> tuple[float, float]:
-  """The interval of a score, within [0, 1]; NaN where it has none.
+  """Confidence interval of a score, within [0, 1]; NaN if undefined.
 
   Args:
-    draws: `[resamples]`.
-    estimate: of the examples themselves, which the draws are moved to.
-    confidence: the interval's level.
+    draws: scores of resamples, `[resamples]`.
+    estimate: score of the examples themselves, to which the draws are shifted.
+    confidence: level of the interval.
   """
   known = draws[np.isfinite(draws)]
   moved = known - known.mean() + estimate if len(known) else known
@@ -167,18 +166,18 @@ def p_value(
   permutations: int,
   seed: Sequence[int],
 ) -> float:
-  """The two-sided test that two systems are equally good; see above.
+  """Two-sided p-value of two systems being equally good (module docstring).
 
   Args:
     one: logits of a system, `[examples, K]`.
-    two: of the other.
-    labels: of the examples.
-    permutations: random ones of the test for several labels; the p-value is
-      at least 1 / (permutations + 1).
-    seed: of them.
+    two: logits of the other system, `[examples, K]`.
+    labels: labels of the examples.
+    permutations: number of random permutations of the test for several labels;
+      the p-value is at least 1 / (permutations + 1).
+    seed: seed of the permutations.
 
   Returns:
-    NaN without permutations, or where no class has a positive.
+    The p-value; NaN without permutations or if no class has a positive.
   """
   if not labels.several:
     right_1, right_2 = (
@@ -191,7 +190,7 @@ def p_value(
   examples = len(labels.targets)
   places = random.permutation(examples)
   swaps = random.integers(0, 2, (permutations, examples), np.uint8) == 1
-  # Nobody changes sides in the first: the difference itself.
+  # The first permutation swaps nothing: the observed difference.
   swaps = np.concatenate([np.zeros((1, examples), bool), swaps])
   differences = np.empty((1, len(labels.names), len(swaps)))
   for k, row in enumerate(differences[0]):
@@ -201,6 +200,6 @@ def p_value(
   found = np.abs(_mean(differences)[0])
   if not permutations or not np.isfinite(found[0]):
     return float('nan')
-  # Equal differences may be summed up in another order.
+  # The tolerance covers equal differences summed in another order.
   extreme = found[1:] >= found[0] - 1e-12
   return float((1 + extreme.sum()) / (1 + permutations))

@@ -1,8 +1,9 @@
 """The tables of transfer to another data set (Sec. 4.7, Fig. 7).
 
-Probes on stored features of that data set, of some models alone and of each
-two side by side: strengths are chosen on held-out examples, probes refitted
-with them on training and held-out examples, and the test split predicted once.
+Probes are fitted on stored features of that data set, of some models alone and
+of each two side by side. Strengths are chosen on held-out examples, probes are
+refitted on training and held-out examples, and the test split is predicted
+once.
 """
 
 import dataclasses
@@ -27,9 +28,9 @@ from overlap.probes import selection
 from overlap.probes.rows import Rows
 
 TABLES = ('transfer', 'transfer_classes')
-# Of which the most accurate model is taken, beside the base.
+# Categories whose most accurate model is probed beside the base.
 _CATEGORIES = ('ARCH', 'FRAMEWORK', 'DATASET')
-# Features are as wide as a multiple of this.
+# Widths of features are padded to a multiple of this.
 _WIDTHS = 128
 _NAMES = {
   transfer.MEAN_AVERAGE_PRECISION: 'average precision',
@@ -38,13 +39,13 @@ _NAMES = {
 
 
 class Result(NamedTuple):
-  """What a probe says of the test split.
+  """Test predictions and fit of a probe.
 
   Attributes:
-    logits: float32 `[examples, K]`.
-    width: of the features.
-    l2: the chosen strengths, float64 `[K]`.
-    converged: whether the refit did.
+    logits: logits of the test split, float32 `[examples, K]`.
+    width: number of features.
+    l2: chosen strengths, float64 `[K]`.
+    converged: whether the refit converged.
   """
 
   logits: np.ndarray
@@ -54,7 +55,7 @@ class Result(NamedTuple):
 
 
 class Task(NamedTuple):
-  """The data set, and what is to be told of its examples."""
+  """Features and labels of the data set to transfer to."""
 
   splits: Splits
   train: Labels
@@ -67,7 +68,7 @@ def measure(context: Context) -> dict[str, pd.DataFrame]:
 
   Returns:
     'transfer': each model and pair; 'transfer_classes': each class of these.
-    Both are empty, and a line is logged, where the store has no such data.
+    Both are empty, and a line is logged, if the store lacks the data.
   """
   rows: dict[str, list[dict[str, Any]]] = {name: [] for name in TABLES}
   task = open_task(context)
@@ -94,11 +95,11 @@ def measure(context: Context) -> dict[str, pd.DataFrame]:
 
 
 def open_task(context: Context) -> Task | None:
-  """The data set to transfer to; None, and a line, where it is not stored.
+  """Opens the data set to transfer to; logs missing data and returns None.
 
   Raises:
-    DataError: its splits have different classes, or only some of them have
-      several classes an image.
+    DataError: its splits have different classes, or images have several classes
+      in only some of them.
   """
   options, reader = context.options.transfer, context.split.reader
   train, heldout, test = places = tuple(
@@ -134,13 +135,13 @@ def open_task(context: Context) -> Task | None:
 
 
 def choose(context: Context, splits: Splits) -> list[int]:
-  """The members whose features are probed, in their order.
+  """Returns the members whose features are probed, in order.
 
-  Those asked for; by default the base and, of the categories of `_CATEGORIES`,
-  the most accurate within the window, of equal ones the first.
+  These are the requested models; by default the base and the most accurate
+  model within the window of each of `_CATEGORIES`, the first in a tie.
 
   Raises:
-    UsageError: one that is asked for is not among the models.
+    UsageError: a requested model is unknown.
   """
   names, given = context.names, context.options.transfer.models
   for name in given:
@@ -173,7 +174,7 @@ def _accuracy(context: Context, member: int) -> float:
 def _probed(
   context: Context, task: Task, systems: Sequence[tuple[int, ...]]
 ) -> list[Result]:
-  """The probes of all systems; those of an earlier run are taken up."""
+  """Returns the probes of all systems, resuming those of an earlier run."""
   options, names = context.options, context.names
   alone = [names[system[0]] for system in systems if len(system) == 1]
   kept = memo.Memo(
@@ -205,7 +206,7 @@ def _probed(
 
 
 def probe(context: Context, task: Task, parts: Sequence[Dimensions]) -> Result:
-  """Probes the features of a model, or of several side by side."""
+  """Fits a probe to the features of one model or several side by side."""
   splits, options = task.splits, context.options.probing
   train, heldout, test = (
     _padded(splits.rows(parts, where))
@@ -219,7 +220,7 @@ def probe(context: Context, task: Task, parts: Sequence[Dimensions]) -> Result:
     task.heldout.fitted,
     num_classes=labels,
     strengths=fitting.strengths(context.options.transfer),
-    normalisation='none',  # They are normalised, model by model.
+    normalisation='none',  # Normalised already, model by model.
     max_iterations=options.max_iterations,
     stream=options.stream,
   )
@@ -233,9 +234,9 @@ def probe(context: Context, task: Task, parts: Sequence[Dimensions]) -> Result:
 
 
 def _padded(rows: Rows) -> Rows:
-  """Zeros beside the features, which probes give no weight.
+  """Pads the features with zeros, which get no weight from probes.
 
-  A program is compiled for each width that there is: so there are fewer.
+  One program is compiled per width, so padding reduces their number.
   """
   count, width = rows.shape
   more = -width % _WIDTHS
@@ -247,7 +248,7 @@ def _padded(rows: Rows) -> Rows:
 
 
 def _identity(context: Context, system: tuple[int, ...]) -> dict[str, Any]:
-  """The columns that say which system it is."""
+  """Returns the columns that identify the system."""
   one = context.members[system[0]]
   both = {
     'dataset': context.options.transfer.dataset,
@@ -277,7 +278,7 @@ def _systems(
   results: Sequence[Result],
   scores: transfer.Scores,
 ) -> list[dict[str, Any]]:
-  """The rows of 'transfer'."""
+  """Returns the rows of 'transfer'."""
   level, rows = context.options.confidence, []
   for i, (system, result) in enumerate(zip(systems, results)):
     estimate = float(scores.total[i])
@@ -303,7 +304,7 @@ def _gain(
   scores: transfer.Scores,
   pair: int,
 ) -> dict[str, Any]:
-  """A pair against the better of its two, found on the same test examples."""
+  """Compares a pair with its better model on the same test examples."""
   alone = [systems.index((member,)) for member in systems[pair]]
   best = max(alone, key=lambda i: (scores.total[i], -i))
   gain = float(scores.total[pair] - scores.total[best])
@@ -328,7 +329,7 @@ def _classes(
   results: Sequence[Result],
   scores: transfer.Scores,
 ) -> list[dict[str, Any]]:
-  """The rows of 'transfer_classes'."""
+  """Returns the rows of 'transfer_classes'."""
   level, test, rows = context.options.confidence, task.test, []
   classes = len(task.splits.examples(task.splits.test).class_names)
   positives, left_out = _counts(test)
@@ -350,7 +351,7 @@ def _classes(
 
 
 def _counts(labels: Labels) -> tuple[np.ndarray, np.ndarray]:
-  """How many examples show each label, and how many it leaves out."""
+  """Numbers of examples that show each label, and that it leaves out."""
   if labels.several:
     return (labels.targets == 1).sum(axis=0), (labels.targets < 0).sum(axis=0)
   counts = np.bincount(labels.targets, minlength=len(labels.names))

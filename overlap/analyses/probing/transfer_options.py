@@ -1,4 +1,4 @@
-"""What the analysis of transfer can be told."""
+"""Options of the analysis of transfer."""
 
 import dataclasses
 from collections.abc import Mapping, Sequence
@@ -12,26 +12,26 @@ from overlap.analyses.specialisation import options as specialisation_options
 
 @dataclasses.dataclass(frozen=True)
 class Transfer:
-  """To which other data set features are taken, and how they are scored.
+  """Options of transfer: the data set, its splits and the scores.
 
-  How features are normalised and fits solved is said by the options of
-  probing.
+  Normalisation and solver are set by the options of probing.
 
   Attributes:
-    dataset: in the store, with features of the models; '': none, and the
-      tables are empty.
-    train: its split that probes are fitted on.
-    heldout: by which strengths are chosen.
-    test: on which probes are scored, once.
-    models: which are taken, alone and in pairs; the base and, of ARCH,
-      FRAMEWORK and DATASET, the most accurate within the window if empty.
-    groups: name -> classes, as for specialisation: whether an image's class
-      is one of them is a further label, so that there are several an image.
-    strengths: how many values of L2, evenly spaced in the logarithm.
-    weakest: the least of them.
-    strongest: the greatest.
-    permutations: of the test that a pair is no better than the better of its
-      two; 0: none.
+    dataset: data set in the store with features of the models; '': none, and
+      the tables are empty.
+    train: split that probes are fitted on.
+    heldout: split on which strengths are chosen.
+    test: split on which probes are scored, once.
+    models: models to probe, alone and in pairs; if empty, the base and the most
+      accurate models of ARCH, FRAMEWORK and DATASET within the window.
+    groups: mapping from names to classes, as for specialisation. Each group is
+      an additional label of the images with one of its classes, so that images
+      have several labels.
+    strengths: number of values of L2, evenly spaced in the logarithm.
+    weakest: smallest value of L2.
+    strongest: largest value of L2.
+    permutations: number of permutations of the test of a pair's gain over its
+      better model; 0: no test.
   """
 
   dataset: str = ''
@@ -47,7 +47,7 @@ class Transfer:
 
 
 def check(given: Transfer) -> None:
-  """Raises UsageError for values that can't be."""
+  """Raises UsageError for invalid values."""
   checks.integer('transfer.strengths', given.strengths, 1)
   checks.integer('transfer.permutations', given.permutations, 0)
   probing_options.check_ends('transfer', given.weakest, given.strongest)
