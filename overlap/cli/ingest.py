@@ -1,8 +1,8 @@
 """Brings in predictions made elsewhere: logits, probabilities or classes.
 
-From .npy, .npz, safetensors, CSV, Parquet or JSON, or as --format says. CSV
-and Parquet have a column id, and predicted (with confidence), or logit_0, ...
-or prob_0, ...; rows are matched by id, in whichever column it is, and by row
+From .npy, .npz, safetensors, CSV, Parquet or JSON, or as --format says. Tables
+have a column id, and predicted (with confidence), or logit_0, ... or prob_0,
+...; rows are matched by id, in whichever column it is, and by row
 order where neither the data set nor the labels have ids, or by --by_order.
 """
 
@@ -19,9 +19,10 @@ _TEXTS = {
   'or of its folder where the files have one name',
   'predictions': 'a file; or a folder or a pattern: a model a file',
   'labels': 'where the data set is new, labels in the order of the predictions '
-  '(.npy, .json, .txt) or by id (.csv, .parquet: id, label)',
+  '(.npy, .json, .txt) or by id (.csv, .parquet, .json, .jsonl: id, label; '
+  '.npz: ids, labels)',
   'ids': 'ids in the order of the predictions (.npy, .json, .txt), or a column '
-  'id (.csv, .parquet)',
+  'id (.csv, .parquet, .json, .jsonl; .npz: ids)',
   'class_names': 'names of the classes in their order (.txt, .json)',
   'format': 'npy, npz, safetensors, csv, parquet, json, timm, model-vs-human, '
   'imagenet-x or cifar10.1; if empty, by the extension',

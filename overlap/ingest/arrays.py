@@ -45,18 +45,21 @@ def read_npy(path: str) -> Source:
 
 def read_npz(path: str) -> Source:
   """Reads an `.npz` file, its arrays by name."""
+  return _source(path, _members(path))
+
+
+def _members(path: str) -> dict[str, Stored]:
+  """Describes the arrays of an `.npz` file by name."""
   with readable(path, '.npz'):
     with zipfile.ZipFile(path) as archive:
       files.check_expansion(archive, path)
       members = [name for name in archive.namelist() if name.endswith('.npy')]
-      wanted = {member.removesuffix('.npy'): member for member in members}
-    found = {
-      name: npy_format.describe(
+    return {
+      member.removesuffix('.npy'): npy_format.describe(
         functools.partial(npy_format.member, path, member), path
       )
-      for name, member in wanted.items()
+      for member in members
     }
-  return _source(path, found)
 
 
 def read_safetensors(path: str) -> Source:
@@ -77,9 +80,25 @@ def load_npy(path: str) -> np.ndarray:
     DataError: it is absent, damaged, or would have to be unpickled.
   """
   with readable(path, '.npy'):
-    return npy_format.describe(
+    stored = npy_format.describe(
       functools.partial(raw_file.open_binary, path), path
-    ).load()
+    )
+  if len(stored.shape) == 2 and stored.shape[1] == 1:
+    stored = _flat(stored)
+  return _load(path, '.npy', stored)
+
+
+def load_npz(path: str) -> dict[str, np.ndarray]:
+  """Reads the arrays of an `.npz` file with one value for each row, by name.
+
+  Raises:
+    DataError: it is absent, damaged, or would have to be unpickled.
+  """
+  return {
+    name: _load(path, name, stored)
+    for name, stored in _members(path).items()
+    if len(stored.shape) == 1
+  }
 
 
 def _source(path: str, found: Mapping[str, Stored]) -> Source:
@@ -102,6 +121,9 @@ def _source(path: str, found: Mapping[str, Stored]) -> Source:
   if 'class_names' in beside:
     names = source_lib.text(beside['class_names'], f'class_names of {path}')
     rest['class_names'] = tuple(source_lib.normalised(names).tolist())
+  column = len(stored.shape) == 2 and stored.shape[1] == 1
+  if column and stored.dtype.kind in 'iu' and kind in ('', source_lib.CLASSES):
+    stored = _flat(stored)
   if len(stored.shape) == 1:
     if kind not in ('', source_lib.CLASSES):
       raise errors.DataError(
@@ -125,8 +147,17 @@ def _source(path: str, found: Mapping[str, Stored]) -> Source:
     )
   rows, classes = stored.shape
   if stored.guessed:
-    rest['notes'] = ('Numbers of two bytes without a type are bfloat16.',)
+    rest['notes'] = (
+      'numbers of two bytes without a type are read as bfloat16',
+    )
   return Source(kind, rows, classes, stored.blocks, **rest)
+
+
+def _flat(stored: Stored) -> Stored:
+  """A column `[rows, 1]` as `[rows]`."""
+  return stored._replace(
+    shape=stored.shape[:1], load=lambda: stored.load().reshape(-1)
+  )
 
 
 def _texts(
@@ -144,7 +175,9 @@ def _texts(
 
 def _load(path: str, name: str, stored: Stored) -> np.ndarray:
   with readable(path, f'an array ({name})'):
-    return stored.load()
+    values = stored.load()
+  bfloat16 = values.dtype == ml_dtypes.bfloat16
+  return values.astype(np.float32) if bfloat16 else values
 
 
 def _choose(path: str, found: Mapping[str, Stored]) -> str:

@@ -12,6 +12,7 @@ from overlap.ingest import (
   arrays,
   columns,
   identify,
+  json_table,
   json_text,
   raw_file,
   table_file,
@@ -21,7 +22,7 @@ from overlap.ingest.columns import CLASS, TEXT
 from overlap.ingest.faults import readable
 
 _LINES = ('.txt', '.json')
-_ALL = ('.npy', '.txt', *table_file.EXTENSIONS)
+_ALL = ('.npy', '.npz', '.txt', *table_file.EXTENSIONS)
 
 
 class Labels(NamedTuple):
@@ -46,14 +47,15 @@ def read_labels(path: str) -> Labels:
   Args:
     path: `.npy`, or `.json` or `.txt` (a line each), in the order of the
       predictions; or a table (CSV, Parquet, JSON) with `label` and perhaps
-      `id`, or ids in a column of another usual name.
+      `id`, or ids in a column of another usual name; or `.npz` with the arrays
+      `labels` and perhaps `ids`.
 
   Raises:
     UsageError: another extension.
     DataError: absent, damaged, or no labels.
   """
   _check_extension('--labels', path, _ALL)
-  table = _table(path)
+  table = _table(path, 'label')
   if table is not None:
     values = columns.read(table, {'label': CLASS})['label']
     names = [name for name in table.names if name != 'label']
@@ -104,11 +106,24 @@ def _check_extension(flag: str, path: str, choices: tuple[str, ...]) -> None:
     )
 
 
-def _table(path: str) -> columns.Table | None:
+def _table(path: str, column: str = '') -> columns.Table | None:
   """Opens a file that is a table; None for one of listed values."""
+  if raw_file.split_extension(path)[1] == '.npz':
+    return _table_of_arrays(path)
   if raw_file.split_extension(path)[1] not in table_file.EXTENSIONS:
     return None
-  return table_file.find_table(path)
+  return table_file.find_table(path, column=column)
+
+
+def _table_of_arrays(path: str) -> columns.Table:
+  found = {n: v.tolist() for n, v in arrays.load_npz(path).items()}
+  table = json_table.make(path, found, 'id')
+  if table is None:
+    lengths = ', '.join(f'{len(v)} in {n}' for n, v in found.items())
+    raise errors.DataError(
+      f'{path} must hold arrays of the same length, got {lengths or "none"}.'
+    )
+  return table
 
 
 def _listed(path: str) -> np.ndarray:

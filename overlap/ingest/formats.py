@@ -97,8 +97,8 @@ def read(path: str, name: str = '') -> Source:
     table = table_file.find_table(path, tables.FILE)
     if table is not None and timm.recognises(table.names):
       note = (
-        'Read as results of timm (--format=timm) for its columns '
-        f'{", ".join(table.names[:3])}, ....'
+        "read as timm's results (--format=timm), for its columns are "
+        f'{", ".join(table.names[:3])}{", ..." * (len(table.names) > 3)}'
       )
       source = timm.read_table(table)
       return dataclasses.replace(source, notes=(note, *source.notes))

@@ -26,7 +26,7 @@ def read_json(path: str) -> Source:
     DataError: it is absent, no JSON, or something else.
   """
   values = json_text.load(path)
-  table = json_table.make(path, values, 'id')
+  table = json_table.make(path, values, 'id', 'predicted')
   if table is not None:
     return tables.read(table)
   if not isinstance(values, list):

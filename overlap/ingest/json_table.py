@@ -2,7 +2,8 @@
 
 Records (`[{COLUMN: VALUE}]`, also a line each), `{"columns": [...], "data":
 [[...]]}`, `{ID: {COLUMN: VALUE}}`, `{COLUMN: {ROW: VALUE}}` and
-`{COLUMN: [VALUE]}`. All of a table is in memory.
+`{COLUMN: [VALUE]}`; and `{ID: VALUE}`, which is a table of one column. All of a
+table is in memory.
 """
 
 import re
@@ -23,18 +24,19 @@ _COLUMN = re.compile(
 _SINGULAR = {'ids': 'id', 'labels': 'label'}
 
 
-def make(path: str, value: Any, key: str) -> Table | None:
+def make(path: str, value: Any, key: str, column: str = '') -> Table | None:
   """Makes a table of JSON.
 
   Args:
     path: the file, for error texts.
     value: what the file holds.
     key: name of the column with the ids where rows are called by them.
+    column: name of the column where there is one value by id; '' for none.
 
   Returns:
     The table; None where the JSON has no shape of a table.
   """
-  found = _columns(value, key)
+  found = _columns(value, key, column)
   if not found:
     return None
   return Table(
@@ -42,7 +44,9 @@ def make(path: str, value: Any, key: str) -> Table | None:
   )
 
 
-def _columns(value: Any, key: str) -> Mapping[str, Sequence[Any]] | None:
+def _columns(
+  value: Any, key: str, column: str
+) -> Mapping[str, Sequence[Any]] | None:
   if isinstance(value, list):
     return _of_records(value) if _all(value, dict) else None
   if not isinstance(value, dict) or not value:
@@ -50,6 +54,8 @@ def _columns(value: Any, key: str) -> Mapping[str, Sequence[Any]] | None:
   if {'columns', 'data'} <= set(value) <= {'columns', 'data', 'index'}:
     return _of_rows(value['columns'], value['data'])
   parts = list(value.values())
+  if column and all(isinstance(part, (str, int, float)) for part in parts):
+    return {key: list(value), column: parts}
   if _all(parts, list) and len({len(part) for part in parts}) == 1:
     return {_SINGULAR.get(str(name), str(name)): p for name, p in value.items()}
   if not _all(parts, dict) or any(list(p) != list(parts[0]) for p in parts):

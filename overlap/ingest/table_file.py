@@ -36,11 +36,17 @@ def open_table(path: str, key: str = 'id') -> Table:
   return table
 
 
-def find_table(path: str, key: str = 'id') -> Table | None:
-  """As `open_table`, but None for JSON of another shape."""
+def find_table(path: str, key: str = 'id', column: str = '') -> Table | None:
+  """As `open_table`, but None for JSON of another shape.
+
+  Args:
+    path: the file.
+    key: as of `open_table`.
+    column: name of the column where JSON has one value by id; '' for none.
+  """
   extension = raw_file.split_extension(path)[1]
   if extension in PARQUET:
     return parquet_table.open_parquet(path)
   if extension in JSON:
-    return json_table.make(path, json_text.load(path), key)
+    return json_table.make(path, json_text.load(path), key, column)
   return csv_table.open_csv(path)

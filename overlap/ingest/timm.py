@@ -107,8 +107,8 @@ def _by_index(
         source_lib.sliced(ordered),
         ids=ids,
         notes=(
-          f'The {ordered.shape[1]} scores of each row, sorted by value, are '
-          f'put in the order of the classes by {indices[0]}.',
+          f'the {ordered.shape[1]} scores of each row, sorted by value, are '
+          f'put in the order of the classes by {indices[0]}',
         ),
       )
     confidence = values[:, 0] if output == 'prob' else None

@@ -1,5 +1,6 @@
 """Labels, ids and names of classes beside the predictions."""
 
+import ml_dtypes
 import numpy as np
 import pandas as pd
 import pytest
@@ -16,14 +17,19 @@ def written(folder, kind, values, column):
     pd.Series(values).to_json(path, orient='values')
   elif kind == 'txt':
     path.write_text(''.join(f'{value}\n' for value in values))
-  elif kind == 'csv':
+  elif kind == 'npz':
+    np.savez(path, **{f'{column}s': values})
+  elif kind in ('csv', 'csv.gz'):
     pd.DataFrame({column: values}).to_csv(path, index=False)
+  elif kind == 'jsonl':
+    frame = pd.DataFrame({column: values})
+    frame.to_json(path, orient='records', lines=True)
   else:
     pd.DataFrame({column: values}).to_parquet(path)
   return str(path)
 
 
-KINDS = ['npy', 'json', 'txt', 'csv', 'parquet']
+KINDS = ['npy', 'npz', 'json', 'jsonl', 'txt', 'csv', 'csv.gz', 'parquet']
 
 
 @pytest.mark.parametrize('kind', KINDS)
@@ -40,6 +46,45 @@ def test_ids(tmp_path, kind, values):
   assert beside.read_ids(written(tmp_path, kind, values, 'id')).tolist() == (
     values
   )
+
+
+@pytest.mark.parametrize(
+  'values',
+  [
+    np.array([[3], [1], [2]]), np.array([3, 1, 2], ml_dtypes.bfloat16),
+    np.array([3.0, 1, 2]),
+  ],
+)  # fmt: skip
+def test_labels_as_arrays_of_other_types(tmp_path, values):
+  np.save(tmp_path / 'x.npy', values)
+  assert beside.read_labels(str(tmp_path / 'x.npy')).labels.tolist() == [
+    3,
+    1,
+    2,
+  ]
+
+
+def test_labels_by_id_in_arrays(tmp_path):
+  path = str(tmp_path / 'x.npz')
+  np.savez(path, labels=[1, 0], ids=['007', '8'], logits=np.zeros((2, 3)))
+  found = beside.read_labels(path)
+  assert found.labels.tolist() == [1, 0]
+  assert found.ids.tolist() == ['007', '8']
+  assert beside.read_ids(path).tolist() == ['007', '8']
+  np.savez(path, labels=[1, 0], ids=['007'])
+  with pytest.raises(errors.DataError, match='got 2 in labels, 1 in ids'):
+    beside.read_labels(path)
+
+
+@pytest.mark.parametrize(
+  'text', ['{"007": 1, "8": 0}', '[{"id": "007", "label": 1}, '
+  '{"id": "8", "label": 0}]']
+)  # fmt: skip
+def test_labels_by_id_in_json(tmp_path, text):
+  (tmp_path / 'x.json').write_text(text)
+  found = beside.read_labels(str(tmp_path / 'x.json'))
+  assert found.labels.tolist() == [1, 0]
+  assert found.ids.tolist() == ['007', '8']
 
 
 def test_labels_by_id(tmp_path):

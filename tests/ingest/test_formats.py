@@ -157,7 +157,7 @@ def test_results_of_timm_are_recognised(tmp_path, extension):
   found = formats.read(path)
   assert found.ids.tolist() == IDS
   np.testing.assert_allclose(scores(found), FIVE, atol=1e-14)
-  assert found.notes[0].startswith('Read as results of timm (--format=timm)')
+  assert found.notes[0].startswith("read as timm's results (--format=timm)")
   form = 'json' if extension == 'jsonl' else extension
   with pytest.raises(errors.DataError, match='--format=timm reads them'):
     formats.read(path, form)

@@ -40,7 +40,7 @@ def test_scores(case):
 @pytest.mark.parametrize(
   ('text', 'got'),
   [
-    ('{"a": 1}', 'got dict; --format says'),
+    ('{"a": [1], "b": 2}', 'got dict; --format says'),
     ('3', 'got int'),
     ('[{}]', 'got other things in the list'),
     ('[1, [2]]', 'got other things in the list'),

@@ -88,3 +88,13 @@ def test_a_fault_in_one_of_many_lines(tmp_path):
   (tmp_path / 't.jsonl').write_text('{"x": 1}\n\n{"x": }\n')
   with pytest.raises(errors.DataError, match='in line 3 of JSON lines'):
     table_file.open_table(str(tmp_path / 't.jsonl'))
+
+
+@pytest.mark.parametrize('values', [[3, 1], ['cat', 'dog'], [3.0, 1.0]])
+def test_one_value_by_id(values):
+  rows = dict(zip(['007', 'a'], values))
+  assert json_table.make('x.json', rows, 'id') is None
+  table = json_table.make('x.json', rows, 'id', 'label')
+  found = columns.read(table, {'id': TEXT, 'label': CLASS})
+  assert found['id'].tolist() == ['007', 'a']
+  assert [str(v) for v in found['label']] == [str(v) for v in values]

@@ -57,6 +57,10 @@ def test_two_classes_only_where_the_format_sorts():
   assert not topk.are_sorted(values[:9], least=2)
 
 
+def test_a_model_that_says_the_same_of_every_example():
+  assert not topk.are_sorted(np.tile([0.5, 0.25, 0.25], (10, 1)))
+
+
 def test_equal_scores_are_not_sorted_ones():
   assert not topk.are_sorted(np.zeros((10, 5)))
   assert not topk.are_sorted(np.full((10, 5), np.nan))
