@@ -1,6 +1,6 @@
-"""What the ensembles of all pairs of many models get right, in one pass.
+"""Counts of what ensembles of all pairs of models get right, in one pass.
 
-`search` finds it on a CPU by looking at the few classes that can beat a label,
-`device` on an accelerator by looking at all, `reference` as one would write it
-in NumPy. All three count the same. `blocks` reads the examples.
+`search` counts on a CPU with the few classes that can beat a label, `device` on
+an accelerator with all classes, and `reference` is a plain NumPy version. All
+three return the same counts. `blocks` reads the examples.
 """

@@ -1,7 +1,7 @@
-"""Examples of all models, block by block, within a bound on memory.
+"""Blocks of examples of all models, in bounded memory.
 
-A block is read, divided by temperatures and laid out example by example, all
-models beside each other, while the one before it is counted.
+A block is read, divided by temperatures and arranged by example, with all
+models side by side, while the previous block is counted.
 """
 
 import concurrent.futures
@@ -19,7 +19,7 @@ _MIB = 2**20
 
 
 class Logits(Protocol):
-  """`[examples, classes]`, of which only slices of rows are read."""
+  """Logits `[examples, classes]`, read in slices of rows."""
 
   @property
   def shape(self) -> tuple[int, ...]: ...
@@ -28,15 +28,15 @@ class Logits(Protocol):
 
 
 class Block(NamedTuple):
-  """Some examples' calibrated logits.
+  """Calibrated logits of a block of examples.
 
   Attributes:
-    rows: which examples.
-    scores: float32, flat; model m has row r of the block at
-      `starts[m] + r * stride`.
-    starts: int64 `[models]`.
-    stride: from one row to the next.
-    classes: how many there are.
+    rows: range of the examples.
+    scores: logits, float32, flat; model m has row r of the block at `starts[m]
+      + r * stride`.
+    starts: offset of each model, int64 `[models]`.
+    stride: distance between rows.
+    classes: number of classes.
   """
 
   rows: slice
@@ -46,7 +46,7 @@ class Block(NamedTuple):
   classes: int
 
   def tile(self) -> np.ndarray:
-    """`[rows, models, classes]`, a copy where it lies in another order."""
+    """Returns `[rows, models, classes]`, a copy if the layout differs."""
     shape = (self.rows.stop - self.rows.start, len(self.starts), self.classes)
     if (
       self.scores.size == np.prod(shape) and self.stride == shape[1] * shape[2]
@@ -61,7 +61,7 @@ class Block(NamedTuple):
 
 
 class Source:
-  """What blocks are read from."""
+  """The logits that blocks are read from."""
 
   def __init__(
     self,
@@ -72,23 +72,25 @@ class Source:
     temperatures: Sequence[np.ndarray | None] | None,
     memory_mb: int,
   ):
-    """Reads nothing yet.
+    """Prepares the blocks without reading any logits.
 
     Args:
-      models: each one's logits, or all of them `[models, examples, classes]`.
-      used: int, indices of those to read.
-      examples: how many there are.
-      temperatures: of each model `[examples]`, or None: already divided by.
-      memory_mb: how much memory blocks may take, in MiB.
+      models: logits of each model, or of all models `[models, examples,
+        classes]`.
+      used: indices of the models to read, int.
+      examples: number of examples.
+      temperatures: temperatures of each model `[examples]`; None for logits
+        that are already divided.
+      memory_mb: memory for blocks, in MiB.
     """
     self._models, self._used = models, used
     self._temperatures = temperatures
     self.classes = int(models[used[0]].shape[1]) if len(used) else 0
     row = 4 * max(1, self.classes)
     self._readers = min(os.cpu_count() or 1, max(1, len(used)))
-    # Two blocks, and what each reader has just read.
+    # Two blocks, and the rows that each reader has just read.
     fitting = memory_mb * _MIB // (row * (2 * len(used) + self._readers))
-    # A power of two, so that blocks tend to end where the store's chunks do.
+    # A power of two, to align blocks with the chunks of the store.
     step = 1 << (max(1, fitting).bit_length() - 1)
     self.steps = [
       slice(start, min(start + step, examples))
@@ -97,7 +99,7 @@ class Source:
     self._size = min(step, examples)
 
   def blocks(self, steps: Sequence[slice]) -> Iterator[Block]:
-    """Yields the blocks of some of `steps`; each is gone with the next."""
+    """Yields blocks for some of `steps`; each is overwritten later."""
     if self._in_memory():
       yield from map(self._view, steps)
       return
@@ -114,14 +116,14 @@ class Source:
     )
 
   def _view(self, rows: slice) -> Block:
-    """Rows of an array, which need not be copied."""
+    """Returns rows of an array without copying."""
     whole = np.asarray(self._models)
     starts = (self._used * whole.shape[1] + rows.start) * self.classes
     return Block(rows, whole.reshape(-1), starts, self.classes, self.classes)
 
   def _arranged(self, steps: Sequence[slice]) -> Generator[Block, None, None]:
     shape = (self._size, len(self._used), self.classes)
-    # One is filled while the other is used.
+    # One block is filled while the other is used.
     tiles = [np.empty(shape, np.float32) for _ in range(min(2, len(steps)))]
     with concurrent.futures.ThreadPoolExecutor(self._readers) as pool:
       for number, rows in enumerate(steps):
@@ -138,7 +140,7 @@ class Source:
         )
 
   def _arrange(self, rows: slice, model: int, out: np.ndarray) -> None:
-    """Puts a model's rows where they belong, `[rows, classes]`."""
+    """Writes a model's calibrated rows to `out`, `[rows, classes]`."""
     values = np.ascontiguousarray(self._models[model][rows], np.float32)
     by = self._temperatures[model] if self._temperatures is not None else None
     if by is None:

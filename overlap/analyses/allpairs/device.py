@@ -1,10 +1,10 @@
-"""Counting on an accelerator: every class of every pair, by XLA.
+"""XLA backend for accelerators: evaluates every class of every pair.
 
-A tile of examples of all models is sent to the devices once, each gets its
-part of the rows, and their counts are summed there. Pairs go by their first
-model, whose scores are added to those of all models at once. Devices that
-take numbers below 1.2e-38 for zero find ties among logits that are that small;
-otherwise the counts are those of the other back ends.
+Each block of examples is sent to the devices once and split by rows; the counts
+are summed on the devices. Pairs are grouped by their first model, whose scores
+are added to those of all models at once. Devices that flush numbers below
+1.2e-38 to zero produce ties between such small logits; otherwise the counts
+equal those of the other backends.
 """
 
 import functools
@@ -23,7 +23,7 @@ class Counter:
 
   def __init__(self, pairs: np.ndarray, models: int, methods: list[str]):
     """Takes int `[pairs, 2]` and keys of `ensembles.METHODS`."""
-    # All pairs with one model, listed either way, go by that model.
+    # If one model is in all pairs, group them by that model.
     common = [m for m in range(models) if (pairs == m).any(axis=1).all()]
     swap = pairs[:, 1] == common[0] if common else np.zeros(len(pairs), bool)
     ordered = np.where(swap[:, np.newaxis], pairs[:, ::-1], pairs)
@@ -36,31 +36,31 @@ class Counter:
   def count(
     self, block: Block, labels: np.ndarray, correct: np.ndarray | None
   ) -> np.ndarray:
-    """Counts of a block, int64 `[methods, 5, pairs]`; see `reference`."""
+    """Counts a block, int64 `[methods, 5, pairs]`; see `reference`."""
     tile, labels = block.tile(), np.asarray(labels)
-    if not tile.shape[2]:  # Nothing has a highest class.
+    if not tile.shape[2]:  # No prediction is right.
       tile = np.full((*tile.shape[:2], 1), np.nan, np.float32)
-    # A label that is no class loses to all, as rows that only fill up do.
+    # Invalid labels and padded rows become -1, which never wins.
     classes = tile.shape[2]
     labels = np.where((labels < 0) | (labels >= classes), -1, labels)
     rows = {'tile': tile, 'labels': labels.astype(np.int32)}
     if correct is not None:
       rows['right'] = correct.T
-    # Shorter blocks are filled up, so that one shape is compiled.
+    # Shorter blocks are padded, so that only one shape is compiled.
     self._rows = max(self._rows, len(labels))
     with parallel.float64():
       summed = parallel.sum_over_devices(
         self._function, self._first.astype(np.int32), rows, size=self._rows
       )
     counts = summed.astype(np.int64)[:, :, *self._at]
-    # The fields of either model change places with the pair's.
+    # Exchange the counts of the two models of a swapped pair.
     other = counts[:, [0, 2, 1, 3, 4]]
     return np.where(self._swap, other, counts)
 
 
 @functools.cache
 def _counting(methods: tuple[str, ...]) -> Callable[..., jax.Array]:
-  """`_count` by some methods: one object, so that it is compiled once."""
+  """Returns `_count` for some methods, cached so that it is compiled once."""
   return functools.partial(_count, methods=methods)
 
 
@@ -71,17 +71,17 @@ def _count(
   *,
   methods: Sequence[str],
 ) -> jax.Array:
-  """Counts of the pairs of some models with all models.
+  """Counts the pairs of some models with all models.
 
   Args:
-    first: int `[firsts]`, the models.
+    first: indices of the first models, int `[firsts]`.
     rows: 'tile' float32 `[rows, models, classes]`, 'labels' `[rows]`, -1 for
-      none, and maybe 'right' bool `[rows, models]`.
-    valid: bool `[rows]`, which rows count.
+      none, and optionally 'right' bool `[rows, models]`.
+    valid: mask of the rows to count, bool `[rows]`.
     methods: keys of `ensembles.METHODS`.
 
   Returns:
-    int32 `[methods, 5, firsts, models]`.
+    Counts, int32 `[methods, 5, firsts, models]`.
   """
   tile, labels = rows['tile'], rows['labels']
   labels = jnp.where(valid, labels, -1)
@@ -102,7 +102,7 @@ def _count(
 def _count_one(
   scores: jax.Array, labels: jax.Array, right: jax.Array, model: jax.Array
 ) -> jax.Array:
-  """int32 `[5, models]`, of the pairs of one model."""
+  """Counts the pairs of one model, int32 `[5, models]`."""
   one = jax.lax.dynamic_index_in_dim(scores, model, 1)
   right_1 = jax.lax.dynamic_index_in_dim(right, model, 1)
   wins = _wins(one + scores, labels)
@@ -117,21 +117,21 @@ def _count_one(
 
 
 def _wins(scores: jax.Array, labels: jax.Array) -> jax.Array:
-  """Whether the label's score is the first of the highest, and none is NaN.
+  """Returns where labels have the first highest score, without any NaN.
 
-  A label that minus infinity rules out never wins.
+  A label with a score of minus infinity never wins.
 
   Args:
-    scores: `[rows, models, classes]`.
-    labels: `[rows]`; -1 never wins.
+    scores: scores `[rows, models, classes]`.
+    labels: labels `[rows]`; -1 never wins.
 
   Returns:
-    bool `[rows, models]`.
+    A mask, bool `[rows, models]`.
   """
   place = jnp.maximum(labels, 0)[:, jnp.newaxis, jnp.newaxis]
   own = jnp.take_along_axis(scores, place, axis=2)
   classes = jnp.arange(scores.shape[2])[jnp.newaxis, jnp.newaxis]
-  # As comparisons that NaN fails.
+  # Comparisons that are false for NaN.
   below = jnp.where(classes < place, scores < own, scores <= own)
   given = (labels >= 0)[:, jnp.newaxis] & (own[:, :, 0] > -jnp.inf)
   return below.all(axis=2) & given

@@ -1,4 +1,4 @@
-"""The pass over all blocks: which examples, by what, and what adds up."""
+"""The pass over all blocks: choice of backend, resumption, and sums."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -13,7 +13,7 @@ from overlap.analyses.allpairs.resume import Checkpoint
 
 
 class Counter(Protocol):
-  """A back end, for the pairs of some models."""
+  """A backend for the pairs of some models."""
 
   def __init__(
     self, pairs: np.ndarray, models: int, methods: list[str]
@@ -24,7 +24,7 @@ class Counter(Protocol):
   ) -> np.ndarray: ...
 
 
-# How many MiB blocks may take, unless told otherwise.
+# Default memory for blocks, in MiB.
 MEMORY_MB = 1024
 
 BACKENDS: dict[str, type[Counter]] = {
@@ -48,11 +48,12 @@ def count(
 ) -> np.ndarray:
   """Counts what pairs get right; see `ensembles.pair_ensembles`.
 
-  Each process of a run goes through its own blocks; their counts are then
-  added, so that all have the same.
+  Each process counts its own blocks. The counts are summed over processes, so
+  all processes return the same.
 
   Returns:
-    int64 `[methods, 5, pairs]`, the fields of `ensembles.EnsembleCounts`.
+    Counts, int64 `[methods, 5, pairs]`, the fields of
+    `ensembles.EnsembleCounts`.
   """
   if backend is None:
     backend = 'numba' if jax.default_backend() == 'cpu' else 'xla'

@@ -1,8 +1,8 @@
-"""Probabilities that every back end computes alike.
+"""Softmax probabilities that are identical in all backends.
 
-They are computed in float64 and rounded to float32 once. What differs from one
-implementation to another, the last digits of an exponential and the order of
-a sum, is then lost in rounding, and probabilities that are equal stay so.
+They are computed in float64 and rounded once to float32. Rounding removes the
+differences between implementations, in the last digits of an exponential and
+the order of a sum, and equal probabilities stay equal.
 """
 
 import functools
@@ -12,22 +12,22 @@ import numpy as np
 from overlap.analyses.softmax import each, exp64, ordered
 from overlap.compiled import compiled
 
-# Values of a block: what a thread takes at a time.
+# Values that a thread processes at a time.
 _BLOCK = 2**20
 
-_NOTHING = np.int32(-2139095041)  # -inf, as `ordered` has it.
+_NOTHING = np.int32(-2139095041)  # -inf as an ordered integer.
 INFINITE = np.int32(0x7F800000)
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:
-  """Probabilities over the last axis, to the last digit of float32.
+  """Returns probabilities over the last axis, to the last digit of float32.
 
   Args:
-    logits: `[..., classes]`, taken as float32.
+    logits: logits `[..., classes]`, converted to float32.
 
   Returns:
-    float32 of the same shape; NaN where a row holds NaN or +inf, or only
-    -inf.
+    Probabilities, float32 of the same shape; NaN if a row has NaN or +inf, or
+    only -inf.
   """
   shape = np.shape(logits)
   result = np.empty(shape, np.float32)
@@ -54,7 +54,7 @@ def _softmax_lines(lines, out):
 
 @compiled
 def softmax_line(line, room, out):
-  """Fills `out` with probabilities; `room` is float64 to compute in."""
+  """Writes probabilities to `out`; `room` is a float64 work array."""
   highest, size = extremes(line.view(np.int32))
   top = np.float64(as_float(highest))
   if size > INFINITE or abs(top) == np.inf:
@@ -77,13 +77,13 @@ def _sum(values):
 
 @compiled
 def extremes(bits):
-  """The highest float32, as `ordered` has it, and the highest without signs.
+  """Returns the highest value and the highest magnitude of float32 bits.
 
-  The second is beyond `INFINITE` where there is NaN. Of nothing, the first is
-  -inf.
+  The highest value is an integer of `ordered`, -inf for an empty array. The
+  magnitude exceeds `INFINITE` if there is NaN.
   """
   highest, size = _NOTHING, np.int32(0)
-  # By index: loops over values themselves are not vectorised.
+  # Loops over indices are vectorised; loops over values are not.
   for c in range(len(bits)):
     value = bits[c]
     size = np.int32(max(size, np.int32(value & np.int32(0x7FFFFFFF))))
@@ -93,5 +93,5 @@ def extremes(bits):
 
 @compiled
 def as_float(value):
-  """The float32 that `ordered` has made this of."""
+  """Returns the float32 of an integer from `ordered`."""
   return ordered(np.int32(value)).view(np.float32)

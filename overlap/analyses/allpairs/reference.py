@@ -1,4 +1,4 @@
-"""Counting as one would write it in NumPy: every class of every pair."""
+"""NumPy reference backend: evaluates every class of every pair."""
 
 import numpy as np
 
@@ -6,7 +6,7 @@ from overlap.analyses import errors
 from overlap.analyses.allpairs.blocks import Block
 from overlap.analyses.allpairs.probabilities import softmax
 
-# Scores of one sum: it stays in a processor's cache.
+# Scores summed at a time, few enough for the processor's cache.
 _SUM = 2**16
 
 
@@ -20,12 +20,13 @@ class Counter:
   def count(
     self, block: Block, labels: np.ndarray, correct: np.ndarray | None
   ) -> np.ndarray:
-    """Counts of a block, int64 `[methods, 5, pairs]`.
+    """Returns a block's counts, int64 `[methods, 5, pairs]`.
 
     Args:
-      block: of examples.
-      labels: `[rows]`.
-      correct: bool `[models, rows]`; None: to be told from the block.
+      block: block of examples.
+      labels: labels `[rows]`.
+      correct: correctness of each model, bool `[models, rows]`; None to compute
+        it from the block.
     """
     scores = block.tile().swapaxes(0, 1)
     if correct is None:
@@ -50,15 +51,15 @@ class Counter:
 def _wins(
   scores: np.ndarray, labels: np.ndarray, pairs: np.ndarray
 ) -> np.ndarray:
-  """Where the highest sum of two models' scores is the label's.
+  """Returns where the highest sum of two models' scores is the label's.
 
   Args:
-    scores: `[models, rows, classes]`.
-    labels: `[rows]`.
-    pairs: int `[pairs, 2]`.
+    scores: scores `[models, rows, classes]`.
+    labels: labels `[rows]`.
+    pairs: indices of the two models, int `[pairs, 2]`.
 
   Returns:
-    bool `[pairs, rows]`.
+    A mask, bool `[pairs, rows]`.
   """
   _, total, classes = scores.shape
   step = max(1, _SUM // max(1, classes))
@@ -77,7 +78,7 @@ def _wins(
 def _count(
   wins: np.ndarray, right_1: np.ndarray, right_2: np.ndarray
 ) -> np.ndarray:
-  """Counts over the rows of bool `[pairs, rows]`, as `EnsembleCounts`."""
+  """Sums bool `[pairs, rows]` over rows to the fields of `EnsembleCounts`."""
   parts = (
     wins,
     wins & right_1 & ~right_2,

@@ -1,4 +1,4 @@
-"""Counts of a pass that was cut short, kept until it is through."""
+"""Checkpoints of an interrupted pass over all pairs."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -12,19 +12,19 @@ from overlap.analyses.scratch import Scratch
 
 
 class Checkpoint:
-  """Where the counts of one pass are kept, by each process for itself.
+  """Checkpoint of the counts of one pass, one per process.
 
-  They are taken up again only by a pass that counts the very same: what it
-  depends on is part of the file.
+  A later pass uses it only if everything that the counts depend on is the same;
+  a digest of this is part of the file.
   """
 
   def __init__(self, folder: epath.PathLike, depends_on: Any):
-    """Nothing is written yet.
+    """Prepares the checkpoint without writing anything.
 
     Args:
-      folder: made where it is absent.
-      depends_on: JSON, what stands for the models' logits: the checksums of
-        what is stored, for instance.
+      folder: folder of the checkpoint, created if absent.
+      depends_on: JSON that identifies the models' logits, such as the checksums
+        of the stored arrays.
     """
     self._depends_on = depends_on
     self._scratch = Scratch(folder, 'pairs', shared=False)
@@ -33,15 +33,15 @@ class Checkpoint:
   def load(
     self, plan: Any, arrays: Sequence[np.ndarray], counts: np.ndarray
   ) -> int:
-    """Takes up what an earlier pass has counted.
+    """Loads the counts of an earlier pass.
 
     Args:
-      plan: JSON, what else the counts depend on.
-      arrays: and arrays that they depend on.
-      counts: zeros, filled in.
+      plan: JSON that identifies what else the counts depend on.
+      arrays: arrays that the counts depend on.
+      counts: output, initially zeros.
 
     Returns:
-      How many blocks they are of, 0 without any.
+      The number of counted blocks, 0 without a checkpoint.
     """
     self._digest = files.digest(
       {
@@ -65,10 +65,10 @@ class Checkpoint:
     return done
 
   def save(self, done: int, counts: np.ndarray) -> None:
-    """Writes counts, if it is some time since they were written.
+    """Saves counts at most once per interval.
 
     Args:
-      done: how many blocks they are of.
-      counts: so far.
+      done: number of counted blocks.
+      counts: counts of these blocks.
     """
     self._scratch.save(self._digest, lambda: {'done': done, 'counts': counts})

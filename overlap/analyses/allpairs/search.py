@@ -1,16 +1,15 @@
-"""Exact search for the pairs whose sum is highest at the label, by Numba.
+"""Exact Numba search for pairs whose highest sum is at the label.
 
-Of a pair only whether the label wins is asked. Rounded sums keep the order of
-what is summed, so with `own` a model's score of the label and `top` its
-highest other score
+Only whether the label wins matters. Rounding is monotonic, so with `own` a
+model's score of the label and `top` its highest other score, the condition
 
   top_1 + top_2 < own_1 + own_2
 
-in float32 settles that the label wins. If not, the class that one of the two
-ranks highest mostly settles that it loses. For the few pairs left, the classes
-are looked at that are strong enough in one model to beat the label, whatever
-the other model says of them. Models whose own label stands clear of all
-other classes win together and are not looked at.
+in float32 implies that the label wins. Otherwise the top class of one of the
+two models usually shows that it loses. For the few remaining pairs, only the
+classes are evaluated that are strong enough in one model to beat the label
+whatever their score in the other. Pairs of models whose label is clearly above
+all other classes win without any evaluation.
 """
 
 from typing import NamedTuple
@@ -31,14 +30,14 @@ ONLY_1, ONLY_2, NEITHER, LOST = range(4)
 
 
 class Entries(NamedTuple):
-  """Every pair as each of its models sees it.
+  """All pairs, sorted by each of their models.
 
   Attributes:
-    offsets: int64 `[models + 1]`; model m has the entries from `offsets[m]`
-      to `offsets[m + 1]` of what follows. A model with itself is one entry.
-    partner: int64, the other model.
-    pair: int64, the index of the pair.
-    is_first: bool, whether m is the first of the pair.
+    offsets: int64 `[models + 1]`; model m has the entries from `offsets[m]` to
+      `offsets[m + 1]` of the other fields. A model with itself is one entry.
+    partner: index of the other model, int64.
+    pair: index of the pair, int64.
+    is_first: whether m is the first model of the pair, bool.
   """
 
   offsets: np.ndarray
@@ -51,8 +50,8 @@ def entries(pairs: np.ndarray, models: int) -> Entries:
   """Sorts pairs by their models.
 
   Args:
-    pairs: int `[pairs, 2]`.
-    models: how many there are.
+    pairs: indices of the two models, int `[pairs, 2]`.
+    models: number of models.
   """
   pairs = np.asarray(pairs, np.int64).reshape(-1, 2)
   index, other = np.arange(len(pairs)), pairs[:, 0] != pairs[:, 1]
@@ -66,20 +65,20 @@ def entries(pairs: np.ndarray, models: int) -> Entries:
   )
 
 
-# A label this far above the others, relative to itself, still is after a sum
-# is rounded; and no sum of two smaller ones overflows.
+# A label with the relative margin _CLEAR stays on top in a rounded sum. Sums of
+# two scores below _LARGE do not overflow.
 _CLEAR = np.float32(2.0**-21)
 _LARGE = np.float32(2.0**126)
-# What rounding may do to a float32 sum: twice its spacing, so that float64
-# differences of such sums need no care; and some of the smallest numbers.
+# Bounds of the rounding error of a float32 sum: twice its spacing, so that
+# float64 differences of such sums are safe, and some subnormal numbers.
 _SPACING, _SMALLEST = 2.0**-22, 1e-44
-# Rows of a model that are read one after the other, and how many scores of
-# all models stay in a processor's cache.
+# Rows of a model processed in sequence, and the number of scores of all models
+# that fit the processor's cache.
 _TOGETHER, _NEAR = 16, 2**20
 _NONE = np.int32(0x7FFFFFFF)
-# Classes that are looked at together for a strong one.
+# Classes compared at a time in the search for strong classes.
 _PART = 128
-# With more classes to look at than this, looking at all is faster.
+# With more candidate classes than this, evaluating all is faster.
 _FEW = 32
 
 
@@ -88,21 +87,23 @@ def count(
   scores, starts, stride, classes, labels, first, last,
   given, right, pairs, logit_counts, prob_counts,
 ):  # fmt: skip
-  """Adds what pairs get right in rows `[first, last)`.
+  """Adds the counts of rows `[first, last)`.
 
   Args:
-    scores: float32, flat; model m has row r at `starts[m] + r * stride`.
-    starts: int64 `[models]`.
-    stride: from one row to the next.
-    classes: how many there are.
-    labels: int64 `[rows]`.
-    first: row.
-    last: the row after the last.
-    given: whether `right` is, or is to be told from the scores.
-    right: bool `[models, rows]`, filled in unless given.
-    pairs: `Entries`.
-    logit_counts: int64 `[pairs, 4]`, for sums of logits; `[0, 4]` for none.
-    prob_counts: the same for sums of probabilities.
+    scores: scores, float32, flat; model m has row r at `starts[m] + r *
+      stride`.
+    starts: offset of each model, int64 `[models]`.
+    stride: distance between rows.
+    classes: number of classes.
+    labels: labels, int64 `[rows]`.
+    first: index of the first row.
+    last: index after the last row.
+    given: whether `right` is an input; otherwise it is computed.
+    right: correctness, bool `[models, rows]`; output unless `given`.
+    pairs: pairs as `Entries`.
+    logit_counts: output for sums of logits, int64 `[pairs, 4]`; `[0, 4]` for
+      none.
+    prob_counts: output for sums of probabilities, as `logit_counts`.
   """
   models = len(starts)
   logits_too, probs_too = len(logit_counts) > 0, len(prob_counts) > 0
@@ -152,14 +153,15 @@ def count(
 
 @compiled
 def _summarise(line, label):
-  """The label's score, the highest other one, and its class.
+  """Returns the label's score, the highest other score, and its class.
 
   Returns:
-    `own, top, place`. NaN twice where any is NaN, or the label is no class.
-    The place is that of the lowest such class, -1 without one or where the
+    `own, top, place`. Both scores are NaN if any score is NaN or the label is
+    invalid. The place is the lowest class with the score `top`, or -1 if there
+    is none or the label is clearly above all others.
     label is clear of all.
   """
-  if label < 0 or label >= len(line):  # No class: it loses to all.
+  if label < 0 or label >= len(line):  # An invalid label loses to all.
     return np.float32(np.nan), np.float32(np.nan), -1
   bits = line.view(np.int32)
   low, low_size = extremes(bits[:label])
@@ -175,7 +177,7 @@ def _summarise(line, label):
 
 @compiled
 def _find(line, label, value):
-  """The lowest class but the label's with a score, -1 without one."""
+  """Returns the lowest class with a value except the label's, else -1."""
   before, after = _first(line[:label], value), _first(line[label + 1 :], value)
   if before != _NONE:
     return np.int64(before)
@@ -185,7 +187,7 @@ def _find(line, label, value):
 @compiled
 def _first(line, value):
   found = _NONE
-  # To the end, where it is found early too: such loops are vectorised.
+  # No early exit, so that the loop is vectorised.
   for c in range(len(line)):
     place = np.int32(c)
     here = place if line[c] == value else _NONE
@@ -198,10 +200,10 @@ def _search(
   values, begins, classes, label, own, top, place, right,
   pairs, counts,
 ):  # fmt: skip
-  """Counts one example, for the pairs that could be other than both right."""
+  """Counts one example for the pairs that may not be both right."""
   models = len(begins)
-  # Whether a model is looked at: what is looked at from both sides of a pair
-  # is counted from the later one.
+  # Whether a model is evaluated; pairs of two such models are counted from the
+  # later one.
   unclear = np.empty(models, np.bool_)
   for m in range(models):
     unclear[m] = (
@@ -226,7 +228,7 @@ def _search(
       if best + top[other] < label_sum:
         wins = True
       elif (
-        not label_sum > -np.inf  # Ruled out, or NaN.
+        not label_sum > -np.inf  # Minus infinity or NaN.
         or (strong >= 0 and _beats(
           best + values[begins[other] + strong], strong, label_sum, label))
         or (place[other] >= 0 and _beats(
@@ -248,7 +250,7 @@ def _search(
 
 @numba.njit(inline='always')
 def _beats(score, place, label_sum, label):
-  """Whether a class beats the label, which NaN does."""
+  """Returns whether a class beats the label; NaN does."""
   if place < label:
     return not score < label_sum
   return not score <= label_sum
@@ -274,19 +276,19 @@ def _settle(
   values, begins, classes, label, own, top, right, model, left,
   pairs, counts,
 ):  # fmt: skip
-  """Settles the pairs of a model that neither rule has."""
+  """Decides the pairs of a model that neither rule decides."""
   line = values[begins[model] : begins[model] + classes]
-  # A class below this in the model beats no label, whatever the others say.
+  # A class below this score in the model cannot beat the label in any pair.
   least = np.inf
   for entry in left:
     label_sum = np.float64(own[model] + own[pairs.partner[entry]])
     highest = np.float64(top[pairs.partner[entry]])
     reach = _SPACING * (abs(label_sum) + abs(highest)) + _SMALLEST
     needed = label_sum - highest - reach
-    # Infinite sums are looked at whole.
+    # Infinite sums require all classes.
     least = min(least, needed if abs(needed) < np.inf else -np.inf)
   strong = np.empty(_FEW + 1, np.int64)
-  # The reach is wide enough for this to be rounded.
+  # The bound `reach` also covers the rounding of this value.
   found = _collect(line, label, np.float32(least), strong)
   for entry in left:
     other = pairs.partner[entry]
@@ -305,7 +307,7 @@ def _settle(
 
 @compiled
 def _collect(line, label, least, found):
-  """Puts the classes from `least` up into `found`; how many, or too many."""
+  """Stores classes with scores from `least` in `found`; returns the count."""
   count = 0
   for start in range(0, len(line), _PART):
     part = line[start : min(start + _PART, len(line))]
@@ -324,7 +326,7 @@ def _collect(line, label, least, found):
 
 @compiled
 def _wins(one, two, label, label_sum):
-  """Whether no class beats the label, by looking at all."""
+  """Returns whether the label wins, by evaluating all classes."""
   lost = np.int32(0)
   for c in range(label):
     lost |= np.int32(not one[c] + two[c] < label_sum)

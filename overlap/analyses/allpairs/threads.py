@@ -1,4 +1,4 @@
-"""Counting on a CPU: blocks are shared by threads, each with its own counts."""
+"""CPU backend: threads count parts of a block separately."""
 
 import os
 
@@ -21,7 +21,7 @@ class Counter:
   def count(
     self, block: Block, labels: np.ndarray, correct: np.ndarray | None
   ) -> np.ndarray:
-    """Counts of a block, int64 `[methods, 5, pairs]`; see `reference`."""
+    """Counts a block, int64 `[methods, 5, pairs]`; see `reference`."""
     labels = np.asarray(labels, np.int64)
     given = correct is not None
     right = (
@@ -59,7 +59,7 @@ class Counter:
 
 
 def _complete(counts: np.ndarray, both: np.ndarray) -> np.ndarray:
-  """int64 `[5, pairs]`, with what both get right and the ensemble keeps."""
+  """Returns all fields, int64 `[5, pairs]`, from the search's counts."""
   only_1, only_2, neither, lost = counts.T
   return np.stack(
     [both - lost + only_1 + only_2 + neither, only_1, only_2, neither, lost]
