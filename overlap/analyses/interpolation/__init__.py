@@ -1,5 +1,5 @@
-"""Ensembles of two that do not weigh their members equally (Fig. 11).
+"""Ensembles of two models with unequal weights (Fig. 11).
 
-`winning` finds for which weights the label wins, `curves` counts; `analysis`
-makes the tables.
+`winning` computes the weights for which the label wins, `curves` counts, and
+`analysis` makes the tables.
 """

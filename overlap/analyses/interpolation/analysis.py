@@ -1,4 +1,4 @@
-"""Makes the tables of interpolation: accuracy along the weight, and optima."""
+"""The tables of interpolation: accuracy by weight, and optimal weights."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -17,7 +17,7 @@ from overlap.catalog import categories
 
 KINDS = ('simple', 'class_aware')
 
-# Logits of one model that are held at once: 16 MB in float32.
+# Logits of one model in memory at a time: 16 MB in float32.
 _BLOCK = 2**22
 
 
@@ -31,7 +31,7 @@ class Groups(NamedTuple):
 
 
 class Curve(NamedTuple):
-  """One pair and kind: for which weights each example is right."""
+  """The weights at which a pair is right on each example, for one kind."""
 
   pair: panels.Index
   kind: str
@@ -42,13 +42,12 @@ def measure(context: Context) -> dict[str, pd.DataFrame]:
   """Interpolates the pairs whose models both have logits.
 
   Returns:
-    'interpolation': accuracy at each weight `t` of the second model (or, where
+    'interpolation': accuracy at each weight `t` of the second model (or, if
     `kind` is 'class_aware', of the second model for group A and of the first
-    for group B). 'interpolation_optima': `best_t` is chosen on the very
-    examples that `accuracy_best` is of, which is optimistic;
-    `accuracy_cross_fitted` is of each half of the examples at the weight that
-    is best on the other. Gains are over `accuracy_half`, that of equal
-    weights.
+    for group B). 'interpolation_optima': `best_t` is selected on the same
+    examples as `accuracy_best`, which is optimistic; `accuracy_cross_fitted`
+    uses, for each half of the examples, the best weight of the other half.
+    Gains are over `accuracy_half`, the accuracy of equal weights.
   """
   options = context.options.interpolation
   groups = choose_groups(
@@ -66,10 +65,10 @@ def measure(context: Context) -> dict[str, pd.DataFrame]:
 def choose_groups(
   found: groups_lib.Groups, options: Interpolation
 ) -> Groups | None:
-  """Groups A and B: those asked for or the first two; None without two.
+  """Returns groups A and B: from the options or the first two, else None.
 
   Raises:
-    UsageError: no such group.
+    UsageError: an option names an unknown group.
   """
   for name in filter(None, (options.group_a, options.group_b)):
     lookup.check('group of classes', name, found)
@@ -81,7 +80,7 @@ def choose_groups(
 
 
 def _pairs(context: Context) -> list[panels.Index]:
-  """Pairs whose models both have logits, each once."""
+  """Returns pairs of models that both have logits, each once."""
   chosen = panels.choose(
     context.members, context.in_window, context.options.specialisation
   )
@@ -99,7 +98,7 @@ def _curves(
   groups: Groups | None,
   weights: np.ndarray,
 ) -> list[Curve]:
-  """Reads the first model of pairs once for all its partners."""
+  """Computes the curves, reading each first model once for its partners."""
   kinds = KINDS if groups else KINDS[:1]
   total = len(context.split.labels)
   wins = {

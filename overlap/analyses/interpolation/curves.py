@@ -1,4 +1,4 @@
-"""Accuracy along the weight, its optimum, and how sure that is."""
+"""Accuracy by weight, its optimum, and confidence intervals."""
 
 import hashlib
 from typing import NamedTuple
@@ -9,23 +9,23 @@ from overlap.analyses.specialisation import paired
 
 
 class Wins(NamedTuple):
-  """At which weights of a grid each example is right.
+  """The weights of a grid at which each example is right.
 
   Attributes:
-    first: int `[examples]`, the position of the first of them.
-    stop: int `[examples]`, one after the last; not above `first` where there
-      is none.
+    first: position of the first such weight, int `[examples]`.
+    stop: position after the last such weight, int `[examples]`; not above
+      `first` if there is none.
   """
 
   first: np.ndarray
   stop: np.ndarray
 
   def at(self, place: int | np.ndarray) -> np.ndarray:
-    """Which are right at a position, bool `[examples]`."""
+    """Correctness at a position, bool `[examples]`."""
     return (self.first <= place) & (place < self.stop)
 
   def take(self, chosen: np.ndarray) -> 'Wins':
-    """Those of some examples."""
+    """Returns the positions of some examples."""
     return Wins(self.first[chosen], self.stop[chosen])
 
 
@@ -35,7 +35,7 @@ def grid(points: int) -> np.ndarray:
 
 
 def on_grid(lower: np.ndarray, upper: np.ndarray, weights: np.ndarray) -> Wins:
-  """The positions on a grid that lie within intervals, both ends included."""
+  """Returns the positions of a grid within closed intervals."""
   return Wins(
     np.searchsorted(weights, lower, side='left').astype(np.int16),
     np.searchsorted(weights, upper, side='right').astype(np.int16),
@@ -43,7 +43,7 @@ def on_grid(lower: np.ndarray, upper: np.ndarray, weights: np.ndarray) -> Wins:
 
 
 def correct(wins: Wins, points: int) -> np.ndarray:
-  """How many are right at each position, int64 `[points]`."""
+  """Number of correct examples at each position, int64 `[points]`."""
   kept = wins.first < wins.stop
   starts = np.bincount(wins.first[kept], minlength=points + 1)
   stops = np.bincount(wins.stop[kept], minlength=points + 1)
@@ -51,13 +51,14 @@ def correct(wins: Wins, points: int) -> np.ndarray:
 
 
 def best(counts: np.ndarray) -> np.ndarray:
-  """The position of the highest count; of equals, the one nearest the middle.
+  """Returns the position of the highest count.
 
   Args:
-    counts: `[..., points]`, an odd number of points.
+    counts: counts `[..., points]`, with an odd number of points.
 
   Returns:
-    int64 `[...]`; of two that are as near, the lower.
+    Positions, int64 `[...]`; ties go to the position nearest the middle, then
+    to the lower one.
   """
   points = counts.shape[-1]
   middle = (points - 1) // 2
@@ -74,19 +75,19 @@ def best_interval(
   key: str,
   confidence: float,
 ) -> tuple[float, float]:
-  """The percentile interval of the best weight, by the bootstrap.
+  """Bootstrap percentile interval of the best weight.
 
-  What an example adds is one of few patterns, first and stop; resampling
-  examples makes the patterns' counts multinomial, whatever the number of
-  examples.
+  Each example has one of a few patterns (first and stop), so resampling
+  examples means drawing multinomial counts of patterns, at a cost independent
+  of the number of examples.
 
   Args:
-    wins: of the examples.
-    points: of the grid.
-    resamples: how many to draw; without any, NaN.
-    seed: of the draws.
-    key: keys the generator besides, so that pairs draw by themselves.
-    confidence: the interval's level.
+    wins: positions of the examples.
+    points: number of weights of the grid.
+    resamples: number of resamples; 0 for NaN bounds.
+    seed: seed of the resamples.
+    key: additional key of the generator, for independent draws per pair.
+    confidence: level of the interval.
 
   Returns:
     Lower and upper bound, weights of the grid.
@@ -116,11 +117,11 @@ def best_interval(
 
 
 class CrossFitted(NamedTuple):
-  """Each half of the examples at the weight that is best for the other.
+  """Each half of the examples at the best weight of the other half.
 
   Attributes:
-    right: bool `[examples]`.
-    places: the positions used for half 0 and half 1.
+    right: correctness, bool `[examples]`.
+    places: positions used for half 0 and half 1.
   """
 
   right: np.ndarray
@@ -128,12 +129,12 @@ class CrossFitted(NamedTuple):
 
 
 def cross_fit(wins: Wins, points: int, halves: np.ndarray) -> CrossFitted:
-  """Chooses the weight on one half, counts on the other, both ways.
+  """Selects the weight on one half and counts on the other, both ways.
 
   Args:
-    wins: of the examples.
-    points: of the grid.
-    halves: int `[examples]`, 0 or 1.
+    wins: positions of the examples.
+    points: number of weights of the grid.
+    halves: half of each example, int `[examples]`, 0 or 1.
   """
   places = [
     int(best(correct(wins.take(halves != half), points))) for half in (0, 1)
@@ -152,7 +153,7 @@ def optimum(
   key: str,
   confidence: float,
 ) -> dict[str, float | int]:
-  """What 'interpolation_optima' has of one pair and kind, but for names."""
+  """Returns the columns of 'interpolation_optima' except names."""
   points, total = len(weights), len(wins.first)
   counts = correct(wins, points)
   place, half = int(best(counts)), wins.at((points - 1) // 2)

@@ -1,4 +1,4 @@
-"""What the analysis of interpolation can be told."""
+"""Options of the analysis of interpolation."""
 
 import dataclasses
 from typing import Any
@@ -14,14 +14,15 @@ PAIRS = {
 
 @dataclasses.dataclass(frozen=True)
 class Interpolation:
-  """Which pairs are interpolated, and at how many weights.
+  """Options of interpolation: the pairs, the weights and the groups.
 
   Attributes:
     pairs: a key of `PAIRS`.
-    points: weights from 0 to 1, an odd number, so that 1/2 is among them.
-    group_a: the group of classes that, with weight 0, listens to model 1
-      alone (see `specialisation.groups`); '': the first.
-    group_b: the one that listens to model 2 then; '': the second.
+    points: number of weights from 0 to 1, odd, so that 1/2 is among them.
+    group_a: group of classes that uses model 1 alone at weight 0 (see
+      `specialisation.groups`); '': the first group.
+    group_b: group of classes that uses model 2 alone at weight 0; '': the
+      second group.
   """
 
   pairs: str = 'base'
@@ -31,10 +32,10 @@ class Interpolation:
 
 
 def check(options: Interpolation) -> None:
-  """Checks what needs neither the models nor the classes.
+  """Checks what depends on neither the models nor the classes.
 
   Raises:
-    UsageError: a value that an option can't have.
+    UsageError: a value is invalid.
   """
   lookup.check('interpolation.pairs', options.pairs, PAIRS)
   checks.integer('interpolation.points', options.points, 3)

@@ -1,16 +1,16 @@
-"""For which weights of two models the label wins: an interval an example.
+"""The interval of weights of two models for which the label wins.
 
-Along `(1 - t) start + t end`, the label's lead over another class is linear
-in t, so it lasts on one side of a point. The label wins where all its leads
-do: within an interval, found without trying any t. Only a class that is at
-least the label's equal at one end can set a bound, and these are few.
+Along `(1 - t) start + t end`, the label's lead over another class is linear in
+t, so it is positive on one side of a point. The label wins where all its leads
+are positive: an interval, computed without evaluating any t. Only a class that
+is at least equal to the label at one end can bound it, and these are few.
 """
 
 import numpy as np
 
-# What stands for -inf, a class ruled out: below any logit.
+# Replacement of -inf, below any logit.
 _FLOOR = -1e30
-# Scores of a block of rows: the comparisons stay in a processor's cache.
+# Scores per block of rows, few enough for the processor's cache.
 _BLOCK = 2**18
 
 
@@ -20,16 +20,17 @@ def class_aware(
   group_a: np.ndarray,
   group_b: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray]:
-  """Both ends of the class-aware interpolation.
+  """Returns both ends of the class-aware interpolation.
 
-  Classes of group A have weight `1 - t` for model 1 and `t` for model 2, those
-  of group B the reverse; others, and classes in both groups, 1/2 each.
+  Classes of group A have weight `1 - t` for model 1 and `t` for model 2,
+  classes of group B the reverse; other classes, and classes in both groups,
+  have 1/2 each.
 
   Args:
-    first: model 1's calibrated logits, `[examples, classes]`.
-    second: model 2's.
-    group_a: class indices.
-    group_b: class indices.
+    first: calibrated logits of model 1, `[examples, classes]`.
+    second: calibrated logits of model 2, `[examples, classes]`.
+    group_a: class indices of group A.
+    group_b: class indices of group B.
 
   Returns:
     The scores at t = 0 and at t = 1.
@@ -50,20 +51,19 @@ def class_aware(
 def intervals(
   start: np.ndarray, end: np.ndarray, labels: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-  """The weights t for which the label's score is the highest.
+  """Returns the weights t for which the label's score is the highest.
 
-  The lowest class index wins ties, as everywhere. Sums are exact, not rounded
-  to float32.
+  Ties go to the lowest class index. Sums are exact, not rounded to float32.
 
   Args:
     start: scores at t = 0, `[examples, classes]`.
-    end: scores at t = 1.
-    labels: `[examples]` class indices.
+    end: scores at t = 1, `[examples, classes]`.
+    labels: class indices `[examples]`.
 
   Returns:
-    Lower and upper ends, float64 `[examples]`, both included; the lower is
-    above the upper where the label wins nowhere, which is so where a score is
-    NaN or +inf. A label of -inf at one end may win at the other end alone.
+    Lower and upper ends of closed intervals, float64 `[examples]`. The lower is
+    above the upper if the label never wins, as with a score of NaN or +inf. A
+    label of -inf at one end can win only at the other end.
   """
   lower, upper = np.zeros(len(labels)), np.ones(len(labels))
   step = max(1, _BLOCK // max(1, start.shape[1]))
@@ -89,17 +89,18 @@ def _block(
   row, rival = np.nonzero(rivals)
   at_start = _lead(start, labels, row, rival)
   at_end = _lead(end, labels, row, rival)
-  # The label must be above a class before it, and no lower than one after.
+  # The label must be above a preceding class, and at least equal to a later
+  # one.
   strict = rival < labels[row]
   behind_start = np.where(strict, at_start <= 0, at_start < 0)
   behind_end = np.where(strict, at_end <= 0, at_end < 0)
-  # Where both leads are the same, nothing is taken of the quotient.
+  # The quotient is not used where both leads are equal.
   with np.errstate(invalid='ignore', divide='ignore'):
     crossing = at_start / (at_start - at_end)
   rising, falling = behind_start & ~behind_end, behind_end & ~behind_start
   after = np.where(strict, np.nextafter(crossing, np.inf), crossing)
   before = np.where(strict, np.nextafter(crossing, -np.inf), crossing)
-  # Rounding must not move a crossing onto an end, or beyond it.
+  # Keep rounding from moving a crossing onto or beyond an end.
   after = np.clip(after, np.nextafter(0, 1), 1)
   before = np.clip(before, 0, np.nextafter(1, 0))
   np.maximum.at(lower, row[rising], after[rising])
@@ -107,7 +108,7 @@ def _block(
   never = behind_start & behind_end
   lower[row[never]] = np.inf
   lower[~usable] = np.inf
-  # Minus infinity rules the label out wherever it has any weight.
+  # Minus infinity excludes the label wherever it has any weight.
   lower = np.where(start[own] == -np.inf, np.maximum(lower, 1), lower)
   upper = np.where(end[own] == -np.inf, np.minimum(upper, 0), upper)
   return lower, upper
@@ -116,6 +117,6 @@ def _block(
 def _lead(
   scores: np.ndarray, labels: np.ndarray, row: np.ndarray, rival: np.ndarray
 ) -> np.ndarray:
-  """The label's score less a rival's, float64 `[rivals]`."""
+  """Returns the label's score minus a rival's, float64 `[rivals]`."""
   label = np.maximum(scores[row, labels[row]].astype(np.float64), _FLOOR)
   return label - np.maximum(scores[row, rival].astype(np.float64), _FLOOR)
