@@ -1,5 +1,5 @@
-"""Which of two models is the more confident, and on what (Sec. 4.3, 4.4).
+"""Relative confidence of two models, by example and class (Sec. 4.3, 4.4).
 
-`angle` has the measure theta, `panels` the choice of pairs, `groups` the
-groups of classes; `analysis` makes the tables.
+`angle` has the measure theta, `panels` the choice of pairs, `groups` the groups
+of classes, and `analysis` makes the tables.
 """

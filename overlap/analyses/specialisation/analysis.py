@@ -1,6 +1,6 @@
-"""Makes the tables of specialisation; see the modules beside for what is in.
+"""The tables of specialisation.
 
-Hard-label models take part in the counts, and with a stored confidence in
+Hard-label models take part in the counts, and those with stored confidences in
 everything that has a theta.
 """
 
@@ -22,12 +22,12 @@ from overlap.analyses.specialisation import (
 from overlap.analyses.specialisation.views import PairOfModels, View
 from overlap.catalog import categories
 
-# Logits of two models that are held at once: 32 MB in float32.
+# Logits of two models in memory at a time: 32 MB in float32.
 _BLOCK = 2**22
 
 
 def measure(context: Context) -> dict[str, pd.DataFrame]:
-  """All tables of specialisation; without confidences some have no rows."""
+  """Makes all tables of specialisation; some need confidences for rows."""
   options, level = context.options.specialisation, context.options.confidence
   members, labels = context.members, context.split.labels
   chosen = panels.choose(members, context.in_window, options)
@@ -79,7 +79,7 @@ def _pair(
 
 
 def _views(context: Context, chosen: panels.Chosen) -> list[View]:
-  """The views that have pairs, with what the pairs' ensembles get right."""
+  """Returns the views with pairs, and the correctness of their ensembles."""
   asked: dict[str, Sequence[panels.Index]] = {
     'panel': chosen.panels,
     'contrast': [chosen.contrast] if chosen.contrast else [],
@@ -104,10 +104,10 @@ def _views(context: Context, chosen: panels.Chosen) -> list[View]:
 def ensemble_correct(
   context: Context, one: Member, two: Member
 ) -> np.ndarray | None:
-  """Which examples the ensemble of two models gets right.
+  """Correctness of the ensemble of two models.
 
   Returns:
-    bool `[examples]`, by the first of the methods asked for; None where a
+    A mask, bool `[examples]`, by the first of the requested methods; None if a
     model has no logits.
   """
   if one.temperatures is None or two.temperatures is None:

@@ -1,4 +1,4 @@
-"""The tables 'class_groups' and 'classes': who is better on which classes."""
+"""The tables 'class_groups' and 'classes': accuracy by class of two models."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -19,15 +19,15 @@ _COUNTS = ('both_correct', 'only_1', 'only_2', 'neither')
 def class_counts(
   outcomes: np.ndarray, labels: np.ndarray, classes: int
 ) -> np.ndarray:
-  """The joint table of a pair in each class.
+  """Counts the outcomes of a pair in each class.
 
   Args:
-    outcomes: `[examples]`, positions in `angle.OUTCOMES`.
-    labels: `[examples]` in 0 ... classes - 1.
-    classes: how many.
+    outcomes: positions in `angle.OUTCOMES`, `[examples]`.
+    labels: labels `[examples]` in 0 ... classes - 1.
+    classes: number of classes.
 
   Returns:
-    int64 `[classes, 4]`: both, only 1, only 2, neither.
+    Counts, int64 `[classes, 4]`: both, only 1, only 2, neither.
   """
   cells = np.bincount(labels * 4 + outcomes, minlength=4 * classes)
   return cells.reshape(classes, 4)
@@ -41,16 +41,17 @@ def tables_of(
   *,
   confidence: float,
 ) -> dict[str, pd.DataFrame]:
-  """Both tables.
+  """Returns the tables 'class_groups' and 'classes'.
 
-  `mcnemar_p_holm` of 'class_groups' is corrected for all its rows; that of
-  'classes', as its false discovery rate `q`, for the classes of one pair.
+  `mcnemar_p_holm` of 'class_groups' is corrected for all its rows; in
+  'classes', it and the false discovery rate `q` are corrected for the classes
+  of one pair.
 
   Args:
-    pairs: each once.
-    labels: int `[examples]`.
-    class_names: `[classes]`.
-    groups: from names to class indices; without any, no rows.
+    pairs: pairs of models, each once.
+    labels: labels, int `[examples]`.
+    class_names: names of the classes, `[classes]`.
+    groups: mapping from names to class indices; no rows if empty.
     confidence: level of the intervals.
   """
   by_class = [
@@ -63,7 +64,7 @@ def tables_of(
 
 
 def _compared(counts: np.ndarray, confidence: float) -> dict[str, Any]:
-  """What follows from joint tables int `[rows, 4]`."""
+  """Returns the columns computed from outcome counts int `[rows, 4]`."""
   both, only_1, only_2, _ = counts.T
   total = counts.sum(axis=1)
   filled = np.where(total == 0, np.nan, total)
@@ -119,7 +120,7 @@ def _classes_table(
   filled = np.where(columns['n'] == 0, np.nan, columns['n'])
   columns['only_1_rate'] = columns['only_1'] / filled
   columns['only_2_rate'] = columns['only_2'] / filled
-  # Which classes a model wins is asked pair by pair.
+  # Each pair is a family of tests of its own.
   families = np.reshape(columns['mcnemar_p'], (len(pairs), number))
   for name, correct in (
     ('mcnemar_p_holm', stats.holm),
@@ -133,7 +134,7 @@ def _classes_table(
 
 
 def _repeated(pairs: Sequence[PairOfModels], times: int) -> dict[str, list]:
-  """The pairs' names, each as often as it has rows."""
+  """Returns the names of the pairs, repeated for each of their rows."""
   return {
     name: [pair.identity[name] for pair in pairs for _ in range(times)]
     for name in ('model_1', 'model_2', 'category')

@@ -13,26 +13,26 @@ from overlap.catalog import wordnet
 
 Groups = dict[str, np.ndarray]
 
-# ImageNet's classes as the paper groups them (Fig. 4), both ends included.
+# The paper's groups of ImageNet's classes (Fig. 4), both ends included.
 IMAGENET = {'nature': ('0-300',), 'anthropogenic': ('500-900',)}
 _IMAGENET_CLASSES = 1000
 
 
 def resolve(options: Specialisation, class_names: Sequence[str]) -> Groups:
-  """The groups of a data set's classes.
+  """Returns the groups of a data set's classes.
 
   Args:
-    options: `groups` and `grouping` are read.
-    class_names: `[classes]`.
+    options: options, of which `groups` and `grouping` are used.
+    class_names: names of the classes, `[classes]`.
 
   Returns:
-    From names to ascending class indices, int64, none of them empty. Groups
-    may share classes and need not have all. They stand in the order of their
-    lowest class, whatever order they were given in.
+    A mapping from names to ascending class indices, int64, none of them empty.
+    Groups may overlap and need not cover all classes. They are in the order of
+    their lowest class.
 
-  Raises:
-    UsageError: a class that the data set has not, or a grouping that does not
-      fit it.
+    Raises:
+      UsageError: the data set has no such class, or the grouping does not fit
+        it.
   """
   grouping = options.grouping or _default(options, len(class_names))
   if grouping == 'none':
@@ -51,12 +51,12 @@ def configured(
   class_names: Sequence[str],
   option: str = 'specialisation.groups',
 ) -> Groups:
-  """The groups that an option gives; as `resolve`.
+  """Returns the groups of an option, as `resolve` does.
 
   Args:
-    groups: name -> classes: names, indices and ranges.
-    class_names: `[classes]`.
-    option: what it is called.
+    groups: mapping from names to classes: names, indices and ranges.
+    class_names: names of the classes, `[classes]`.
+    option: name of the option, for messages.
   """
   found = {}
   for name, items in groups.items():
@@ -76,7 +76,7 @@ def _in_order(found: Groups) -> Groups:
 
 
 def as_text(classes: np.ndarray) -> str:
-  """Class indices as ranges: '0-300' or '0,2-4,6'."""
+  """Formats class indices as ranges: '0-300' or '0,2-4,6'."""
   breaks = np.flatnonzero(np.diff(classes) != 1) + 1
   runs = np.split(np.asarray(classes), breaks)
   return ','.join(
@@ -118,7 +118,7 @@ def _wordnet(class_names: Sequence[str]) -> Groups:
 
 
 def _is_of_other_data(items: Sequence[Any], class_names: Sequence[str]) -> bool:
-  """Whether all are names, and none of this data set: it is the fallback."""
+  """Returns whether all items are class names of another data set."""
   return not any(
     isinstance(item, int) or item in class_names or _range(item)
     for item in items
@@ -128,10 +128,10 @@ def _is_of_other_data(items: Sequence[Any], class_names: Sequence[str]) -> bool:
 def _indices(
   option: str, items: Sequence[Any], class_names: Sequence[str]
 ) -> np.ndarray:
-  """The classes of one group, ascending, int64.
+  """Returns the classes of one group, ascending, int64.
 
   Raises:
-    UsageError: an item is no class.
+    UsageError: an item is not a class.
   """
   names = list(class_names)
   chosen: set[int] = set()
@@ -153,7 +153,7 @@ def _indices(
 
 
 def _range(item: str) -> tuple[int, int] | None:
-  """'3' and '5-7' as both ends; None for what is neither."""
+  """Parses '3' and '5-7' as both ends; None for other texts."""
   match = re.fullmatch(r'(\d+)(?:-(\d+))?', item)
   if not match:
     return None

@@ -1,4 +1,4 @@
-"""What the analysis of specialisation can be told."""
+"""Options of the analysis of specialisation."""
 
 import dataclasses
 from collections.abc import Mapping, Sequence
@@ -17,20 +17,20 @@ GROUPINGS = {
 
 @dataclasses.dataclass(frozen=True)
 class Specialisation:
-  """Which pairs are looked at, and how.
+  """Options of specialisation: the pairs, the histograms and the groups.
 
   Attributes:
-    pairs: of the panels: 'model:model,model:model'; '': the base with one
+    pairs: pairs of the panels, 'model:model,model:model'; '': the base with one
       model each of REINIT, ARCH and DATASET (see `panels.choose`).
-    contrast: one pair of models that need not have the base (Fig. 12),
+    contrast: a pair of models that may exclude the base (Fig. 12),
       'model:model'; '': the models of FRAMEWORK and DATASET that differ most.
-    bins: of the histograms.
-    max_examples: how many examples a view keeps as points, chosen by a hash
-      of their ids.
-    groups: name -> classes: a list of class names, indices and ranges
-      '0-300' (both ends included), or a text of these joined by commas.
-    grouping: a key of `GROUPINGS`; '': 'config' where there are groups, else
-      'imagenet' where there are 1,000 classes, else 'none'.
+    bins: number of bins of the histograms.
+    max_examples: largest number of examples that a view keeps as points, chosen
+      by a hash of their ids.
+    groups: mapping from names to classes: a list of class names, indices and
+      ranges '0-300' (both ends included), or a text of these joined by commas.
+    grouping: a key of `GROUPINGS`; '': 'config' with groups, else 'imagenet'
+      with 1,000 classes, else 'none'.
   """
 
   pairs: str = ''
@@ -42,10 +42,10 @@ class Specialisation:
 
 
 def check(options: Specialisation) -> None:
-  """Checks what needs neither the models nor the classes.
+  """Checks what depends on neither the models nor the classes.
 
   Raises:
-    UsageError: a value that an option can't have.
+    UsageError: a value is invalid.
   """
   checks.integer('specialisation.bins', options.bins, 2)
   checks.integer('specialisation.max_examples', options.max_examples, 0)
@@ -61,10 +61,10 @@ def check(options: Specialisation) -> None:
 
 
 def parse_pairs(name: str, text: Any) -> list[tuple[str, str]]:
-  """'a:b,c:d' as pairs of names; none for ''.
+  """Parses 'a:b,c:d' as pairs of names; '' has none.
 
   Raises:
-    UsageError: it is no such text, or a model is paired with itself.
+    UsageError: the text is invalid, or a model is paired with itself.
   """
   if text == '':
     return []
@@ -81,14 +81,14 @@ def parse_pairs(name: str, text: Any) -> list[tuple[str, str]]:
 
 
 def check_groups(option: str, groups: Any) -> None:
-  """Checks groups of classes, as far as can be without the classes.
+  """Checks what does not depend on the classes of a data set.
 
   Args:
-    option: what they were given as.
-    groups: name -> classes.
+    option: name of the option, for messages.
+    groups: mapping from names to classes.
 
   Raises:
-    UsageError: they are no such mapping.
+    UsageError: the value is not such a mapping.
   """
   if not isinstance(groups, Mapping):
     raise errors.UsageError(

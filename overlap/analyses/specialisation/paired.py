@@ -1,4 +1,4 @@
-"""Intervals and corrections for what two models do on the same examples."""
+"""Intervals and corrections for two models on the same examples."""
 
 import numpy as np
 from scipy import special
@@ -11,17 +11,17 @@ def difference(
   *,
   confidence: float = 0.95,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-  """Accuracy of model 1 less that of model 2, with a paired interval.
+  """Accuracy of model 1 minus that of model 2, with a paired interval.
 
-  The interval is Wald's after one example is added to each of `only_1` and
-  `only_2` (Bonett and Price 2012), which covers as it should for few examples
-  and for none that tell the models apart.
+  The interval is Wald's after adding one example to each of `only_1` and
+  `only_2` (Bonett and Price 2012); its coverage is good for few examples and if
+  both counts are 0.
 
   Args:
-    only_1: counts of examples that only model 1 gets right, of any shape.
-    only_2: of those that only model 2 gets right.
-    total: the number of examples.
-    confidence: the interval's level.
+    only_1: number of examples that only model 1 gets right, of any shape.
+    only_2: number of examples that only model 2 gets right.
+    total: number of examples.
+    confidence: level of the interval.
 
   Returns:
     The difference, and its bounds within [-1, 1]; NaN without examples.
@@ -40,14 +40,14 @@ def difference(
 
 
 def benjamini_hochberg(p_values: np.ndarray) -> np.ndarray:
-  """q-values: p-values adjusted for the false discovery rate.
+  """Returns q-values: p-values adjusted for the false discovery rate.
 
   Args:
-    p_values: `[tests]`; those with NaN are no tests and stay NaN.
+    p_values: p-values `[tests]`; NaN is excluded from the tests and stays NaN.
 
   Returns:
-    `[tests]`: the i-th smallest of m times `m / i`, at most that of the larger
-    ones (Benjamini and Hochberg 1995).
+    q-values `[tests]`: the i-th smallest of m p-values times `m / i`, at most
+    the q-values of larger ones (Benjamini and Hochberg 1995).
   """
   p_values = np.asarray(p_values, np.float64)
   order = np.argsort(p_values, kind='stable')
@@ -62,11 +62,11 @@ def benjamini_hochberg(p_values: np.ndarray) -> np.ndarray:
 def mean(
   values: np.ndarray, *, confidence: float = 0.95
 ) -> tuple[float, float, float]:
-  """A mean over examples and Student's interval for it.
+  """Mean over examples with Student's t interval.
 
   Args:
-    values: `[examples]`; NaN is left out.
-    confidence: the interval's level.
+    values: values `[examples]`; NaN is ignored.
+    confidence: level of the interval.
 
   Returns:
     The mean, NaN without values, and its bounds, NaN for fewer than two.
@@ -79,21 +79,21 @@ def mean(
 def separation(
   first: np.ndarray, second: np.ndarray, *, confidence: float = 0.95
 ) -> tuple[float, float, float]:
-  """The difference of the means of two groups of examples, by Welch.
+  """Difference of the means of two groups with Welch's t interval.
 
   Args:
-    first: `[examples]`; NaN is left out.
-    second: `[other examples]`.
-    confidence: the interval's level.
+    first: values `[examples]`; NaN is ignored.
+    second: values `[other examples]`; NaN is ignored.
+    confidence: level of the interval.
 
   Returns:
-    The mean of the first less that of the second and its bounds; NaN where a
-    group has none, the bounds for fewer than two.
+    The mean of the first minus that of the second, and its bounds. NaN if a
+    group has no values; the bounds are NaN if one has fewer than two.
   """
   mean_1, error_1, degrees_1 = _mean_and_error(first)
   mean_2, error_2, degrees_2 = _mean_and_error(second)
   centre, squares = mean_1 - mean_2, error_1**2 + error_2**2
-  if not squares > 0:  # No spread, or too few for any.
+  if not squares > 0:  # No variance, or too few values for one.
     return centre, centre + 0 * squares, centre + 0 * squares
   degrees = squares**2 / (error_1**4 / degrees_1 + error_2**4 / degrees_2)
   tail = special.stdtrit(degrees, (1 + confidence) / 2)
@@ -102,7 +102,7 @@ def separation(
 
 
 def _mean_and_error(values: np.ndarray) -> tuple[float, float, int]:
-  """The mean, its standard error, and the error's degrees of freedom."""
+  """Returns the mean, its standard error, and its degrees of freedom."""
   values = np.asarray(values, np.float64)
   values = values[~np.isnan(values)]
   centre = float(values.mean()) if len(values) else float('nan')

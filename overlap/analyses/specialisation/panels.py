@@ -1,4 +1,4 @@
-"""Which pairs of models are looked at."""
+"""The choice of pairs of models."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -10,7 +10,7 @@ from overlap.analyses.members import Member
 from overlap.analyses.specialisation.options import Specialisation, parse_pairs
 from overlap.catalog import categories
 
-# The paper's panels: "representative of the spread" (Sec. 4.3).
+# Categories of the paper's panels: "representative of the spread" (Sec. 4.3).
 PANELS = ('REINIT', 'ARCH', 'DATASET')
 CONTRAST = ('FRAMEWORK', 'DATASET')
 
@@ -21,9 +21,9 @@ class Chosen(NamedTuple):
   """Pairs as indices of members, the lower index first.
 
   Attributes:
-    panels: whose specialisation is compared (Fig. 3 and 4).
-    contrast: the pair beside them (Fig. 12), or None.
-    of_base: the base with every other model.
+    panels: pairs whose specialisation is compared (Fig. 3 and 4).
+    contrast: pair shown beside them (Fig. 12), or None.
+    of_base: pairs of the base with every other model.
   """
 
   panels: list[Index]
@@ -32,7 +32,7 @@ class Chosen(NamedTuple):
 
   @property
   def unique(self) -> list[Index]:
-    """All of them, each once: those with the base, then the others."""
+    """Returns all pairs, each once: those with the base, then the others."""
     others = [*self.panels, *([self.contrast] if self.contrast else [])]
     return list(dict.fromkeys([*self.of_base, *others]))
 
@@ -40,24 +40,23 @@ class Chosen(NamedTuple):
 def choose(
   members: Sequence[Member], in_window: np.ndarray, options: Specialisation
 ) -> Chosen:
-  """Chooses the pairs: those asked for, or by themselves.
+  """Returns the pairs that the options name, or default pairs.
 
-  By themselves, the panels are the base with, of each category of `PANELS`,
-  the model whose error inconsistency with the base is nearest its category's
-  mean. Where no model is of these categories, it is the least, the median and
-  the most inconsistent model. The contrast is of a model of each category of
-  `CONTRAST`, the two that are the most inconsistent. Only models with
-  confidences are chosen, and only ones within the accuracy window where any
-  of their category is; the first in the members' order wins ties.
+  The default panels pair the base with one model of each category of `PANELS`:
+  the model whose error inconsistency with the base is nearest to the mean of
+  its category. Without any model of these categories, they are the least, the
+  median and the most inconsistent model. The default contrast is the most
+  inconsistent pair with one model of each category of `CONTRAST`. Default
+  models have confidences, and are within the accuracy window if any of their
+  category is; ties go to the first in the members' order.
 
   Args:
-    members: the base first.
-    in_window: bool `[models]`.
-    options: `pairs` and `contrast` are read.
+    members: models, the base first.
+    in_window: mask of the models within the accuracy window, bool `[models]`.
+    options: options, of which `pairs` and `contrast` are used.
 
-  Raises:
-    UsageError: a model asked for is none of the members, or has no
-      confidences.
+    Raises:
+      UsageError: an option names a model that is unknown or has no confidences.
   """
   asked = _asked('pairs', options.pairs, members)
   contrast = _asked('contrast', options.contrast, members)
@@ -93,14 +92,14 @@ def _panels(members: Sequence[Member], in_window: np.ndarray) -> list[Index]:
   chosen = []
   for models in filter(None, candidates):
     apart = np.array([(members[i].correct != base).mean() for i in models])
-    # Rounding must not decide between two that are as far from the mean.
+    # Keep rounding from breaking ties of the distance to the mean.
     distance = np.round(np.abs(apart - apart.mean()), 12)
     chosen.append((0, models[int(np.argmin(distance))]))
   return chosen
 
 
 def _spread(members: Sequence[Member], in_window: np.ndarray) -> list[int]:
-  """The least, the median and the most inconsistent model with the base."""
+  """Returns the least, the median and the most inconsistent model."""
   anything = (*categories.CATEGORIES, categories.UNKNOWN)
   models = _candidates(members, in_window, anything)
   base = members[0].correct
@@ -124,7 +123,7 @@ def _contrast(members: Sequence[Member], in_window: np.ndarray) -> list[Index]:
 def _candidates(
   members: Sequence[Member], in_window: np.ndarray, names: Sequence[str]
 ) -> list[int]:
-  """Models of some categories, those within the window where any are."""
+  """Returns models of the categories; those in the window if there are any."""
   found = [
     i
     for i, member in enumerate(members)

@@ -1,4 +1,4 @@
-"""The table 'specialisation': is who is right also the more confident?"""
+"""The table 'specialisation': confidence of the model that is right."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -11,26 +11,27 @@ from overlap.analyses import stats, summaries
 from overlap.analyses.specialisation import angle, paired
 from overlap.analyses.specialisation.views import PairOfModels
 
-# Each against error inconsistency.
+# Columns to correlate with error inconsistency.
 _AGAINST = ('theta_separation', 'only_1_confident', 'only_2_confident')
 
 
 def specialisation_table(
   pairs: Sequence[PairOfModels], *, confidence: float
 ) -> pd.DataFrame:
-  """Measures of each pair over its own inconsistent examples.
+  """Measures each pair on its own inconsistent examples.
 
   Args:
-    pairs: each once, with confidences.
+    pairs: pairs of models with confidences, each once.
     confidence: level of the intervals.
 
   Returns:
     The table 'specialisation'. `theta_only_1` and `theta_only_2` are means of
-    theta where only that model is right, `theta_separation` is their
-    difference; `only_1_confident` is the share of what only model 1 gets
-    right with theta above 0, `only_2_confident` of what only model 2 gets
-    right with theta below; `..._decisive` the shares beyond the threshold
-    that decides under probability averaging.
+    theta over examples that only that model gets right; `theta_separation` is
+    their difference. `only_1_confident` is the fraction with theta above 0 of
+    the examples that only model 1 gets right; `only_2_confident` is the
+    fraction with theta below 0 of those that only model 2 gets right.
+    `..._decisive` are the fractions beyond the threshold that decides under
+    probability averaging.
   """
   rows = [_row(pair, confidence) for pair in pairs]
   return tables.typed(
@@ -81,14 +82,14 @@ def _bounded(name: str, values: tuple[float, float, float]) -> dict[str, float]:
 def correlations_table(
   table: pd.DataFrame, *, confidence: float
 ) -> pd.DataFrame:
-  """How specialisation goes with error inconsistency, over pairs of a base.
+  """Correlates specialisation with error inconsistency over pairs of a base.
 
   Args:
     table: rows of 'specialisation', each of another model with the base.
-    confidence: level of the intervals, jackknifed over models.
+    confidence: level of the intervals, which are jackknifed over models.
 
   Returns:
-    The table 'specialisation_correlations', as 'correlations'.
+    The table 'specialisation_correlations', in the form of 'correlations'.
   """
   rows: dict[str, list] = {
     name: [] for name in tables.SCHEMAS['specialisation_correlations']

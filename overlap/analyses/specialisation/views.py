@@ -1,6 +1,6 @@
-"""The tables 'theta' and 'theta_examples': who is the more confident, where.
+"""The tables 'theta' and 'theta_examples': relative confidence by example.
 
-A view is a number of pairs over the examples on which at least one of them is
+A view is a set of pairs over the examples on which at least one of them is
 inconsistent (Fig. 3): the panels together are one view, the contrast another.
 """
 
@@ -22,14 +22,15 @@ class PairOfModels(NamedTuple):
   """A pair of models over all examples of a split.
 
   Attributes:
-    model_1: the first model's name.
-    model_2: the second's.
-    category: of the pair.
-    correct_1: bool `[examples]`.
-    correct_2: bool `[examples]`.
-    confidence_1: float64 `[examples]`, or None.
-    confidence_2: float64 `[examples]`, or None.
-    ensemble: bool `[examples]`, which the ensemble gets right, or None.
+    model_1: name of the first model.
+    model_2: name of the second model.
+    category: category of the pair.
+    correct_1: correctness of the first model, bool `[examples]`.
+    correct_2: correctness of the second model, bool `[examples]`.
+    confidence_1: confidences of the first model, float64 `[examples]`, or None.
+    confidence_2: confidences of the second model, float64 `[examples]`, or
+      None.
+    ensemble: correctness of the ensemble, bool `[examples]`, or None.
   """
 
   model_1: str
@@ -43,7 +44,7 @@ class PairOfModels(NamedTuple):
 
   @property
   def identity(self) -> dict[str, str]:
-    """Its columns that name it."""
+    """Returns the columns that identify the pair."""
     return {
       'model_1': self.model_1,
       'model_2': self.model_2,
@@ -57,29 +58,29 @@ class PairOfModels(NamedTuple):
 
   @property
   def has_confidences(self) -> bool:
-    """Whether both models have them."""
+    """Returns whether both models have confidences."""
     return self.confidence_1 is not None and self.confidence_2 is not None
 
   def measures(self) -> dict[str, np.ndarray]:
-    """Each of `angle.MEASURES`; the models must have confidences."""
+    """Returns each of `angle.MEASURES`; requires confidences."""
     assert self.confidence_1 is not None
     assert self.confidence_2 is not None
     return angle.measures(self.confidence_1, self.confidence_2)
 
 
 class View(NamedTuple):
-  """Pairs that are seen over the same examples.
+  """Pairs of models over the same examples.
 
   Attributes:
     name: 'panel' or 'contrast'.
-    pairs: all with confidences.
+    pairs: pairs of models that all have confidences.
   """
 
   name: str
   pairs: Sequence[PairOfModels]
 
   def examples(self) -> np.ndarray:
-    """Where one of the pairs at least is inconsistent: ascending indices."""
+    """Returns ascending indices where at least one pair is inconsistent."""
     apart = [pair.correct_1 != pair.correct_2 for pair in self.pairs]
     return np.flatnonzero(np.any(apart, axis=0))
 
@@ -90,13 +91,13 @@ def theta_table(
   """Histograms of each pair of each view, by outcome and group of classes.
 
   Args:
-    views: those that have pairs.
-    labels: int `[examples]`.
-    groups: classes of which theta has histograms of its own.
-    bins: of each.
+    views: views with pairs.
+    labels: labels, int `[examples]`.
+    groups: groups of classes with separate histograms of theta.
+    bins: number of bins of each histogram.
 
   Returns:
-    The table 'theta', one row a bin. `group` is '' for all classes; `panel`
+    The table 'theta', one row per bin. `group` is '' for all classes; `panel`
     counts the view's pairs from 1; `ensemble_correct` is how many of the
     `count` examples the ensemble gets right, missing without logits.
   """
@@ -153,21 +154,21 @@ def examples_table(
   max_examples: int,
   seed: int,
 ) -> pd.DataFrame:
-  """Some examples of each view as points, the same ones for all its pairs.
+  """Samples examples of each view as points, the same ones for all its pairs.
 
-  Which they are depends on their ids and the seed, never on their order.
+  The sample depends on the ids and the seed, not on the order of the examples.
 
   Args:
-    views: those that have pairs.
-    ids: str `[examples]`.
-    labels: int `[examples]`.
-    class_names: `[classes]`.
-    max_examples: of each view, at most.
-    seed: of the choice.
+    views: views with pairs.
+    ids: ids of the examples, str `[examples]`.
+    labels: labels, int `[examples]`.
+    class_names: names of the classes, `[classes]`.
+    max_examples: largest number of examples per view.
+    seed: seed of the sample.
 
   Returns:
-    The table 'theta_examples', one row an example and pair, by view, pair,
-    and the examples' order.
+    The table 'theta_examples', one row per example and pair, sorted by view,
+    pair, and the examples' order.
   """
   columns: Rows = {name: [] for name in tables.SCHEMAS['theta_examples']}
   for view in views:
@@ -187,7 +188,7 @@ def examples_table(
 
 
 def _points(pair: PairOfModels, chosen: np.ndarray) -> Rows:
-  """What a pair does on some examples."""
+  """Returns a pair's columns for some examples."""
   assert pair.confidence_1 is not None
   assert pair.confidence_2 is not None
   right: list = [None] * len(chosen)
@@ -205,13 +206,13 @@ def _points(pair: PairOfModels, chosen: np.ndarray) -> Rows:
 def sample(
   ids: Sequence[str] | np.ndarray, examples: np.ndarray, most: int, seed: int
 ) -> np.ndarray:
-  """At most `most` of some examples, those whose ids hash lowest.
+  """Returns at most `most` of some examples, those with the lowest hashes.
 
   Args:
-    ids: `[all examples]`.
-    examples: indices to choose from.
-    most: how many.
-    seed: of the hash.
+    ids: ids `[all examples]`.
+    examples: indices to sample from.
+    most: largest number of examples.
+    seed: seed of the hash.
 
   Returns:
     Indices, in the order of `examples`.
