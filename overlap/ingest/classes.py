@@ -98,7 +98,8 @@ def indices(
   """Classes as indices: names are looked up, whole numbers are indices.
 
   ImageNet's WordNet ids ('n01440764') and names ('tench') stand for each
-  other; truths are classes 0 and 1.
+  other; truths are classes 0 and 1. Where classes are called by numbers other
+  than their indices, whole numbers are taken for what they can be.
 
   Args:
     values: `[rows]`, from `source.classes_or_names`.
@@ -111,7 +112,7 @@ def indices(
 
   Raises:
     DataError: a value is missing, a name is none of the classes', or an index
-      is outside them.
+      is outside them; a number may be a name and the index of another class.
   """
   if rows is None:
     rows = np.arange(len(values))
@@ -119,12 +120,26 @@ def indices(
     return _of_names(values, class_names, what, rows)
   values = values.astype(np.int64)
   outside = (values < 0) | (values >= len(class_names))
+  unique = set(values.tolist())
+  numbers = {
+    number: index
+    for index, name in enumerate(class_names)
+    if (number := source_lib.whole_number(name)) is not None
+  }
+  are_names = unique <= numbers.keys()
   if not outside.any():
+    other = sorted(v for v in unique if numbers.get(v, v) != v)
+    if are_names and other:
+      index = numbers[other[0]]
+      raise errors.DataError(
+        f'{what} must be indices of classes or their names, and may be both, '
+        f'for classes are called by numbers: {other[0]} is the name of class '
+        f'{index} and the index of the class {class_names[other[0]]!r}. '
+        'Give scores, or rows with every class.'
+      )
     return values
-  known = _indices_of(class_names)
-  if all(str(value) in known for value in set(values.tolist())):
-    # The classes are called by numbers that are not their indices.
-    return _of_names(values.astype(np.str_), class_names, what, rows)
+  if are_names:
+    return np.array([numbers[value] for value in values.tolist()], np.int64)
   row = int(np.argmax(outside))
   raise errors.DataError(
     f'{what} must be in [0, {len(class_names)}), the number of classes, '

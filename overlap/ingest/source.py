@@ -186,13 +186,16 @@ def classes_or_names(values: object, what: str) -> np.ndarray:
   """Classes `[rows]`: int64 where all are whole numbers, else text.
 
   Whole numbers may be written otherwise: `10.0`, `1.000e+01`, ` 10`, `+10`.
-  Text is without spaces around it and in Unicode's form NFC. Missing values
+  A single column `[rows, 1]` is taken for its values. Text is without spaces
+  around it and in Unicode's form NFC. Missing values
   stay in it, as `''` or as the file writes them; see `classes.missing`.
 
   Raises:
     DataError: they are neither, or no list.
   """
   array = _array(values, what)
+  if array.ndim == 2 and array.shape[1] == 1:
+    array = array[:, 0]
   if array.ndim == 1 and array.dtype.kind in 'iu':
     return array.astype(np.int64)
   if array.ndim == 1 and array.dtype.kind in 'bfO':

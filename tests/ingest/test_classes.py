@@ -73,6 +73,9 @@ def test_names_with_numbers_are_in_their_order():
     (['7', 'x'], ['x', '7'], [1, 0]),
     ([3, 1], '123', [2, 0]),  # called by numbers that begin at 1
     ([0, 2], '123', [0, 2]),
+    (['001', '003'], ['001', '002', '003'], [0, 2]),
+    ([2, 0], ['00', '01', '02'], [2, 0]),
+    ([0, 1], ['cat', '7', 'dog'], [0, 1]),
     ([SYNSETS[7], SYNSETS[0]], list(map(str, range(1000))), [7, 0]),
     ([SYNSETS[0]], ['dog', 'tench'], [1]),
     (['tench'], ['dog', SYNSETS[0]], [1]),
@@ -103,6 +106,12 @@ def test_indices_that_are_none(given, got):
   with pytest.raises(errors.DataError) as caught:
     classes.indices(values(*given), ('x', 'y', 'z'), 'f')
   assert got in str(caught.value)
+
+
+@pytest.mark.parametrize('names', ['123', ['01', '02', '03'], ['2', '1', 'x']])
+def test_numbers_that_are_names_and_indices_of_other_classes(names):
+  with pytest.raises(errors.DataError, match='is the name of class'):
+    classes.indices(values(1, 2), list(names), 'f')
 
 
 def test_two_classes_of_one_name_are_not_told_apart():

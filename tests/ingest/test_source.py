@@ -48,6 +48,7 @@ def test_what_is_no_text(values):
   ('values', 'expected'),
   [
     ([1, 0], [1, 0]),
+    (np.array([[1], [10]]), [1, 10]),
     (np.array([3], np.uint8), [3]),
     ([1.0, 2.0], [1, 2]),
     (['1', '-2', '+3'], [1, -2, 3]),
@@ -78,7 +79,7 @@ def test_classes_or_names(values, expected):
     ([0.5], 'got 0.5 in row 0'),
     ([1, np.inf], 'got inf in row 1'),
     ([1, 1e12], 'in row 1'),
-    ([[1]], 'got int'),
+    ([[1, 2]], 'got int'),
     ([1, [2]], 'one an example, got lists in some rows'),
     ([1.5, 10**400], 'got 1.5 in row 0'),
     ([1, 10**400], 'got 1000'),
