@@ -56,15 +56,14 @@ def read_labels(path: str) -> Labels:
   """
   _check_extension('--labels', path, _ALL)
   table = _table(path, 'label')
+  ids, others = None, {}
   if table is not None:
     values = columns.read(table, {'label': CLASS})['label']
-    names = [name for name in table.names if name != 'label']
-    others = columns.texts(table, names)
+    others = columns.texts(table, [n for n in table.names if n != 'label'])
+    ids = _ids(table, others)
   else:
-    values, others = _listed(path), {}
+    values = _listed(path)
   labels = source_lib.classes_or_names(values, f'labels of {path}')
-  usual = identify.usual_name(others)
-  ids = None if usual is None else others[usual]
   return Labels(labels, ids, path, others)
 
 
@@ -73,9 +72,8 @@ def read_ids(path: str) -> np.ndarray:
   _check_extension('--ids', path, _ALL)
   table = _table(path)
   if table is not None:
-    usual = identify.usual_name(columns.texts(table, table.names))
-    name = usual or 'id'
-    return columns.read(table, {name: TEXT})[name]
+    ids = _ids(table, columns.texts(table, table.names))
+    return columns.read(table, {'id': TEXT})['id'] if ids is None else ids
   return source_lib.text(_listed(path), f'ids of {path}')
 
 
@@ -95,6 +93,16 @@ def read_class_names(path: str) -> tuple[str, ...]:
       f'{len(set(names))} of them different.'
     )
   return names
+
+
+def _ids(
+  table: columns.Table, texts: Mapping[str, np.ndarray]
+) -> np.ndarray | None:
+  """The column `id`, which must be sound, or one of another usual name."""
+  if 'id' in table.names:
+    return columns.read(table, {'id': TEXT})['id']
+  usual = identify.usual_name(texts)
+  return None if usual is None else texts[usual]
 
 
 def _check_extension(flag: str, path: str, choices: tuple[str, ...]) -> None:

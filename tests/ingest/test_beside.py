@@ -143,3 +143,22 @@ def test_what_is_refused(tmp_path, name, content, got):
 def test_other_extensions(read, flag):
   with pytest.raises(errors.UsageError, match=f'^{flag} must be a file of one'):
     read('x.pkl')
+
+
+@pytest.mark.parametrize('read', [beside.read_labels, beside.read_ids])
+def test_a_column_id_at_fault_is_not_passed_over(tmp_path, read):
+  path = tmp_path / 'x.parquet'
+  pd.DataFrame(
+    {'id': [0.5, 1.5], 'label': [0, 1], 'file': ['a', 'b']}
+  ).to_parquet(path)
+  with pytest.raises(errors.DataError, match='column id'):
+    read(str(path))
+
+
+def test_an_empty_id_of_labels_is_refused(make, refused):
+  case = make()
+  ids = ['', *case.ids[1:]]
+  labels = str(case.csv('l.csv', id=ids, label=case.labels))
+  path = case.csv('m.csv', id=case.ids, predicted=case.predicted)
+  text = refused(case, errors.DataError, case.ingest, path, labels=labels)
+  assert f"lacks 1 of 23, the first '{case.ids[0]}' in row 0" in text
