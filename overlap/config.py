@@ -7,7 +7,6 @@ A config file calls `study()`, `model()` and `probe()`, which return locked
 sees a ConfigDict.
 """
 
-import functools
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -16,12 +15,11 @@ import ml_collections
 
 from overlap import errors, files, lookup, ranges
 from overlap.catalog import bit_hyperrule
-from overlap.fields import TABLES, model, probe, study
+from overlap.fields import model, probe, study
 
 __all__ = [
   'bit_finetune', 'differences', 'flatten', 'is_learned', 'model', 'one_line',
   'paper_model', 'probe', 'require', 'resolve', 'resolve_defaults', 'study',
-  'without_added',
 ]  # fmt: skip
 
 # Where `models` and each model's `architecture.options` are free-form.
@@ -42,45 +40,8 @@ _IMMATERIAL = (
   'train.checkpoint_every_steps',
   'train.sharding',
 )
-# Fields of a model that configs of an earlier version are without: those were
-# made by what the defaults say.
-_ADDED = (
-  'init.strict',
-  *(
-    f'input.{field}'
-    for field in (
-      'resize', 'crop', 'interpolation', 'antialias', 'channel_order',
-    )
-  ),
-  *(
-    f'head.{field}'
-    for field in (
-      'text_folder', 'templates', 'class_names', 'mapping', 'source_classes',
-      'reduction',
-    )
-  ),
-  *(
-    f'train.{field}'
-    for field in (
-      'schedule', 'milestones', 'decay_factor', 'decay_all', 'nesterov',
-      'ema_decay', 'accumulate_steps', 'batch_norm_groups', 'resize',
-      'mixup', 'dropblock_ramp',
-    )
-  ),
-  *(
-    f'{phase}.{field}'
-    for phase in ('train', 'simclr')
-    for field in (
-      'total_epochs', 'warmup_epochs', 'learning_rate_batch', 'augment_on_host',
-    )
-  ),
-  'simclr.optimizer',
-)  # fmt: skip
-_ADDED_GROUPS = ('image_text', 'mpl', 'pretrain')
 # Training methods that learn before `train` begins.
 _LEARNING_METHODS = ('simclr', 'mpl', 'image_text', 'pretrain')
-# The last of all tables at first; those after it came one by one.
-_LAST_TABLE = 'contested'
 
 
 def paper_model(
@@ -229,56 +190,12 @@ def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
   Fields that no result depends on, such as where data lie, are left out.
   """
   old, new = flatten(old), flatten(new)
-  tables = [tree.get('analyses.tables', []) for tree in (old, new)]
-  if all(map(_asks_for_all, tables)) and len(tables[0]) <= len(tables[1]):
-    new['analyses.tables'] = tables[0]
-  defaults = _added_defaults()
   return [
     f'{path}: {old.get(path, "absent")!r} -> {new.get(path, "absent")!r}'
     for path in sorted(old.keys() | new.keys())
     if old.get(path, ...) != new.get(path, ...)
     and not path.endswith(_IMMATERIAL)
-    and not (
-      path not in old
-      and any(
-        path.endswith(f'.{field}') and new[path] == value
-        for field, value in defaults.items()
-      )
-    )
   ]
-
-
-def _asks_for_all(tables: list[str]) -> bool:
-  """Returns whether these are all the tables that there are, or once were."""
-  return _LAST_TABLE in tables and tables == list(TABLES[: len(tables)])
-
-
-def without_added(settings: Mapping[str, Any]) -> dict[str, Any]:
-  """A model's fields but for later ones at their defaults.
-
-  Hashes are made of these, so that what an earlier version made stays valid.
-  """
-  kept = dict(settings)
-  for field, value in _added_defaults().items():
-    group, _, name = field.partition('.')
-    part = dict(kept.get(group, {}))
-    if part.get(name, value) == value:
-      part.pop(name, None)
-    kept[group] = part
-    if not part:  # A group of later fields alone.
-      del kept[group]
-  return kept
-
-
-@functools.cache
-def _added_defaults() -> dict[str, Any]:
-  defaults = flatten(_plain(model('').to_dict()))
-  groups = tuple(f'{group}.' for group in _ADDED_GROUPS)
-  return {
-    field: value
-    for field, value in defaults.items()
-    if field in _ADDED or field.startswith(groups)
-  }
 
 
 def is_learned(settings: Mapping[str, Any]) -> bool:
@@ -293,8 +210,7 @@ def is_learned(settings: Mapping[str, Any]) -> bool:
   return (
     settings['method'] in _LEARNING_METHODS
     or settings['head']['fit'] == 'lbfgs'
-    # A config of before there was the last field is without it.
-    or bool(schedule['total_steps'] or schedule.get('total_epochs'))
+    or bool(schedule['total_steps'] or schedule['total_epochs'])
   )
 
 

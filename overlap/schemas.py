@@ -1,7 +1,6 @@
 """The columns of every table, in their order, each with its type.
 
-A study makes all of them, unless its config names some. New ones go to the
-end of `SCHEMAS`: so a config of before is known as one that asks for all.
+A study makes all of them, unless its config names some.
 """
 
 from collections.abc import Mapping

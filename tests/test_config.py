@@ -92,40 +92,6 @@ def test_what_no_result_depends_on_is_no_difference():
   assert overlap_config.differences(old, overlap_config.resolve(config)) == []
 
 
-def test_a_field_that_came_later_is_no_difference_where_it_does_nothing():
-  old = overlap_config.resolve(small_study())
-  for field in ('resize', 'crop', 'interpolation', 'antialias'):
-    del old['models']['base']['input'][field]
-  config = small_study()
-  assert overlap_config.differences(old, overlap_config.resolve(config)) == []
-  config.models.base.input.resize = 'squash'
-  config.models.base.input.crop = 1.0
-  new = overlap_config.resolve(config)
-  assert overlap_config.differences(old, new) == [
-    "models.base.input.crop: 'absent' -> 1.0",
-    "models.base.input.resize: 'absent' -> 'squash'",
-  ]
-  # A field that is taken away is a difference, as are others that are absent.
-  assert overlap_config.differences(new, old) != []
-  del old['models']['base']['input']['size']
-  assert "models.base.input.size: 'absent' -> 0" in (
-    overlap_config.differences(old, overlap_config.resolve(small_study()))
-  )
-
-
-def test_a_table_that_came_later_is_no_difference():
-  new = overlap_config.resolve(small_study())
-  old = overlap_config.resolve(small_study())
-  asked = old['analyses']['tables']
-  del asked[asked.index('costs') :]
-  assert overlap_config.differences(old, new) == []
-  # To be without them then is one, as is whatever was chosen.
-  assert overlap_config.differences(new, old) != []
-  asked.remove('theta')
-  (text,) = overlap_config.differences(old, new)
-  assert text.startswith('analyses.tables: ')
-
-
 def test_error_texts_are_one_line():
   error = errors.UsageError('a rule,\n  a value')
   assert str(error) == 'a rule, a value'

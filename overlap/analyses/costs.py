@@ -1,7 +1,6 @@
 """What one image takes of every model: parameters and operations.
 
-As recorded when the model predicted; predictions that were made elsewhere, or
-by an earlier version, don't say.
+As recorded when the model predicted; empty for ingested predictions.
 """
 
 import numpy as np

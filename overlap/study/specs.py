@@ -238,7 +238,7 @@ def training_hash(study: Settings, name: str, dataset: str) -> str:
   How often a run is logged or checkpointed, and how it lies on the devices, do
   not matter; a teacher's own settings do.
   """
-  settings = _without_folders(config.without_added(study['models'][name]))
+  settings = _without_folders(study['models'][name])
   source = study['data']
   schedule = {
     key: value
@@ -287,7 +287,7 @@ def axes(settings: Settings, dataset: str) -> dict[str, str]:
   Depth and width are hyper-parameters, as ResNet-101 at half width is in the
   paper's table 1.
   """
-  active = _without_folders(config.without_added(settings))
+  active = _without_folders(settings)
   hparams = {key: active[key] for key in _HPARAMS if key in active}
   hparams['train'] = {
     key: value for key, value in active['train'].items() if key != 'sharding'

@@ -42,8 +42,8 @@ def train(task: Task, variables: Any) -> Any:
     kind=distill['kind'],
     weight=distill['weight'],
     temperature=distill['temperature'],
-    mixup_alpha=settings.get('mixup', 0.0),
-    resized=settings.get('resize', 0),
+    mixup_alpha=settings['mixup'],
+    resized=settings['resize'],
   )
   constants = {'teacher': task.teacher.variables}
   return run_phase(task, 'train', variables, loss, settings, constants)

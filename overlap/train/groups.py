@@ -71,8 +71,7 @@ def check(at: str, settings: Mapping[str, Any], method: str) -> None:
       method compares all examples of a batch.
   """
   common = settings['train']
-  # A config of before there was this field is without it.
-  count = common.get('batch_norm_groups', 1)
+  count = common['batch_norm_groups']
   if count < 1:
     raise errors.UsageError(
       f'{at}.train.batch_norm_groups must be at least 1, got {count}.'
@@ -82,7 +81,7 @@ def check(at: str, settings: Mapping[str, Any], method: str) -> None:
       f'{at}.train.batch_norm_groups must be 1 where method={method!r}, which '
       f'compares all examples of a batch, got {count}.'
     )
-  parts = common.get('accumulate_steps', 1)
+  parts = common['accumulate_steps']
   for phase in ('train', method):
     size = settings.get(phase, {}).get('batch_size', 0)
     if size % (count * max(parts, 1)):

@@ -103,8 +103,7 @@ def pairs(task: Task, tokenizer: texts.AnyTokenizer) -> Examples:
       task.train.class_names, settings['head']['class_names']
     ),
     templates=prompts.sentences(settings['image_text']['templates']),
-    # A config of before there was this field is without it.
-    attributes=settings['image_text'].get('attributes', {}),
+    attributes=settings['image_text']['attributes'],
     seed=settings['seed'],
   )
   return captions.Captioned(task.train, makes, encode)

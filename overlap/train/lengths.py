@@ -12,8 +12,7 @@ def is_trained(settings: Mapping[str, Any]) -> bool:
   Args:
     settings: the fields of `config.train`, or those of another phase.
   """
-  # A config of before there was this field is without it.
-  return bool(settings['total_steps'] or settings.get('total_epochs'))
+  return bool(settings['total_steps'] or settings['total_epochs'])
 
 
 def in_steps(settings: Mapping[str, Any], num_examples: int) -> dict[str, Any]:

@@ -25,9 +25,8 @@ def train(task: Task, variables: Any) -> Any:
     task.model_input,
     policy=on_device(settings),
     label_smoothing=settings['label_smoothing'],
-    # A config of before there were these fields is without them.
-    mixup_alpha=settings.get('mixup', 0.0),
-    resized=settings.get('resize', 0),
+    mixup_alpha=settings['mixup'],
+    resized=settings['resize'],
     ramp_steps=_ramp_steps(task),
   )
   return run_phase(task, 'train', variables, loss, settings)
@@ -35,7 +34,7 @@ def train(task: Task, variables: Any) -> Any:
 
 def _ramp_steps(task: Task) -> int:
   settings = task.settings['train']
-  if not settings.get('dropblock_ramp', False):
+  if not settings['dropblock_ramp']:
     return 0
   return lengths.in_steps(settings, len(task.train))['total_steps']
 
@@ -50,8 +49,7 @@ def check_ramp(at: str, settings: Mapping[str, Any]) -> None:
   Raises:
     UsageError: it is not.
   """
-  # A config of before there was this field is without it.
-  if not settings['train'].get('dropblock_ramp', False):
+  if not settings['train']['dropblock_ramp']:
     return
   groups = settings['architecture']['options'].get('dropblock_groups')
   if settings['method'] != 'supervised' or not groups:

@@ -145,7 +145,7 @@ def run_phase(
   settings = lengths.in_steps(settings, len(task.train))
   batch_size, total_steps = settings['batch_size'], settings['total_steps']
   common = task.settings['train']
-  accumulate_steps = common.get('accumulate_steps', 1)
+  accumulate_steps = common['accumulate_steps']
   optimizer.check_settings(f'config.models.{task.name}.train', common)
   parallel.check_batch_size(batch_size, parts=accumulate_steps)
   write_scalars = task.write_scalars
@@ -157,8 +157,7 @@ def run_phase(
     params=variables['params'],
     batch_stats=variables.get('batch_stats', {}),
     constants=constants,
-    # A config of before there were these fields is without them.
-    loss=groups.in_groups(loss, common.get('batch_norm_groups', 1)),
+    loss=groups.in_groups(loss, common['batch_norm_groups']),
     optimizer=chain,
     batches_from=batches,
     total_steps=total_steps,
@@ -166,10 +165,9 @@ def run_phase(
     folder=task.folder / phase,
     log_every_steps=common['log_every_steps'],
     checkpoint_every_steps=common['checkpoint_every_steps'],
-    ema_decay=common.get('ema_decay', 0.0),
+    ema_decay=common['ema_decay'],
     accumulate_steps=accumulate_steps,
-    # A config of before there was this field is without it.
-    sharding=common.get('sharding', 'replicated'),
+    sharding=common['sharding'],
     write_scalars=write_scalars
     and (lambda step, values: write_scalars(phase, step, values)),
   )

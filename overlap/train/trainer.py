@@ -94,8 +94,7 @@ def _initial(task: Task) -> tuple[Any, dict[str, Any]]:
     held.state,
     template=template(task),
     skip_head=new_head,
-    # A config of before there was this field is without it.
-    initial=None if settings['init'].get('strict', True) else random(),
+    initial=None if settings['init']['strict'] else random(),
     what=held.file,
   )
   if new_head:

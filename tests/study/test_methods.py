@@ -181,35 +181,11 @@ LATER = {
 }
 
 
-def without_later_fields(settings):
-  """A model's settings as they were before there were these methods."""
-  old = {k: v for k, v in settings.items() if k not in NEW}
-  later = (
-    'schedule', 'milestones', 'decay_factor', 'decay_all', 'nesterov',
-    'ema_decay', 'accumulate_steps', 'resize', 'mixup',
-  )  # fmt: skip
-  old['train'] = {k: v for k, v in old['train'].items() if k not in later}
-  old['simclr'] = {k: v for k, v in old['simclr'].items() if k != 'optimizer'}
-  return old
-
-
 def plain(**changes):
   config = overlap_config.study()
   config.data.dataset = 'mnist_5k'
   config.models.base = resnet(**changes)
   return overlap_config.resolve(config)
-
-
-def test_hashes_of_before_there_were_these_methods_stay_valid():
-  now, before = plain(), plain()
-  before['models']['base'] = without_later_fields(before['models']['base'])
-  assert specs.training_hash(now, 'base', 'd') == (
-    specs.training_hash(before, 'base', 'd')
-  )
-  axes = [specs.axes(s['models']['base'], 'd') for s in (now, before)]
-  assert axes[0] == axes[1]
-  assert overlap_config.differences(before, now) == []
-  specs.check(before)  # What --resume=original goes on with.
 
 
 @pytest.mark.parametrize('field', LATER)

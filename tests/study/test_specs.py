@@ -1,7 +1,5 @@
 """What a model's settings determine: hashes, axes, order, columns."""
 
-import copy
-
 import pytest
 
 from overlap import config as overlap_config
@@ -71,27 +69,6 @@ def test_training_hash_ignores_the_rest(field):
 
 
 NEW = ('resize', 'crop', 'interpolation', 'antialias', 'channel_order')
-
-
-def without_new_fields(plain):
-  """A config as it was before images were prepared for each model."""
-  plain = copy.deepcopy(plain)
-  for settings in plain['models'].values():
-    for field in NEW:
-      del settings['input'][field]
-  return plain
-
-
-def test_hashes_of_before_images_were_prepared_stay_valid():
-  now, before = study(), without_new_fields(study())
-  for name in ('base', 'student'):
-    assert specs.training_hash(now, name, 'd') == (
-      specs.training_hash(before, name, 'd')
-    )
-    assert specs.axes(now['models'][name], 'd') == (
-      specs.axes(before['models'][name], 'd')
-    )
-  specs.check(before)  # What --resume=original goes on with.
 
 
 @pytest.mark.parametrize('field', NEW)

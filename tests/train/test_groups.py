@@ -104,7 +104,12 @@ def check(method='supervised', size=8, phase_size=8, **fields):
   groups.check(
     'at',
     {
-      'train': {'batch_size': size, **fields},
+      'train': {
+        'batch_size': size,
+        'batch_norm_groups': 1,
+        'accumulate_steps': 1,
+        **fields,
+      },
       method: {'batch_size': phase_size},
     },
     method,

@@ -42,12 +42,8 @@ def test_the_rate_grows_with_the_batch(batch, reference, rate):
   assert made['learning_rate'] == pytest.approx(rate)
 
 
-@pytest.mark.parametrize('of_before', [True, False])
-def test_by_default_nothing_changes(of_before):
+def test_by_default_nothing_changes():
   given = fields(total_steps=7, warmup_steps=3)
-  if of_before:
-    for field in ('total_epochs', 'warmup_epochs', 'learning_rate_batch'):
-      del given[field]
   assert lengths.in_steps(given, 100) == given
   assert lengths.is_trained(given)
   assert not lengths.is_trained(given | {'total_steps': 0})
