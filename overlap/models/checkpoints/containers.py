@@ -59,15 +59,17 @@ def pick(value: Any, *, choice: str, path: str) -> Picked:
   rest = choice
   for _ in range(_MOST_LEVELS):
     inner = _containers(value)
-    key = _chosen(value, rest) if rest else next(iter(inner), None)
-    if key is None:
-      break
-    if not choice:
+    key = _chosen(value, rest) if rest else None
+    if key is not None:
+      rest = rest[len(key) + 1 :]
+    elif inner:
+      key = inner[0]
       _check_averages(value, key, path)
+    else:
+      break
     others += ['.'.join((*keys, name)) for name in inner if name != key]
     unread += _unread(value)
     keys.append(key)
-    rest = rest[len(key) + 1 :]
     value = value[key]
   tensors = _tensors(value, path)
   if rest:

@@ -48,7 +48,10 @@ def fit(
     return dict(leaves), ''
   tokens = leaves[token].shape[1] if token in leaves else 0
   said = ''
-  if _side(values.shape[1] - tokens) is None and _side(values.shape[1]):
+  without_tokens = _side(values.shape[1] - tokens) is None
+  if values.shape[1] == shape[1] - tokens or (
+    without_tokens and _side(values.shape[1])
+  ):
     # The positions are those of patches alone, added before the tokens.
     none = np.zeros((1, tokens, values.shape[2]), values.dtype)
     values = np.concatenate([none, values], axis=1)

@@ -25,8 +25,8 @@ TOLD_BY_FILES = ('resnet', 'efficientnet', 'senet', 'vit')
 _EFFICIENTNET = re.compile(r'(tf_)?efficientnet_b([0-7])(_ap|_ns)?')
 # Heads by the size in the name of a ViT or DeiT.
 _HEADS = {
-  'tiny': 3, 'small': 6, 'base': 12, 'large': 16, 'huge': 16, 'giant': 16,
-  'gigantic': 16,
+  'tiny': 3, 'small': 6, 'medium': 8, 'base': 12, 'large': 16, 'huge': 16,
+  'giant': 16, 'gigantic': 16,
 }  # fmt: skip
 _VIT = re.compile(r'(?:vit|deit|deit3)_([a-z]+)_\w+')
 _SCALES = {'110d': (1.1, 1.2), '120d': (1.2, 1.4)}
