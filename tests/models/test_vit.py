@@ -12,6 +12,14 @@ from flax import errors as flax_errors
 from overlap import errors
 from overlap.models import vit
 
+
+def _layer_norm(*args, **kwargs):
+  """PyTorch's, which is imported where it is called."""
+  import torch
+
+  return torch.nn.LayerNorm(*args, **kwargs)
+
+
 TINY = {'hidden_size': 192, 'num_heads': 3}
 
 
@@ -55,6 +63,65 @@ def test_it_equals_timm(assert_equals_timm, timm_name, options, shape):
     gradient=True,
     options={'depth': 3, 'img_size': shape},
   )
+
+
+@pytest.mark.parametrize(
+  ('options', 'theirs'),
+  [
+    # As MAE's and BEiT's fine-tuned models have it, and timm's with a mean.
+    ({'pool': 'gap_with_token', 'fc_norm': True}, {'global_pool': 'avg'}),
+    ({'pool': 'gap_with_token'}, {'global_pool': 'avg', 'fc_norm': False}),
+    (
+      {'pool': 'gap', 'fc_norm': True},
+      {'global_pool': 'avg', 'class_token': False},
+    ),
+    (
+      {'pool': 'gap'},
+      {'global_pool': 'avg', 'class_token': False, 'fc_norm': False},
+    ),
+    ({'fc_norm': True}, {'fc_norm': True}),
+    ({'registers': 3}, {'reg_tokens': 3}),
+    (
+      {'registers': 2, 'pool': 'gap_with_token', 'fc_norm': True},
+      {'global_pool': 'avg', 'reg_tokens': 2},
+    ),
+    ({'activation': 'quick_gelu'}, {'act_layer': 'quick_gelu'}),
+    (
+      {'epsilon': 0.1},
+      {'norm_layer': functools.partial(_layer_norm, eps=0.1)},
+    ),
+    # Which our modules hold in other leaves.
+    ({}, {'init_values': 0.1}),
+    ({}, {'qkv_bias': False}),
+    ({}, {'no_embed_class': True}),
+  ],
+)
+def test_pooling_and_other_forms_equal_timm(
+  assert_equals_timm, options, theirs
+):
+  model = vit.ViT(num_classes=7, depth=1, **TINY, **options)
+  assert_equals_timm(
+    model,
+    'vit',
+    'vit_tiny_patch16_224',
+    (2, 64, 64, 3),
+    options={'depth': 1, 'img_size': 64, **theirs},
+  )
+
+
+@pytest.mark.parametrize(
+  ('options', 'says'),
+  [
+    ({'pool': 'mean'}, "'mean'"),
+    ({'registers': -1}, 'registers must be 0 or more'),
+    ({'epsilon': 0.0}, 'epsilon must be positive'),
+    ({'distilled': True, 'pool': 'gap'}, 'distilled must be False unless'),
+    ({'distilled': True, 'fc_norm': True}, 'distilled must be False unless'),
+  ],
+)
+def test_options_that_can_not_be(options, says):
+  with pytest.raises(errors.UsageError, match=says):
+    small(**options)
 
 
 # Dosovitskiy et al., table 1: 632 million; Zhai et al., 'Scaling Vision
