@@ -1,4 +1,4 @@
-"""Reading ahead: the next item is made while the current one is used."""
+"""Prefetching: the next item is computed while the current one is used."""
 
 import threading
 from collections.abc import Iterable, Iterator
@@ -11,10 +11,10 @@ T = TypeVar('T')
 
 
 def ahead(items: Iterable[T]) -> Iterator[T]:
-  """Yields `items`, each made in a thread while the one before is used.
+  """Yields `items`, each computed in a thread while the previous one is used.
 
-  Two items are in memory at a time. What making one raises is raised where it
-  would have been yielded.
+  Two items are in memory at a time. An exception from computing an item is
+  raised in its place.
   """
   iterator = iter(items)
 
@@ -30,6 +30,7 @@ def ahead(items: Iterable[T]) -> Iterator[T]:
       making = pool.submit(make)
       yield made[0]
   finally:
-    # Where the loop over this ends by an error, the garbage collector closes
-    # it, in any thread: in its own, which can't wait for itself, too.
+    # If the caller's loop ends by an error, the garbage collector closes this
+    # generator in any thread, including the pool's own, which cannot wait for
+    # itself.
     pool.shutdown(wait=not threading.current_thread().name.startswith(_THREAD))

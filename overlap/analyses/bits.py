@@ -1,23 +1,23 @@
-"""Counts over examples for every pair of models, on packed bits.
+"""Counts over examples for all pairs of models, with packed bits.
 
-What each model gets right is 64 examples to a word, so that the joint table
-of two models takes one AND and one count of ones a word. Classes are compared
-plane by plane: the i-th plane holds the i-th bit of every class, and two
-classes are the same where no plane differs.
+The correctness of each model is packed into words of 64 examples, so that the
+joint table of two models takes one AND and one popcount per word. Classes are
+compared by bit planes: the i-th plane holds the i-th bit of every class, and
+two classes are equal if no plane differs.
 """
 
 import numpy as np
 
 from overlap.compiled import compiled
 
-# Words of a strip: all planes of two strips stay in a processor's first cache.
+# Words of a strip: all planes of two strips fit the first-level cache.
 _STRIP = 128
 
 
 def packed(flags: np.ndarray) -> np.ndarray:
-  """Bits `[rows, examples]` as uint64 `[rows, words]`, the rest filled with 0.
+  """Packs bits `[rows, examples]` as uint64 `[rows, words]`, padded with 0.
 
-  Example e is bit e % 64 of word e // 64, counted from the lowest.
+  Example e is bit e % 64 of word e // 64, from the least significant bit.
   """
   eights = np.packbits(np.asarray(flags, bool), axis=1, bitorder='little')
   whole = np.pad(eights, ((0, 0), (0, -eights.shape[1] % 8)))
@@ -26,10 +26,10 @@ def packed(flags: np.ndarray) -> np.ndarray:
 
 
 def planes(classes: np.ndarray) -> np.ndarray:
-  """Classes `[rows, examples]` as bits, uint64 `[rows, planes, words]`.
+  """Returns bit planes of classes, uint64 `[rows, planes, words]`.
 
   Args:
-    classes: non-negative integers.
+    classes: non-negative integers, `[rows, examples]`.
   """
   classes = np.ascontiguousarray(classes)
   number = max(1, int(np.max(classes, initial=0)).bit_length())
@@ -40,13 +40,13 @@ def planes(classes: np.ndarray) -> np.ndarray:
 
 
 def joint(words: np.ndarray) -> np.ndarray:
-  """How many bits two rows have in common, for every two.
+  """Counts the common bits of all pairs of rows.
 
   Args:
-    words: uint64 `[rows, words]`.
+    words: bits, uint64 `[rows, words]`.
 
   Returns:
-    int64 `[rows, rows]`, symmetric.
+    Counts, int64 `[rows, rows]`, symmetric.
   """
   result = np.zeros((len(words), len(words)), np.int64)
   _joint(np.ascontiguousarray(words), result)
@@ -54,14 +54,14 @@ def joint(words: np.ndarray) -> np.ndarray:
 
 
 def joint_alike(words: np.ndarray, classes: np.ndarray) -> np.ndarray:
-  """As `joint`, of the examples on which both rows have the same class.
+  """Counts common bits of the examples on which both rows have the same class.
 
   Args:
-    words: uint64 `[rows, words]`.
-    classes: uint64 `[rows, planes, words]`, from `planes`.
+    words: bits, uint64 `[rows, words]`.
+    classes: bit planes, uint64 `[rows, planes, words]`, from `planes`.
 
   Returns:
-    int64 `[rows, rows]`, symmetric.
+    Counts, int64 `[rows, rows]`, symmetric.
   """
   result = np.zeros((len(words), len(words)), np.int64)
   _joint_alike(
@@ -72,7 +72,7 @@ def joint_alike(words: np.ndarray, classes: np.ndarray) -> np.ndarray:
 
 @compiled
 def _ones(word):
-  """How many bits are 1: compilers know this text as one instruction."""
+  """Number of one bits; compilers turn this code into one instruction."""
   word = word - ((word >> np.uint64(1)) & np.uint64(0x5555555555555555))
   word = (word & np.uint64(0x3333333333333333)) + (
     (word >> np.uint64(2)) & np.uint64(0x3333333333333333)
@@ -130,7 +130,7 @@ def _joint_alike(words, classes, result):
           result[j, i] += total
 
 
-# Loops of their own: within the others they are not vectorised.
+# Separate loops, because they are not vectorised within the others.
 @compiled
 def _add_differences(one, two, differs):
   for k in range(differs.size):

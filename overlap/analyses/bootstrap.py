@@ -1,24 +1,23 @@
-"""Intervals of pairs' measurements, at a cost that ignores the examples.
+"""Bootstrap intervals of pairs, at a cost independent of the examples.
 
-Resampling examples with replacement changes only how many fall in each cell
-of a pair's joint table. These counts are multinomial, so they are drawn as
-such: the same distribution, whether there are a thousand examples or a
-million.
+Resampling examples with replacement changes only the counts in the cells of a
+pair's joint table. These counts are multinomial, so they are drawn directly:
+the distribution is the same, for a thousand examples or a million.
 
-Where few examples are inconsistent, plain resampling makes too little of what
-chance could have done: the error inconsistency of two models that never differ
-would be exactly 0, and where two in 200 examples are inconsistent, 95 %
-intervals hold the gain in two cases of three. So half an example is added to
-each of the two inconsistent cells, half of it right, before as many examples
-as there are are drawn. In simulations (tests/analyses/test_coverage.py) 95 %
-intervals then cover in 93 to 97 % of cases; with fewer than ten inconsistent
-examples in 88 % at least (the gain of pairs whose ensemble may also convert or
-lose others), mostly in more than 95 %. Where hundreds are inconsistent, half
-an example is of no account.
+With few inconsistent examples, plain resampling underestimates the variation:
+the error inconsistency of two models that never differ would be exactly 0, and
+with two inconsistent examples in 200, the coverage of 95 % intervals of the
+gain is two thirds. So half an example is added to each of the two inconsistent
+cells, half of it right, before drawing the original number of examples. In
+simulations (tests/analyses/test_coverage.py) the coverage of 95 % intervals is
+then 93 to 97 %; with fewer than ten inconsistent examples it is at least 88 %
+(for the gain of pairs whose ensemble may also convert or lose others), and
+mostly above 95 %. With hundreds of inconsistent examples, the effect of half an
+example is negligible.
 
-Each pair has draws of its own, which is right for its own intervals. Where
-one number is made of several pairs over the same examples, they must share
-their resamples: see `shared`.
+Each pair has its own draws, which is right for its own intervals. A number
+computed from several pairs over the same examples needs shared resamples: see
+`shared`.
 """
 
 import concurrent.futures
@@ -33,20 +32,20 @@ from overlap import progress
 from overlap.analyses import draws, errors
 
 STATISTICS = ('error_inconsistency', 'kappa', 'gain', 'conversion_rate')
-# Those that a pair without an ensemble does not have.
+# Statistics that are undefined for a pair without an ensemble.
 OF_ENSEMBLE = ('gain', 'conversion_rate')
-# Examples added to each cell of inconsistent ones.
+# Examples added to each inconsistent cell.
 SMOOTHING = 0.5
-# Draws of one cell that a worker holds at a time.
+# Draws of one cell that a worker holds in memory at a time.
 _HELD = 2**16
 
 
 class Table(NamedTuple):
-  """Joint tables of pairs: counts by which model is right.
+  """Joint tables of pairs: counts by the correctness of the two models.
 
   Attributes:
-    total: both, only 1, only 2, neither: int `[..., 4]`.
-    right: how many of each the ensemble gets right, int `[..., 4]`, or None.
+    total: counts of both, only 1, only 2, neither, int `[..., 4]`.
+    right: counts of each that the ensemble gets right, int `[..., 4]`, or None.
   """
 
   total: np.ndarray
@@ -56,16 +55,17 @@ class Table(NamedTuple):
 def measurements(
   total: np.ndarray, right: np.ndarray | None
 ) -> dict[str, np.ndarray]:
-  """The `STATISTICS` of joint tables.
+  """Computes the `STATISTICS` of joint tables.
 
   Args:
-    total: `[..., 4]`, as in `Table`.
-    right: `[..., 4]`, or None: then gain and conversion rate are NaN.
+    total: counts `[..., 4]`, as in `Table`.
+    right: counts `[..., 4]`, or None, for which gain and conversion rate are
+      NaN.
 
   Returns:
-    Each of `STATISTICS` as float64 `[...]`; NaN where it is not defined:
-    kappa where both models are all right or all wrong, the conversion rate
-    where they are never inconsistent, everything without examples.
+    Each of `STATISTICS` as float64 `[...]`; NaN where undefined: kappa if both
+    models are all right or all wrong, the conversion rate if they are never
+    inconsistent, everything without examples.
   """
   counts = errors.PairCounts(*np.moveaxis(np.asarray(total), -1, 0))
   result = {
@@ -94,19 +94,20 @@ def resample(
   seed: int,
   smoothing: float = SMOOTHING,
 ) -> Table:
-  """Draws joint tables of as many examples, with replacement.
+  """Draws joint tables of the same number of examples, with replacement.
 
   Each pair's generator is keyed by the seed and the two names in alphabetical
-  order, and so are the cells: a pair's draws depend neither on the other
-  models, nor on which model comes first, nor on `right` for the totals.
+  order, and the cells are in that order. A pair's draws therefore depend
+  neither on other models nor on the order of the two, and totals do not depend
+  on `right`.
 
   Args:
-    table: of the pairs, `[pairs, 4]`.
-    resamples: how many to draw.
-    names: the two models' names, for each pair.
-    seed: of the draws.
-    smoothing: examples added to each cell of inconsistent ones, half of them
-      right, before drawing; 0 is plain resampling.
+    table: tables of the pairs, `[pairs, 4]`.
+    resamples: number of draws.
+    names: names of the two models of each pair.
+    seed: seed of the draws.
+    smoothing: examples added to each inconsistent cell, half of them right,
+      before drawing; 0 is plain resampling.
 
   Returns:
     `Table` of int64 `[pairs, resamples, 4]`.
@@ -139,16 +140,15 @@ def intervals(
 ) -> dict[str, np.ndarray]:
   """Percentile intervals of the `STATISTICS` of pairs.
 
-  Draws for which a statistic is not defined (see `measurements`) are left out
-  of its percentiles. Where the pair's own is not, the bounds are NaN.
+  Draws for which a statistic is undefined (see `measurements`) are left out of
+  its percentiles. If the pair's own statistic is undefined, the bounds are NaN.
 
   Args:
-    table: of the pairs, `[pairs, 4]`.
-    names: the two models' names, for each pair.
-    resamples: how many tables to draw of each; without any, all bounds are
-      NaN.
-    seed: of the draws.
-    confidence: the interval's level.
+    table: tables of the pairs, `[pairs, 4]`.
+    names: names of the two models of each pair.
+    resamples: number of draws per pair; 0 for NaN bounds.
+    seed: seed of the draws.
+    confidence: level of the interval.
 
   Returns:
     Lower and upper bounds of each of `STATISTICS`, float64 `[2, pairs]`.
@@ -173,7 +173,7 @@ def intervals(
   known = {
     name: np.isfinite(values) for name, values in measurements(*table).items()
   }
-  # Every pair's draws are its own: how many threads there are is of no account.
+  # Each pair has its own draws, so the number of threads has no effect.
   with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
     for _ in progress.track(
       pool.map(fill, blocks), total=len(blocks), what='bootstrap', unit='block'
@@ -183,16 +183,17 @@ def intervals(
 
 
 def percentiles(values: np.ndarray, confidence: float) -> np.ndarray:
-  """What the middle part of the finite values lies between.
+  """Percentile bounds of the middle part of the finite values.
 
   Args:
-    values: `[..., draws]`.
-    confidence: how large a part.
+    values: values `[..., draws]`.
+    confidence: fraction of the values between the bounds.
 
   Returns:
-    float64 `[2, ...]`, interpolated linearly; NaN without finite values.
+    Bounds, float64 `[2, ...]`, interpolated linearly; NaN without finite
+    values.
   """
-  # What is not finite is NaN, and NaN comes last.
+  # Values that are not finite become NaN, which is sorted last.
   ranked = np.sort(np.where(np.isfinite(values), values, np.nan), axis=-1)
   last = np.isfinite(ranked).sum(axis=-1) - 1
   tail = (1 - confidence) / 2
@@ -210,11 +211,11 @@ def percentiles(values: np.ndarray, confidence: float) -> np.ndarray:
   return result
 
 
-# Cells in the order of two names, and in the reverse.
+# Cells in the order of the two names, and in reverse order.
 _CELLS = ((0, 1, 2, 3), (0, 2, 1, 3))
 
 
 def _key(seed: int, name_1: str, name_2: str) -> np.ndarray:
-  """What a pair's draws depend on, as 256 bits."""
+  """Returns the 256-bit key of a pair's generator."""
   text = f'{seed}:{len(name_1)}:{name_1}{name_2}'.encode()
   return np.frombuffer(hashlib.sha256(text).digest(), '<u8')

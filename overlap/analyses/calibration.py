@@ -1,7 +1,7 @@
-"""One temperature a model (Guo et al. 2017), and how calibrated it is.
+"""Temperature scaling (Guo et al. 2017), and calibration error.
 
 Probabilities are `softmax(logits / T)` (Sec. 3.2 and A.3 of the paper, which
-leaves open what T minimises, and on which examples; `OBJECTIVES` has the
+specifies neither the objective of T nor its examples; `OBJECTIVES` has the
 choices).
 """
 
@@ -36,8 +36,8 @@ class CrossFit(NamedTuple):
   """Temperatures fitted on other examples than those they are applied to.
 
   Attributes:
-    temperatures: `[folds]`; that of fold k is fitted without fold k.
-    per_example: `[examples]`, the temperature of each example's own fold.
+    temperatures: temperature of each fold, fitted without it, `[folds]`.
+    per_example: temperature of each example's own fold, `[examples]`.
     fits: `Fit` of `[folds]` arrays.
   """
 
@@ -49,18 +49,18 @@ class CrossFit(NamedTuple):
 def folds_from_ids(
   ids: Iterable[str], num_folds: int = 5, seed: int = 0
 ) -> np.ndarray:
-  """The fold of each example, by a hash of its id.
+  """Assigns each example to a fold by a hash of its id.
 
-  An example's fold depends on nothing but its id and the seed: neither on its
-  place nor on which other examples there are. Folds are of about equal size.
+  The fold depends only on the id and the seed, not on the position or on other
+  examples. Folds have about equal sizes.
 
   Args:
-    ids: `[examples]`.
-    num_folds: how many folds, K.
-    seed: of the hash.
+    ids: ids `[examples]`.
+    num_folds: number of folds K.
+    seed: seed of the hash.
 
   Returns:
-    int32 `[examples]` in 0 ... K - 1.
+    Folds, int32 `[examples]` in 0 ... K - 1.
   """
   digests = (hashlib.sha256(f'{seed}:{i}'.encode()).digest() for i in ids)
   folds = [int.from_bytes(d[:8], 'big') % num_folds for d in digests]
@@ -70,17 +70,17 @@ def folds_from_ids(
 def fit_temperature(
   logits: np.ndarray, labels: np.ndarray, weights: np.ndarray | None = None
 ) -> Fit:
-  """The temperature of least NLL, by a safeguarded Newton method in 1/T.
+  """Fits the temperature of least NLL by a safeguarded Newton method in 1/T.
 
-  It always ends within [1e-3, 1e3]. Where the examples have no best
-  temperature there (all correct, separable, one class, constant logits, no
-  example), `bound_hit` says so.
+  The temperature is always within [1e-3, 1e3]. `bound_hit` is set if the
+  examples have no best temperature there (all correct, separable, one class,
+  constant logits, no example).
 
   Args:
-    logits: `[examples, classes]`. A class with -inf is ruled out. Rows with
-      NaN or +inf, and rows whose label has -inf, are left out.
-    labels: `[examples]` class indices; rows with others are left out.
-    weights: `[examples]`, at least 0; 1 if None. Masked examples (weight 0)
+    logits: logits `[examples, classes]`. A class with -inf is excluded. Rows
+      with NaN or +inf, and rows whose label has -inf, are ignored.
+    labels: class indices `[examples]`; rows with other values are ignored.
+    weights: weights `[examples]`, at least 0; 1 if None. Examples with weight 0
       equal dropped ones.
 
   Returns:
@@ -101,13 +101,14 @@ def cross_fit(
   """Fits each fold's temperature on the examples of the other folds.
 
   Args:
-    logits: `[examples, classes]`, as for `fit_temperature`.
-    labels: `[examples]`.
-    folds: int `[examples]` in 0 ... num_folds - 1, from `folds_from_ids`.
-    num_folds: how many.
+    logits: logits `[examples, classes]`, as for `fit_temperature`.
+    labels: class indices `[examples]`.
+    folds: fold of each example, int `[examples]` in 0 ... num_folds - 1, from
+      `folds_from_ids`.
+    num_folds: number of folds.
 
   Returns:
-    The temperatures. A fold without which nothing is left has temperature 1
+    The temperatures. If no other fold has examples, a fold has temperature 1
     and `bound_hit`.
   """
   weights = _others(folds, num_folds).astype(np.float32)
@@ -125,15 +126,15 @@ def calibrate(
   """Fits temperatures by one of `OBJECTIVES`.
 
   Args:
-    logits: `[examples, classes]`.
-    labels: `[examples]`.
-    folds: int `[examples]`; not used by 'all' and 'grid', whose one
-      temperature is repeated for every fold.
-    num_folds: how many folds there are.
+    logits: logits `[examples, classes]`.
+    labels: class indices `[examples]`.
+    folds: fold of each example, int `[examples]`; not used by 'all' and 'grid',
+      whose single temperature is repeated for every fold.
+    num_folds: number of folds.
     objective: a key of `OBJECTIVES`.
 
   Raises:
-    UsageError: no such objective.
+    UsageError: the objective is unknown.
   """
   lookup.check('calibration', objective, OBJECTIVES)
   if objective == 'nll':
@@ -157,19 +158,18 @@ def calibrate_all(
   """Calibrates many models over the same examples, in one call.
 
   Args:
-    models: each one's logits, `[examples, classes]`. A generator that reads
-      them is drawn from in a thread, one model ahead: of any number of models
-      two are in memory.
-    labels: `[examples]`.
-    folds: as for `calibrate`, and so is what follows.
-    num_folds: how many folds there are.
+    models: logits of each model, `[examples, classes]`. A generator is read in
+      a thread, one model ahead, so that only two models are in memory.
+    labels: class indices `[examples]`.
+    folds: fold of each example, int `[examples]`, as for `calibrate`.
+    num_folds: number of folds.
     objective: a key of `OBJECTIVES`.
 
   Returns:
-    `[models]`.
+    Temperatures of each model.
 
   Raises:
-    UsageError: no such objective.
+    UsageError: the objective is unknown.
   """
   return [
     calibrate(logits, labels, folds, num_folds=num_folds, objective=objective)
@@ -178,7 +178,7 @@ def calibrate_all(
 
 
 def _others(folds: np.ndarray, num_folds: int) -> np.ndarray:
-  """Which examples are not in each fold: bool `[folds, examples]`."""
+  """Returns masks of the examples not in each fold, `[folds, examples]`."""
   return np.asarray(folds)[np.newaxis] != np.arange(num_folds)[:, np.newaxis]
 
 

@@ -1,4 +1,4 @@
-"""Checks of what an analysis is told: each raises UsageError in one line."""
+"""Checks of options, each raising UsageError with a one-line message."""
 
 import dataclasses
 from collections.abc import Mapping, Sequence
@@ -10,19 +10,19 @@ T = TypeVar('T')
 
 
 def filled(kind: type[T], given: Mapping[str, Any], where: str = '') -> T:
-  """A dataclass of options from those given, the defaults for the rest.
+  """Returns a dataclass with the values of a mapping, defaults for the rest.
 
-  A field whose default is itself a dataclass is given as a mapping.
+  A field whose default is itself a dataclass takes a mapping.
 
   Args:
-    kind: the dataclass.
-    given: names and values.
-    where: what comes before the names in messages, 'greedy.' for instance.
+    kind: dataclass of the options.
+    given: mapping from names to values.
+    where: prefix of the names in messages, for instance 'greedy.'.
 
   Raises:
-    UsageError: no such option; a group of options that is no mapping.
+    UsageError: an option is unknown, or a group of options is not a mapping.
   """
-  # In a fixed order, whatever order they were given in.
+  # The order of the fields is fixed, independent of the mapping's.
   fields = {field.name: field for field in dataclasses.fields(kind)}  # type: ignore[arg-type]
   for name in given:
     lookup.check(
@@ -44,7 +44,7 @@ def filled(kind: type[T], given: Mapping[str, Any], where: str = '') -> T:
 
 
 def names(kind: str, given: Any, choices: Mapping[str, Any]) -> None:
-  """Checks a list of names that is not empty."""
+  """Raises UsageError unless a list is not empty and has known names."""
   if isinstance(given, str) or not isinstance(given, Sequence) or not given:
     raise errors.UsageError(
       f'The {kind}s must be a list of {", ".join(choices)}, got {given!r}.'
@@ -54,7 +54,7 @@ def names(kind: str, given: Any, choices: Mapping[str, Any]) -> None:
 
 
 def integer(name: str, value: Any, least: int) -> None:
-  """Checks an integer, at least `least`."""
+  """Raises UsageError unless a value is an integer of at least `least`."""
   if not isinstance(value, int) or isinstance(value, bool) or value < least:
     raise errors.UsageError(
       f'Option {name} must be an integer, at least {least}, got {value!r}.'
@@ -62,7 +62,7 @@ def integer(name: str, value: Any, least: int) -> None:
 
 
 def level(name: str, value: Any) -> None:
-  """Checks a level strictly between 0 and 1."""
+  """Raises UsageError unless a level is strictly between 0 and 1."""
   if not is_number(value) or not 0 < value < 1:
     raise errors.UsageError(
       f'Option {name} must be a level between 0 and 1, such as 0.95, got '
@@ -71,5 +71,5 @@ def level(name: str, value: Any) -> None:
 
 
 def is_number(value: Any) -> bool:
-  """Whether it is an int or a float, and no bool."""
+  """Returns whether a value is an int or a float, but not a bool."""
   return isinstance(value, (int, float)) and not isinstance(value, bool)

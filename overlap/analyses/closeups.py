@@ -1,7 +1,7 @@
-"""What a reader who picks out one pair wants to see: of every pair, in brief.
+"""Compact details of each pair, for readers who select one.
 
-Where tables of every pair with every class would be too long, these hold a
-row a pair, with lists in a field, and a row for each of a few examples.
+Tables of every pair with every class would be too long. These have a row for
+each pair, with lists in a field, and a row for each of a few examples.
 """
 
 import functools
@@ -20,25 +20,25 @@ from overlap.analyses.overview import measured_pairs
 from overlap.analyses.specialisation import angle, paired
 from overlap.catalog import categories
 
-# Beyond, only pairs with the base have a row: a minute, and 5 MB.
+# With more pairs, only pairs with the base have a row: a minute, and 5 MB.
 MAX_PAIRS = 10_000
-# Classes on which a model is ahead, of each model of a pair.
+# Classes on which a model is ahead, per model of a pair.
 CLASSES = 5
-# Examples on which the models disagree the most.
+# Number of examples with the most disagreement.
 EXAMPLES = 300
 
-# Rows of a class, `only_1`, `only_2`, `n` and `q`.
+# A row for each class: class, `only_1`, `only_2`, `n` and `q`.
 Classes = list[list[float]]
 
 
 def measure(context: Context) -> dict[str, pd.DataFrame]:
-  """Both tables.
+  """Returns the tables 'pair_closeups' and 'contested'.
 
   'pair_closeups' has a row for each pair of the table of pairs, or only for
-  those with the base where these are more than `MAX_PAIRS`. 'contested' has
-  the `EXAMPLES` examples of which nearest to one half of the models are right,
-  and `right`, a 'y' for each model that is and an 'n' for each other, in the
-  order of the table of models; ties are drawn by a hash of the ids.
+  those with the base if there are more than `MAX_PAIRS`. 'contested' has the
+  `EXAMPLES` examples for which the fraction of correct models is nearest to one
+  half, and `right`, a 'y' for each correct model and an 'n' for each other, in
+  the order of the table of models; ties are broken by a hash of the ids.
   """
   made = {}
   if 'pair_closeups' in context.options.tables:
@@ -54,9 +54,9 @@ def theta_counts(
   """Histograms of theta where only model 1 is right, and only model 2.
 
   Args:
-    theta: float64 `[examples]`.
-    outcomes: `[examples]`, positions in `angle.OUTCOMES`.
-    bins: over the whole range of theta.
+    theta: angles, float64 `[examples]`.
+    outcomes: positions in `angle.OUTCOMES`, `[examples]`.
+    bins: number of bins over the whole range of theta.
   """
   counts = angle.histogram(theta, outcomes, angle.edges('theta', bins))
   _, only_1, only_2, _ = counts.tolist()
@@ -66,12 +66,12 @@ def theta_counts(
 def classes_won(
   only_1: np.ndarray, only_2: np.ndarray, total: np.ndarray
 ) -> tuple[Classes, Classes]:
-  """The classes on which each of two models is the furthest ahead.
+  """Returns the classes on which each of two models is furthest ahead.
 
   Args:
-    only_1: int `[classes]`, examples that only model 1 gets right.
-    only_2: int `[classes]`.
-    total: int `[classes]`, all examples.
+    only_1: number of examples that only model 1 gets right, int `[classes]`.
+    only_2: number of examples that only model 2 gets right, int `[classes]`.
+    total: number of all examples, int `[classes]`.
 
   Returns:
     For each model up to `CLASSES` of `[class, only_1, only_2, n, q]`, the
@@ -79,7 +79,7 @@ def classes_won(
     among all classes, to four digits.
   """
   p = np.where(total == 0, np.nan, stats.mcnemar(only_1, only_2))
-  # What other machines round otherwise must not change a table's text.
+  # Rounding keeps the table's text equal on all machines.
   q = np.round(paired.benjamini_hochberg(p), 4)
   ahead = only_1 - only_2
   sides = []
@@ -96,15 +96,15 @@ def classes_won(
 
 
 def contested(correct: np.ndarray, ids: Sequence[str], seed: int) -> np.ndarray:
-  """Positions of the examples that models disagree on most, the first first.
+  """Returns the examples with the most disagreement, in descending order.
 
   Args:
-    correct: bool `[models, examples]`.
-    ids: `[examples]`, which break ties.
-    seed: of the hash that does so.
+    correct: correctness, bool `[models, examples]`.
+    ids: ids `[examples]`, whose hash breaks ties.
+    seed: seed of the hash.
 
   Returns:
-    int64, at most `EXAMPLES`: none on which all agree.
+    Positions, int64, at most `EXAMPLES`, without examples on which all agree.
   """
   right = correct.sum(axis=0)
   split = np.minimum(right, len(correct) - right)

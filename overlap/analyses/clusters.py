@@ -1,15 +1,16 @@
-"""Bootstrap over models of what sums up pairs.
+"""Bootstrap over models of statistics of pairs.
 
-Pairs that share a model are not independent, so models are drawn, with
-replacement, and each brings all of its pairs: a pair's weight in a draw is the
-product of how often its models are drawn (Snijders and Borgatti 1999; pairs
-of a model with itself, which would have no error inconsistency, are left
-out). A base that is in all pairs is not drawn. All draws of a statistic are
-one product of matrices.
+Pairs that share a model are not independent, so models are drawn with
+replacement, each with all of its pairs. A pair's weight in a draw is the
+product of the counts of its models (Snijders and Borgatti 1999; pairs of a
+model with itself, which would have no error inconsistency, are left out). A
+base that is in all pairs is not drawn. All draws of a statistic are one matrix
+product.
 
-Percentiles of few models are narrow: over k models, an interval of a mean is
-by sqrt((k - 1) / k) shorter than the normal one, which is itself short of
-Student's. Below ten models or so, the jackknife of `stats` is the better.
+Percentile intervals over few models are narrow: over k models, an interval of a
+mean is shorter than the normal one by a factor of sqrt((k - 1) / k), and that
+one is shorter than Student's. With fewer than about ten models, the jackknife
+of `stats` is better.
 """
 
 import functools
@@ -20,9 +21,9 @@ import numpy as np
 
 from overlap.analyses import bootstrap, stats
 
-# Weights that are held at once: 128 MB.
+# Weights in memory at a time: 128 MB.
 _HELD = 2**24
-# Shares of the variance that rounding leaves where there is none.
+# Fraction of the variance that rounding leaves of constant values.
 _ROUNDING = 1e-12
 
 Found = tuple[float, float, float]
@@ -36,18 +37,18 @@ def mean(
   resamples: int = 1000,
   seed: int = 0,
 ) -> Found:
-  """The mean over pairs and its bounds.
+  """Mean over pairs with its bounds.
 
   Args:
-    values: `[pairs]`; those with NaN are left out, models and all.
-    members: int `[pairs, models of a pair]`, the models that vary.
-    confidence: the interval's level.
-    resamples: how often the models are drawn.
-    seed: of the draws.
+    values: values `[pairs]`; pairs with NaN are left out.
+    members: models that vary, int `[pairs, models of a pair]`.
+    confidence: level of the interval.
+    resamples: number of draws of the models.
+    seed: seed of the draws.
 
   Returns:
-    The mean, NaN without pairs, and percentile bounds over the draws that
-    have a pair; these are NaN for fewer than two models, and without resamples.
+    The mean, NaN without pairs, and percentile bounds over the draws with a
+    pair; the bounds are NaN for fewer than two models and without resamples.
   """
   values = np.asarray(values, np.float64)
   known = ~np.isnan(values)
@@ -70,19 +71,19 @@ def pearson(
   resamples: int = 1000,
   seed: int = 0,
 ) -> Found:
-  """Pearson's correlation over pairs and its bounds.
+  """Pearson's correlation over pairs with its bounds.
 
   Args:
-    x: `[pairs]`, without NaN, as `y`.
-    y: `[pairs]`.
-    members: int `[pairs, models of a pair]`.
-    confidence: the interval's level.
-    resamples: how often the models are drawn.
-    seed: of the draws.
+    x: values without NaN, `[pairs]`.
+    y: values without NaN, `[pairs]`.
+    members: models that vary, int `[pairs, models of a pair]`.
+    confidence: level of the interval.
+    resamples: number of draws of the models.
+    seed: seed of the draws.
 
   Returns:
-    The correlation and its percentile bounds, over the draws in which neither
-    side is constant.
+    The correlation and percentile bounds over the draws in which neither side
+    is constant.
   """
   draws = [
     np.clip(_ratio(s_xy, np.sqrt(s_xx * s_yy)), -1, 1)
@@ -100,7 +101,7 @@ def slope(
   resamples: int = 1000,
   seed: int = 0,
 ) -> Found:
-  """The least-squares slope of `y` on `x` and its bounds; see `pearson`."""
+  """Least-squares slope of `y` on `x` with its bounds; see `pearson`."""
   draws = [
     _ratio(s_xy, s_xx)
     for s_xx, s_xy, _ in _moments(x, y, members, resamples, seed)
@@ -109,10 +110,10 @@ def slope(
 
 
 class Summaries(NamedTuple):
-  """One way to intervals of what sums up pairs.
+  """Interval methods for statistics over pairs.
 
-  Each is a function of values (or two sides of them) and members, with the
-  keyword `confidence`, to the statistic and its bounds.
+  Each is a function of values (or two arrays of them) and members, with the
+  keyword `confidence`, that returns the statistic and its bounds.
   """
 
   mean: Callable[..., Found]
@@ -127,12 +128,12 @@ INTERVALS = {
 
 
 def summaries(kind: str, *, resamples: int, seed: int) -> Summaries:
-  """The functions of one of `INTERVALS`.
+  """Returns the interval methods of one of `INTERVALS`.
 
   Args:
     kind: a key of `INTERVALS`.
-    resamples: of the bootstrap.
-    seed: of the bootstrap.
+    resamples: number of draws of the bootstrap.
+    seed: seed of the bootstrap.
   """
   if kind == 'jackknife':
     return Summaries(
@@ -149,7 +150,7 @@ def summaries(kind: str, *, resamples: int, seed: int) -> Summaries:
 def _weights(
   members: np.ndarray, resamples: int, seed: int
 ) -> Iterator[np.ndarray]:
-  """Yields how often draws hold each pair, float64 `[draws, pairs]`."""
+  """Yields the weights of pairs in draws, float64 `[draws, pairs]`."""
   units, places = np.unique(members, return_inverse=True)
   places = places.reshape(np.shape(members))
   if len(units) < 2:
@@ -168,9 +169,9 @@ def _weights(
 def _moments(
   x: np.ndarray, y: np.ndarray, members: np.ndarray, resamples: int, seed: int
 ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-  """Yields variances of x, covariances, variances of y, each `[draws]`.
+  """Yields variances of x, covariances, and variances of y, each `[draws]`.
 
-  Variances are 0 where all that is drawn is the same.
+  Variances are 0 if all drawn values are the same.
   """
   x, y = (np.asarray(side, np.float64) for side in (x, y))
   x, y = (side - side.mean() if len(side) else side for side in (x, y))

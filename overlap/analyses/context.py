@@ -1,4 +1,4 @@
-"""What every analysis is given: the models, measured, and their examples."""
+"""The input of every analysis: the measured models and their examples."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -15,19 +15,18 @@ Pairs = str | Sequence[Sequence[str]]
 
 @dataclasses.dataclass(frozen=True)
 class Context:
-  """A split of a store, its models and what was asked for.
+  """A split of a store, its models and the requested analysis.
 
   Attributes:
-    split: whose examples; their labels with it.
-    ids: of the examples, str `[examples]`.
-    class_names: `[classes]`.
-    members: the models, calibrated: the base first, then by category, then by
-      name.
-    in_window: bool `[models]`, whose accuracy is within the window.
-    pairs: which enter the table of pairs: 'all', 'base' (those with the
-      base) or a list of `[model, model]`.
-    options: how to analyse.
-    scratch: a folder for counts of passes that may be cut short, or None.
+    split: split of the examples, with their labels.
+    ids: ids of the examples, str `[examples]`.
+    class_names: names of the classes, `[classes]`.
+    members: calibrated models: the base first, then by category, then by name.
+    in_window: mask of the models in the accuracy window, bool `[models]`.
+    pairs: pairs of the table of pairs: 'all', 'base' (pairs with the base) or a
+      list of `[model, model]`.
+    options: options of the analyses.
+    scratch: folder for checkpoints of long passes, or None.
   """
 
   split: Split
@@ -41,21 +40,21 @@ class Context:
 
   @property
   def names(self) -> list[str]:
-    """The models' names, in the order of `members`."""
+    """Returns the models' names, in the order of `members`."""
     return [member.name for member in self.members]
 
   @property
   def soft(self) -> np.ndarray:
-    """Which models have logits, bool `[models]`."""
+    """Returns a mask of the models with logits, bool `[models]`."""
     return np.array([m.temperatures is not None for m in self.members])
 
   @property
   def correct(self) -> np.ndarray:
-    """Which examples each model gets right, bool `[models, examples]`."""
+    """Correctness of each model, bool `[models, examples]`."""
     return np.stack([member.correct for member in self.members])
 
   def checkpoint(self) -> Checkpoint | None:
-    """Where a pass over all logits keeps its counts, if anywhere."""
+    """Returns the checkpoint of a pass over all logits, or None."""
     if self.scratch is None:
       return None
     split = self.split
@@ -71,5 +70,5 @@ class Context:
     return Checkpoint(self.scratch, [self.names, checksums])
 
   def calibrated(self, member: Member) -> CalibratedLogits:
-    """A model's logits over its temperatures, read as they are needed."""
+    """Returns a model's logits divided by its temperatures, read on demand."""
     return CalibratedLogits(self.split, member, len(self.class_names))

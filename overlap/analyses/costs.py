@@ -1,6 +1,6 @@
-"""What one image takes of every model: parameters and operations.
+"""Cost of one image for each model: parameters and operations.
 
-As recorded when the model predicted; empty for ingested predictions.
+Costs are recorded when a model predicts; ingested predictions have none.
 """
 
 import numpy as np
@@ -13,7 +13,7 @@ _FIELDS = ('parameters', 'flops')
 
 
 def measure(context: Context) -> dict[str, pd.DataFrame]:
-  """The table 'costs': a row a model, empty fields for what is not known."""
+  """Returns the table 'costs', a row for each model; unknown is empty."""
   rows = [_recorded(context, name) for name in context.names]
   columns = {field: [row.get(field) for row in rows] for field in _FIELDS}
   return {'costs': tables.typed('costs', {'model': context.names, **columns})}
@@ -22,7 +22,7 @@ def measure(context: Context) -> dict[str, pd.DataFrame]:
 def flops(context: Context) -> np.ndarray:
   """Operations of each model's forward pass of one image, float64 `[models]`.
 
-  NaN where that is not known.
+  Unknown values are NaN.
   """
   found = [_recorded(context, name).get('flops') for name in context.names]
   return np.array([np.nan if f is None else f for f in found], np.float64)

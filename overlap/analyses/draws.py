@@ -1,9 +1,9 @@
-"""Random joint tables, drawn by compiled loops, each from a key of its own.
+"""Random joint tables, drawn by compiled loops, each from its own key.
 
 The generator is xoshiro256++ (Blackman and Vigna 2021), whose state is the key.
-Binomial counts are drawn by inversion where few are expected, and otherwise
-by transformed rejection (BTRS, Hörmann 1993), at a cost that does not depend
-on their size. Both are exact: no normal or Poisson approximation.
+Binomial counts are drawn by inversion if their expectation is small, and
+otherwise by transformed rejection (BTRS, Hörmann 1993), at a cost independent
+of their size. Both are exact, without normal or Poisson approximation.
 """
 
 import math
@@ -12,23 +12,22 @@ import numpy as np
 
 from overlap.compiled import compiled
 
-# Where fewer are expected, counting up is as fast as rejection, which needs
-# this many to be right.
+# For smaller expected counts, inversion is as fast as rejection; rejection
+# requires at least this expectation.
 _FEW = 10.0
 
 
 @compiled
 def tables(keys, examples, totals, rights, result):
-  """Draws joint tables of so many examples.
+  """Draws joint tables with given numbers of examples.
 
   Args:
-    keys: uint64 `[pairs, 4]`, not all 0; they are used up.
-    examples: int64 `[pairs]`, how many to draw for each table.
-    totals: float64 `[pairs, 4]`, in proportion to the cells' probabilities.
-    rights: float64 `[pairs, 4]`, how much of each cell is right.
-    result: int64 `[8, pairs, resamples]`, filled with the drawn counts of the
-      four cells, and then with how many of each are right. The former do not
-      depend on `rights`.
+    keys: generator states, uint64 `[pairs, 4]`, not all 0; overwritten.
+    examples: number of examples of each table, int64 `[pairs]`.
+    totals: cell weights in proportion to probabilities, float64 `[pairs, 4]`.
+    rights: part of each cell that is right, float64 `[pairs, 4]`.
+    result: output, int64 `[8, pairs, resamples]`: counts of the four cells,
+      which do not depend on `rights`, and how many of each are right.
   """
   for pair in range(result.shape[1]):
     state, total, right = keys[pair], totals[pair], rights[pair]
@@ -36,7 +35,7 @@ def tables(keys, examples, totals, rights, result):
     for draw in range(result.shape[2]):
       left, of = examples[pair], whole
       for cell in range(3):
-        # A cell's share of this one and those after it.
+        # Share of this cell in the total of this and later cells.
         share = total[cell] / of if of > 0.0 else 0.0
         count = binomial(state, left, share)
         result[cell, pair, draw] = count
@@ -53,12 +52,12 @@ def tables(keys, examples, totals, rights, result):
 
 @compiled
 def binomial(state, trials, share):
-  """How many of so many trials succeed.
+  """Draws a binomial count of successes.
 
   Args:
-    state: uint64 `[4]`, of the generator; it is advanced.
-    trials: int, 0 or more.
-    share: the probability of success, float within [0, 1].
+    state: generator state, uint64 `[4]`, advanced in place.
+    trials: number of trials, int, 0 or more.
+    share: probability of success, float within [0, 1].
   """
   if trials == 0 or share <= 0.0:
     return 0
@@ -78,7 +77,7 @@ def _binomial(state, trials, share):
 
 @compiled
 def _by_inversion(state, trials, share):
-  """Counts up until the cumulated probability exceeds a uniform number."""
+  """Inversion: counts up until the cumulative probability exceeds a uniform."""
   odds = share / (1.0 - share)
   first = math.exp(trials * math.log1p(-share))
   while True:
@@ -90,12 +89,12 @@ def _by_inversion(state, trials, share):
       density *= odds * (trials - count) / (count + 1)
       if density < 1e-300:
         break
-    # Rounding left more than the whole: once in 10**14 draws.
+    # Rounding left a remainder above the total: once in 10**14 draws.
 
 
 @compiled
 def _by_rejection(state, trials, share):
-  """Hörmann's BTRS, in his letters; share at most 1/2."""
+  """BTRS of Hörmann (1993) in his notation; `share` is at most 1/2."""
   n, p = float(trials), share
   spread = math.sqrt(n * p * (1.0 - p))
   b = 1.15 + 2.53 * spread
@@ -118,7 +117,7 @@ def _by_rejection(state, trials, share):
 
 @compiled
 def _log_ratio(n, p, m, k):
-  """The logarithm of P(k) / P(m), with Stirling's formula and its tail."""
+  """Logarithm of P(k) / P(m), by Stirling's formula with its remainder."""
   odds = p / (1.0 - p)
   return (
     (m + 0.5) * math.log((m + 1.0) / (odds * (n - m + 1.0)))
@@ -130,7 +129,7 @@ def _log_ratio(n, p, m, k):
 
 @compiled
 def _tail(k):
-  """What `(k + 1/2) log(k + 1) - (k + 1) + log(2 pi)/2` lacks of log k!."""
+  """Remainder of log k! to `(k + 1/2) log(k + 1) - (k + 1) + log(2 pi)/2`."""
   if k < 10.0:
     return (
       math.lgamma(k + 1.0)
@@ -143,7 +142,7 @@ def _tail(k):
 
 @compiled
 def _uniform(state):
-  """A number strictly between 0 and 1, of 53 random bits."""
+  """Returns a float strictly between 0 and 1 from 53 random bits."""
   word = state[0] + state[3]
   word = _rotated(word, 23) + state[0]
   shifted = state[1] << np.uint64(17)

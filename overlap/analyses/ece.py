@@ -1,9 +1,8 @@
-"""Calibration error with as many bins as the data can bear (ECE-sweep)."""
+"""Calibration error with a data-dependent number of bins (ECE-sweep)."""
 
 import numpy as np
 
-# A fall of a bin's accuracy below its neighbour's that is no more than this
-# is rounding.
+# A decrease of a bin's accuracy by no more than this is rounding.
 _SLACK = 1e-9
 
 
@@ -16,25 +15,25 @@ def ece_sweep(
 ) -> float:
   """ECE-sweep of Roelofs et al. 2020 (algorithm 1), with equal-mass bins.
 
-  Bins are added one by one for as long as their accuracies rise with their
-  confidence, `acc_1 <= acc_2 <= ...`; the last number of bins before the
-  first fall is taken, and the error is
+  The number of bins is increased by one while the accuracies of the bins
+  increase with their confidence, `acc_1 <= acc_2 <= ...`. With the last number
+  before the first decrease, the error is
 
     (sum_k n_k / n |acc_k - conf_k|^norm)^(1 / norm).
 
-  Examples of the same confidence have no order among themselves, and the
-  reference leaves it to the sort. Here each of them counts as correct to the
-  share of its group that is, as if averaged over their orders; so the result
-  doesn't depend on the order of the rows.
+  The order of examples with equal confidence is undefined; the reference leaves
+  it to the sort. Here each of them has the mean correctness of its tie group,
+  as if averaged over their orders, so the result does not depend on the order
+  of the rows.
 
   Args:
-    confidence: `[examples]`, the probability of the predicted class; those
-      with NaN are left out.
-    correct: bool `[examples]`.
+    confidence: probability of the predicted class, `[examples]`; NaN is
+      ignored.
+    correct: correctness, bool `[examples]`.
     norm: 1 for the mean absolute gap, 2 for the root mean square.
-    max_bins: where to stop while accuracies still rise. They always do where
-      every correct example is more confident than every wrong one, and the
-      number of bins is then that of the examples.
+    max_bins: largest number of bins while accuracies still increase. If every
+      correct example is more confident than every wrong one, they always
+      increase, and the number of bins is that of the examples.
 
   Returns:
     The error, in [0, 1]; NaN without examples.
@@ -55,7 +54,7 @@ def ece_sweep(
 
 
 def _mean_of_ties(confidence: np.ndarray, correct: np.ndarray) -> np.ndarray:
-  """Replaces each example's correctness by its tie group's mean."""
+  """Replaces each example's correctness by the mean of its tie group."""
   starts = np.flatnonzero(np.r_[True, np.diff(confidence) > 0])
   sizes = np.diff(np.r_[starts, len(confidence)])
   means = np.add.reduceat(correct.astype(np.float64), starts) / sizes
@@ -63,7 +62,7 @@ def _mean_of_ties(confidence: np.ndarray, correct: np.ndarray) -> np.ndarray:
 
 
 def _sweep(right: np.ndarray, max_bins: int) -> int:
-  """The largest number of bins before the first fall of an accuracy."""
+  """Largest number of bins before the first decrease of an accuracy."""
   if (np.diff(right) >= 0).all():
     return len(right)
   cumulative = np.r_[0.0, np.cumsum(right)]
@@ -78,9 +77,9 @@ def _sweep(right: np.ndarray, max_bins: int) -> int:
 
 
 def _edges(total: int, bins: int) -> np.ndarray:
-  """Where bins of nearly equal size begin and end, `[bins + 1]`.
+  """Returns the edges of bins of nearly equal size, `[bins + 1]`.
 
-  Example `i` of the sorted ones is in bin `floor(i * bins / total)`.
+  Example `i` in sorted order is in bin `floor(i * bins / total)`.
   """
   return -(-np.arange(bins + 1) * total // bins)
 

@@ -1,8 +1,8 @@
-"""What an ensemble of two models gets right, for many pairs at once.
+"""Correctness of ensembles of two models, for many pairs at once.
 
-The members' errors are split as in `errors`: examples that both, only model
-1, only model 2 or neither gets right. Of each part, what the ensemble makes
-of it is counted, so that
+The members' errors are split as in `errors`: examples that both, only model 1,
+only model 2 or neither gets right. The effect of the ensemble is counted in
+each part, so that
 
   correct = both_correct - lost
             + converted_only_1 + converted_only_2 + converted_neither
@@ -42,15 +42,14 @@ METHODS = {
 
 
 class EnsembleCounts(NamedTuple):
-  """Counts of examples for each pair, int64 `[pairs]`.
+  """Numbers of examples for each pair, int64 `[pairs]`.
 
   Attributes:
-    correct: that the ensemble gets right.
-    converted_only_1: of those that only model 1 gets right, how many the
-      ensemble gets right.
-    converted_only_2: the same for model 2.
-    converted_neither: of those that neither gets right.
-    lost: of those that both get right, how many it gets wrong.
+    correct: examples that the ensemble gets right.
+    converted_only_1: examples that only model 1 gets right, and the ensemble.
+    converted_only_2: examples that only model 2 gets right, and the ensemble.
+    converted_neither: examples that neither model gets right, but the ensemble.
+    lost: examples that both models get right, but not the ensemble.
   """
 
   correct: np.ndarray
@@ -75,33 +74,33 @@ def pair_ensembles(
   """Counts what the ensembles of many pairs get right.
 
   The ensemble predicts the class with the highest sum of both models'
-  calibrated logits or probabilities, in float32; the lowest index wins ties.
-  An example on which the sums hold NaN, or on which the two rule out all
-  classes by minus infinity, is wrong. Probabilities are computed
-  in float64 and rounded to float32, so that all back ends have the same.
+  calibrated logits or probabilities, in float32; the lowest index wins ties. An
+  example is wrong if the sums contain NaN or are minus infinity for all
+  classes. Probabilities are computed in float64 and rounded to float32, so that
+  all backends have the same.
 
   Args:
-    calibrated: `[models, examples, classes]`, logits divided by their
-      temperatures; or one array-like `[examples, classes]` a model, read
-      once, in slices of rows.
-    labels: `[examples]` class indices.
-    pairs: int `[pairs, 2]`, indices of models.
+    calibrated: logits divided by their temperatures, `[models, examples,
+      classes]`; or one array-like `[examples, classes]` per model, read once,
+      in slices of rows.
+    labels: class indices `[examples]`.
+    pairs: indices of models, int `[pairs, 2]`.
     methods: keys of `METHODS`.
-    correct: bool `[models, examples]`, which examples each model alone gets
-      right; by default, told from `calibrated`. (Division by a temperature
-      can round two logits to the same number.)
-    temperatures: of each model, float32 `[examples]`, where `calibrated` has
-      yet to be divided by them.
-    memory_mb: how many MiB the examples held at once may take.
-    backend: of `engine.BACKENDS`; None for 'numba' where JAX runs on a CPU
-      and 'xla' elsewhere. All count the same.
-    checkpoint: where counts are kept, should this be cut short.
+    correct: correctness of each model alone, bool `[models, examples]`;
+      computed from `calibrated` by default. (Division by a temperature can
+      round two logits to the same number.)
+    temperatures: temperatures of each model, float32 `[examples]`, if
+      `calibrated` is not yet divided by them.
+    memory_mb: memory for examples, in MiB.
+    backend: a key of `engine.BACKENDS`; None for 'numba' if JAX runs on a CPU
+      and 'xla' elsewhere. All return the same counts.
+    checkpoint: checkpoint for resuming an interrupted pass, or None.
 
   Returns:
-    `EnsembleCounts` for each method.
+    A mapping from methods to `EnsembleCounts`.
 
   Raises:
-    UsageError: no such method or back end.
+    UsageError: a method or the backend is unknown.
   """
   for method in methods:
     lookup.check('ensemble method', method, METHODS)
@@ -123,14 +122,14 @@ def pair_ensembles(
 
 
 def accuracy(counts: errors.PairCounts, ensemble: EnsembleCounts) -> np.ndarray:
-  """The ensemble's accuracy.
+  """Accuracy of the ensembles.
 
   Args:
-    counts: of the pairs, `[pairs]`.
-    ensemble: of the same pairs.
+    counts: counts of the pairs, `[pairs]`.
+    ensemble: counts of the ensembles of the same pairs.
 
   Returns:
-    float64 `[pairs]`, a fraction, NaN without examples.
+    Fractions, float64 `[pairs]`; NaN without examples.
   """
   return errors.fraction(ensemble.correct, counts.total)
 
@@ -138,10 +137,10 @@ def accuracy(counts: errors.PairCounts, ensemble: EnsembleCounts) -> np.ndarray:
 def conversion_rate(
   counts: errors.PairCounts, ensemble: EnsembleCounts
 ) -> np.ndarray:
-  """The share of the inconsistent examples that the ensemble gets right.
+  """Fraction of the inconsistent examples that the ensemble gets right.
 
   Returns:
-    float64 `[pairs]`, NaN where the models are never inconsistent.
+    Fractions, float64 `[pairs]`; NaN if the models are never inconsistent.
   """
   converted = ensemble.converted_only_1 + ensemble.converted_only_2
   return errors.fraction(converted, counts.only_1 + counts.only_2)
@@ -150,10 +149,10 @@ def conversion_rate(
 def neither_conversion_rate(
   counts: errors.PairCounts, ensemble: EnsembleCounts
 ) -> np.ndarray:
-  """The share of what neither model gets right that the ensemble does.
+  """Fraction converted of the examples that neither model gets right.
 
   Returns:
-    float64 `[pairs]`, NaN where one of the two is always right.
+    Fractions, float64 `[pairs]`; NaN if one of the two is always right.
   """
   return errors.fraction(ensemble.converted_neither, counts.neither)
 
@@ -161,19 +160,19 @@ def neither_conversion_rate(
 def loss_rate(
   counts: errors.PairCounts, ensemble: EnsembleCounts
 ) -> np.ndarray:
-  """The share of what both models get right that the ensemble gets wrong.
+  """Fraction lost of the examples that both models get right.
 
   Returns:
-    float64 `[pairs]`, NaN where they are never both right.
+    Fractions, float64 `[pairs]`; NaN if they are never both right.
   """
   return errors.fraction(ensemble.lost, counts.both_correct)
 
 
 def gain(counts: errors.PairCounts, ensemble: EnsembleCounts) -> np.ndarray:
-  """The ensemble's accuracy less the mean of its two members' (Sec. 4.1).
+  """Accuracy of the ensemble minus the mean of its members' (Sec. 4.1).
 
   Returns:
-    float64 `[pairs]`, a fraction, NaN without examples.
+    Fractions, float64 `[pairs]`; NaN without examples.
   """
   members = counts.both_correct + (counts.only_1 + counts.only_2) / 2
   return errors.fraction(ensemble.correct - members, counts.total)

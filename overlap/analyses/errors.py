@@ -1,7 +1,7 @@
-"""Which examples two models get right: counts, and what follows from them.
+"""Joint correctness of pairs of models: counts and statistics of them.
 
-Every count is exact, every fraction is one division of exact counts, and
-every array over pairs is `[models, models]` with model 1 along the rows.
+Counts are exact, and fractions are one division of exact counts. Arrays over
+pairs are `[models, models]` with model 1 along the rows.
 """
 
 from collections.abc import Iterator
@@ -12,13 +12,13 @@ import numpy as np
 from overlap.analyses import bits
 from overlap.store import schema
 
-# What a model predicts where it gives no answer, its logits hold NaN, or all of
-# them are minus infinity.
+# Prediction of a model without an answer, or with logits that have NaN or are
+# all minus infinity.
 NO_CLASS = schema.NO_CLASS
 
 
 class PairCounts(NamedTuple):
-  """Joint correctness of pairs, as counts of examples; any one shape."""
+  """Joint correctness of pairs as counts of examples, of any shape."""
 
   both_correct: np.ndarray
   only_1: np.ndarray
@@ -27,57 +27,57 @@ class PairCounts(NamedTuple):
 
   @property
   def total(self) -> np.ndarray:
-    """The number of examples of each pair."""
+    """Number of examples of each pair."""
     return self.both_correct + self.only_1 + self.only_2 + self.neither
 
   def at(self, index_1: np.ndarray, index_2: np.ndarray) -> 'PairCounts':
-    """The counts of listed pairs `[pairs]` out of `[models, models]`."""
+    """Returns the counts of pairs `[pairs]` from `[models, models]`."""
     return PairCounts(*(field[index_1, index_2] for field in self))
 
 
 def correct(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
-  """Whether the highest logit is the label's; the lowest index wins ties.
+  """Correctness of the highest logit; the lowest index wins ties.
 
-  A row that holds NaN, or minus infinity alone, is wrong, whatever its label.
+  A row is wrong if it has NaN or only minus infinity.
 
   Args:
-    logits: `[examples, classes]`.
-    labels: `[examples]` class indices.
+    logits: logits `[examples, classes]`.
+    labels: class indices `[examples]`.
 
   Returns:
-    bool `[examples]`.
+    A mask, bool `[examples]`.
   """
   return right(predicted(logits), labels)
 
 
 def right(predicted: np.ndarray, labels: np.ndarray) -> np.ndarray:
-  """Where the predicted class is the label; `NO_CLASS` never is.
+  """Correctness of predicted classes; `NO_CLASS` is never correct.
 
   Args:
-    predicted: int `[..., examples]`.
-    labels: int `[examples]`.
+    predicted: predicted classes, int `[..., examples]`.
+    labels: class indices, int `[examples]`.
 
   Returns:
-    bool `[..., examples]`.
+    A mask, bool `[..., examples]`.
   """
   return (predicted == np.asarray(labels)) & (predicted != NO_CLASS)
 
 
 def predicted(logits: np.ndarray) -> np.ndarray:
-  """The class with the highest logit; the lowest index wins ties.
+  """Classes with the highest logit; the lowest index wins ties.
 
   Args:
-    logits: `[examples, classes]`.
+    logits: logits `[examples, classes]`.
 
   Returns:
-    int32 `[examples]`; `NO_CLASS` where a row holds NaN, rules out all classes
-    by minus infinity, or has none.
+    Classes, int32 `[examples]`; `NO_CLASS` if a row has NaN, is minus infinity
+    for all classes, or is empty.
   """
   logits = np.asarray(logits)
   if not logits.shape[1]:
     return np.full(len(logits), NO_CLASS, np.int32)
   highest = logits.argmax(axis=1)
-  # Where there is NaN, `argmax` is the index of the first.
+  # With NaN, `argmax` returns the index of the first NaN.
   usable = logits[np.arange(len(logits)), highest] > -np.inf
   return np.where(usable, highest, NO_CLASS).astype(np.int32)
 
@@ -88,13 +88,13 @@ def pair_counts(
   """Joint correctness of every pair of models, as one product of bits.
 
   Args:
-    correct: bool `[models, examples]`.
-    weights: `[examples]`, how often each example counts; 1 if None. A masked
-      example (weight 0) equals a dropped one.
+    correct: correctness, bool `[models, examples]`.
+    weights: weights of the examples, `[examples]`; 1 if None. An example with
+      weight 0 equals a dropped one.
 
   Returns:
-    `PairCounts` of `[models, models]`: int64 and exact without weights and
-    with integer ones (up to a total of 2**53), float64 with others.
+    `PairCounts` of `[models, models]`: int64 and exact without weights and with
+    integer weights (up to a total of 2**53), otherwise float64.
   """
   correct = np.asarray(correct, bool)
   if weights is None:
@@ -106,7 +106,7 @@ def pair_counts(
 
 
 def _tables(both: np.ndarray, total: np.ndarray) -> PairCounts:
-  """All four cells from what both get right, `[models, models]`."""
+  """Returns all four counts from those of both right, `[models, models]`."""
   right = both.diagonal()
   only_1 = right[:, np.newaxis] - both
   only_2 = right[np.newaxis, :] - both
@@ -118,18 +118,18 @@ def pair_counts_by_class(
 ) -> Iterator[PairCounts]:
   """Joint correctness of every pair of models on each class's examples.
 
-  The classes come one by one, because those of hundreds of models and a
-  thousand classes together would fill gigabytes.
+  Classes are yielded one at a time, because the counts of hundreds of models
+  and a thousand classes would take gigabytes.
 
   Args:
-    correct: bool `[models, examples]`.
-    labels: int `[examples]` in 0 ... classes - 1; examples with another label
-      are of no class.
-    classes: how many.
+    correct: correctness, bool `[models, examples]`.
+    labels: labels, int `[examples]` in 0 ... classes - 1; examples with other
+      labels are ignored.
+    classes: number of classes.
 
   Yields:
     `PairCounts` of int64 `[models, models]` for class 0, class 1, ...; exact.
-    Their sum is `pair_counts`, if every example has a class.
+    Their sum is `pair_counts` if every example has a class.
   """
   correct = np.asarray(correct, bool)
   order = np.argsort(labels, kind='stable')
@@ -141,15 +141,15 @@ def pair_counts_by_class(
 
 
 def same_wrong(predicted: np.ndarray, correct: np.ndarray) -> np.ndarray:
-  """On how many examples two models give the same wrong class.
+  """Counts the examples on which two models predict the same wrong class.
 
   Args:
-    predicted: int `[models, examples]`, `NO_CLASS` where a model gives none;
-      that is the same as no other.
-    correct: bool `[models, examples]`.
+    predicted: predicted classes, int `[models, examples]`; `NO_CLASS`, without
+      a prediction, is not the same as any other.
+    correct: correctness, bool `[models, examples]`.
 
   Returns:
-    int64 `[models, models]`.
+    Counts, int64 `[models, models]`.
   """
   predicted = np.asarray(predicted)
   known = predicted >= 0
@@ -170,20 +170,20 @@ def _weighted_products(
 
 
 def fraction(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
-  """`part / whole` as float64, NaN where the whole is 0."""
+  """Returns `part / whole` as float64, NaN where the whole is 0."""
   whole = np.asarray(whole, np.float64)
   filled = np.where(whole == 0, np.nan, whole)
   return np.asarray(part, np.float64) / filled
 
 
 def error_inconsistency(counts: PairCounts) -> np.ndarray:
-  """The share of examples that exactly one model gets right (Sec. 4).
+  """Fraction of examples that exactly one model gets right (Sec. 4).
 
   Args:
-    counts: of any one shape.
+    counts: counts of any shape.
 
   Returns:
-    float64 of that shape; NaN without examples.
+    Fractions, float64 of that shape; NaN without examples.
   """
   return fraction(counts.only_1 + counts.only_2, counts.total)
 
@@ -191,16 +191,16 @@ def error_inconsistency(counts: PairCounts) -> np.ndarray:
 def kappa(counts: PairCounts) -> np.ndarray:
   """Error consistency beyond chance (Geirhos et al. 2020, eq. 3).
 
-  `(observed - expected) / (1 - expected)` with `observed` the share of
-  examples that both or neither get right, and `expected` what independent
-  models of the same accuracies would have, written without cancellation as
+  It is `(observed - expected) / (1 - expected)` with `observed` the fraction of
+  examples that both or neither get right, and `expected` its value for
+  independent models of the same accuracies. Written without cancellation:
 
     2 (both neither - only_1 only_2) / (n_1 (n - n_2) + n_2 (n - n_1)).
 
   Returns:
-    float64 of the counts' shape. NaN where the expected consistency is 1
-    (both models all right, or both all wrong): consistency beyond chance has
-    no meaning there, and is not 1.
+    Values, float64 of the counts' shape. NaN if the expected consistency is 1
+    (both models all right, or both all wrong), where consistency beyond chance
+    is undefined.
   """
   both, only_1, only_2, neither = (
     np.asarray(field, np.float64) for field in counts
@@ -214,11 +214,11 @@ def kappa(counts: PairCounts) -> np.ndarray:
 
 
 def dominance(counts: PairCounts) -> tuple[np.ndarray, np.ndarray]:
-  """Dominance probabilities (Mania et al. 2019), both ways.
+  """Dominance probabilities (Mania et al. 2019) in both directions.
 
   Returns:
     P(2 correct | 1 wrong) and P(1 correct | 2 wrong), float64 of the counts'
-    shape; NaN where the model on the right of the bar is never wrong.
+    shape; NaN if the model in the condition is never wrong.
   """
   return (
     fraction(counts.only_2, counts.only_2 + counts.neither),
@@ -227,7 +227,7 @@ def dominance(counts: PairCounts) -> tuple[np.ndarray, np.ndarray]:
 
 
 def accuracies(counts: PairCounts) -> tuple[np.ndarray, np.ndarray]:
-  """The accuracies of model 1 and model 2, as fractions."""
+  """Accuracies of model 1 and model 2, fractions."""
   return (
     fraction(counts.both_correct + counts.only_1, counts.total),
     fraction(counts.both_correct + counts.only_2, counts.total),
@@ -235,13 +235,13 @@ def accuracies(counts: PairCounts) -> tuple[np.ndarray, np.ndarray]:
 
 
 def kappa_range(counts: PairCounts) -> tuple[np.ndarray, np.ndarray]:
-  """The least and the greatest kappa at these two accuracies.
+  """Smallest and largest kappa possible at the models' accuracies.
 
-  Two models of accuracies a_1 and a_2 agree at least on |a_1 + a_2 - 1| and
-  at most on 1 - |a_1 - a_2| of the examples (Geirhos et al. 2020, Sec. 2).
+  Two models of accuracies a_1 and a_2 agree on at least |a_1 + a_2 - 1| and at
+  most 1 - |a_1 - a_2| of the examples (Geirhos et al. 2020, Sec. 2).
 
   Returns:
-    Two float64 of the counts' shape; NaN where kappa is.
+    Two arrays, float64 of the counts' shape; NaN where kappa is NaN.
   """
   right_1 = counts.both_correct + counts.only_1
   right_2 = counts.both_correct + counts.only_2
@@ -273,22 +273,22 @@ def q_statistic(counts: PairCounts) -> np.ndarray:
 
 
 def double_fault(counts: PairCounts) -> np.ndarray:
-  """The share of examples that neither gets right; NaN without examples."""
+  """Fraction of examples that neither gets right; NaN without examples."""
   return fraction(counts.neither, counts.total)
 
 
 def disagreement(counts: PairCounts, same_wrong: np.ndarray) -> np.ndarray:
-  """The share of examples on which the predicted classes differ.
+  """Fraction of examples on which the predicted classes differ.
 
-  Where both are right the classes are the same, so that only the wrong ones
-  need counting.
+  If both are right, the classes are the same, so only examples that both get
+  wrong need counting.
 
   Args:
-    counts: of the pairs.
-    same_wrong: of the same shape, from `same_wrong`.
+    counts: counts of the pairs.
+    same_wrong: counts from `same_wrong`, of the same shape.
 
   Returns:
-    float64 of that shape; NaN without examples.
+    Fractions, float64 of that shape; NaN without examples.
   """
   alike = counts.both_correct + same_wrong
   return fraction(counts.total - alike, counts.total)
@@ -297,5 +297,5 @@ def disagreement(counts: PairCounts, same_wrong: np.ndarray) -> np.ndarray:
 def agreement_when_wrong(
   counts: PairCounts, same_wrong: np.ndarray
 ) -> np.ndarray:
-  """Of what both get wrong, the share with the same class; NaN without any."""
+  """Fraction with the same class among examples both get wrong."""
   return fraction(same_wrong, counts.neither)

@@ -1,4 +1,4 @@
-"""Temperatures that are the best of a grid: of least NLL or ECE-sweep."""
+"""Grid searches for the temperature of least NLL or ECE-sweep."""
 
 import numpy as np
 
@@ -7,18 +7,18 @@ from overlap.analyses import losses as losses_lib
 from overlap.analyses.ece import ece_sweep
 from overlap.analyses.temperature import HIGHEST, LOWEST, Fit, fit_folds
 
-# Where the paper's temperatures lie: in steps of 0.1, and of 0.01 below.
+# The range of the paper's temperatures in steps of 0.1, below 0.1 of 0.01.
 GRID = np.concatenate([np.arange(1, 10) / 100, np.arange(1, 101) / 10])
 
 
 def fit_grid(logits: np.ndarray, labels: np.ndarray) -> Fit:
-  """The temperature of `GRID` of least NLL.
+  """Fits the temperature of least NLL in `GRID`.
 
-  The NLL falls towards its minimum from both sides, so the best of the grid
+  The NLL decreases towards its minimum from both sides, so the best grid point
   is one of the minimum's two neighbours.
 
   Returns:
-    `Fit` of scalars; `bound_hit` also where the best is an end of the grid.
+    `Fit` of scalars; `bound_hit` is also set at an end of the grid.
   """
   everything = np.ones((1, len(labels)))
   fit = Fit(*(field[0] for field in fit_folds(logits, labels, everything)))
@@ -38,20 +38,20 @@ def fit_grid(logits: np.ndarray, labels: np.ndarray) -> Fit:
 def fit_ece_sweep(
   logits: np.ndarray, labels: np.ndarray, keep: np.ndarray
 ) -> Fit:
-  """Temperatures of least ECE-sweep, each over some of the examples.
+  """Fits temperatures of least ECE-sweep, each on a subset of the examples.
 
-  The error jumps with T, so it is evaluated on a grid in log T: a coarse one
-  over two decades around the temperature of least NLL, then a fine one around
-  its best; the lowest temperature wins ties.
+  The error is discontinuous in T, so it is evaluated on a grid in log T: a
+  coarse one over two decades around the temperature of least NLL, then a fine
+  one around its best point; the lowest temperature wins ties.
 
   Args:
-    logits: `[examples, classes]`.
-    labels: `[examples]`.
-    keep: bool `[folds, examples]`.
+    logits: logits `[examples, classes]`.
+    labels: class indices `[examples]`.
+    keep: masks of the subsets, bool `[folds, examples]`.
 
   Returns:
     `Fit` of `[folds]` arrays. `grad` and `steps` are those of the NLL's fit;
-    `bound_hit` also where the best is an end of the grid.
+    `bound_hit` is also set at an end of the grid.
   """
   fits = fit_folds(logits, labels, keep.astype(np.float32))
   correct = errors.correct(logits, labels)
@@ -73,7 +73,7 @@ def fit_ece_sweep(
 def _least_ece(
   start: float, logits: np.ndarray, correct: np.ndarray, keep: np.ndarray
 ) -> tuple[float, bool]:
-  """The best temperature around `start`; whether it is at an end."""
+  """Returns the best temperature near `start`, and whether it is an end."""
 
   def best(temperatures: np.ndarray) -> int:
     found = [

@@ -1,4 +1,4 @@
-"""An order of examples that depends on nothing but their ids and a seed."""
+"""A pseudo-random order of examples that depends only on ids and a seed."""
 
 import hashlib
 from collections.abc import Iterable
@@ -7,14 +7,14 @@ import numpy as np
 
 
 def order(ids: Iterable[str], purpose: str, seed: int) -> np.ndarray:
-  """Positions of ids by a hash of purpose, seed and id: int64 `[examples]`.
+  """Order of ids by a hash of purpose, seed and id, int64 `[examples]`.
 
-  The first so many are a random sample.
+  Any prefix is a random sample.
 
   Args:
-    ids: `[examples]`, unique.
-    purpose: so that samples for different purposes are independent.
-    seed: of the hash.
+    ids: unique ids `[examples]`.
+    purpose: label that makes samples for different purposes independent.
+    seed: seed of the hash.
   """
   digests = [
     hashlib.sha256(f'{purpose}:{seed}:{i}'.encode()).digest() for i in ids

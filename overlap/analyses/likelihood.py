@@ -1,6 +1,6 @@
-"""Passes over logits on accelerators, and the whole search, compiled by XLA.
+"""The temperature search and its passes over logits, compiled by XLA.
 
-The same sums as `softmax.cumulant_sums`, in float32.
+It computes the same sums as `softmax.cumulant_sums`, in float32.
 """
 
 import functools
@@ -13,14 +13,14 @@ import numpy as np
 from overlap.analyses import newton
 from overlap.analyses.softmax import FAR, TERMS
 
-# Logits of a block: on a CPU, where this runs in tests, several such arrays
-# stay in the cache; an accelerator wants much to do at once.
+# Logits per block: on a CPU (in tests), several such arrays fit the cache; an
+# accelerator needs larger blocks.
 _BLOCKS = {'cpu': 2**18}
 _BLOCK = 2**24
 
 
 class Examples(NamedTuple):
-  """Examples on a device, at least as many as a block has."""
+  """Examples on a device, at least one block of them."""
 
   logits: jax.Array  # [examples, classes]
   labels: jax.Array  # [examples]
@@ -33,13 +33,13 @@ def put(
   """Puts examples on the device.
 
   Args:
-    logits: float32 `[examples, classes]`.
-    labels: int32 `[examples]`.
-    weights: `[folds, examples]`.
+    logits: logits, float32 `[examples, classes]`.
+    labels: class indices, int32 `[examples]`.
+    weights: weights, `[folds, examples]`.
   """
   total, classes = logits.shape
-  # Few shapes of few examples, so that few are compiled. Those added have no
-  # weight.
+  # Pad small inputs to few shapes, so that few are compiled. Added examples
+  # have no weight.
   missing = (1 << max(0, total - 1).bit_length()) - total
   if total + missing <= block_rows(classes):
     logits = np.pad(logits, ((0, missing), (0, 0)))
@@ -53,7 +53,7 @@ def put(
 
 
 def block_rows(classes: int) -> int:
-  """How many examples a block has."""
+  """Number of examples of a block."""
   block = _BLOCKS.get(jax.default_backend(), _BLOCK)
   return max(1, block // max(1, classes))
 
@@ -62,7 +62,7 @@ def block_rows(classes: int) -> int:
 def solve(
   examples: Examples, start: jax.Array, tolerance: float
 ) -> newton.Search:
-  """Searches from b = `start` to the end; see `newton`."""
+  """Runs the search from b = `start` to its end; see `newton`."""
 
   def advance(search: newton.Search) -> newton.Search:
     at = newton.point(jnp, search)
@@ -77,13 +77,13 @@ def solve(
 
 
 def cumulant_sums(examples: Examples, inverse: jax.Array) -> jax.Array:
-  """As `softmax.cumulant_sums`, float32 `[6, folds]`."""
+  """Computes `softmax.cumulant_sums` in float32, `[6, folds]`."""
   total, classes = examples.logits.shape
   rows = min(total, block_rows(classes))
 
   def add(carry, first):
     sums, lost = carry
-    # The last block begins early enough to be whole: some rows come again.
+    # The last block starts early enough to be full; repeated rows are masked.
     begin = jnp.minimum(first, total - rows)
     logits, labels, weights = (
       jax.lax.dynamic_slice_in_dim(array, begin, rows, axis)
@@ -93,7 +93,7 @@ def cumulant_sums(examples: Examples, inverse: jax.Array) -> jax.Array:
     usable = usable & (begin + jnp.arange(rows) >= first)
     terms = jnp.where(usable[jnp.newaxis], terms, 0.0)
     weights = jnp.where(usable[jnp.newaxis], weights, 0.0)
-    # Kahan's sum: what rounding takes off is put back with the next block.
+    # Kahan's compensated summation over blocks.
     products = terms[:, jnp.newaxis] * weights[jnp.newaxis]
     term = products.sum(axis=-1) - lost
     new = sums + term
@@ -108,7 +108,7 @@ def cumulant_sums(examples: Examples, inverse: jax.Array) -> jax.Array:
 def _terms(
   logits: jax.Array, labels: jax.Array, inverse: jax.Array
 ) -> tuple[jax.Array, jax.Array]:
-  """Each example's terms `[6, rows]`, and which count, bool `[rows]`."""
+  """Returns terms of examples `[6, rows]` and usable rows, bool `[rows]`."""
   classes = logits.shape[1]
   highest = logits.max(axis=1)
   inside = (labels >= 0) & (labels < classes)
@@ -116,7 +116,7 @@ def _terms(
   chosen = jnp.take_along_axis(logits, index, axis=1)[:, 0]
   usable = inside & jnp.isfinite(highest) & jnp.isfinite(chosen)
   u_label = jnp.maximum((chosen - highest) * inverse, -FAR)
-  # The exponential of -1000 is 0, and 0 times infinity is avoided.
+  # exp(-1000) is 0, and the bound avoids 0 times infinity.
   u = jnp.maximum((logits - highest[:, jnp.newaxis]) * inverse, -1000.0)
   power, sums = jnp.exp(u), []
   for _ in range(5):

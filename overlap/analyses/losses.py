@@ -1,4 +1,4 @@
-"""What each example loses, and how confident it is, at given temperatures.
+"""Losses and confidences of examples at given temperatures.
 
 Probabilities are `softmax(logits / T)`.
 """
@@ -15,15 +15,15 @@ def losses(
   labels: np.ndarray,
   temperatures: Sequence[np.ndarray | float],
 ) -> tuple[np.ndarray, np.ndarray]:
-  """NLLs and confidences at several temperatures, of one read of the logits.
+  """Computes NLLs and confidences at several temperatures in one pass.
 
   Args:
-    logits: `[examples, classes]`.
-    labels: `[examples]` class indices.
-    temperatures: each one number, or `[examples]`.
+    logits: logits `[examples, classes]`.
+    labels: class indices `[examples]`.
+    temperatures: temperatures, each a number or `[examples]`.
 
   Returns:
-    What `nll` and `confidence` return, `[temperatures, examples]` each.
+    Results of `nll` and `confidence`, `[temperatures, examples]` each.
   """
   return softmax.losses(logits, labels, temperatures)
 
@@ -31,16 +31,16 @@ def losses(
 def nll(
   logits: np.ndarray, labels: np.ndarray, temperature: np.ndarray | float = 1.0
 ) -> np.ndarray:
-  """Each example's negative log-likelihood, in nats.
+  """Negative log-likelihood of each example, in nats.
 
   Args:
-    logits: `[examples, classes]`.
-    labels: `[examples]` class indices.
-    temperature: one, or `[examples]`.
+    logits: logits `[examples, classes]`.
+    labels: class indices `[examples]`.
+    temperature: a number, or `[examples]`.
 
   Returns:
-    float64 `[examples]`: inf where the label has -inf, NaN in rows with NaN
-    or +inf.
+    Losses, float64 `[examples]`: inf if the label has -inf, NaN in rows with
+    NaN or +inf.
   """
   return losses(logits, labels, [temperature])[0][0]
 
@@ -48,14 +48,14 @@ def nll(
 def confidence(
   logits: np.ndarray, temperature: np.ndarray | float = 1.0
 ) -> np.ndarray:
-  """The probability of each example's most likely class.
+  """Probability of each example's most likely class.
 
   Args:
-    logits: `[examples, classes]`.
-    temperature: one, or `[examples]`.
+    logits: logits `[examples, classes]`.
+    temperature: a number, or `[examples]`.
 
   Returns:
-    float64 `[examples]`; NaN in rows with NaN or +inf.
+    Probabilities, float64 `[examples]`; NaN in rows with NaN or +inf.
   """
   return confidences(logits, [temperature])[0]
 
@@ -63,19 +63,19 @@ def confidence(
 def confidences(
   logits: np.ndarray, temperatures: Sequence[np.ndarray | float]
 ) -> np.ndarray:
-  """`confidence` at several temperatures, of one read of the logits.
+  """Computes `confidence` at several temperatures in one pass.
 
   Args:
-    logits: `[examples, classes]`.
-    temperatures: each one number, or `[examples]`.
+    logits: logits `[examples, classes]`.
+    temperatures: temperatures, each a number or `[examples]`.
 
   Returns:
-    float64 `[temperatures, examples]`.
+    Probabilities, float64 `[temperatures, examples]`.
   """
   return losses(logits, np.zeros(len(logits), int), temperatures)[1]
 
 
 def mean_finite(values: np.ndarray) -> float:
-  """The mean over the examples that a fit counts; 0 without any."""
+  """Mean over the finite losses, which a fit includes; 0 without any."""
   values = values[np.isfinite(values)]
   return float(values.mean()) if len(values) else 0.0

@@ -1,4 +1,4 @@
-"""One model's own measurements over a split, read from the store."""
+"""Measurements of one model on a split, read from the store."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -14,7 +14,7 @@ from overlap.catalog import categories
 
 
 class Split(NamedTuple):
-  """Whose examples: a split of a data set in a store."""
+  """A split of a data set in a store."""
 
   reader: store.Store
   dataset: str
@@ -24,25 +24,26 @@ class Split(NamedTuple):
   def read(
     self, model: str, name: str, rows: slice = slice(None)
   ) -> np.ndarray:
-    """Rows of an array of a model."""
+    """Reads rows of an array of a model."""
     return self.reader.read(
       self.dataset, self.split, model, name, rows.start or 0, rows.stop
     )
 
 
 class Member(NamedTuple):
-  """A model among those compared.
+  """A model of the comparison.
 
   Attributes:
-    name: of the model.
-    category: relative to the base; 'BASE' for itself, '' where unknown.
-    axes: where its training lies on each axis, or None.
-    columns: its own fields of the table of models.
-    correct: bool `[examples]`.
-    predicted: int32 `[examples]`, classes; -1 where the logits hold NaN.
-    temperatures: float32 `[examples]`, or None for a model with hard labels.
-    confidence: float64 `[examples]`, of the class it predicts, calibrated where
-      it has logits and as stored where it has hard labels; None without both.
+    name: name of the model.
+    category: category relative to the base; 'BASE' for the base, '' if unknown.
+    axes: position of its training on each axis, or None.
+    columns: columns of the table of models.
+    correct: correctness, bool `[examples]`.
+    predicted: predicted classes, int32 `[examples]`; -1 if the logits have NaN.
+    temperatures: temperatures, float32 `[examples]`, or None for a model with
+      hard labels.
+    confidence: confidence in the predicted class, float64 `[examples]`,
+      calibrated for logits and as stored for hard labels; None without either.
   """
 
   name: str
@@ -56,7 +57,7 @@ class Member(NamedTuple):
 
 
 class StoredLogits:
-  """Logits `[examples, classes]` as they are stored, read as needed."""
+  """Stored logits `[examples, classes]`, read on demand."""
 
   def __init__(self, split: Split, member: Member, classes: int):
     self._split, self._member = split, member
@@ -67,7 +68,7 @@ class StoredLogits:
 
 
 class CalibratedLogits(StoredLogits):
-  """Logits `[examples, classes]` over temperatures, read as they are needed."""
+  """Logits `[examples, classes]` divided by temperatures, read on demand."""
 
   def __getitem__(self, rows: slice) -> np.ndarray:
     logits = super().__getitem__(rows)
@@ -78,19 +79,19 @@ class CalibratedLogits(StoredLogits):
 def category_of(
   record: Mapping[str, Any], base_record: Mapping[str, Any]
 ) -> str:
-  """A model's category: told from the axes where both models have them.
+  """Returns a model's category, from the axes if both models have them.
 
-  Else it is what the record says, as given with the predictions.
+  Otherwise it is the category in the record, given with the predictions.
 
   Raises:
-    DataError: it is no category, or an axis is missing.
+    DataError: the category is invalid, or an axis is missing.
   """
   if record['model'] == base_record['model']:
     return categories.BASE
   if record.get('axes') and base_record.get('axes'):
     return categories.category_to_base(record['axes'], base_record['axes'])
   said = record.get('category') or categories.UNKNOWN
-  if said == categories.BASE:  # Of another base than this analysis has.
+  if said == categories.BASE:  # The record is relative to another base.
     return categories.UNKNOWN
   if said and said not in categories.CATEGORIES:
     raise errors.DataError(
@@ -109,15 +110,16 @@ def measure(
   options: Options,
   logits: np.ndarray | None = None,
 ) -> Member:
-  """Reads one model's predictions, calibrates them, measures what it alone has.
+  """Reads and calibrates one model's predictions, and measures the model.
 
   Args:
-    split: whose examples.
-    record: the model's record.json.
-    base_record: the base's.
-    folds: int `[examples]`, from `calibration.folds_from_ids`.
-    options: how to calibrate.
-    logits: the model's, where they have been read already.
+    split: split of the examples.
+    record: record.json of the model.
+    base_record: record.json of the base.
+    folds: fold of each example, int `[examples]`, from
+      `calibration.folds_from_ids`.
+    options: options of the calibration.
+    logits: logits of the model if they are already read.
 
   Raises:
     DataError: neither logits nor predicted classes are stored.
@@ -199,7 +201,7 @@ def _measure_logits(
     'nll': _mean(losses[0]),
     'nll_calibrated': _mean(losses[1]),
     'ece': calibration.ece_sweep(confidences[0], correct),
-    # The temperature would be that of the other examples alone.
+    # The temperature would be fitted to the other examples alone.
     'ece_calibrated': None
     if ruled_out
     else calibration.ece_sweep(confidences[1], correct),
@@ -211,10 +213,10 @@ def _measure_logits(
 
 
 def _predicted(split: Split, record: Mapping[str, Any]) -> np.ndarray:
-  """The stored classes, int32 `[examples]`.
+  """Reads the stored classes, int32 `[examples]`.
 
   Raises:
-    DataError: there are none.
+    DataError: no classes are stored.
   """
   name = record['model']
   if 'predicted' not in record['arrays']:
@@ -241,13 +243,13 @@ def _measure_hard(
 
 
 def _one_temperature(temperatures: np.ndarray) -> float:
-  """The geometric mean over folds, in the shortest digits where all agree."""
+  """Geometric mean over folds, in the shortest digits if all agree."""
   if (temperatures == temperatures[0]).all():
     return float(str(np.float32(temperatures[0])))
   return float(np.exp(np.log(temperatures.astype(np.float64)).mean()))
 
 
 def _mean(losses: np.ndarray) -> float | None:
-  """The mean loss; None, an empty field, where an example has none."""
+  """Mean loss; None, an empty field, if it is not finite."""
   mean = float(losses.mean())
   return mean if np.isfinite(mean) else None

@@ -1,4 +1,4 @@
-"""What an analysis can be told, with its defaults and checks."""
+"""Options of the analyses, with defaults and checks."""
 
 import dataclasses
 from collections.abc import Mapping, Sequence
@@ -22,32 +22,32 @@ from overlap.analyses.specialisation.options import Specialisation
 
 @dataclasses.dataclass(frozen=True)
 class Options:
-  """How to analyse.
+  """Options of the analyses.
 
   Attributes:
-    tables: which tables to return, of `overlap.tables.SCHEMAS`.
+    tables: tables to return, keys of `overlap.tables.SCHEMAS`.
     calibration: a key of `calibration.OBJECTIVES`.
-    folds: of the cross-fitting, at least 2.
-    methods: keys of `ensembles.METHODS`; the columns without suffix describe
-      the first.
-    resamples: of the bootstrap; 0: no intervals for pairs.
+    folds: number of folds of the cross-fitting, at least 2.
+    methods: keys of `ensembles.METHODS`; columns without suffix use the first.
+    resamples: number of bootstrap resamples; 0: no intervals for pairs.
     confidence: level of all intervals, within (0, 1).
-    accuracy_interval: of the accuracies in the table of models, a key of
+    accuracy_interval: interval of accuracies in the table of models, a key of
       `stats.PROPORTION_INTERVALS`.
-    summary_interval: of the tables 'categories' and 'correlations', a key of
-      `clusters.INTERVALS`; all other intervals over models are jackknifed.
-    window: which models enter category means and correlations, by accuracy:
-      within this fraction of the base's (0.02: two points to either side), or
-      `(lower, upper)`; 0, '' or None: all.
-    greedy: how ensembles of more than two are searched for.
-    seed: of the folds and of the bootstrap.
-    memory_mb: how many MiB the examples of all models that are held at once
-      may take, at least 1; no result depends on it.
-    specialisation: which pairs and groups of classes to look into.
-    interpolation: which pairs to weigh unequally, and how.
-    probing: how probes are fitted on features that the store holds.
-    transfer: to which other data set features are taken, and how.
-    similarity: how representations are compared.
+    summary_interval: interval of the tables 'categories' and 'correlations', a
+      key of `clusters.INTERVALS`; all other intervals over models are
+      jackknifed.
+    window: accuracy window of the models in category means and correlations: a
+      half-width around the base's accuracy (0.02: two points to either side),
+      or `(lower, upper)`; 0, '' or None: all models.
+    greedy: options of the search for ensembles of more than two.
+    seed: seed of the folds and of the bootstrap.
+    memory_mb: memory for the examples of all models, in MiB, at least 1;
+      results do not depend on it.
+    specialisation: options of the pairs and groups of classes to compare.
+    interpolation: options of ensembles with unequal weights.
+    probing: options of probes on stored features.
+    transfer: options of the transfer of features to another data set.
+    similarity: options of the comparison of representations.
   """
 
   tables: Sequence[str] = tuple(tables.SCHEMAS)
@@ -69,13 +69,13 @@ class Options:
   similarity: Similarity = dataclasses.field(default=Similarity())
 
   def bounds(self, base_accuracy: float) -> tuple[float, float]:
-    """The accuracies between which models are within the window."""
+    """Returns the lower and upper accuracy of the window."""
     if not self.window:
       return 0.0, 1.0
     if isinstance(self.window, Sequence):
       lower, upper = map(float, self.window)
       return lower, upper
-    # Two accuracies that differ by the half-width are within, rounded or not.
+    # The tolerance keeps rounding from excluding accuracies at the ends.
     reach = self.window + 1e-9
     return base_accuracy - reach, base_accuracy + reach
 
@@ -84,7 +84,7 @@ def parse(given: Mapping[str, Any] | None) -> Options:
   """Checks options and fills in the defaults.
 
   Raises:
-    UsageError: an unknown option, or a value that it can't have.
+    UsageError: an option is unknown, or a value is invalid.
   """
   options = checks.filled(Options, given or {})
   lookup.check('calibration', options.calibration, calibration.OBJECTIVES)

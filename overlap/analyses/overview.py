@@ -1,58 +1,61 @@
-"""The tables of all models and pairs, and what sums them up.
+"""The tables of all models and pairs, and their summaries.
 
-What has no value is an empty field of a table, never 0 or 1:
+Missing values are empty fields of a table, never 0 or 1:
 
-- kappa, its range and its interval, where the expected consistency is 1: both
+- kappa, its range and its interval, if the expected consistency is 1: both
   models are always right, or both always wrong.
 - A rate whose denominator is 0: the conversion rate of models that are never
-  inconsistent, `neither_conversion_rate` without an example that neither gets
-  right, `loss_rate` without one that both do, dominance over a model that is
-  never wrong, `agreement_when_wrong` without an example that both get wrong,
-  Yule's Q where both of its products are 0.
-- Whatever an ensemble is needed for, where one of the two has no logits.
+  inconsistent, `neither_conversion_rate` without examples that neither gets
+  right, `loss_rate` without examples that both get right, dominance over a
+  model that is never wrong, `agreement_when_wrong` without examples that both
+  get wrong, Yule's Q if both of its products are 0.
+- Columns of ensembles, if one of the two models has no logits.
 - A category without pairs has no row. A mean is over the pairs that have the
-  value; without any, it is empty, and so are a correlation over fewer than
-  two pairs and one of which a side is constant.
+  value, and empty without any; a correlation over fewer than two pairs, or with
+  a constant side, is empty.
 
 Intervals:
 
-- Accuracies: Wilson's, or the exact one (`accuracy_interval`).
+- Accuracies: Wilson's or the exact interval (`accuracy_interval`).
 - Pairs: percentiles over resamples of the examples (`resamples`), smoothed for
-  pairs that hardly ever differ (see `bootstrap`). A resample in which a measure
-  has no value is left out of its percentiles; a pair whose measure has none
-  has no bounds. `neither_conversion_rate` and `loss_rate`, often of few
-  examples: Wilson's.
-- Means and correlations: over models, jackknife or bootstrap
-  (`summary_interval`); with fewer than two models, or, by jackknife, where
-  the statistic has no value without one of them, there are no bounds.
-- p-values: McNemar's exact test, 1 where the models never differ; Holm's
+  pairs that rarely differ (see `bootstrap`). A resample without a value is left
+  out of the percentiles; a pair without a value has no bounds.
+  `neither_conversion_rate` and `loss_rate`, which often have few examples:
+  Wilson's interval.
+- Means and correlations: over models, by jackknife or bootstrap
+  (`summary_interval`). There are no bounds with fewer than two models or, for
+  the jackknife, if the statistic has no value without one of them.
+- p-values: McNemar's exact test, 1 if the models never differ; Holm's
   correction is for all pairs of the table.
 
-Awkward input, in all analyses (tests/analyses/test_awkward.py tries each):
+Unusual input, in all analyses (tested in tests/analyses/test_awkward.py):
 
-- NaN among an example's logits: no class, which is wrong whatever the label
-  and no other model's class; an ensemble with it is wrong there too.
-- Plus infinity, which is what float16 overflows to: the class that has it, the
-  first of several.
-- Either: no confidence, so that the example is in no temperature, calibration
-  error or theta; the model's mean NLL is empty.
-- Minus infinity: that class is ruled out. Where it is a label's, calibration
-  leaves the example out, and NLL and the calibrated ECE are empty.
-  An ensemble whose members rule out all classes has none, which is wrong.
-- Equal logits: class 0, for the lowest index wins ties. Without others the
-  temperature is 1, with `calibration_bound_hit`.
+- NaN among an example's logits: no class is predicted, which is wrong for any
+  label and equal to no other model's class; an ensemble with it is wrong too.
+- Plus infinity, for instance from overflow of float16: the first class with
+  plus infinity is predicted.
+- Either of these: there is no confidence, so the example is left out of
+  temperature, calibration error and theta; the model's mean NLL is empty.
+- Minus infinity: the class is excluded. If it is the label's, calibration
+  leaves the example out, and NLL and the calibrated ECE are empty. An ensemble
+  whose members exclude all classes predicts none, which is wrong.
+- Equal logits: class 0, because the lowest index wins ties. If all examples are
+  like this, the temperature is 1, with `calibration_bound_hit`.
 - No example of a model has usable logits: accuracy 0, temperature 1, bound hit;
   NLL, calibration errors and thetas are empty.
 - Always right, or always wrong: the temperature is at a bound (0.001, 1000),
-  with `calibration_bound_hit`; rates without a denominator are empty.
+  with `calibration_bound_hit`; rates with denominator 0 are empty.
 - One class: all are right, NLL is 0; kappa and conversion rates are empty.
-- One example: intervals are as wide as that; what needs two is empty.
-- Any number of examples, on any number of devices: each counts once, for
-  padding is masked. Whole numbers are the same on all, others to 1e-4
-  (tests/analyses/test_devices.py), and the same bytes from run to run.
-- Constant features, or NaN or infinity among them: their similarities are
-  empty. A probe refuses what is not finite (DataError, with the model's name).
-- A label outside the classes, an id given twice: no store takes it (DataError),
+- One example: intervals are correspondingly wide; values that need two examples
+  are empty.
+- Any number of examples, on any number of devices: each example counts once,
+  because padding is masked. Integers are the same on all devices, other numbers
+  to 1e-4 (tests/analyses/test_devices.py), and the bytes are the same from run
+  to run.
+- Constant features, or features with NaN or infinity: their similarities are
+  empty. A probe rejects features that are not finite (DataError, with the
+  model's name).
+- A label outside the classes, or a duplicate id: stores reject it (DataError),
   and `overlap verify` finds it.
 """
 
@@ -72,11 +75,11 @@ from overlap.analyses.options import Options
 
 
 def measure(context: Context) -> dict[str, pd.DataFrame]:
-  """Measures all models and all pairs asked for.
+  """Measures all models and the requested pairs.
 
   Returns:
     'models' and 'pairs' have every model and pair; 'categories' (means over
-    pairs with the base) and 'correlations' keep to the accuracy window.
+    pairs with the base) and 'correlations' are limited to the accuracy window.
   """
   index, listed = measured_pairs(context)
   columns = pairs_lib.measure(
@@ -91,13 +94,13 @@ def measure(context: Context) -> dict[str, pd.DataFrame]:
 
 
 def measured_pairs(context: Context) -> tuple[np.ndarray, np.ndarray]:
-  """Pairs to measure: those asked for, and those with the base.
+  """Returns the pairs to measure: the requested pairs, and all with the base.
 
-  The latter are measured in any case: means and correlations need them.
+  Pairs with the base are always measured, for means and correlations.
 
   Returns:
-    int `[pairs, 2]`, the lower index first, and which are asked for, bool
-    `[pairs]`.
+    Indices, int `[pairs, 2]`, the lower first, and a mask of the requested
+    pairs, bool `[pairs]`.
   """
   wanted = _pair_index(context.pairs, context.names)
   of_base = _pair_index('base', context.names)
@@ -112,18 +115,18 @@ def scopes(
   index: np.ndarray,
   listed: np.ndarray,
 ) -> list[tuple[str, pairs_lib.Columns, np.ndarray]]:
-  """Pairs to correlate over: those with the base, and all that are listed.
+  """Returns the sets of pairs to correlate over: 'base' and 'all'.
 
   Args:
-    context: of the analysis.
-    columns: of the pairs, each `[pairs]`.
-    index: int `[pairs, 2]`.
-    listed: bool `[pairs]`, those asked for.
+    context: inputs of the analysis.
+    columns: columns of the pairs, each `[pairs]`.
+    index: indices of the two models, int `[pairs, 2]`.
+    listed: mask of the requested pairs, bool `[pairs]`.
 
   Returns:
-    A name, the columns of the pairs within the accuracy window, and the models
-    that vary among them, int `[pairs, 1 or 2]`. 'all' is left out where it is
-    'base'. The base stays in its own pairs wherever the window is.
+    For each set its name, the columns of its pairs within the accuracy window,
+    and the models that vary among them, int `[pairs, 1 or 2]`. 'all' is omitted
+    if it equals 'base'. The base is in its own pairs for any window.
   """
   inside, with_base = context.in_window, index[:, 0] == 0
   kept = with_base & inside[index[:, 1]]
@@ -135,7 +138,7 @@ def scopes(
 
 
 def _pair_index(pairs: Pairs, names: Sequence[str]) -> np.ndarray:
-  """Pairs as indices of models, int `[pairs, 2]`, the lower index first."""
+  """Returns indices of pairs, int `[pairs, 2]`, the lower index first."""
   if pairs == 'base':
     chosen = [(0, other) for other in range(1, len(names))]
   elif pairs == 'all':
@@ -155,13 +158,13 @@ def _tables(
   columns: pairs_lib.Columns,
   listed: np.ndarray,
 ) -> dict[str, pd.DataFrame]:
-  """All tables.
+  """Returns all tables.
 
   Args:
-    context: of the analysis.
-    index: int `[pairs, 2]`, all pairs that were measured.
-    columns: of these pairs.
-    listed: bool `[pairs]`, those asked for.
+    context: inputs of the analysis.
+    index: indices of the measured pairs, int `[pairs, 2]`.
+    columns: columns of these pairs.
+    listed: mask of the requested pairs, bool `[pairs]`.
   """
   inside, options = context.in_window, context.options
   level = options.confidence
@@ -192,15 +195,14 @@ def _models_table(
   of_base: pairs_lib.Columns,
   options: Options,
 ) -> pd.DataFrame:
-  """One row a model; what is of a pair is of that with the base."""
+  """Returns a row per model, with the columns of its pair with the base."""
   columns: dict[str, Any] = {
     name: [member.columns[name] for member in found]
     for name in found[0].columns
   }
   total = np.array(columns['n'])
   right = np.array([member.correct.sum() for member in found])
-  # Each model's pair with the base stands where the model does, which is
-  # after the base.
+  # The base is first, so each model's pair with it has the model's position.
   for name in (
     'error_inconsistency', 'error_inconsistency_lower',
     'error_inconsistency_upper', 'ensemble_accuracy',

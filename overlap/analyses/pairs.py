@@ -26,15 +26,15 @@ def measure(
   """Measures pairs of models.
 
   Args:
-    split: whose examples.
-    members: the models.
-    index: int `[pairs, 2]`.
-    classes: how many classes the logits have.
-    options: which ensembles, and how to resample.
-    checkpoint: where counts are kept, should this be cut short.
+    split: split of the examples.
+    members: models of the pairs.
+    index: indices of the two models, int `[pairs, 2]`.
+    classes: number of classes of the logits.
+    options: options of the ensembles and the resampling.
+    checkpoint: checkpoint for resuming an interrupted pass, or None.
 
   Returns:
-    Every column of the table of pairs but `mcnemar_p_holm`, each `[pairs]`.
+    Columns of the table of pairs except `mcnemar_p_holm`, each `[pairs]`.
   """
   first, second = index.T
   correct = np.stack([member.correct for member in members])
@@ -54,12 +54,12 @@ def measure(
 
 
 def take(columns: Columns, rows: np.ndarray) -> Columns:
-  """Some of the pairs: bool or int `rows`."""
+  """Returns the columns of some pairs; `rows` are bool or int."""
   return {name: np.asarray(values)[rows] for name, values in columns.items()}
 
 
 class _Made:
-  """Counts of ensembles, for the pairs whose models both have logits."""
+  """Counts of ensembles for the pairs of models that both have logits."""
 
   def __init__(
     self, soft: np.ndarray, counts: Mapping[str, ensembles.EnsembleCounts]
@@ -72,7 +72,7 @@ class _Made:
     method: str,
     rate: Callable[[errors.PairCounts, ensembles.EnsembleCounts], np.ndarray],
   ) -> np.ndarray:
-    """A rate, float64 `[pairs]`, NaN for the others."""
+    """Returns a rate, float64 `[pairs]`, NaN for other pairs."""
     result = np.full(len(self.soft), np.nan)
     if method in self.counts:
       chosen = errors.PairCounts(*(field[self.soft] for field in pairs))
@@ -80,7 +80,7 @@ class _Made:
     return result
 
   def column(self, method: str, field: str) -> np.ndarray:
-    """A count, objects `[pairs]`, None for the others."""
+    """Returns a count, objects `[pairs]`, None for other pairs."""
     result = np.full(len(self.soft), None, object)
     result[self.soft] = getattr(self.counts[method], field).tolist()
     return result
@@ -127,7 +127,7 @@ def _identity(
 
 
 def _counted(counts: errors.PairCounts) -> Columns:
-  """What needs no ensemble."""
+  """Returns the columns that need no ensemble."""
   accuracy_1, accuracy_2 = errors.accuracies(counts)
   dominance_1, dominance_2 = errors.dominance(counts)
   return {
@@ -144,7 +144,7 @@ def _counted(counts: errors.PairCounts) -> Columns:
 
 
 def _compared(counts: errors.PairCounts, same_wrong: np.ndarray) -> Columns:
-  """Further measures of how alike two models are; none needs logits."""
+  """Returns further similarity measures, which need no logits."""
   kappa_min, kappa_max = errors.kappa_range(counts)
   return {
     'kappa_min': kappa_min,
@@ -160,7 +160,7 @@ def _compared(counts: errors.PairCounts, same_wrong: np.ndarray) -> Columns:
 def _combined(
   counts: errors.PairCounts, made: _Made, options: Options
 ) -> Columns:
-  """What the ensembles get right; the first method's in all but one column."""
+  """Returns the ensembles' columns; all but one use the first method."""
   first = options.methods[0]
   rates = {
     'ensemble_accuracy': ensembles.accuracy,
@@ -201,7 +201,7 @@ def _intervals(
   )
   for name in bootstrap.OF_ENSEMBLE:
     found[name][:, ~made.soft] = np.nan
-  # Often of few examples, of which percentiles would make too little.
+  # These rates often have few examples, whose percentiles would be too narrow.
   level = options.confidence
   both, rights = counts.both_correct, rights.astype(np.float64)
   rights[~made.soft] = np.nan
@@ -218,7 +218,7 @@ def _intervals(
 
 
 def _rights(counts: errors.PairCounts, made: _Made, method: str) -> np.ndarray:
-  """How many of each cell the ensemble gets right: int64 `[pairs, 4]`."""
+  """Counts the ensemble's correct examples per cell, int64 `[pairs, 4]`."""
   ensemble = made.counts[method]
   rights = np.zeros((len(made.soft), 4), np.int64)
   rights[made.soft] = np.stack(

@@ -1,8 +1,8 @@
-"""From the store to the tables: which models, which pairs, what is asked.
+"""Runs the analyses of a store: selects models and pairs, returns tables.
 
-Models are calibrated one by one, while the next one is read; then every
-analysis that makes a table asked for is run. Nothing is written but, where a
-folder for it is given, what a long pass has counted so far.
+Models are calibrated one by one, while the next one is read; then each analysis
+that makes a requested table is run. The only output on disk is checkpoints of
+long passes, if a folder for them is given.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -22,8 +22,8 @@ from overlap.analyses.members import Member, Split
 from overlap.analyses.options import Options
 from overlap.catalog import categories
 
-# What makes each table: `measure(context) -> {name: table}`. It may make others
-# of these with it.
+# The function `measure(context) -> {name: table}` of each table; it may make
+# several of these tables.
 ANALYSES = {
   'models': 'overlap.analyses.overview:measure',
   'pairs': 'overlap.analyses.overview:measure',
@@ -73,25 +73,25 @@ def analyse(
   options: Mapping[str, Any] | None = None,
   scratch: epath.PathLike | None = None,
 ) -> dict[str, pd.DataFrame]:
-  """Measures models and pairs of models over one split.
+  """Measures models and pairs of models on one split.
 
   Args:
-    workdir: whose store is read.
+    workdir: folder of the study, whose store is read.
     dataset: name of the data set.
     split: name of the split.
-    base: the model that the others are compared with.
-    models: which models, the base among them or not; None for all.
-    pairs: which pairs enter the table of pairs: 'all', 'base' (those with the
-      base) or a list of `[model, model]`.
+    base: model that the others are compared with.
+    models: models to compare, with or without the base; None for all.
+    pairs: pairs of the table of pairs: 'all', 'base' (pairs with the base) or a
+      list of `[model, model]`.
     options: fields of `overlap.analyses.options.Options`.
-    scratch: a folder for what a run that is cut short has counted, so that
-      the next one goes on from there; empty again at the end.
+    scratch: folder for checkpoints that an interrupted run resumes from;
+      emptied at the end.
 
   Returns:
-    The tables asked for, by name; see the analyses for what is in them.
+    The requested tables by name; the analyses describe their content.
 
   Raises:
-    UsageError: no such data set, split, model, option or value.
+    UsageError: a data set, split, model, option or value is unknown or invalid.
     DataError: predictions are damaged.
   """
   settings = options_lib.parse(options)
@@ -121,7 +121,7 @@ def analyse(
   ):
     made |= measure(context)
   if context.scratch is not None:
-    parallel.barrier('measured')  # None needs its notes any more.
+    parallel.barrier('measured')  # No process needs its checkpoints any more.
     if parallel.is_primary():
       scratch_lib.clear(context.scratch)
   return {name: made[name] for name in settings.tables}
@@ -134,10 +134,10 @@ def _select_models(
   base: str,
   models: Sequence[str] | None,
 ) -> list[str]:
-  """The models to compare, the base among them.
+  """Returns the models to compare, including the base.
 
   Raises:
-    UsageError: the store has no such split, or the split no such model.
+    UsageError: the store lacks the split, or the split lacks a model.
   """
   held = [f'{d}/{s}' for d, s in reader.splits()]
   lookup.check('data set and split in the store', f'{dataset}/{split}', held)
@@ -151,7 +151,7 @@ def _select_models(
 
 
 def _check_pairs(pairs: Pairs, names: Sequence[str]) -> None:
-  """Raises UsageError for a list of pairs that are none of these models."""
+  """Raises UsageError for a list with pairs of other models."""
   if isinstance(pairs, str):
     lookup.check(
       "choice of pairs (or a list of '[model, model]')", pairs, _PAIRS
@@ -173,7 +173,7 @@ def _measure_models(
   ids: np.ndarray,
   settings: Options,
 ) -> list[Member]:
-  """All models, the base first, then by category, then by name."""
+  """Measures all models; sorts them, the base first, by category and name."""
   records = {name: _record(where, name) for name in names}
   folds = calibration.folds_from_ids(ids, settings.folds, settings.seed)
   found = [
@@ -193,7 +193,7 @@ def _measure_models(
 def _read(
   where: Split, records: Iterable[dict[str, Any]]
 ) -> Iterator[tuple[dict[str, Any], np.ndarray | None]]:
-  """Yields records and their logits; None where a model has none."""
+  """Yields records and their logits; None for a model without logits."""
   for record in records:
     soft = 'logits' in record['arrays']
     yield record, where.read(record['model'], 'logits') if soft else None
@@ -210,7 +210,7 @@ def _record(where: Split, name: str) -> dict[str, Any]:
 
 
 def _in_window(found: Sequence[Member], settings: Options) -> np.ndarray:
-  """Whose accuracy is within the window around the base's, bool `[models]`."""
+  """Returns a mask of the models in the accuracy window, bool `[models]`."""
   accuracies = np.array([member.columns['accuracy'] for member in found])
   lower, upper = settings.bounds(accuracies[0])
   inside = (lower <= accuracies) & (accuracies <= upper)

@@ -1,4 +1,4 @@
-"""Intermediate results of a run that may be cut short, for the next one."""
+"""Checkpoint files of intermediate results, for resuming a run."""
 
 import contextlib
 import io
@@ -15,40 +15,41 @@ from etils import epath
 
 from overlap import files, parallel
 
-# How often it is written, in seconds.
+# Interval between writes, in seconds.
 _EVERY = 15.0
 
-# What reading a damaged file raises, by the byte that is.
+# Exceptions from reading a damaged file, depending on the damaged byte.
 _UNREADABLE = (
   OSError, EOFError, ValueError, LookupError, TypeError, OverflowError,
   RuntimeError, NotImplementedError, SyntaxError, zipfile.BadZipFile,
   zlib.error, struct.error, tokenize.TokenError,
 )  # fmt: skip
-# Names of the files: this begins them, and a process's number or this ends
-# those of each process and those that the primary writes for all.
+# Parts of file names: the prefix, and the suffixes of the files that each
+# process writes (followed by its number) and of those that the primary writes
+# for all.
 _BEGIN, _OWN, _SHARED = 'overlap-', '-process', '-shared'
 
 T = TypeVar('T')
 
 
 class Scratch:
-  """Arrays in one file of a folder, taken up by a run of the same digest.
+  """Checkpoint file of arrays, loaded only by a run with the same digest.
 
-  Processes either write a file each, of what each has done by itself, or share
-  one of what all have done together. A shared file is written by the primary
-  alone, and all take up the same content: processes that went on from different
-  states would wait for each other forever.
+  Processes either write a file each, with their own results, or share a file
+  with common results. A shared file is written by the primary only, and all
+  processes load the same content: processes that resumed from different states
+  would wait for each other forever.
 
   Attributes:
     file: path of the file, which need not exist.
   """
 
   def __init__(self, folder: epath.PathLike, name: str, *, shared: bool):
-    """Reads and writes nothing yet.
+    """Prepares the checkpoint without reading or writing anything.
 
     Args:
-      folder: created when something is saved.
-      name: what the file's name says of its content.
+      folder: folder of the file, created when something is saved.
+      name: part of the file's name that describes its content.
       shared: whether the arrays are the same on all processes.
     """
     self._shared = shared
@@ -59,9 +60,9 @@ class Scratch:
   def load(
     self, digest: str, read: Callable[[Mapping[str, np.ndarray]], T]
   ) -> T | None:
-    """Returns `read(arrays)`; None without a file of this digest.
+    """Returns `read(arrays)`, or None without a file of this digest.
 
-    All processes call it for a shared file. One that can't be read counts as
+    All processes must call it for a shared file. An unreadable file counts as
     absent.
     """
     self._last = time.monotonic()
@@ -75,7 +76,7 @@ class Scratch:
       return None
 
   def _content(self) -> bytes:
-    """The file's bytes; none where it is absent or not this process's."""
+    """Returns the file's bytes; empty if absent or not read by this process."""
     if self._shared and not parallel.is_primary():
       return b''
     try:
@@ -84,7 +85,7 @@ class Scratch:
       return b''
 
   def save(self, digest: str, arrays: Callable[[], Mapping[str, Any]]) -> None:
-    """Writes arrays if the last time is long enough ago."""
+    """Saves arrays, at most once per interval."""
     if self._shared and not parallel.is_primary():
       return
     if time.monotonic() - self._last < _EVERY:
@@ -96,16 +97,17 @@ class Scratch:
 
 
 def clear(folder: epath.PathLike) -> None:
-  """Removes the files of all processes, and the folder if nothing else is left.
+  """Removes the files of all processes, and the folder if it is then empty.
 
-  To be called by one process, when none will load or save any more.
+  One process calls it, after the last load and save of all processes.
 
   Args:
-    folder: need not exist; files of other names stay.
+    folder: folder of the files, which may be absent; files with other names are
+      kept.
   """
   folder = epath.Path(folder)
-  # What stays is taken up by no other run. (etils raises ValueError where a
-  # folder is not empty.)
+  # Remaining files do no harm: other runs do not load them. (etils raises
+  # ValueError if a folder is not empty.)
   with contextlib.suppress(OSError, ValueError):
     for end in (f'{_OWN}*', _SHARED):
       for file in folder.glob(f'{_BEGIN}*{end}.npz'):

@@ -1,22 +1,22 @@
-"""An order of models in which those that err alike stand together."""
+"""An order of models that places models with similar errors together."""
 
 import numpy as np
 from scipy.cluster import hierarchy
 from scipy.spatial import distance
 
-# Beyond, leaves are not turned: it takes time by the cube of their number.
+# With more models, leaves are not reordered, which takes cubic time.
 _TURNED = 300
 
 
 def order(distances: np.ndarray) -> list[int]:
-  """The leaves of a tree of average linkage, turned to be near neighbours.
+  """Leaf order of average linkage with optimal leaf ordering.
 
   Args:
-    distances: float64 `[models, models]`, symmetric, 0 on the diagonal, none
-      missing.
+    distances: distances, float64 `[models, models]`, symmetric, 0 on the
+      diagonal, without missing values.
 
   Returns:
-    A permutation of the models. The same distances give the same order.
+    A permutation of the models, the same for the same distances.
   """
   if len(distances) < 3:
     return list(range(len(distances)))

@@ -1,30 +1,31 @@
-"""Resamples of the examples that all pairs share.
+"""Bootstrap resamples of the examples that all pairs share.
 
-A mean over pairs, a correlation, or the difference between two pairs depends on
-how the pairs' errors go together, which draws of each pair's own table
-(see `bootstrap`) lose. Here every resample is one draw of the examples, and
-what it makes of any number of indicators is one product of matrices.
+A mean over pairs, a correlation, or the difference of two pairs depends on the
+correlation of the pairs' errors, which separate draws for each pair (see
+`bootstrap`) lose. Here each resample is one draw of the examples, and counts of
+any number of indicators are one matrix product.
 """
 
 import numpy as np
 
-# Examples, and counts, of which float32 holds every sum exactly.
+# Largest number of examples for which float32 sums are exact.
 _EXACT_FLOAT32 = 2**24
-# Numbers of a block's two factors: 64 MB in float32.
+# Entries of the two factors of a block: 64 MB in float32.
 _HELD = 2**24
 
 
 def weights(examples: int, *, resamples: int, seed: int) -> np.ndarray:
-  """How often each resample holds each example.
+  """Draws the number of copies of each example in each resample.
 
   Args:
-    examples: how many there are, and are drawn, with replacement.
-    resamples: how many times.
-    seed: of the draws; each resample has a generator of its own, so that the
+    examples: number of examples, and of draws with replacement.
+    resamples: number of resamples.
+    seed: seed of the draws; each resample has its own generator, so that the
       first of more resamples are those of fewer.
 
   Returns:
-    int32 `[resamples, examples]`, each row's sum the number of examples.
+    Counts, int32 `[resamples, examples]`; each row sums to the number of
+    examples.
   """
   result = np.zeros((resamples, examples), np.int32)
   for row in range(resamples if examples else 0):
@@ -36,16 +37,16 @@ def weights(examples: int, *, resamples: int, seed: int) -> np.ndarray:
 
 
 def totals(indicators: np.ndarray, *, resamples: int, seed: int) -> np.ndarray:
-  """How many examples of each resample have each property.
+  """Counts the examples of each resample that have each property.
 
   Args:
-    indicators: bool `[properties, examples]`, e.g. which examples exactly one
-      of two models gets right, for many pairs.
-    resamples: how many.
-    seed: of the draws.
+    indicators: properties, bool `[properties, examples]`, e.g. whether exactly
+      one of two models is right, for many pairs.
+    resamples: number of resamples.
+    seed: seed of the draws.
 
   Returns:
-    int64 `[resamples, properties]`, exact.
+    Exact counts, int64 `[resamples, properties]`.
   """
   indicators = np.asarray(indicators, bool)
   number, examples = indicators.shape

@@ -1,9 +1,9 @@
-"""Passes over logits on a CPU, compiled by Numba, each read of them once.
+"""Passes over logits on a CPU, compiled by Numba, each reading them once.
 
-The exponential is written out, as a polynomial and a shift of the exponent's
-bits, because a call per element would keep the loops from being vectorised.
-Blocks go to a pool of Python's threads and their sums are added in the blocks'
-order, so that results don't depend on how many threads there are.
+The exponential is inlined as a polynomial and a shift of the exponent's bits,
+because a call per element would prevent vectorisation. A thread pool processes
+blocks, and their sums are added in the order of the blocks, so that results do
+not depend on the number of threads.
 """
 
 import functools
@@ -15,26 +15,26 @@ from typing import Any
 import numba
 import numpy as np
 
-# Logits of a block: what a thread takes at a time.
+# Logits that a thread processes at a time.
 _BLOCK = 2**20
-# Sums may be taken in any order; NaN and infinity keep their meaning.
+# Sums may be reordered; NaN and infinity keep their meaning.
 _FLAGS = {'reassoc', 'contract', 'nsz', 'arcp'}
-# Losses are cut off here, in nats, so that their sum stays finite.
+# Bound of a loss, in nats, so that sums stay finite.
 FAR = 1e30
 TERMS = 6
 
-_PLUS_INF, _MINUS_INF = 0x7F800000, -0x7F800001  # See ordered.
+_PLUS_INF, _MINUS_INF = 0x7F800000, -0x7F800001  # See `ordered`.
 _LOG2_E = 1.4426950408889634
-# ln 2 in two parts, the first of few digits: for an exact remainder.
+# ln 2 in two parts, the first with few digits, for an exact remainder.
 _LN2_HIGH, _LN2_LOW = 0.693147180369123816490, 1.90821492927058770002e-10
 
 
 def _jit(function: Callable[..., Any]) -> Callable[..., Any]:
-  """Compiles at the first call, and keeps what it compiled where it can."""
+  """Compiles at the first call, with a cache on disk if possible."""
   compiled = functools.partial(numba.njit, nogil=True, fastmath=_FLAGS)
   try:
     return compiled(cache=True)(function)
-  except RuntimeError:  # No folder that it may write to.
+  except RuntimeError:  # The cache folder is not writable.
     return compiled()(function)
 
 
@@ -48,17 +48,17 @@ def cumulant_sums(
 
     nll = log sum exp(u) - u_y,    b nll' = k_1 - u_y,    b^i nll^(i) = k_i
 
-  (derivatives in b). Rows with NaN or +inf, with a label of -inf or with one
-  that is no class are left out.
+  (derivatives in b). Rows with NaN or +inf, with a label of -inf or with an
+  invalid label are ignored.
 
   Args:
-    logits: float32 `[examples, classes]`, C-contiguous.
-    labels: int32 `[examples]`.
-    weights: float64 `[examples, folds]`, C-contiguous.
-    inverse: b.
+    logits: logits, float32 `[examples, classes]`, C-contiguous.
+    labels: class indices, int32 `[examples]`.
+    weights: weights, float64 `[examples, folds]`, C-contiguous.
+    inverse: value of b.
 
   Returns:
-    float64 `[6, folds]`: the weights, the NLL, and its first to fourth
+    Sums, float64 `[6, folds]`: the weights, the NLL, and its first to fourth
     derivative times `b^i`.
   """
   total, classes = logits.shape
@@ -83,17 +83,17 @@ def losses(
   labels: np.ndarray,
   temperatures: Sequence[np.ndarray | float],
 ) -> tuple[np.ndarray, np.ndarray]:
-  """NLLs and confidences at several temperatures, of one read of the logits.
+  """Computes NLLs and confidences at several temperatures in one pass.
 
   Args:
-    logits: `[examples, classes]`.
-    labels: `[examples]` class indices.
-    temperatures: each one number, or `[examples]`.
+    logits: logits `[examples, classes]`.
+    labels: class indices `[examples]`.
+    temperatures: temperatures, each a number or `[examples]`.
 
   Returns:
-    float64 `[temperatures, examples]` each, in the accuracy of float64. The
-    NLL, in nats, is inf where the label has -inf; both are NaN in rows with
-    NaN or +inf.
+    NLLs, in nats, and confidences, float64 `[temperatures, examples]` each,
+    accurate to float64. The NLL is inf if the label has -inf; both are NaN in
+    rows with NaN or +inf.
   """
   total, classes = logits.shape
   inverse = np.stack(
@@ -112,7 +112,7 @@ def losses(
     _add_exponentials(
       block, highest, np.ascontiguousarray(inverse[:, rows]), sums
     )
-    # Infinity less itself is NaN, which is what it shall be.
+    # Infinity minus infinity is NaN, as intended.
     with np.errstate(invalid='ignore'):
       nll[:, rows] = np.log(sums) - (chosen - highest) * inverse[:, rows]
     confidence[:, rows] = 1 / sums
@@ -142,15 +142,15 @@ def pool() -> futures.ThreadPoolExecutor:
 
 @numba.njit(inline='always')
 def ordered(bits):
-  """Integers in the order of the float32s that have these bits."""
-  # Numba makes int64 of what two int32 give, and twice as many registers.
+  """Maps float32 bits to integers in the order of the floats."""
+  # Explicit int32: Numba's int64 results would need twice the registers.
   below = np.int32(np.int32(bits >> np.int32(31)) & np.int32(0x7FFFFFFF))
   return np.int32(bits ^ below)
 
 
 @numba.njit(inline='always')
 def _exp32(u):
-  """exp(u) for u <= 0 to 2e-7 of it; exactly 0 from -88 down."""
+  """exp(u) for u <= 0 with relative error 2e-7; exactly 0 from -88 down."""
   t = max(u * np.float32(_LOG2_E), np.float32(-127))
   whole = np.floor(t + np.float32(0.5))
   f = t - whole
@@ -167,7 +167,7 @@ def _exp32(u):
 
 @numba.njit(inline='always')
 def exp64(u):
-  """exp(u) for u <= 0 to 1e-15 of it; exactly 0 from -709 down."""
+  """exp(u) for u <= 0 with relative error 1e-15; exactly 0 from -709 down."""
   u = max(u, -720.0)
   whole = max(np.floor(u * _LOG2_E + 0.5), -1023.0)
   f = (u - whole * _LN2_HIGH) - whole * _LN2_LOW
@@ -208,7 +208,7 @@ def _add_cumulants(logits, bits, labels, weights, inverse, sums):
     label = labels[row]
     if label < 0 or label >= classes:
       continue
-    # Compared as integers: NaN is then beyond infinity, on either side.
+    # As integers, NaN is beyond infinity on either side.
     highest = ordered(bits[row, 0])
     lowest = highest
     for c in range(classes):
@@ -221,7 +221,7 @@ def _add_cumulants(logits, bits, labels, weights, inverse, sums):
     top = np.int32(ordered(np.int32(highest))).view(np.float32)
     s0 = s1 = s2 = s3 = s4 = np.float32(0)
     for c in range(classes):
-      # The exponential of -1000 is 0, and 0 times infinity is avoided.
+      # exp(-1000) is 0, and the bound avoids 0 times infinity.
       u = max((logits[row, c] - top) * inverse, np.float32(-1000))
       p = _exp32(u)
       s0 += p

@@ -10,12 +10,12 @@ from scipy import stats as scipy_stats
 def wilson(
   successes: np.ndarray, total: np.ndarray, *, confidence: float = 0.95
 ) -> tuple[np.ndarray, np.ndarray]:
-  """The score interval of a proportion (Wilson 1927).
+  """Wilson score interval of a proportion (Wilson 1927).
 
   Args:
-    successes: counts, of any shape.
-    total: the number of trials, of the same shape or one number.
-    confidence: the interval's level, e.g. 0.95.
+    successes: counts of any shape.
+    total: number of trials, of the same shape or one number.
+    confidence: level of the interval, e.g. 0.95.
 
   Returns:
     Lower and upper bounds, float64 in [0, 1]; NaN without trials.
@@ -28,7 +28,7 @@ def wilson(
   spread = z * np.sqrt(share * (1 - share) / total + z**2 / (4 * total**2))
   scale = 1 + z**2 / total
   lower, upper = (centre - spread) / scale, (centre + spread) / scale
-  # At the ends the bounds are 0 and 1, up to rounding.
+  # Exact 0 and 1 in spite of rounding.
   return (
     np.where(share == 0, 0.0, np.maximum(lower, 0.0)),
     np.where(share == 1, 1.0, np.minimum(upper, 1.0)),
@@ -38,15 +38,16 @@ def wilson(
 def clopper_pearson(
   successes: np.ndarray, total: np.ndarray, *, confidence: float = 0.95
 ) -> tuple[np.ndarray, np.ndarray]:
-  """The exact interval of a proportion (Clopper and Pearson 1934).
+  """Exact interval of a proportion (Clopper and Pearson 1934).
 
-  It covers at least as often as it says for every share and every number of
-  trials, and mostly more often; Wilson's covers as often as it says on average.
+  Its coverage is at least the level for every proportion and number of trials,
+  and mostly above it; the coverage of Wilson's interval equals the level on
+  average.
 
   Args:
-    successes: counts, of any shape.
-    total: the number of trials, of the same shape or one number.
-    confidence: the interval's level.
+    successes: counts of any shape.
+    total: number of trials, of the same shape or one number.
+    confidence: level of the interval.
 
   Returns:
     Lower and upper bounds, float64 in [0, 1]; NaN without trials.
@@ -66,15 +67,15 @@ PROPORTION_INTERVALS = {'wilson': wilson, 'exact': clopper_pearson}
 
 
 def mcnemar(only_1: np.ndarray, only_2: np.ndarray) -> np.ndarray:
-  """The exact paired test that two models are equally accurate.
+  """Exact McNemar test of equal accuracies of two models.
 
   Args:
-    only_1: counts of examples that only model 1 gets right, of any shape.
-    only_2: of those that only model 2 gets right.
+    only_1: number of examples that only model 1 gets right, of any shape.
+    only_2: number of examples that only model 2 gets right.
 
   Returns:
-    The two-sided binomial p-value, `min(1, 2 P(X <= min(only_1, only_2)))`
-    with X ~ Binomial(only_1 + only_2, 1/2); 1 where both counts are 0.
+    Two-sided binomial p-values, `min(1, 2 P(X <= min(only_1, only_2)))` with
+    X ~ Binomial(only_1 + only_2, 1/2); 1 if both counts are 0.
   """
   fewer = np.minimum(only_1, only_2)
   return np.minimum(
@@ -83,14 +84,14 @@ def mcnemar(only_1: np.ndarray, only_2: np.ndarray) -> np.ndarray:
 
 
 def holm(p_values: np.ndarray) -> np.ndarray:
-  """p-values adjusted for their number (Holm 1979).
+  """Adjusts p-values for multiple tests (Holm 1979).
 
   Args:
-    p_values: `[tests]`; those with NaN are no tests and stay NaN.
+    p_values: p-values `[tests]`; NaN is excluded from the tests and stays NaN.
 
   Returns:
-    `[tests]`: the i-th smallest of m times `m - i + 1`, at least that of the
-    smaller ones, at most 1.
+    Adjusted p-values `[tests]`: the i-th smallest of m p-values times
+    `m - i + 1`, at least the adjusted smaller ones, at most 1.
   """
   p_values = np.asarray(p_values, np.float64)
   order = np.argsort(p_values, kind='stable')
@@ -105,8 +106,8 @@ def pearson(x: np.ndarray, y: np.ndarray) -> float:
   """Pearson's correlation; NaN for fewer than two points or constant ones.
 
   Args:
-    x: `[points]`.
-    y: `[points]`.
+    x: values `[points]`.
+    y: values `[points]`.
   """
   x, y = _centred(x), _centred(y)
   scale = np.sqrt((x @ x) * (y @ y))
@@ -114,21 +115,21 @@ def pearson(x: np.ndarray, y: np.ndarray) -> float:
 
 
 def spearman(x: np.ndarray, y: np.ndarray) -> float:
-  """Spearman's rank correlation, of equal ones the mean rank; as `pearson`.
+  """Spearman's rank correlation with mean ranks for ties; NaN as `pearson`.
 
   Args:
-    x: `[points]`.
-    y: `[points]`.
+    x: values `[points]`.
+    y: values `[points]`.
   """
   return pearson(scipy_stats.rankdata(x), scipy_stats.rankdata(y))
 
 
 def slope(x: np.ndarray, y: np.ndarray) -> float:
-  """The slope of the least-squares line of `y` on `x`; NaN if x is constant.
+  """Slope of the least-squares line of `y` on `x`; NaN if x is constant.
 
   Args:
-    x: `[points]`.
-    y: `[points]`.
+    x: values `[points]`.
+    y: values `[points]`.
   """
   x, y = _centred(x), _centred(y)
   scale = x @ x
@@ -137,7 +138,7 @@ def slope(x: np.ndarray, y: np.ndarray) -> float:
 
 def _centred(values: np.ndarray) -> np.ndarray:
   values = np.asarray(values, np.float64)
-  # The mean of equal numbers need not be that number.
+  # The mean of equal numbers may differ from them by rounding.
   if not len(values) or np.ptp(values) == 0:
     return np.zeros(len(values))
   return values - values.mean()
@@ -149,22 +150,23 @@ def jackknife(
   *,
   confidence: float = 0.95,
 ) -> tuple[float, float, float]:
-  """A statistic over pairs, with an interval that leaves out models.
+  """Statistic over pairs, with a jackknife interval over models.
 
-  Pairs that share a model are not independent, so models are left out one by
-  one, each with all of its pairs (Efron 1982); the interval is Student's, with
-  one degree of freedom less than there are models.
+  Pairs that share a model are not independent, so models are left out one at a
+  time, each with all of its pairs (Efron 1982). The interval is Student's, with
+  one degree of freedom less than the number of models.
 
   Args:
-    statistic: from a mask bool `[pairs]` of the pairs to keep, to a number.
-    members: int `[pairs, models of a pair]`, the models that vary, by index;
+    statistic: function of a mask bool `[pairs]` of the pairs to keep, returning
+      a number.
+    members: indices of the models that vary, int `[pairs, models of a pair]`;
       `[pairs, 1]` for pairs with the base, which is in all of them.
-    confidence: the interval's level.
+    confidence: level of the interval.
 
   Returns:
-    The statistic over all pairs, and the bounds. These are NaN where the
-    statistic is not finite over all pairs or without one of the models, and
-    for fewer than two models.
+    The statistic over all pairs, and the bounds. The bounds are NaN if the
+    statistic is not finite over all pairs or without one of the models, and for
+    fewer than two models.
   """
   members = np.asarray(members)
   estimate = float(statistic(np.ones(len(members), bool)))
@@ -185,12 +187,12 @@ def jackknife(
 def jackknife_mean(
   values: np.ndarray, members: np.ndarray, *, confidence: float = 0.95
 ) -> tuple[float, float, float]:
-  """The mean over pairs and its bounds; see `jackknife`.
+  """Mean over pairs with its bounds; see `jackknife`.
 
   Args:
-    values: `[pairs]`; those with NaN are left out, models and all.
-    members: `[pairs, models of a pair]`.
-    confidence: the interval's level.
+    values: values `[pairs]`; pairs with NaN are left out.
+    members: models that vary, `[pairs, models of a pair]`.
+    confidence: level of the interval.
   """
   values = np.asarray(values, np.float64)
   known = ~np.isnan(values)
@@ -205,16 +207,16 @@ def jackknife_mean(
 def jackknife_pearson(
   x: np.ndarray, y: np.ndarray, members: np.ndarray, *, confidence: float = 0.95
 ) -> tuple[float, float, float]:
-  """Pearson's correlation over pairs and its bounds; see `jackknife`.
+  """Pearson's correlation over pairs with its bounds; see `jackknife`.
 
-  The jackknife is of Fisher's `atanh(r)`, so that the bounds stay within
-  [-1, 1]; they are NaN where a correlation is -1 or 1.
+  The jackknife is applied to Fisher's `atanh(r)`, so that the bounds stay
+  within [-1, 1]; they are NaN if a correlation is -1 or 1.
 
   Args:
-    x: `[pairs]`, without NaN, as `y`.
-    y: `[pairs]`.
-    members: `[pairs, models of a pair]`.
-    confidence: the interval's level.
+    x: values without NaN, `[pairs]`.
+    y: values without NaN, `[pairs]`.
+    members: models that vary, `[pairs, models of a pair]`.
+    confidence: level of the interval.
   """
   return _jackknife_fisher(pearson, x, y, members, confidence)
 
@@ -222,13 +224,13 @@ def jackknife_pearson(
 def jackknife_spearman(
   x: np.ndarray, y: np.ndarray, members: np.ndarray, *, confidence: float = 0.95
 ) -> tuple[float, float, float]:
-  """Spearman's correlation over pairs and its bounds: `jackknife_pearson`.
+  """Spearman's correlation over pairs with its bounds: `jackknife_pearson`.
 
   Args:
-    x: `[pairs]`, without NaN, as `y`.
-    y: `[pairs]`.
-    members: `[pairs, models of a pair]`.
-    confidence: the interval's level.
+    x: values without NaN, `[pairs]`.
+    y: values without NaN, `[pairs]`.
+    members: models that vary, `[pairs, models of a pair]`.
+    confidence: level of the interval.
   """
   return _jackknife_fisher(spearman, x, y, members, confidence)
 
@@ -253,13 +255,13 @@ def _jackknife_fisher(
 def jackknife_slope(
   x: np.ndarray, y: np.ndarray, members: np.ndarray, *, confidence: float = 0.95
 ) -> tuple[float, float, float]:
-  """The slope of `y` on `x` over pairs and its bounds; see `jackknife`.
+  """Slope of `y` on `x` over pairs with its bounds; see `jackknife`.
 
   Args:
-    x: `[pairs]`, without NaN, as `y`.
-    y: `[pairs]`.
-    members: `[pairs, models of a pair]`.
-    confidence: the interval's level.
+    x: values without NaN, `[pairs]`.
+    y: values without NaN, `[pairs]`.
+    members: models that vary, `[pairs, models of a pair]`.
+    confidence: level of the interval.
   """
   x, y = np.asarray(x), np.asarray(y)
   return jackknife(

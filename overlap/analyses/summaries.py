@@ -13,7 +13,7 @@ from overlap.analyses.pairs import Columns, take
 from overlap.catalog.categories import CATEGORIES
 
 JACKKNIFE = clusters.summaries('jackknife', resamples=0, seed=0)
-# Each against error inconsistency.
+# Columns to correlate with error inconsistency.
 _AGAINST = ('gain', 'ensemble_accuracy', 'conversion_rate')
 
 
@@ -27,15 +27,15 @@ def category_table(
   """Means over the pairs with the base, by category.
 
   Args:
-    columns: of the pairs with the base, each `[pairs]`, the base first in
-      each pair.
-    others: int `[pairs]`, the other model's index.
+    columns: columns of the pairs with the base, each `[pairs]`, the base first
+      in each pair.
+    others: index of the other model, int `[pairs]`.
     confidence: level of the intervals.
-    intervals: how they vary the models.
+    intervals: interval methods, which resample the models.
 
   Returns:
-    The table 'categories', one row for each category that has pairs. Shares
-    and rates are fractions; a mean is over the pairs that have the value.
+    The table 'categories', one row for each category with pairs. Shares and
+    rates are fractions; a mean is over the pairs that have the value.
   """
   derived = {
     'both_correct': columns['both_correct'] / columns['n'],
@@ -66,13 +66,13 @@ def correlation_table(
   confidence: float,
   intervals: Summaries = JACKKNIFE,
 ) -> pd.DataFrame:
-  """Correlations of error inconsistency with what ensembles make of it.
+  """Correlations of error inconsistency with gains of ensembles.
 
   Args:
-    scopes: a name, the columns of its pairs, each `[pairs]`, and the models
-      that vary among them, int `[pairs, 1 or 2]`.
+    scopes: name, columns of its pairs, each `[pairs]`, and the models that vary
+      among them, int `[pairs, 1 or 2]`.
     confidence: level of the intervals.
-    intervals: how they vary the models.
+    intervals: interval methods, which resample the models.
 
   Returns:
     The table 'correlations'; `n` is the number of pairs.
@@ -101,16 +101,16 @@ def correlation_row(
   confidence: float,
   intervals: Summaries = JACKKNIFE,
 ) -> dict[str, Any]:
-  """A row of a table such as 'correlations'.
+  """Returns a row of a table such as 'correlations'.
 
   Args:
-    against: what error inconsistency is set against.
-    scope: over which pairs.
-    inconsistency: `[pairs]`, without NaN, as `values`.
-    values: `[pairs]`.
-    members: int `[pairs, 1 or 2]`, the models that vary.
+    against: column that is correlated with error inconsistency.
+    scope: name of the set of pairs.
+    inconsistency: error inconsistency without NaN, `[pairs]`.
+    values: values of the column without NaN, `[pairs]`.
+    members: models that vary, int `[pairs, 1 or 2]`.
     confidence: level of the intervals.
-    intervals: how they vary the models.
+    intervals: interval methods, which resample the models.
   """
   sides = inconsistency, values, members
   pearson = intervals.pearson(*sides, confidence=confidence)

@@ -1,8 +1,8 @@
-"""The temperature of least negative log-likelihood, found without fail.
+"""The temperature of least negative log-likelihood, by a safeguarded search.
 
-A start from a twentieth of the examples, then passes over all of them, of
-which one or two are needed: see `newton` for the search, `softmax` for the
-passes on a CPU and `likelihood` for those on accelerators.
+The search starts from the solution for a twentieth of the examples, after which
+one or two passes over all examples suffice: see `newton` for the search,
+`softmax` for the passes on a CPU and `likelihood` for those on accelerators.
 """
 
 from typing import Any, NamedTuple
@@ -16,15 +16,15 @@ from overlap.analyses.newton import HIGHEST, LOWEST
 
 __all__ = ['BACKENDS', 'HIGHEST', 'LOWEST', 'TOLERANCE', 'Fit', 'fit_folds']
 
-# Of the temperature, relative; in float32 above the rounding of sums.
+# Relative tolerance of the temperature, above the rounding of float32 sums.
 TOLERANCE = 1e-6
 BACKENDS = {
   'numba': 'the CPU, whatever JAX runs on',
   'xla': "JAX's default device",
 }
-# The start's share of the examples, and their least number.
+# Fraction of the examples for the start, and their smallest number.
 _SHARE, _FEWEST = 0.05, 1024
-# The start's own distance from the best of all is some hundredths.
+# The solution for the sample is some hundredths off that for all.
 _START_TOLERANCE = 1e-3
 
 
@@ -32,15 +32,16 @@ class Fit(NamedTuple):
   """A fitted temperature; every field is a scalar, or `[folds]`.
 
   Attributes:
-    temperature: within [1e-3, 1e3], never NaN.
-    nll: the mean negative log-likelihood there, in nats; 0 without examples.
-    grad: its derivative in log T.
-    steps: how many passes over the examples were made until it was found.
+    temperature: temperature within [1e-3, 1e3], never NaN.
+    nll: mean negative log-likelihood at the temperature, in nats; 0 without
+      examples.
+    grad: derivative of `nll` in log T.
+    steps: number of passes over all examples.
     converged: whether a minimum was found within the bracket.
-    bound_hit: whether there is none: the NLL falls up to an end of the
+    bound_hit: whether there is no minimum: the NLL falls up to an end of the
       bracket, which is then the temperature, or is the same at all
       temperatures, and the temperature is 1.
-    passes: `steps`, and the passes for the start by their share.
+    passes: `steps` plus the passes over the sample, weighted by its fraction.
   """
 
   temperature: Any
@@ -59,25 +60,25 @@ def fit_folds(
   *,
   backend: str | None = None,
 ) -> Fit:
-  """Fits one temperature for each row of weights, of passes that all share.
+  """Fits one temperature for each row of weights, sharing passes.
 
-  Temperatures are the best to `TOLERANCE`. So far, and no further, that of a
-  fold may depend on examples to which it gives no weight.
+  Temperatures are accurate to `TOLERANCE`. Within this tolerance, a fold's
+  temperature may depend on examples to which it gives no weight.
 
   Args:
-    logits: `[examples, classes]`. A class with -inf is ruled out. Rows with
-      NaN or +inf, and rows whose label has -inf (no temperature makes their
-      loss finite), are left out, as are labels that are no class.
-    labels: `[examples]` class indices.
-    weights: `[folds, examples]`, at least 0.
-    backend: of `BACKENDS`; None for 'numba' where JAX runs on a CPU and 'xla'
-      elsewhere.
+    logits: logits `[examples, classes]`. A class with -inf is excluded. Rows
+      with NaN or +inf, rows whose label has -inf (no temperature makes their
+      loss finite), and rows with invalid labels are ignored.
+    labels: class indices `[examples]`.
+    weights: weights `[folds, examples]`, at least 0.
+    backend: a key of `BACKENDS`; None for 'numba' if JAX runs on a CPU and
+      'xla' elsewhere.
 
   Returns:
     `Fit` of `[folds]` arrays.
 
   Raises:
-    UsageError: no such back end.
+    UsageError: the backend is unknown.
   """
   if backend is None:
     backend = 'numba' if jax.default_backend() == 'cpu' else 'xla'
@@ -97,9 +98,10 @@ def fit_folds(
 
 
 def _sample(total: int) -> np.ndarray:
-  """Rows for the start: even, but in no step with any order of the examples.
+  """Returns rows for the start, evenly spread without a fixed period.
 
-  One at the k-th multiple of the golden ratio's fraction of each stretch.
+  The k-th of equal stretches contributes one row, at the fractional part of k
+  times the golden ratio.
   """
   count = max(_FEWEST, round(_SHARE * total))
   if 2 * count > total:
@@ -118,7 +120,7 @@ def _solve_numba(
 ) -> newton.Search:
   search = newton.begin(np, start, len(weights))
   by_example = np.ascontiguousarray(weights.T)
-  # Steps that overflow are not taken.
+  # Steps that overflow are rejected.
   with np.errstate(all='ignore'):
     while newton.going(np, search):
       at = newton.point(np, search)

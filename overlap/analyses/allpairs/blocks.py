@@ -32,8 +32,8 @@ class Block(NamedTuple):
 
   Attributes:
     rows: range of the examples.
-    scores: logits, float32, flat; model m has row r of the block at `starts[m]
-      + r * stride`.
+    scores: logits, float32, flat; row r of the block of model m is at
+      `starts[m] + r * stride`.
     starts: offset of each model, int64 `[models]`.
     stride: distance between rows.
     classes: number of classes.

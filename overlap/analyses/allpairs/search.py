@@ -90,8 +90,8 @@ def count(
   """Adds the counts of rows `[first, last)`.
 
   Args:
-    scores: scores, float32, flat; model m has row r at `starts[m] + r *
-      stride`.
+    scores: scores, float32, flat; row r of model m is at
+      `starts[m] + r * stride`.
     starts: offset of each model, int64 `[models]`.
     stride: distance between rows.
     classes: number of classes.
@@ -159,7 +159,6 @@ def _summarise(line, label):
     `own, top, place`. Both scores are NaN if any score is NaN or the label is
     invalid. The place is the lowest class with the score `top`, or -1 if there
     is none or the label is clearly above all others.
-    label is clear of all.
   """
   if label < 0 or label >= len(line):  # An invalid label loses to all.
     return np.float32(np.nan), np.float32(np.nan), -1

@@ -77,7 +77,9 @@ class _Search:
 
 
 def greedy(tree: subsets.Tree, counts: np.ndarray) -> list[int]:
-  """Returns greedily grown subsets of 1, 2, ... models.
+  """Greedy forward selection of subsets of 1, 2, ... models.
+
+  Each subset is the best one that contains the previous subset.
 
   Args:
     tree: all subsets.

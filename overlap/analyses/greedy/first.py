@@ -21,7 +21,8 @@ def table(
   """Returns the table 'first_additions', computed over all examples.
 
   No model is selected here, so each row is an unbiased estimate for its pair.
-  The best of a ranking is not: the table 'greedy' estimates that.
+  The first of a ranking is selected, so its estimate is optimistic: see the
+  table 'greedy'.
 
   Args:
     context: inputs of the analysis.

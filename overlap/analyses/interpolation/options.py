@@ -32,7 +32,7 @@ class Interpolation:
 
 
 def check(options: Interpolation) -> None:
-  """Checks what depends on neither the models nor the classes.
+  """Checks the values that depend on neither the models nor the classes.
 
   Raises:
     UsageError: a value is invalid.

@@ -6,10 +6,10 @@ among the examples up to that rank. The 11-point average is the mean, over
 recall 0, 0.1, ... 1, of the highest precision at any rank with at least that
 recall.
 
-Recall is compared with a level exactly, in integers: `10 * found >= level *
-positives`. Common implementations compare float numbers with `linspace(0, 1,
-11)`, where 0.3 and 3/10 differ in their last bit, which occasionally gives
-another result; `exact=False` reproduces it.
+Recall is compared with a level exactly, in integers:
+`10 * found >= level * positives`. Common implementations compare float numbers
+with `linspace(0, 1, 11)`, where 0.3 and 3/10 differ in their last bit, which
+occasionally gives another result; `exact=False` reproduces it.
 """
 
 import numpy as np

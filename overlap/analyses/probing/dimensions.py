@@ -29,8 +29,8 @@ def share(
 ) -> tuple[np.ndarray, np.ndarray]:
   """Draws dimensions of two models at inversely proportional rates.
 
-  `percent` of the first model's dimensions and `100 - percent` of the second's,
-  limited in total to the first model's width (Sec. 4.6).
+  The draw has `percent` % of the first model's dimensions and `100 - percent` %
+  of the second's, in total at most the first model's width (Sec. 4.6).
 
   Args:
     width_1: number of dimensions of the first model.
@@ -80,8 +80,8 @@ def order(
     Indices, int `[width]`. Constant dimensions come last; ties are in ascending
     order.
 
-    Raises:
-      UsageError: the ranking is unknown.
+  Raises:
+    UsageError: the ranking is unknown.
   """
   lookup.check('ranking of dimensions', ranking, RANKINGS)
   if ranking == 'random':

@@ -84,8 +84,7 @@ def swapped(order_1, order_2, positive, places, swaps, result):
       found, seen = 0, 0
       for rank in range(len(order_1)):
         one, two = order_1[rank], order_2[rank]
-        # Side 0 has unswapped examples of system 1 and swapped ones of system
-        # 2.
+        # Side 0 has unswapped ranks of system 1 and swapped ones of system 2.
         has_one = swap[one] == (side == 1)
         has_two = swap[two] == (side == 0)
         if has_one and has_two and places[two] < places[one]:

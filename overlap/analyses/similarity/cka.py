@@ -5,6 +5,7 @@ cross-covariance of the features. Its plug-in estimator is biased upwards if
 there are many features and few examples; the unbiased estimator of Song et al.
 (2012) leaves out each example's product with itself. In feature space, with
 centred features x_i and y_i of n examples, it is (times n (n - 3))
+
   |XᵀY|² - n/(n-2) Σ|x_i|²|y_i|² + Σ|x_i|² Σ|y_i|² / ((n-1)(n-2)).
 """
 

@@ -63,7 +63,7 @@ def _row(scope: Scope, measure: str, confidence: float) -> dict[str, object]:
 def _stronger(
   columns: Columns, measure: str, members: np.ndarray, confidence: float
 ) -> tuple[float, float, float]:
-  """Difference in strength to CKA, over pairs with both similarities."""
+  """Difference of |r| to that of CKA, over pairs with both, with bounds."""
   x, one, other = (
     np.asarray(columns[name], np.float64)
     for name in ('error_inconsistency', measure, 'cka')

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-# Under the mean of probabilities, model 1's top class wins for certain if `2
-# conf_1 - conf_2 > 1`, that is, if theta is above this threshold; model 2's
+# Under the mean of probabilities, model 1's top class wins for certain if
+# `2 conf_1 - conf_2 > 1`, that is, if theta is above this threshold; model 2's
 # wins if theta is below its negative.
 THRESHOLD = float(np.arctan(2) - np.pi / 4)
 # Outcomes at position `2 * (1 is wrong) + (2 is wrong)`.
@@ -23,7 +23,8 @@ def theta(conf_1: np.ndarray, conf_2: np.ndarray) -> np.ndarray:
 
   Returns:
     Angles, float64 in [-pi/4, pi/4]: positive if model 1 is more confident, 0
-    if both are equally confident, including both certain; NaN if either is.
+    if both are equally confident, including both certain; NaN if either
+    confidence is NaN.
   """
   # Rounding may put a confidence above 1.
   doubt_1 = np.maximum(1 - np.asarray(conf_1, np.float64), 0)

@@ -30,9 +30,8 @@ def resolve(options: Specialisation, class_names: Sequence[str]) -> Groups:
     Groups may overlap and need not cover all classes. They are in the order of
     their lowest class.
 
-    Raises:
-      UsageError: the data set has no such class, or the grouping does not fit
-        it.
+  Raises:
+    UsageError: the data set has no such class, or the grouping does not fit it.
   """
   grouping = options.grouping or _default(options, len(class_names))
   if grouping == 'none':

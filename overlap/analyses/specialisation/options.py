@@ -42,7 +42,7 @@ class Specialisation:
 
 
 def check(options: Specialisation) -> None:
-  """Checks what depends on neither the models nor the classes.
+  """Checks the values that depend on neither the models nor the classes.
 
   Raises:
     UsageError: a value is invalid.
@@ -81,7 +81,7 @@ def parse_pairs(name: str, text: Any) -> list[tuple[str, str]]:
 
 
 def check_groups(option: str, groups: Any) -> None:
-  """Checks what does not depend on the classes of a data set.
+  """Checks groups of classes, without the classes of a data set.
 
   Args:
     option: name of the option, for messages.

@@ -55,8 +55,8 @@ def choose(
     in_window: mask of the models within the accuracy window, bool `[models]`.
     options: options, of which `pairs` and `contrast` are used.
 
-    Raises:
-      UsageError: an option names a model that is unknown or has no confidences.
+  Raises:
+    UsageError: an option names a model that is unknown or has no confidences.
   """
   asked = _asked('pairs', options.pairs, members)
   contrast = _asked('contrast', options.contrast, members)
