@@ -1,4 +1,4 @@
-"""Bootstrap intervals of pairs, at a cost independent of the examples.
+"""Bootstrap intervals of pairs, at a cost independent of the sample size.
 
 Resampling examples with replacement changes only the counts in the cells of a
 pair's joint table. These counts are multinomial, so they are drawn directly:

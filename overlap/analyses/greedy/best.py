@@ -1,4 +1,4 @@
-"""The best subset of every size beside greedy selection."""
+"""The best subset of every size, compared with greedy selection."""
 
 from collections.abc import Sequence
 

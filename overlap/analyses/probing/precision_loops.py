@@ -58,7 +58,7 @@ def swapped(order_1, order_2, positive, places, swaps, result):
   """Computes gains of system 2 over system 1 with examples swapped.
 
   A swapped example takes its rank in either system to the other system. If two
-  examples then have the same rank, the lower place is first.
+  examples then have the same rank, the one with the lower place is first.
 
   Args:
     order_1: examples by their rank in system 1, int64 `[ranked]`.
