@@ -23,6 +23,8 @@ REQUIRES = [
   'array_record>=0.8,<0.9',
   'grain>=0.2.18,<0.3',
   'tensorstore>=0.1.86,<0.2',
+  # Checksums of TFRecord files.
+  'google-crc32c>=1.8,<2',
   # TFDS imports it and does not say so.
   'importlib_resources>=6,<8',
   'numpy>=2.4,<2.6',

@@ -12,10 +12,10 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Any, BinaryIO
 
+import google_crc32c
 import numpy as np
 
 from overlap import errors
-from overlap.data import crc32c
 
 _HEAD = 12  # Bytes of a length and its checksum.
 _EXTRA = 16  # Bytes of a record that are not its data.
@@ -102,26 +102,22 @@ def _threads() -> concurrent.futures.ThreadPoolExecutor:
 def _index(f: BinaryIO, path: str, count: int) -> np.ndarray:
   """Returns where records of a file start, and its end: int64 [count + 1]."""
   size = os.fstat(f.fileno()).st_size
-  offsets, heads = [0], bytearray()
+  offsets = [0]
   while offsets[-1] < size and len(offsets) <= count:
     f.seek(offsets[-1])
     head = f.read(_HEAD)
     if len(head) < _HEAD:
       raise _damaged(path, f'is truncated in record {len(offsets) - 1}')
-    heads += head
-    offsets.append(offsets[-1] + _EXTRA + int.from_bytes(head[:8], 'little'))
-  array = np.frombuffer(heads, np.uint8).reshape(-1, _HEAD)
-  expected = array[:, 8:].copy().view('<u4')[:, 0]
-  wrong = np.flatnonzero(_masked(crc32c.checksums(array[:, :8])) != expected)
-  if wrong.size:
-    if kind := _MAGIC.get(bytes(heads[:2])):
-      raise errors.DataError(
-        f'TFRecord files must be uncompressed to be read by random access, got '
-        f'{kind} in {path}; decompress it.'
+    if not _matches(head[:8], head[8:]):
+      if len(offsets) == 1 and (kind := _MAGIC.get(head[:2])):
+        raise errors.DataError(
+          'TFRecord files must be uncompressed to be read by random access, '
+          f'got {kind} in {path}; decompress it.'
+        )
+      raise _damaged(
+        path, f'has a length with another checksum in record {len(offsets) - 1}'
       )
-    raise _damaged(
-      path, f'has a length with another checksum in record {wrong[0]}'
-    )
+    offsets.append(offsets[-1] + _EXTRA + int.from_bytes(head[:8], 'little'))
   if offsets[-1] > size:
     raise _damaged(path, f'is truncated in record {len(offsets) - 2}')
   if len(offsets) != count + 1 or offsets[-1] < size:
@@ -138,20 +134,17 @@ def _read(f: BinaryIO, path: str, offsets: np.ndarray, record: int) -> bytes:
   start, stop = offsets[record : record + 2].tolist()
   f.seek(start + _HEAD)
   content = f.read(stop - start - _HEAD)
-  data, expected = content[:-4], int.from_bytes(content[-4:], 'little')
-  if (
-    len(content) < stop - start - _HEAD
-    or _masked(np.uint32(crc32c.checksum(data))) != expected
-  ):
+  data = content[:-4]
+  if len(content) < stop - start - _HEAD or not _matches(data, content[-4:]):
     raise _damaged(path, f'has data with another checksum in record {record}')
   return data
 
 
-def _masked(checksums: Any) -> Any:
-  """Checksums uint32 as TFRecord stores them."""
-  with np.errstate(over='ignore'):
-    rotated = (checksums >> 15) | (checksums << 17)
-    return rotated + np.uint32(0xA282EAD8)
+def _matches(data: bytes, stored: bytes) -> bool:
+  """Returns whether data have the masked CRC-32C that TFRecord stored."""
+  crc = google_crc32c.value(data)
+  masked = ((crc >> 15 | crc << 17) + 0xA282EAD8) & 0xFFFFFFFF
+  return masked == int.from_bytes(stored, 'little')
 
 
 def _damaged(path: str, fault: str) -> errors.DataError:

@@ -14,25 +14,7 @@ import pytest
 from PIL import Image
 
 from overlap import data, errors
-from overlap.data import crc32c, preparation, tfds_source, tfrecord
-
-
-def test_checksums_are_those_that_were_published():
-  # RFC 3720, appendix B.4, and the value all catalogues of CRCs give.
-  assert crc32c.checksum(b'123456789') == 0xE3069283
-  assert crc32c.checksum(bytes(32)) == 0x8A9136AA
-  assert crc32c.checksum(b'\xff' * 32) == 0x62A8AB43
-  assert crc32c.checksum(bytes(range(32))) == 0x46DD794E
-  assert crc32c.checksum(b'') == 0
-
-
-def test_checksums_of_rows_are_those_of_each():
-  rows = np.random.default_rng(0).integers(0, 256, (5, 13), np.uint8)
-  expected = [crc32c.checksum(row.tobytes()) for row in rows]
-  assert crc32c.checksums(rows).tolist() == expected
-  # A part of wider rows, as the heads of records are.
-  expected = [crc32c.checksum(row[:8].tobytes()) for row in rows]
-  assert crc32c.checksums(rows[:, :8]).tolist() == expected
+from overlap.data import preparation, tfds_source, tfrecord
 
 
 def photographs(count, seed=0):

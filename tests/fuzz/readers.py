@@ -16,6 +16,7 @@ import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
+import google_crc32c
 import msgpack
 import numpy as np
 import pandas as pd
@@ -28,7 +29,6 @@ from PIL import Image
 
 from overlap.catalog import class_lists
 from overlap.data import (
-  crc32c,
   idx,
   imagenet,
   images,
@@ -140,7 +140,7 @@ def _torch() -> bytes:
 
 def _record(content: bytes) -> bytes:
   def masked(data: bytes) -> bytes:
-    value = crc32c.checksum(data)
+    value = google_crc32c.value(data)
     rotated = ((value >> 15) | (value << 17)) & 0xFFFFFFFF
     return struct.pack('<I', (rotated + 0xA282EAD8) & 0xFFFFFFFF)
 

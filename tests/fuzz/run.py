@@ -21,9 +21,6 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / 'tests' / 'fuzz')]
 os.environ.setdefault('JAX_PLATFORMS', 'cpu')
 
-# Compiled by numba, which does not know what is put into it to be guided.
-import overlap.data.crc32c  # noqa: E402, F401
-
 with atheris.instrument_imports(include=['overlap', 'zipfile', 'tarfile']):
   import readers
 
