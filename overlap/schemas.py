@@ -344,6 +344,13 @@ _GREEDY_BUDGETS = {
   **_GAINED,
   **_columns(NUMBER, 'selection_accuracy'),
 }
+# One row a pair: means over the conditions of a split, each counted alike.
+_CONDITIONS = {
+  **_columns(TEXT, 'model_1 model_2 category dataset split'),
+  **_columns(COUNT, 'conditions n'),
+  **_columns(NUMBER, 'accuracy_1 accuracy_2 error_inconsistency kappa'),
+  'kappa_conditions': COUNT,
+}
 SCHEMAS: Mapping[str, Mapping[str, str]] = {
   'models': _MODELS,
   'pairs': _PAIRS,
@@ -376,4 +383,5 @@ SCHEMAS: Mapping[str, Mapping[str, str]] = {
   'contested': _CONTESTED,
   'costs': _COSTS,
   'greedy_budgets': _GREEDY_BUDGETS,
+  'conditions': _CONDITIONS,
 }

@@ -42,7 +42,7 @@ def measure(
   made = _ensembles(
     split, members, index, correct, classes, options, checkpoint
   )
-  columns = _identity(split, members, index)
+  columns = identity(split, members, index)
   columns |= _counted(counts)
   predicted = np.stack([member.predicted for member in members])
   columns |= _compared(
@@ -110,9 +110,10 @@ def _ensembles(
   return _Made(soft, counts)
 
 
-def _identity(
+def identity(
   split: Split, members: Sequence[Member], index: np.ndarray
 ) -> Columns:
+  """Which models, category, data set and split pairs `[pairs, 2]` are of."""
   pairs = [(members[i], members[j]) for i, j in index]
   return {
     'model_1': [one.name for one, _ in pairs],

@@ -58,6 +58,7 @@ ANALYSES = {
   'contested': 'overlap.analyses.closeups:measure',
   'costs': 'overlap.analyses.costs:measure',
   'greedy_budgets': 'overlap.analyses.greedy.analysis:measure',
+  'conditions': 'overlap.analyses.conditions:measure',
 }
 _PAIRS = ('all', 'base')
 

@@ -137,7 +137,8 @@ def store_request(
   Args:
     path: the workdir.
     dataset: may be left out, with `split`, where the store has one alone.
-    split: split of the data set.
+    split: split of the data set; of one that has conditions alone, the table of
+      means over them is asked for.
     base: the model that the others are compared with.
     models: the others; all that are stored if empty.
     options: those that differ from the defaults.
@@ -168,6 +169,17 @@ def store_request(
       f' got {dataset or "none"} and {split or "none"}. Choices: '
       f'{", ".join(held)}.'
     )
+  options = dict(options or {})
+  parts = [name for name in held if name.rpartition('/')[0] == wanted]
+  means = options.get('tables') in (None, ['conditions'])
+  if wanted not in held and parts and means:
+    logging.info(
+      '%s has %d conditions: the table conditions has the means over them; '
+      'one of them, such as --split=%s, has all tables',
+      wanted, len(parts), held[parts[0]][1],
+    )  # fmt: skip
+    options['tables'] = ['conditions']
+    wanted = max(parts, key=lambda name: len(reader.models(*held[name])))
   lookup.check('data set and split (--dataset, --split)', wanted, held)
   stored = reader.models(*held[wanted])
   if not base:
@@ -178,7 +190,7 @@ def store_request(
   lookup.check('base (--base)', base, stored)
   for name in models:
     lookup.check('model (--models)', name, stored)
-  settings = config.resolve_defaults()['analyses'] | dict(options or {})
+  settings = config.resolve_defaults()['analyses'] | options
   options_lib.parse(_options(settings))
   return {
     'dataset': held[wanted][0],
