@@ -131,9 +131,10 @@ def _ingest_split(request: Request) -> list[Ingested]:
         )
         made.append(Ingested(record, new=True))
         notes = ()  # Of the data set: said once.
-    neighbours.warn(
-      request.workdir, request.dataset, request.split, known.labels, tallies
-    )
+    if request.only is None:  # Hard conditions are at chance by design.
+      neighbours.warn(
+        request.workdir, request.dataset, request.split, known.labels, tallies
+      )
     return made
 
 
