@@ -5,6 +5,7 @@ A reader takes the path of a file, reads all of it, and may raise nothing but
 `run.py` searches for more under the guidance of coverage.
 """
 
+import bz2
 import gzip
 import io
 import json
@@ -17,6 +18,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import google_crc32c
+import ml_dtypes
 import msgpack
 import numpy as np
 import pandas as pd
@@ -63,11 +65,11 @@ class Reader(NamedTuple):
   seeds: Sequence[bytes]
 
 
-def _predictions(form: str) -> Callable[[str], object]:
+def _predictions(form: str = '') -> Callable[[str], object]:
   """Reads a file of predictions to its last block, as `ingest` does."""
 
   def read(path: str) -> object:
-    source = formats.FORMATS[form].read(path)
+    source = formats.read(path, form)
     if source.blocks is not None:
       kind = source.kind or source_lib.LOGITS
       zeros = None
@@ -220,17 +222,58 @@ _CSVS = tuple(
     b'\xef\xbb\xbf' + frame.to_csv(index=False).replace('\n', '\r\n').encode(),
   )
 )
+# As spreadsheets, pandas and timm write them.
+_ANY_CSVS = (
+  _FRAME.to_csv(index=False, sep=';', decimal=',').encode(),
+  b'sep=,\n' + _HARD.to_csv(index=False, lineterminator=',,\n').encode(),
+  _HARD.to_csv(index=False, sep='\t').encode('utf-16'),
+  b'id,logits\na,"[0.5, 1]"\nb,[1 2]\n',
+  b'filename,index_0,index_1,prob_0,prob_1\na,1,0,0.9,0.1\nb,0,1,0.8,0.2\n',
+  _TIMM,
+)
+_TABLES = (
+  *(_FRAME.to_json(orient=way) for way in ('records', 'split', 'columns')),
+  _FRAME.set_index('id').to_json(orient='index'),
+  '{"ids": ["a", "b"], "labels": [0, 1], "logits": [[0.5, 1], [2, 3]]}',
+  '[{"filename": "a", "index": [1, 0], "prob": [0.9, 0.1]}]',
+  '{"a": 1, "b": 0}',
+)
+_LINES = _FRAME.to_json(orient='records', lines=True).encode()
 _NPZ = _bytes(lambda f: np.savez(f, logits=SCORES, ids=IDS))
 _JSONS = tuple(
   json.dumps(value).encode()
   for value in ([0, 1, 0], ['a', 'b'], SCORES.tolist(), [1.0, 2], [])
 )
 
+
+def _zstd(content: bytes) -> bytes:
+  return pa.compress(content, 'zstd', asbytes=True)
+
+
+def _parquet(**columns: pa.Array) -> bytes:
+  table = pa.table({'id': pa.array(IDS, pa.string_view())} | columns)
+  return _bytes(lambda f: pq.write_table(table, f))
+
+
+_PARQUETS = (
+  _parquet(logits=pa.array(SCORES.tolist())),
+  _parquet(probs=pa.array([[0.5, 0.5]] * 3, pa.list_(pa.float32(), 2))),
+  _parquet(
+    predicted=pa.array([True, False, True]),
+    label=pa.array([1, 0, 1]).cast(pa.decimal128(19, 0)),
+  ),
+  _parquet(
+    predicted=pa.array(['a', 'b', 'a']).dictionary_encode(),
+    label=pa.array([b'a', b'b', b'a']),
+  ),
+)
+
 READERS = {
   'npy': Reader(
     _predictions('npy'), 'm.npy',
     [_npy(SCORES), _npy(np.arange(3)), _npy(SCORES.T), _npy(np.array(IDS)),
-     _npy(SCORES.astype('>f8'))],
+     _npy(SCORES.astype('>f8')), _npy(SCORES.astype(ml_dtypes.bfloat16)),
+     _npy(np.arange(3)[:, np.newaxis])],
   ),
   'npz': Reader(
     _predictions('npz'), 'm.npz',
@@ -253,6 +296,27 @@ READERS = {
   ),
   'trials': Reader(_predictions('model-vs-human'), 'm.csv', [_TRIALS]),
   'imagenet-x': Reader(_predictions('imagenet-x'), 'm.csv', [_IMAGENET_X]),
+  'any csv': Reader(_predictions(), 'm.csv', _ANY_CSVS),
+  'any csv gz': Reader(_predictions(), 'm.csv.gz', [gzip.compress(_CSVS[0])]),
+  'any csv bz2': Reader(_predictions(), 'm.csv.bz2', [bz2.compress(_CSVS[0])]),
+  'any csv zst': Reader(_predictions(), 'm.csv.zst', [_zstd(_CSVS[0])]),
+  'any npy gz': Reader(
+    _predictions(), 'm.npy.gz', [gzip.compress(_npy(SCORES))]
+  ),
+  'any json': Reader(
+    _predictions(), 'm.json', [text.encode() for text in _TABLES]
+  ),
+  'any jsonl': Reader(_predictions(), 'm.jsonl', [_LINES]),
+  'any parquet': Reader(_predictions(), 'm.parquet', _PARQUETS),
+  'labels npz': Reader(
+    _labels, 'l.npz',
+    [_bytes(lambda f: np.savez(f, labels=[0, 1, 1], ids=IDS))],
+  ),
+  'labels json': Reader(
+    _labels, 'l.json',
+    [b'{"a": 1, "b": 0}', b'[{"id": "a", "label": "x"}]', b'[1.0, null]'],
+  ),
+  'labels txt gz': Reader(_labels, 'l.txt.gz', [gzip.compress(b'1\n0\n')]),
   'labels npy': Reader(
     _labels, 'l.npy', [_npy(np.arange(3)), _npy(np.array([2.0, np.nan]))]
   ),

@@ -1,9 +1,9 @@
 """Searches for files that a reader does not bear, guided by coverage.
 
-  python tests/fuzz/run.py [--seconds=600] [--reader=NAME] [--folder=DIR]
+  python tests/fuzz/run.py [--seconds=600] [--reader=NAME ...] [--folder=DIR]
 
 It needs `pip install atheris` beside the package. All readers are tried, or
-the one that is named; the first byte of an input chooses among them. An input
+those that are named; the first byte of an input chooses among them. An input
 that breaks one is written to DIR (./fuzz by default): once it is mended, move
 it to tests/fuzz/found as READER-WHAT, where the tests keep it mended.
 """
@@ -32,10 +32,12 @@ _MEBIBYTES, _SECONDS = 4096, 20
 def main() -> None:
   parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
   parser.add_argument('--seconds', type=int, default=600)
-  parser.add_argument('--reader', choices=list(readers.READERS))
+  parser.add_argument(
+    '--reader', choices=list(readers.READERS), action='append'
+  )
   parser.add_argument('--folder', type=pathlib.Path, default='fuzz')
   given = parser.parse_args()
-  names = [given.reader] if given.reader else list(readers.READERS)
+  names = given.reader or list(readers.READERS)
   corpus = given.folder / 'corpus'
   corpus.mkdir(parents=True, exist_ok=True)
   for place, name in enumerate(names):
