@@ -5,6 +5,7 @@ header the most columns, unless a line `sep=;` above it, as spreadsheets write
 it, says so. Where they are not commas, numbers may have decimal commas.
 """
 
+import contextlib
 import csv
 import itertools
 import re
@@ -16,13 +17,14 @@ import pyarrow.compute as pc
 import pyarrow.csv
 
 from overlap.ingest import columns, raw_file
-from overlap.ingest.columns import CLASS, NUMBER, ROW, Table
+from overlap.ingest.columns import CLASS, NUMBER, ROW, TEXT, Table
 from overlap.ingest.faults import readable
 
 _BLOCK = 8 << 20
 _DELIMITERS = ',;\t|'
 _SEPARATOR_LINE = re.compile(r'"?sep=(.)"?\s*')
-_DECIMAL = r'\s*[+-]?[0-9]*%s[0-9]+([eE][+-]?[0-9]+)?\s*'
+_NUMBER = r'\s*[+-]?[0-9]*%s[0-9]+([eE][+-]?[0-9]+)?\s*'
+_WITH_COMMA = r'^(\s*[+-]?[0-9]*),([0-9]+([eE][+-]?[0-9]+)?\s*)$'
 _LONGEST_LINE = 1 << 24
 _SAMPLED_ROWS = 20
 
@@ -33,14 +35,14 @@ class Dialect(NamedTuple):
   Attributes:
     names: the columns' names, `[columns]`, as the header has them.
     delimiter: what separates columns.
-    decimal: '.' or ','.
+    sample: the first rows, `[rows][columns]`.
     encoding: the codec of its text.
     lines: how many lines there are before the first row.
   """
 
   names: Sequence[str]
   delimiter: str
-  decimal: str
+  sample: Sequence[Sequence[str]]
   encoding: str
   lines: int
 
@@ -90,18 +92,31 @@ def _dialect(f: TextIO, first: str, encoding: str) -> Dialect:
   rows = csv.reader(f, delimiter=delimiter)
   names = [name.strip() for name in next(rows, [])]
   above += rows.line_num
-  decimal = '.'
-  if delimiter != ',':
-    cells = [c for row in itertools.islice(rows, _SAMPLED_ROWS) for c in row]
-    points = any(re.fullmatch(_DECIMAL % '[.]', cell) for cell in cells)
-    if not points and any(re.fullmatch(_DECIMAL % ',', cell) for cell in cells):
-      decimal = ','
-  return Dialect(names, delimiter, decimal, encoding, above)
+  sample: list[list[str]] = []
+  with contextlib.suppress(csv.Error):  # Cells may be longer.
+    sample.extend(itertools.islice(rows, _SAMPLED_ROWS))
+  return Dialect(names, delimiter, sample, encoding, above)
+
+
+def _decimal(dialect: Dialect, wanted: Mapping[str, str]) -> str:
+  """The decimal mark, '.' or ',', of the columns that may hold numbers."""
+  if dialect.delimiter == ',':
+    return '.'
+  places = [
+    place
+    for place, name in enumerate(dialect.names)
+    if wanted.get(name, TEXT) != TEXT
+  ]
+  cells = [row[i] for row in dialect.sample for i in places if i < len(row)]
+  points = any(re.fullmatch(_NUMBER % '[.]', cell) for cell in cells)
+  commas = any(re.fullmatch(_NUMBER % ',', cell) for cell in cells)
+  return ',' if commas and not points else '.'
 
 
 def _batches(
   path: str, dialect: Dialect, wanted: Mapping[str, str]
 ) -> Iterator[pa.RecordBatch]:
+  decimal = _decimal(dialect, wanted)
   # Texts first: Arrow would take '' for missing only in numbers.
   types = {
     name: pa.float64() if kind == NUMBER else pa.string()
@@ -112,7 +127,7 @@ def _batches(
     include_columns=list(wanted),
     null_values=[''],
     strings_can_be_null=False,
-    decimal_point=dialect.decimal,
+    decimal_point=decimal,
   )
   reading = pa.csv.ReadOptions(
     block_size=_BLOCK,
@@ -133,7 +148,7 @@ def _batches(
     ) as file,
   ):
     for batch in file:
-      yield _with_points(batch, wanted) if dialect.decimal == ',' else batch
+      yield _with_points(batch, wanted) if decimal == ',' else batch
 
 
 def _with_points(
@@ -144,7 +159,6 @@ def _with_points(
   for name, kind in wanted.items():
     column = batch.column(name)
     if kind in (CLASS, ROW):
-      pattern = r'^(\s*[+-]?[0-9]*),([0-9]+\s*)$'
-      column = pc.replace_substring_regex(column, pattern, r'\1.\2')
+      column = pc.replace_substring_regex(column, _WITH_COMMA, r'\1.\2')
     arrays.append(column)
   return pa.RecordBatch.from_arrays(arrays, list(wanted))

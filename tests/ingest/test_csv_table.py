@@ -1,8 +1,14 @@
 """CSV as spreadsheets and other programs write it."""
 
+import csv
 import gzip
+import io
+import tempfile
 
+import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from overlap import errors
 from overlap.ingest import columns, csv_table
@@ -83,8 +89,55 @@ def test_columns_without_names(tmp_path, content, got):
     csv_table.open_csv(str(tmp_path / 't.csv'))
 
 
+@pytest.mark.parametrize('delimiter', [',', ';'])
+def test_a_cell_with_the_scores_of_many_classes(tmp_path, delimiter):
+  scores = np.random.default_rng(0).normal(size=30_000)
+  path = tmp_path / 't.csv'
+  cell = str(scores.tolist()).replace(', ', ' ')
+  path.write_text(f'id{delimiter}logits\na{delimiter}{cell}\n')
+  ((_, block),) = columns.matrix(csv_table.open_csv(str(path)), ['logits'])
+  np.testing.assert_array_equal(block, [scores])
+
+
 def test_a_column_that_nothing_heads(tmp_path):
   path = tmp_path / 't.csv'
   path.write_text('id,x\na,1,2\n')
   with pytest.raises(errors.DataError, match='Expected 2 columns, got 3'):
     columns.read(csv_table.open_csv(str(path)), {'x': NUMBER})
+
+
+TEXTS = st.text(
+  st.characters(exclude_categories=['Cs'], exclude_characters='\0\r'),
+  max_size=8,
+)
+
+
+@settings(max_examples=200, deadline=None, derandomize=True)
+@given(
+  st.lists(
+    st.tuples(TEXTS, st.floats(allow_nan=False, width=32)),
+    min_size=1, max_size=30,
+  ),
+  st.sampled_from([',', ';', '\t', '|']),
+  st.booleans(),
+  st.sampled_from(['\n', '\r\n']),
+  st.sampled_from(['utf-8', 'utf-8-sig', 'utf-16']),
+)  # fmt: skip
+def test_what_a_writer_writes_is_read(rows, delimiter, commas, end, encoding):
+  file = io.StringIO(newline='')
+  writer = csv.writer(file, delimiter=delimiter, lineterminator=end)
+  writer.writerow(['id', 'x', 'note'])
+  commas &= delimiter != ','
+  for name, number in rows:
+    text = str(number).replace('.', ',') if commas else str(number)
+    writer.writerow([name, text, 'n'])
+  with tempfile.NamedTemporaryFile(suffix='.csv') as f:
+    f.write(file.getvalue().encode(encoding))
+    f.flush()
+    table = csv_table.open_csv(f.name)
+    numbers = columns.read(table, {'x': NUMBER})['x']
+    ((_, scores),) = columns.matrix(table, ['x'])
+    ids = [cell for b in table.batches({'id': TEXT}) for cell in b['id']]
+  assert numbers.tolist() == [number for _, number in rows]
+  assert scores[:, 0].tolist() == numbers.tolist()
+  assert [cell.as_py() for cell in ids] == [name for name, _ in rows]
