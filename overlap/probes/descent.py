@@ -1,4 +1,4 @@
-"""The path of strengths, compiled, over features in memory."""
+"""Compiled solver of a regularisation path over features in memory."""
 
 from typing import Any, NamedTuple
 
@@ -8,17 +8,19 @@ import jax.numpy as jnp
 from overlap.probes import losses, slots
 from overlap.probes.slots import Setting
 
-Array = Any  # Of NumPy or of JAX.
+Array = Any  # NumPy or JAX array.
 
 
 class Data(NamedTuple):
-  """Examples in b blocks of m columns each, spread over the devices.
+  """Examples in b blocks of m columns each, sharded over the devices.
 
   Attributes:
-    features: float32 `[b, d, m]`, along their principal axes. Turned this
-      way round, the products take half of the time on a CPU.
-    labels: int32 `[b, m]`, or `[b, k, m]` of 0 and 1 for several labels.
-    weights: float32 `[b, m]`, adding up to 1; 0 for padding.
+    features: features along their principal axes, float32 `[b, d, m]`. In this
+      orientation the matrix products take half the time on a CPU.
+    labels: labels, int32 `[b, m]`, or `[b, k, m]` of 0 and 1 for multi-label
+      problems.
+    weights: weights of the examples, float32 `[b, m]`, summing to 1; 0 for
+      padding.
   """
 
   features: Array
@@ -29,15 +31,15 @@ class Data(NamedTuple):
 def evaluate_block(
   params: jax.Array, block: Data
 ) -> tuple[jax.Array, jax.Array, jax.Array]:
-  """Sums over a block, without the penalty.
+  """Returns the sums of a block's losses and gradients, without the penalty.
 
   Args:
-    params: `[p, k, d + 1]`, the biases last.
-    block: without the first axis of each array.
+    params: parameters `[p, k, d + 1]` of p slots, biases last.
+    block: one block, without the leading axis of each array.
 
   Returns:
-    Losses `[p, g]`, gradients `[p, k, d + 1]`, curvatures by the logits
-    `[p, g]`.
+    Losses `[p, g]`, gradients `[p, k, d + 1]`, and traces of the Hessians with
+    respect to the logits, `[p, g]`.
   """
   p, k, width = params.shape
   kernel = params[:, :, :-1].reshape(p * k, width - 1)
@@ -54,7 +56,7 @@ def evaluate_block(
 def evaluate(
   params: jax.Array, l2: jax.Array, data: Data
 ) -> tuple[jax.Array, jax.Array, jax.Array]:
-  """`evaluate_block` summed over all blocks, and penalised."""
+  """Returns `evaluate_block` summed over all blocks, with the L2 penalty."""
   one = jax.tree.map(lambda leaf: leaf[0], data)
   if len(data.features) == 1:
     sums = evaluate_block(params, one)
@@ -77,7 +79,7 @@ def penalised(
   params: jax.Array,
   l2: jax.Array,
 ) -> tuple[jax.Array, jax.Array, jax.Array]:
-  """Adds `l2` `[p, g]` / 2 times the sum of squares, without the biases."""
+  """Adds `l2` `[p, g]` / 2 times the squared norm of the kernels."""
   kernel = params.at[:, :, -1].set(0)
   rows = jnp.repeat(l2, kernel.shape[1] // l2.shape[1], axis=1)
   squares = jnp.sum(jnp.square(kernel), axis=2)
@@ -92,16 +94,19 @@ def penalised(
 def descend(
   data: Data, setting: Setting, first: jax.Array, *, count: int
 ) -> dict[str, jax.Array]:
-  """Solves all strengths, `count` at a time; see `slots.Solutions`.
+  """Solves for all strengths, `count` at a time.
 
-  To be compiled with the arrays as arguments: closed over, they would be
-  constants to fold.
+  Compile it with the arrays as arguments: as closed-over constants they would
+  be folded at compile time.
 
   Args:
-    data: the examples.
-    setting: setting of the path.
-    first: `[k, d + 1]`, where the first strengths begin.
-    count: how many slots there are.
+    data: training examples.
+    setting: constants of the path.
+    first: starting point of the first strengths, `[k, d + 1]`.
+    count: number of slots.
+
+  Returns:
+    The fields of `slots.Solutions`, and 'passes'.
   """
 
   def step(now: slots.Slots) -> slots.Slots:

@@ -1,15 +1,18 @@
-"""L-BFGS for convex losses as a machine that is fed one evaluation a step.
+"""L-BFGS for convex losses as a state machine, one evaluation per step.
 
-Whoever evaluates the loss drives it: a compiled loop over features in memory,
-or a loop that reads them in blocks. `advance` takes the loss and its gradient
-at `trial(state)` and says where to evaluate next. It is written for a single
-problem; `jax.vmap` makes it many that share their evaluations, each with a
-step length of its own.
+The caller evaluates the loss at `trial(state)` and passes value and gradient
+to `advance`: in a compiled loop over features in memory, or in a loop that
+reads them in blocks. The code is for one problem; under `jax.vmap` several
+problems share their evaluations, each with a step length of its own.
 
-The line search looks at slopes and not at differences of losses: near the
-optimum float32 has no digits left of a difference, while the slope keeps its
-sign. Of a convex function the slope's sign also says on which side the
-minimum lies.
+The direction is the two-loop recursion of L-BFGS (Nocedal and Wright,
+'Numerical Optimization', 2nd ed., algorithms 7.4 and 7.5), with a diagonal
+initial inverse Hessian whose scale is that of their equation 7.20.
+
+The line search brackets a step and interpolates, as their algorithms 3.5 and
+3.6 do, but from slopes alone: near the optimum float32 can't resolve
+differences of losses, while the slope keeps its sign. For a convex function
+the sign of the slope tells on which side of the minimum a point lies.
 """
 
 from typing import NamedTuple
@@ -17,58 +20,61 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-# Pairs of steps and changes of the gradient that are remembered.
+# Number of curvature pairs.
 MEMORY = 10
-# Slopes, as parts of the first, between which a step is accepted: one that
-# has gone far enough, and not too far.
+# Bounds of the slope at an accepted step, relative to the initial slope: above
+# the first (curvature condition), and not rising faster than the second.
 _FALLING, _RISING = 0.9, 0.5
-# The loss may seem to rise by this part of itself: rounding in float32.
+# Relative increase of the loss that is attributed to float32 rounding.
 _SLACK = 1e-6
-# Evaluations along one direction at most.
+# Maximal number of evaluations along one direction.
 _TRIALS = 20
-# Steps without a lower loss or a smaller gradient, after which float32 has no
-# more to give.
+# Maximal number of consecutive steps without a lower loss or a smaller
+# gradient: beyond it the precision of float32 is exhausted.
 _PATIENCE = 30
-# Two steps tell how much the curvature differs from the one at the start.
+# Number of steps before the model of the curvature is trusted.
 _LEAST_STEPS = 2
-# What L-BFGS expects to gain is too little where it has not met the directions
-# of least curvature: by a factor of 3 to 200, and worse without a penalty.
+# Safety factor on the decrease predicted by L-BFGS. The prediction is too
+# small by a factor of 3 to 200 while the directions of least curvature are
+# unexplored, and by more without a penalty.
 _CAUTION = 1000.0
-# The step after which the metric is taken up again.
+# Steps after which the diagonal initial inverse Hessian is updated.
 _RENEWED = (8, 32, 128)
 _TINY = float(jnp.finfo(jnp.float32).tiny)
 
 
 class State(NamedTuple):
-  """State of the search; N coordinates, m curvature pairs.
+  """State of the solver, for N coordinates and m curvature pairs.
 
   Attributes:
-    point: `[N]`, the last that was accepted.
-    value: the loss there.
-    grad: its gradient there, `[N]`.
-    direction: `[N]`, along which is searched.
+    point: last accepted point, `[N]`.
+    value: loss at `point`.
+    grad: gradient at `point`, `[N]`.
+    direction: search direction, `[N]`.
     slope: `grad @ direction`, negative.
-    length: length of the step to try next, as a part of `direction`.
-    low: the longest step at which the loss still falls.
-    low_slope: its slope there.
-    high: the shortest at which it rises; infinite while there is none.
-    high_slope: its slope there.
-    trials: evaluations along this direction.
-    moves: `[m, N]`, remembered steps, in a ring.
-    changes: `[m, N]`, the changes of the gradient over them.
-    weights: `[m]`, 1 / (move @ change).
-    pairs: how many were put into the ring since it was last emptied.
-    metric: `[N]`, of the inverse Hessian before the pairs,
-    scale: and by how much it is longer than that.
-    steps: how many were accepted.
-    evaluations: how many there were.
-    least_value: the lowest loss so far.
-    least_norm: the smallest gradient so far.
-    idle: steps since either of these two was beaten.
-    excess: how far the loss is above its minimum: the caller's bound, or a
-      cautious guess where that is less.
-    converged: whether that is within the tolerance.
-    done: whether nothing more happens: converged, or stuck.
+    length: next step length to try, relative to `direction`.
+    low: lower end of the line-search bracket, the longest step length at which
+      the loss still falls.
+    low_slope: slope at `low`.
+    high: upper end of the bracket, the shortest step length at which the loss
+      rises; infinite before one is known.
+    high_slope: slope at `high`.
+    trials: number of evaluations along this direction.
+    moves: steps of the curvature pairs, a ring buffer `[m, N]`.
+    changes: gradient changes of the curvature pairs, `[m, N]`.
+    weights: 1 / (move @ change) of each pair, `[m]`.
+    pairs: number of pairs stored since the ring buffer was last emptied.
+    metric: diagonal of the initial inverse Hessian, `[N]`, before scaling.
+    scale: scaling of the initial inverse Hessian.
+    steps: number of accepted steps.
+    evaluations: number of evaluations.
+    least_value: lowest loss so far.
+    least_norm: smallest gradient norm so far.
+    idle: steps since `least_value` or `least_norm` last improved.
+    excess: estimated excess of the loss over its minimum: the smaller of the
+      caller's upper bound and a cautious prediction from L-BFGS.
+    converged: whether `excess` is within the tolerance.
+    done: whether the solver has stopped, converged or stuck.
   """
 
   point: jax.Array
@@ -99,7 +105,7 @@ class State(NamedTuple):
 
 
 def start(point: jax.Array, memory: int = MEMORY) -> State:
-  """The state before the first evaluation, which is at `point` `[N]`."""
+  """Returns the state before the first evaluation, at `point` `[N]`."""
   zero, count = jnp.zeros((), jnp.float32), jnp.zeros((), jnp.int32)
   nothing = jnp.zeros_like(point)
   infinite = jnp.full((), jnp.inf, jnp.float32)
@@ -116,7 +122,7 @@ def start(point: jax.Array, memory: int = MEMORY) -> State:
 
 
 def trial(state: State) -> jax.Array:
-  """The point `[N]` at which the loss is wanted next."""
+  """Returns the point `[N]` to evaluate next."""
   return state.point + state.length * state.direction
 
 
@@ -128,27 +134,26 @@ def advance(
   metric: jax.Array,
   tolerance: jax.Array,
 ) -> State:
-  """Takes the loss and its gradient at the trial, and moves on.
+  """Updates the state with the loss and its gradient at the trial point.
 
   Args:
-    state: where the search stands; one that is done stays as it is.
-    value: the loss at `trial(state)`.
-    grad: its gradient there, `[N]`.
-    bound: how far the loss there is above its minimum at most, as far as the
-      caller knows; infinite where nothing is known.
-    metric: about the inverse of the curvature there along each coordinate,
-      `[N]`. It is taken up at the start and once more after a few steps: taken
-      at every one, it would change too much under the remembered pairs.
-    tolerance: how far the loss may be above its minimum, as a part of
-      itself.
+    state: state of the solver; returned unchanged if `done`.
+    value: loss at `trial(state)`.
+    grad: gradient at `trial(state)`, `[N]`.
+    bound: upper bound on the excess of the loss over its minimum; infinite if
+      unknown.
+    metric: approximate inverse curvature along each coordinate, `[N]`. Used at
+      the start and after a few more steps only, since a different one at every
+      step would be inconsistent with the stored curvature pairs.
+    tolerance: relative excess of the loss at which the solver has converged.
   """
   first = state.steps < 0
   slope = grad @ state.direction
   finite = jnp.isfinite(value) & jnp.isfinite(slope)
   risen = value > state.value + _SLACK * jnp.abs(state.value)
   falls, rises = slope < _FALLING * state.slope, slope > -_RISING * state.slope
-  # Rounding alone can make a short step seem to rise: it counts only where
-  # the slope agrees.
+  # Rounding alone can make the loss of a short step seem to rise: believe it
+  # only where the slope agrees.
   good = finite & ~falls & ~rises & ~(risen & (slope > 0))
   accept = (first | good) & ~state.done
   counted = state._replace(evaluations=state.evaluations + ~state.done)
@@ -156,8 +161,8 @@ def advance(
     counted, value, grad, bound, metric, first, accept, tolerance
   )
   searched = _rejected(counted, slope, finite)
-  # The ring is written in place by `_accepted`, which leaves it be where
-  # nothing is accepted: not to be copied by a choice between two.
+  # `_accepted` writes the ring buffer in place, and leaves it unchanged where
+  # the step is not accepted; a `jnp.where` would copy it.
   ring = {
     name: getattr(stepped, name) for name in ('moves', 'changes', 'weights')
   }
@@ -187,7 +192,7 @@ def _accepted(
   accept: jax.Array,
   tolerance: jax.Array,
 ) -> State:
-  """The state after a step to the trial, with a new direction."""
+  """Returns the state after accepting the trial, with a new direction."""
   move = state.length * state.direction
   change = grad - state.grad
   product = move @ change
@@ -211,7 +216,7 @@ def _accepted(
   better = (value < state.least_value) | (norm < state.least_norm)
   direction = _direction(state)
   slope = grad @ direction
-  # Rounding can spoil the pairs: then down the gradient.
+  # Rounding can spoil the pairs: then use the scaled steepest descent.
   descends = slope < 0
   plain = -scale * metric * grad
   direction = jnp.where(descends, direction, plain)
@@ -232,7 +237,7 @@ def _accepted(
 
 
 def _searching(state: State, direction: jax.Array, slope: jax.Array) -> State:
-  """The state at the beginning of a search along a direction."""
+  """Returns the state at the start of a line search along `direction`."""
   zero = jnp.zeros_like(state.low)
   return state._replace(
     direction=direction,
@@ -253,7 +258,7 @@ def _remember(
   product: jax.Array,
   useful: jax.Array,
 ) -> State:
-  """Puts a pair into the ring, if it is useful."""
+  """Stores a curvature pair in the ring buffer if it is useful."""
   place = state.pairs % len(state.weights)
 
   def put(ring: jax.Array, new: jax.Array) -> jax.Array:
@@ -268,7 +273,7 @@ def _remember(
 
 
 def _direction(state: State) -> jax.Array:
-  """Minus the approximate inverse Hessian times the gradient: two loops."""
+  """Returns the L-BFGS direction by the two-loop recursion (algorithm 7.4)."""
   memory = len(state.weights)
 
   def newer_to_older(i, carry):
@@ -294,26 +299,30 @@ def _direction(state: State) -> jax.Array:
 
 
 def _rejected(state: State, slope: jax.Array, finite: jax.Array) -> State:
-  """The state with a shorter or a longer step to try along the direction."""
+  """Returns the state with the next step length to try.
+
+  Interpolates by the secant of the slopes within the bracket, or extrapolates
+  beyond the longest step as long as there is no upper end.
+  """
   length = state.length
   falls = finite & (slope < 0)
   low = jnp.where(falls, length, state.low)
   low_slope = jnp.where(falls, slope, state.low_slope)
   high = jnp.where(falls, state.high, length)
-  # Where nothing is known, as if the slope there were as steep.
+  # Where the loss is not finite, assume a slope as steep as at `low`.
   rising = jnp.where(finite, slope, -state.low_slope)
   high_slope = jnp.where(falls, state.high_slope, rising)
   trials = state.trials + 1
   failed = trials >= _TRIALS
-  # Once more down the gradient, without what was remembered; if that fails
-  # too, there is nothing more to gain.
+  # After too many trials, restart along the scaled steepest descent without
+  # curvature pairs; if that fails too, stop.
   plain = -state.scale * state.metric * state.grad
   fresh = _searching(state, plain, plain @ state.grad)
   bracketed = jnp.isfinite(high)
   width = jnp.where(bracketed, high - low, 1.0)
   part = low_slope / jnp.minimum(low_slope - high_slope, -_TINY)
   inside = low + width * jnp.clip(part, 0.1, 0.9)
-  # Without a step that is too long, as far as the slopes of two point.
+  # No upper end yet: extrapolate the secant of the last two slopes.
   gained = jnp.maximum(slope - state.low_slope, _TINY)
   ahead = length + (length - state.low) * jnp.clip(-slope / gained, 0.5, 9.0)
   again = failed & (state.pairs > 0)

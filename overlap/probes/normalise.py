@@ -14,20 +14,20 @@ KINDS = {
   'l2': "each example's vector only",
   'none': 'as they are',
 }
-# Spreads below this are rounding, and dividing by them would overflow.
+# Standard deviations below this are rounding; dividing by them would overflow.
 _LEAST_STD = 1e-30
 
 
 @dataclasses.dataclass(frozen=True)
 class Normalisation:
-  """Normalisation of features, with the statistics it takes.
+  """Normalisation of features with its statistics.
 
   Attributes:
-    kind: a key of `KINDS`.
-    mean: float64 `[d]`, of the training rows (after their lengths were made
-      1, if they are).
-    std: standard deviation of each dimension; 1 where dimensions are not
-      standardised, infinite for a constant one, which thus becomes 0.
+    kind: normalisation, a key of `KINDS`.
+    mean: mean of the training rows, float64 `[d]`, after scaling to unit
+      length where `kind` does so.
+    std: standard deviation of each dimension; 1 where `kind` does not
+      standardise, infinite for a constant dimension, which thus becomes 0.
   """
 
   kind: str
@@ -35,7 +35,7 @@ class Normalisation:
   std: np.ndarray
 
   def __call__(self, features: np.ndarray) -> np.ndarray:
-    """Normalises `[n, d]`; float32."""
+    """Returns normalised features, float32 `[n, d]`."""
     features = lengths_one(np.asarray(features, np.float32), self.kind)
     if 'standardise' not in self.kind:
       return features
@@ -43,10 +43,10 @@ class Normalisation:
     return (features - mean[None]) / std[None]
 
   def centred(self, features: np.ndarray) -> np.ndarray:
-    """Normalises and centres, whatever the kind; float32 `[n, d]`.
+    """Returns normalised and centred features for any kind, float32 `[n, d]`.
 
-    A shift only moves the biases. A constant dimension is 0 here too: the
-    penalty keeps its weight at 0 once the bias does its work.
+    A shift only changes the biases. A constant dimension is 0 here too: its
+    weight is 0 at the optimum, since the bias does its work unpenalised.
     """
     features = lengths_one(np.asarray(features, np.float32), self.kind)
     mean, std = self.mean.astype(np.float32), self.std.astype(np.float32)
@@ -54,9 +54,9 @@ class Normalisation:
 
 
 def lengths_one(features: np.ndarray, kind: str) -> np.ndarray:
-  """Scales rows to length 1 if `kind` says so; a row of zeros stays.
+  """Scales rows to unit length if `kind` says so; zero rows stay as they are.
 
-  In float64, in which the squares of no float32 over- or underflow.
+  Computed in float64, in which squares of float32 neither over- nor underflow.
   """
   if not kind.startswith('l2'):
     return features
@@ -68,14 +68,14 @@ def lengths_one(features: np.ndarray, kind: str) -> np.ndarray:
 def measure(
   blocks: Iterable[np.ndarray], kind: str = 'l2_standardise'
 ) -> Normalisation:
-  """Takes the statistics of the training rows of all processes.
+  """Computes the statistics of the training rows of all processes.
 
   Args:
-    blocks: float32 `[some, d]`, finite, one after the other.
-    kind: a key of `KINDS`.
+    blocks: consecutive blocks of rows, float32 `[rows, d]`, finite.
+    kind: normalisation, a key of `KINDS`.
 
   Raises:
-    UsageError: there is no such kind.
+    UsageError: `kind` is unknown.
   """
   lookup.check('normalisation', kind, KINDS)
   count, mean, squares = 0.0, np.zeros(1), np.zeros(1)
@@ -101,7 +101,7 @@ def measure(
 
 
 def _moments(block: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
-  """Rows, their mean and their summed squared distances from it."""
+  """Returns the number of rows, their mean and sum of squared deviations."""
   mean = np.asarray(np.mean(block, axis=0, dtype=np.float64))
   total = np.zeros_like(mean)
   for start in range(0, len(block), 1024):
@@ -113,7 +113,7 @@ def _merge(
   one: tuple[float, np.ndarray, np.ndarray],
   other: tuple[float, np.ndarray, np.ndarray],
 ) -> tuple[float, np.ndarray, np.ndarray]:
-  """The moments of both sets of rows together."""
+  """Returns the moments of the union of two sets of rows."""
   count = one[0] + other[0]
   apart = other[1] - one[1]
   share = other[0] / count

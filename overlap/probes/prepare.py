@@ -1,9 +1,9 @@
-"""Preparation of features, done once before any strength is solved.
+"""Preparation of features, done once for all strengths.
 
-They are normalised, centred and turned to their principal axes. Neither moves
-the optimum: the biases take up the shift, and a rotation leaves the penalty as
-it is. But along the principal axes the curvature of the loss is nearly
-diagonal, so that it can be divided out for every strength.
+Features are normalised, centred and rotated to their principal axes. Neither
+centring nor rotation changes the optimum: the biases absorb the shift, and the
+penalty is invariant under rotation. But along the principal axes the Hessian
+of the loss is nearly diagonal, which gives a preconditioner for each strength.
 """
 
 import dataclasses
@@ -20,25 +20,26 @@ from overlap.probes.descent import Data
 from overlap.probes.normalise import Normalisation
 from overlap.probes.rows import Rows
 
-# Numbers of one block's features or logits: 128 MiB of float32.
+# Values in one block of features or logits: 128 MiB of float32.
 _BLOCK_NUMBERS = 1 << 25
 
 
 @dataclasses.dataclass(frozen=True)
 class Problem:
-  """A probe's data, ready to be solved.
+  """Prepared data of a probe.
 
   Attributes:
-    rows: this process's features.
-    labels: int32 `[n]`, or `[n, k]` of 0 and 1.
-    num_classes: k.
-    total: examples of all processes.
+    rows: features of this process.
+    labels: labels, int32 `[n]`, or `[n, k]` of 0 and 1.
+    num_classes: number of classes, k.
+    total: number of examples of all processes.
     normalisation: normalisation of the features.
-    rotation: float32 `[d, d]`: along the axes = normalised @ rotation.
-    variances: `[d]`, along the axes.
-    rates: `[k]`, p (1 - p) at the frequencies p of the classes.
-    bias: `[k]`, which gives the frequencies without any feature.
-    data: the examples in memory; None where they are read in each pass.
+    rotation: rotation to the principal axes, float32 `[d, d]`, applied from
+      the right.
+    variances: variances along the principal axes, `[d]`.
+    rates: p (1 - p) for the class frequencies p, `[k]`.
+    bias: biases that give the class frequencies without any feature, `[k]`.
+    data: examples in memory; None if they are read anew in each pass.
   """
 
   rows: Rows
@@ -54,7 +55,7 @@ class Problem:
 
   @property
   def groups(self) -> int:
-    """Problems a strength: one, or one a class."""
+    """Number of problems per strength: one, or one per class."""
     return self.num_classes if self.labels.ndim == 2 else 1
 
 
@@ -66,14 +67,14 @@ def prepare(
   normalisation: str,
   stream: bool,
 ) -> Problem:
-  """Takes the statistics, and the turned features unless they are streamed.
+  """Computes the statistics, and rotates the features unless streaming.
 
   Args:
-    rows: this process's training features.
+    rows: training features of this process.
     labels: labels from `rows.check_labels`.
-    num_classes: k.
+    num_classes: number of classes, k.
     normalisation: a key of `normalise.KINDS`.
-    stream: whether features are read again in each pass.
+    stream: whether features are read anew in each pass.
   """
   normal = normalise.measure((b for _, b in rows.blocks()), normalisation)
   frequencies, total = _frequencies(labels, num_classes)
@@ -101,14 +102,14 @@ def prepare(
 def _frequencies(
   labels: np.ndarray, num_classes: int
 ) -> tuple[np.ndarray, int]:
-  """Returns the frequency of each class, in (0, 1), and the examples."""
+  """Returns class frequencies in (0, 1) and the number of examples."""
   if labels.ndim == 2:
     counts = labels.sum(axis=0)
   else:
     counts = np.bincount(labels, minlength=num_classes)
   row = np.append(counts, len(labels)).astype(np.float64)[None]
   *counts, total = parallel.gather_exact(row).sum(axis=0)
-  # Of an absent class as if there were half an example.
+  # An absent class counts as half an example.
   counts = np.clip(counts, 0.5, max(total - 0.5, 0.5))
   if labels.ndim == 1:
     return counts / np.sum(counts), int(total)
@@ -127,7 +128,7 @@ def _eigh(covariance: jax.Array) -> tuple[jax.Array, jax.Array]:
 
 @jax.jit
 def _turned(block: jax.Array, rotation: jax.Array) -> jax.Array:
-  """`[m, d]` to `[d, m]` along the axes."""
+  """Rotates `[m, d]` to `[d, m]` along the principal axes."""
   return jax.lax.dot_general(
     rotation,
     block,
@@ -139,7 +140,7 @@ def _turned(block: jax.Array, rotation: jax.Array) -> jax.Array:
 def _axes(
   rows: Rows, normal: Normalisation, total: int
 ) -> tuple[np.ndarray, np.ndarray]:
-  """Variances along the principal axes `[d]`, and the axes `[d, d]`."""
+  """Returns variances `[d]` along the principal axes, and the axes `[d, d]`."""
   gram: Any = 0.0
   for _, block in rows.blocks():
     gram = gram + np.asarray(_gram(normal.centred(block)), np.float64)
@@ -149,7 +150,7 @@ def _axes(
 
 
 def _in_memory(problem: Problem) -> Data:
-  """All examples along the principal axes, spread over the devices."""
+  """Returns all examples along the principal axes, sharded over the devices."""
   count, width = problem.rows.shape
   columns = parallel.padded_columns(count)
   wide = max(width, problem.num_classes)
@@ -168,12 +169,13 @@ def padded_blocks(
   """Yields centred features, labels and weights of `size` rows each.
 
   Args:
-    problem: problem with the rows.
-    size: rows a block; the last ones are filled with zeros of weight 0.
-    blocks: how many to yield, beyond the end if need be.
+    problem: prepared data.
+    size: rows per block; the last rows are padded with zeros of weight 0.
+    blocks: number of blocks to yield; those beyond the last row are padding.
 
   Yields:
-    `[size, d]`, int32 `[size]` or `[k, size]`, and `[size]`.
+    Features `[size, d]`, labels int32 `[size]` or `[k, size]`, and weights
+    `[size]`.
   """
   read = problem.rows.blocks(size)
   for number in range(blocks):

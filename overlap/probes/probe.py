@@ -4,15 +4,15 @@ For logits `z = x @ kernel + bias` on normalised features it minimises
 
   mean over examples of -log softmax(z)[label]  +  l2 / 2 * sum(kernel ** 2)
 
-which for three classes and more is what scikit-learn's `LogisticRegression`
-minimises on the same features with `C = 1 / (n * l2)`, up to the factor
-`n * C`. (With two it has one weight vector: there `C = 2 / (n * l2)`.)
+For three or more classes scikit-learn's `LogisticRegression` minimises the
+same on the same features with `C = 1 / (n * l2)`, up to the factor `n * C`.
+(For two classes it has a single weight vector: there `C = 2 / (n * l2)`.)
 
-With labels `[n, classes]` of 0 and 1 each class is a problem of its own,
+With labels `[n, classes]` of 0 and 1, each class is a separate problem,
 
   mean over examples of log(1 + exp(-+z[class]))  +  l2 / 2 * sum(w ** 2)
 
-solved together; scikit-learn's has `C = 1 / (n * l2)` for each.
+solved together; scikit-learn's equivalent has `C = 1 / (n * l2)` for each.
 """
 
 import dataclasses
@@ -26,7 +26,7 @@ from overlap import errors, lookup
 from overlap.probes import normalise, prepare, rows, solve
 from overlap.probes.normalise import Normalisation
 
-# How far a loss may be above its minimum, as a part of itself.
+# Default tolerance of the relative excess of the loss over its minimum.
 TOLERANCE = 1e-6
 MAX_ITERATIONS = 1000
 
@@ -38,17 +38,20 @@ class Fit:
   Attributes:
     params: 'kernel' `[d, k]` and 'bias' `[k]`, float32, for normalised
       features.
-    l2: the strength; one a class where each had its own.
-    loss: the objective, nats; of several labels, the sum over the classes.
-    grad_norm: Euclidean norm of its gradient by the kernel on normalised and
-      centred features and the bias there.
-    excess: how far the loss is above its minimum at most: the penalty's
-      strong convexity bounds it, see `slots`.
-    steps: number of steps of L-BFGS; of several labels, the most of any class.
-    evaluations: number of evaluations of the loss and its gradient; likewise.
-    converged: whether `excess` came within the tolerance, of every class.
-      Where float32 or the steps did not suffice, it did not: the best point
-      is here all the same.
+    l2: strength of the penalty; a tuple where classes have different ones.
+    loss: value of the objective in nats; for multi-label problems, the sum
+      over the classes.
+    grad_norm: Euclidean norm of the gradient with respect to the kernel and
+      bias for normalised and centred features.
+    excess: upper bound on the excess of the loss over its minimum, from the
+      strong convexity of the penalty; see `slots`.
+    steps: number of L-BFGS steps; for multi-label problems, the maximum over
+      the classes.
+    evaluations: number of evaluations of the loss and its gradient, the
+      maximum over the classes.
+    converged: whether `excess` is within the tolerance for every class. If
+      not, for lack of steps or of float32 precision, `params` are the last
+      point.
   """
 
   params: dict[str, np.ndarray]
@@ -61,7 +64,7 @@ class Fit:
   converged: bool
 
   def record(self) -> dict[str, Any]:
-    """All but the parameters, for JSON."""
+    """Returns all fields but the parameters, for JSON."""
     record = dataclasses.asdict(self)
     del record['params']
     return record
@@ -69,22 +72,22 @@ class Fit:
 
 @dataclasses.dataclass(frozen=True)
 class Probe:
-  """A fitted probe.
+  """Fitted linear probe.
 
   Attributes:
-    normalisation: normalisation of features, with the training split's
-      statistics.
-    fit: the parameters, and how they were found.
+    normalisation: normalisation of features, with the statistics of the
+      training split.
+    fit: parameters and convergence of the solver.
   """
 
   normalisation: Normalisation
   fit: Fit
 
   def logits(self, features: np.ndarray) -> np.ndarray:
-    """Logits `[n, k]`, float32, of raw features `[n, d]`.
+    """Returns logits `[n, k]`, float32, for raw features `[n, d]`.
 
     Raises:
-      DataError: features of another width, or not finite.
+      DataError: features have another width or are not finite.
     """
     given = rows.as_rows(features, 'given')
     width = len(self.fit.params['kernel'])
@@ -101,10 +104,10 @@ class Probe:
     )
 
   def raw_params(self) -> dict[str, np.ndarray]:
-    """'kernel' and 'bias' for raw features, float32.
+    """Returns 'kernel' and 'bias' for raw features, float32.
 
     Raises:
-      UsageError: each example's vector is scaled, which no kernel does.
+      UsageError: the normalisation scales each example, which no kernel can.
     """
     normal = self.normalisation
     if normal.kind.startswith('l2'):
@@ -115,7 +118,7 @@ class Probe:
       )
     if normal.kind == 'none':
       return self.fit.params
-    # In float64: subtracting the mean's logits cancels digits.
+    # In float64: subtracting the logits of the mean cancels digits.
     kernel = self.fit.params['kernel'] / normal.std[:, None]
     bias = self.fit.params['bias'] - normal.mean @ kernel
     return {
@@ -137,27 +140,26 @@ def fit(
 ) -> Probe:
   """Fits a probe with one strength.
 
-  With several processes each gives its own rows, and all get the same probe.
+  With several processes, each passes its own rows and all get the same probe.
 
   Args:
-    features: `[n, d]`: an array, what is sliced like one, or `rows.Rows`.
-      Constant dimensions get weight 0.
-    labels: int `[n]` in 0 … num_classes - 1, where classes may be absent; or
-      `[n, num_classes]` of 0 and 1.
+    features: features `[n, d]`, an array, an object sliced like one, or
+      `rows.Rows`. Constant dimensions get weight 0.
+    labels: labels, int `[n]` in 0 … num_classes - 1 (classes may be absent),
+      or `[n, num_classes]` of 0 and 1.
     num_classes: number of logits, k.
-    l2: strength of the penalty; of several labels, it may be one a class. At
-      0 separable data has no optimum.
+    l2: strength of the L2 penalty; for multi-label problems optionally one per
+      class. At 0, separable data have no optimum.
     normalisation: a key of `normalise.KINDS`.
-    max_iterations: steps of L-BFGS at most. Not converging is recorded and
-      logged, not raised.
-    tolerance: how far the loss may be above its minimum, as a part of itself.
-    stream: whether features are read in blocks in each pass, for those that
-      don't fit into memory.
+    max_iterations: maximal number of L-BFGS steps. Failure to converge is
+      recorded and logged, not raised.
+    tolerance: relative excess of the loss at which the fit has converged.
+    stream: whether to read features in blocks in each pass, for features that
+      do not fit in memory.
 
   Raises:
-    DataError: features that are not finite, or shapes or labels that don't
-      fit.
-    UsageError: an argument out of range.
+    DataError: features are not finite, or shapes or labels do not fit.
+    UsageError: an argument is out of range.
   """
   several = isinstance(l2, Sequence)
   strengths = tuple(l2) if isinstance(l2, Sequence) else (l2,)
@@ -191,22 +193,22 @@ def fit_path(
   tolerance: float = TOLERANCE,
   stream: bool = False,
 ) -> list[Probe]:
-  """Fits a probe with each of many strengths, in the order given.
+  """Fits a probe for each of several strengths, returned in their order.
 
-  From the strongest to the weakest, each beginning where its neighbour is.
+  Solves from the strongest to the weakest with warm starts.
 
   Args:
-    features: features, see `fit`, also for the other arguments.
+    features: features, see `fit`.
     labels: labels, see `fit`.
-    num_classes: k.
+    num_classes: number of logits, k.
     strengths: values of `l2`, in any order.
     normalisation: a key of `normalise.KINDS`.
-    max_iterations: for each.
-    tolerance: for each.
-    stream: whether to read features in each pass.
+    max_iterations: maximal number of L-BFGS steps for each strength.
+    tolerance: tolerance for each strength.
+    stream: whether to read features in blocks in each pass.
 
   Raises:
-    DataError, UsageError: as `fit`; also for no strengths.
+    DataError, UsageError: see `fit`; `strengths` is empty.
   """
   check_settings(
     num_classes, strengths, max_iterations, tolerance, normalisation
@@ -228,7 +230,7 @@ def path(
   max_iterations: int,
   first: Probe | None = None,
 ) -> list[Probe]:
-  """`fit_path` of what is prepared, beginning where `first` ended."""
+  """Runs `fit_path` on prepared data, optionally with a warm start."""
   order = solve.strongest_first(strengths)
   table = np.repeat(
     np.asarray(strengths, np.float64)[order][:, None], problem.groups, axis=1
@@ -252,7 +254,7 @@ def prepared(
   normalisation: str,
   stream: bool,
 ) -> prepare.Problem:
-  """Checks training examples and readies them; raises as `fit`."""
+  """Checks and prepares training examples; raises what `fit` raises."""
   given = rows.as_rows(features)
   if np.ndim(labels) == 1 and num_classes < 2:
     raise errors.UsageError(
@@ -270,10 +272,10 @@ def prepared(
 def probes(
   problem: prepare.Problem, found: dict[str, np.ndarray], table: np.ndarray
 ) -> list[Probe]:
-  """A probe for each of the strengths that were solved.
+  """Returns a probe for each solved strength.
 
-  One that did not converge is told where it was asked for by itself; a path
-  may have some at its ends.
+  A fit that did not converge is logged as a warning only where it is the sole
+  one: a path may have some at its ends.
   """
   return [
     Probe(problem.normalisation, _fit(problem, found, table, place))
@@ -282,7 +284,7 @@ def probes(
 
 
 def _centred(one: Probe) -> np.ndarray:
-  """Parameters `[k, d + 1]` for centred features."""
+  """Returns parameters `[k, d + 1]` for centred features."""
   kernel = one.fit.params['kernel'].astype(np.float64)
   bias = one.fit.params['bias'].astype(np.float64)
   if 'standardise' not in one.normalisation.kind:
@@ -335,7 +337,7 @@ def check_settings(
   tolerance: float,
   normalisation: str,
 ) -> None:
-  """Raises UsageError for what can't be."""
+  """Raises UsageError for values out of range."""
   rules = (
     ('num_classes', num_classes, num_classes >= 1, 'at least 1'),
     ('strengths', strengths, len(strengths) > 0, 'at least one number'),

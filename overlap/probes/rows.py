@@ -1,4 +1,4 @@
-"""Features as rows that are read in slices, and checked as they come."""
+"""Features as rows that are read in slices and checked when read."""
 
 import dataclasses
 from collections.abc import Callable, Iterator
@@ -8,7 +8,7 @@ import numpy as np
 
 from overlap import errors
 
-# Numbers of one block: 64 MiB of float32.
+# Values in one block: 64 MiB of float32.
 _BLOCK_NUMBERS = 1 << 24
 
 
@@ -17,9 +17,9 @@ class Rows:
   """Features that need not be in memory.
 
   Attributes:
-    read: `(start, stop) -> [stop - start, d]`, of any float type.
-    shape: `(n, d)`.
-    what: name of the split, for error texts.
+    read: function `(start, stop) -> [stop - start, d]`, of any float type.
+    shape: shape `(n, d)`.
+    what: name of the split, for error messages.
   """
 
   read: Callable[[int, int], Any]
@@ -27,13 +27,13 @@ class Rows:
   what: str = 'training'
 
   def blocks(self, size: int = 0) -> Iterator[tuple[int, np.ndarray]]:
-    """Yields `(start, float32 [size or fewer, d])`, in order.
+    """Yields `(start, features float32 [rows, d])`, in order.
 
     Args:
-      size: rows at a time; 0 for as many as make 64 MiB.
+      size: rows per block (the last may have fewer); 0 for blocks of 64 MiB.
 
     Raises:
-      DataError: some are not finite.
+      DataError: a value is not finite.
     """
     size = size or max(1, _BLOCK_NUMBERS // self.shape[1])
     for start in range(0, self.shape[0], size):
@@ -59,10 +59,15 @@ class Rows:
 
 
 def as_rows(features: Any, what: str = 'training') -> Rows:
-  """Takes an array, what is sliced and has a shape like one, or `Rows`.
+  """Returns features as `Rows`.
+
+  Args:
+    features: array `[n, d]`, an object with slices and a shape like one, or
+      `Rows`.
+    what: name of the split, for error messages.
 
   Raises:
-    DataError: it is not `[n, d]`, or n or d is 0.
+    DataError: the shape is not `[n, d]`, or n or d is 0.
   """
   if isinstance(features, Rows):
     rows = dataclasses.replace(features, what=what)
@@ -79,7 +84,7 @@ def as_rows(features: Any, what: str = 'training') -> Rows:
 
 
 def joined(first: Rows, second: Rows) -> Rows:
-  """The rows of one after those of the other, read as asked for."""
+  """Returns the concatenation of two sets of rows, read lazily."""
   count = first.shape[0]
 
   def read(start: int, stop: int) -> np.ndarray:
@@ -96,10 +101,10 @@ def joined(first: Rows, second: Rows) -> Rows:
 def check_labels(
   labels: Any, count: int, num_classes: int, what: str = 'training'
 ) -> np.ndarray:
-  """Returns labels as int32: `[n]`, or `[n, classes]` for several a row.
+  """Returns labels as int32, `[n]`, or `[n, classes]` for multi-label rows.
 
   Raises:
-    DataError: their shape, type or range does not fit.
+    DataError: the shape, type or range of the labels does not fit.
   """
   labels = np.asarray(labels)
   if labels.shape not in ((count,), (count, num_classes)):

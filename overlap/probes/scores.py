@@ -11,7 +11,7 @@ from overlap.probes import losses
 from overlap.probes.probe import Probe
 from overlap.probes.rows import Rows
 
-# Logits of a block, of all probes: 64 MiB of float32.
+# Logits of all probes in a block: 64 MiB of float32.
 _LOGITS = 1 << 24
 
 
@@ -21,14 +21,15 @@ def score(
   """Scores probes that share their normalisation.
 
   Args:
-    probes: S of them.
-    features: `[m, d]`, this process's.
-    labels: `[m]`, or `[m, k]` of 0 and 1.
+    probes: S probes.
+    features: features of this process, `[m, d]`.
+    labels: labels `[m]`, or `[m, k]` of 0 and 1.
 
   Returns:
-    How many are right and the mean negative log-likelihood in nats, `[S, g]`
-    with g = 1 or, of several labels, the classes; and the examples of all
-    processes. A tie goes to the lowest class.
+    Numbers of correct predictions and mean negative log-likelihoods in nats,
+    both `[S, g]` with g = 1, or the number of classes for multi-label
+    problems; and the number of examples of all processes. A tie goes to the
+    lowest class.
   """
   kernel = np.stack([one.fit.params['kernel'].T for one in probes])
   bias = np.stack([one.fit.params['bias'] for one in probes])
@@ -49,7 +50,7 @@ def score(
 def _score(
   kernel: jax.Array, bias: jax.Array, features: jax.Array, labels: jax.Array
 ) -> tuple[jax.Array, jax.Array]:
-  """Right ones and summed losses, `[S, g]`."""
+  """Returns numbers of correct predictions and summed losses, `[S, g]`."""
   s, k, width = kernel.shape
   logits = jax.lax.dot_general(
     kernel.reshape(s * k, width),

@@ -1,4 +1,4 @@
-"""Chooses a probe's strength on held-out examples and refits on all."""
+"""Selects a probe's strength on held-out examples and refits on all."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -12,36 +12,36 @@ from overlap.probes.prepare import Problem
 from overlap.probes.probe import Probe
 from overlap.probes.rows import Rows
 
-# Kornblith et al. 2019: 45 values, evenly spaced in their logarithm.
+# The grid of Kornblith et al. 2019: 45 logarithmically spaced values.
 STRENGTHS = tuple(float(l2) for l2 in np.geomspace(1e-6, 1e5, 45))
-# How far above its minimum the loss of a rough solution may be, as a part.
+# Tolerance of the first, rough solutions (relative excess of the loss).
 _ROUGH = 1e-3
-# By how much a rough solution's accuracy may be below the best one's: seen
-# to differ from the accuracy at the optimum by at most 0.017 of 1,000.
+# Margin of held-out accuracy within which a rough solution is refined. Rough
+# accuracies differed from those at the optimum by at most 0.017 of 1,000.
 SLACK = 0.02
 
 
 @dataclasses.dataclass(frozen=True)
 class Selection:
-  """The strength chosen on held-out examples.
+  """Strength selected on held-out examples, and the refitted probe.
 
-  Of several labels, what is 'or one a class' is a tuple over the classes, and
-  an inner tuple where there are already several.
+  For multi-label problems, fields described as 'or one per class' are tuples
+  over the classes, and fields that are tuples hold a tuple over the classes
+  for each strength.
 
   Attributes:
-    l2: the chosen strength, or one a class.
-    end: 'weakest' or 'strongest' where the choice is at that end of the
-      grid, so that a better one may lie beyond; else ''. Or one a class.
-    strengths: all that were tried, as given.
+    l2: selected strength, or one per class.
+    end: 'weakest' or 'strongest' if the selected strength is at that end of
+      the grid, so that a better one may lie beyond; else ''. Or one per class.
+    strengths: strengths tried, in the order given.
     accuracies: accuracies on the held-out examples, one per strength,
       fractions.
-    nlls: one per strength, mean negative log-likelihood on the same examples in
-      nats.
-    ended_early: whether a strength was given up, for a rough solution showed
-      that it could hardly win; its accuracy and NLL are that solution's.
-    converged: whether each strength's fit converged; one that did not is
-      never chosen.
-    probe: refitted with the chosen strength on training and held-out
+    nlls: mean negative log-likelihoods on the held-out examples, one per
+      strength, nats.
+    ended_early: whether each strength was dropped because its rough solution
+      was too inaccurate; its accuracy and NLL are then the rough solution's.
+    converged: whether each strength's fit converged; only those are selected.
+    probe: probe refitted with the selected strength on training and held-out
       examples.
   """
 
@@ -55,7 +55,7 @@ class Selection:
   probe: Probe
 
   def record(self) -> dict[str, Any]:
-    """All but the parameters, for JSON."""
+    """Returns all fields but the parameters, for JSON."""
     record = {
       field.name: getattr(self, field.name)
       for field in dataclasses.fields(self)
@@ -81,31 +81,32 @@ def select(
   slack: float = SLACK,
   stream: bool = False,
 ) -> Selection:
-  """Chooses the strength on held-out examples and refits on all.
+  """Selects the strength on held-out examples and refits on all.
 
-  The highest accuracy wins; of equal ones the lowest NLL, then the stronger
-  penalty. Of several labels each class chooses for itself, by NLL alone: the
-  accuracy of a rare class says little. The refit keeps `l2`, a multiple of
-  the mean loss, and takes the normalisation's statistics of all rows.
+  The highest accuracy wins; ties go to the lowest NLL, then to the stronger
+  penalty. For multi-label problems each class has its own strength, selected
+  by NLL alone, since the accuracy of a rare class is uninformative. The refit
+  keeps `l2`, which is relative to the mean loss, and recomputes the statistics
+  of the normalisation on all rows.
 
   Args:
-    train_features: `[n, d]`, as for `probe.fit`.
-    train_labels: `[n]`, or `[n, num_classes]` of 0 and 1.
-    heldout_features: `[m, d]`.
-    heldout_labels: `[m]`, or `[m, num_classes]`.
+    train_features: training features `[n, d]`, see `probe.fit`.
+    train_labels: training labels `[n]`, or `[n, num_classes]` of 0 and 1.
+    heldout_features: held-out features `[m, d]`.
+    heldout_labels: held-out labels `[m]`, or `[m, num_classes]`.
     num_classes: number of logits.
     strengths: values of `l2` to try, in any order.
     normalisation: a key of `normalise.KINDS`.
-    max_iterations: steps of L-BFGS at most, for each fit.
-    tolerance: how far each loss may be above its minimum, as a part.
-    slack: a strength whose rough solution is less accurate than the best by
-      more than this is given up; from 1 on none is. Of several labels none
-      ever is.
-    stream: whether features are read in blocks in each pass.
+    max_iterations: maximal number of L-BFGS steps of each fit.
+    tolerance: relative excess of the loss at which a fit has converged.
+    slack: margin of accuracy: a strength whose rough solution is less accurate
+      than the best by more than this is dropped. At 1 or more none is, nor in
+      multi-label problems.
+    stream: whether to read features in blocks in each pass.
 
   Raises:
-    DataError, UsageError: as `probe.fit`; also for no strengths, and where no
-      strength's fit converged.
+    DataError, UsageError: see `probe.fit`; `strengths` is empty; no fit
+      converged.
   """
   strengths = tuple(float(strength) for strength in strengths)
   settings = dict(tolerance=tolerance, max_iterations=max_iterations)
@@ -160,7 +161,7 @@ def _path(
   slack: float,
   settings: dict[str, Any],
 ) -> tuple[list[Probe], tuple[bool, ...]]:
-  """A probe for each strength, and which of them are rough and given up."""
+  """Returns a probe per strength, and whether each was dropped as rough."""
   if slack >= 1 or problem.groups > 1 or settings['tolerance'] >= _ROUGH:
     tried = probe.path(problem, strengths, **settings)
     return tried, (False,) * len(strengths)
@@ -184,17 +185,17 @@ def choose(
   converged: Sequence[bool],
   several: bool,
 ) -> list[int]:
-  """The place of the chosen strength, for each column.
+  """Returns the index of the selected strength for each column.
 
   Args:
-    strengths: `[S]`.
-    right: `[S, g]`, how many held-out examples are right.
-    nlls: `[S, g]`, nats.
-    converged: `[S]`; the others are left out.
-    several: whether the columns are classes, which choose by NLL alone.
+    strengths: strengths `[S]`.
+    right: numbers of correct held-out predictions, `[S, g]`.
+    nlls: negative log-likelihoods in nats, `[S, g]`.
+    converged: whether each fit converged, `[S]`; others are left out.
+    several: whether the columns are classes, selected by NLL alone.
 
   Raises:
-    DataError: none converged.
+    DataError: no fit converged.
   """
   places = [i for i, good in enumerate(converged) if good]
   if not places:
@@ -214,14 +215,14 @@ def choose(
 
 
 def _plain(table: np.ndarray, several: bool) -> tuple[Any, ...]:
-  """`[S, g]` as tuples of numbers."""
+  """Returns `[S, g]` as tuples of floats."""
   if several:
     return tuple(tuple(map(float, row)) for row in table)
   return tuple(float(row[0]) for row in table)
 
 
 def _end(strengths: Sequence[float], chosen: float) -> str:
-  """The end of the grid at which a choice lies, or ''."""
+  """Returns the end of the grid at which `chosen` lies, or ''."""
   if min(strengths) == max(strengths):
     return ''
   ends = {min(strengths): 'weakest', max(strengths): 'strongest'}
@@ -231,7 +232,7 @@ def _end(strengths: Sequence[float], chosen: float) -> str:
 def _checked(
   train: tuple[Any, Any], heldout: tuple[Any, Any], num_classes: int
 ) -> tuple[tuple[Rows, np.ndarray], tuple[Rows, np.ndarray]]:
-  """Both parts with their labels, as wide as each other; else DataError."""
+  """Returns both splits as rows and labels; DataError where they don't fit."""
   parts = []
   for (features, labels), what in ((train, 'training'), (heldout, 'held-out')):
     given = rows.as_rows(features, what)

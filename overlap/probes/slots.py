@@ -1,9 +1,9 @@
-"""Strengths that are solved a few at a time, each from its neighbour's point.
+"""Concurrent solution of many strengths with warm starts.
 
-A slot holds one strength's problem, and all slots share each pass over the
-features. One that is done takes the next strength of the list, and begins at
-the point of the newest other: strengths next to each other have solutions
-close to each other. So no slot waits for the slowest of a batch.
+A slot holds the problem of one strength, and all slots share each pass over
+the features. A slot that is done takes the next strength of the list and
+starts at the point of the slot with the most recent strength, since solutions
+of neighbouring strengths are close. No slot waits for the slowest of a batch.
 """
 
 from typing import Any, NamedTuple
@@ -13,18 +13,20 @@ import jax.numpy as jnp
 
 from overlap.probes import lbfgs
 
-Array = Any  # Of NumPy or of JAX.
+Array = Any  # NumPy or JAX array.
 
 
 class Setting(NamedTuple):
-  """Constants along a path of S strengths.
+  """Constants of a path of S strengths.
 
   Attributes:
-    l2: `[S, g]`, in the order of their turn; one strength a problem.
-    variances: `[d]`, of the features along their principal axes.
-    rates: `[k]`, the loss's curvature by each logit at the class frequencies.
-    tolerance: tolerance of the relative excess of a loss.
-    max_steps: steps of L-BFGS at most.
+    l2: strengths in the order in which they are solved, `[S, g]`, one per
+      problem.
+    variances: variances of the features along their principal axes, `[d]`.
+    rates: second derivative of the loss with respect to each logit at the
+      class frequencies, `[k]`.
+    tolerance: tolerance of the relative excess of a loss over its minimum.
+    max_steps: maximal number of L-BFGS steps.
   """
 
   l2: Array
@@ -35,16 +37,16 @@ class Setting(NamedTuple):
 
 
 class Solutions(NamedTuple):
-  """Solutions by strength.
+  """Solutions for S strengths with g problems each: 1, or one per class.
 
   Attributes:
-    params: `[S, k, d + 1]`, the biases last.
-    loss: `[S, g]` for g problems a strength: 1, or one a class.
-    grad_norm: `[S, g]`.
-    excess: `[S, g]`, how far the losses are above their minima at most.
-    steps: `[S, g]`.
-    evaluations: `[S, g]`.
-    converged: `[S, g]`.
+    params: parameters `[S, k, d + 1]`, biases last.
+    loss: losses `[S, g]`.
+    grad_norm: norms of the gradients, `[S, g]`.
+    excess: upper bounds on the excess of the losses, `[S, g]`.
+    steps: numbers of L-BFGS steps, `[S, g]`.
+    evaluations: numbers of evaluations, `[S, g]`.
+    converged: whether each problem converged, `[S, g]`.
   """
 
   params: jax.Array
@@ -57,13 +59,13 @@ class Solutions(NamedTuple):
 
 
 class Slots(NamedTuple):
-  """The state of p slots of g problems each.
+  """State of p slots of g problems each.
 
   Attributes:
-    states: states of L-BFGS; each leaf is `[p, g, ...]`.
-    held: `[p]`, which strength a slot holds; S or more for none.
-    taken: how many strengths were taken.
-    passes: over the features.
+    states: L-BFGS states; each leaf is `[p, g, ...]`.
+    held: index of the strength of each slot, `[p]`; S or more for none.
+    taken: number of strengths assigned so far.
+    passes: number of passes over the features.
     solutions: solutions of the strengths that are done.
   """
 
@@ -75,12 +77,12 @@ class Slots(NamedTuple):
 
 
 def begin(setting: Setting, first: jax.Array, *, slots: int) -> Slots:
-  """Gives the first strengths to the slots.
+  """Assigns the first strengths to the slots.
 
   Args:
-    setting: setting of the path.
-    first: `[k, d + 1]`, where they begin.
-    slots: how many are solved at a time.
+    setting: constants of the path.
+    first: starting point, `[k, d + 1]`.
+    slots: number of slots.
   """
   count, groups = setting.l2.shape
   index = jnp.arange(slots)
@@ -100,12 +102,12 @@ def begin(setting: Setting, first: jax.Array, *, slots: int) -> Slots:
 
 
 def unfinished(now: Slots, setting: Setting) -> jax.Array:
-  """Returns whether any slot still holds a strength."""
+  """Returns whether any slot still has a strength to solve."""
   return jnp.any(now.held < len(setting.l2))
 
 
 def trials(now: Slots, setting: Setting) -> tuple[jax.Array, jax.Array]:
-  """Parameters `[p, k, d + 1]` to evaluate next, and their `l2` `[p, g]`."""
+  """Returns parameters `[p, k, d + 1]` to evaluate and `l2` `[p, g]`."""
   points = jax.vmap(jax.vmap(lbfgs.trial))(now.states)
   return _as_params(points, setting), _strengths(setting, now.held)
 
@@ -117,14 +119,14 @@ def advance(
   grads: jax.Array,
   bends: jax.Array,
 ) -> Slots:
-  """Takes what was evaluated at the trials.
+  """Updates the slots with the evaluations at the trial points.
 
   Args:
-    now: the state.
-    setting: setting of the path.
-    values: `[p, g]`, the losses.
-    grads: `[p, k, d + 1]`, their gradients.
-    bends: `[p, g]`, their curvatures by the logits.
+    now: state of the slots.
+    setting: constants of the path.
+    values: losses `[p, g]`.
+    grads: gradients `[p, k, d + 1]`.
+    bends: traces of the Hessians with respect to the logits, `[p, g]`.
   """
   flat = now.states.grad.shape
   bounds = _bounds(setting, now.held, values, grads)
@@ -144,7 +146,7 @@ def advance(
 
 
 def _refill(now: Slots, setting: Setting, ended: jax.Array) -> Slots:
-  """Takes out what is done and gives the slots their next strengths."""
+  """Stores finished solutions and assigns the next strengths to the slots."""
   params = _as_params(now.states.point, setting)
   count = len(setting.l2)
   solutions = _stored(now, jnp.where(ended, now.held, count), params)
@@ -158,7 +160,7 @@ def _refill(now: Slots, setting: Setting, ended: jax.Array) -> Slots:
   def choose(name: str) -> jax.Array:
     old = getattr(now.states, name)
     if name in ('moves', 'changes', 'weights'):
-      return old  # Empty for who counts no pairs.
+      return old  # Unused as long as `pairs` is 0.
     chosen = ended.reshape(-1, *(1,) * (old.ndim - 1))
     return jnp.where(chosen, getattr(fresh, name), old)
 
@@ -171,12 +173,12 @@ def _refill(now: Slots, setting: Setting, ended: jax.Array) -> Slots:
 
 
 def _as_params(points: jax.Array, setting: Setting) -> jax.Array:
-  """`[p, g, N]` as `[p, k, d + 1]`."""
+  """Reshapes `[p, g, N]` to `[p, k, d + 1]`."""
   return points.reshape(len(points), -1, len(setting.variances) + 1)
 
 
 def _stored(now: Slots, places: jax.Array, params: jax.Array) -> Solutions:
-  """The solutions with those of the slots put at `places`; S is nowhere."""
+  """Stores the slots' solutions at the indices `places`; S stores nothing."""
   states = now.states
   new = Solutions(
     params=params,
@@ -199,11 +201,11 @@ def _bounds(
 ) -> jax.Array:
   """Returns upper bounds on the excess of losses `[p, g]` over their minima.
 
-  The penalty makes the loss strongly convex in the kernel, so that it is at
-  most |gradient|^2 / (2 l2) above its minimum: exact where the data are fitted
-  so well that the penalty is all the curvature there is. The biases have
-  no penalty; their part is the curvature at the class frequencies, lessened as
-  the loss is.
+  The penalty makes the loss strongly convex in the kernel, so its excess is at
+  most |gradient|^2 / (2 l2). This is exact where the data are fitted so well
+  that the penalty is all the curvature there is. The biases have no penalty;
+  their curvature is taken as that at the class frequencies, reduced in
+  proportion to the loss.
   """
   squares = jnp.square(grads).reshape(*values.shape, -1, grads.shape[2])
   kernel = jnp.sum(squares[..., :-1], axis=(2, 3))
@@ -215,16 +217,17 @@ def _bounds(
 
 
 def _strengths(setting: Setting, index: jax.Array) -> jax.Array:
-  """The strengths of slots; that of the last for a slot without one."""
+  """Returns the strength of each slot; the last one for an empty slot."""
   return setting.l2[jnp.minimum(index, len(setting.l2) - 1)]
 
 
 def _metrics(setting: Setting, index: jax.Array, bends: jax.Array) -> jax.Array:
-  """About the inverse of the penalised loss's curvature: `[p, k, d + 1]`.
+  """Returns the approximate inverse diagonal Hessian, `[p, k, d + 1]`.
 
-  The features' variance along each principal axis, times what the curvature
-  by the logits is at the class frequencies, lessened as all of it is now; plus
-  the penalty, which the biases don't have.
+  The Hessian's diagonal is approximated by the variance of the features along
+  each principal axis times the curvature with respect to the logits at the
+  class frequencies, rescaled to the present total curvature, plus the penalty
+  (for kernels only).
   """
   groups = bends.shape[1]
   rates = setting.rates.reshape(groups, -1)
@@ -233,12 +236,12 @@ def _metrics(setting: Setting, index: jax.Array, bends: jax.Array) -> jax.Array:
   l2 = _strengths(setting, index)
   l2 = jnp.repeat(l2, rates.shape[1] // groups, axis=1)[:, :, None]
   kernel = rates * setting.variances[None, None] + l2
-  # Without a penalty, an axis on which nothing varies has none.
+  # Without a penalty, an axis of zero variance has zero curvature.
   floor = jnp.max(kernel, axis=2, keepdims=True) * 1e-9
   kernel = jnp.maximum(jnp.maximum(kernel, floor), 1e-30)
   return 1 / jnp.concatenate([kernel, jnp.maximum(rates, 1e-30)], axis=2)
 
 
 def found(now: Slots) -> dict[str, Any]:
-  """The solutions and the passes, for the host."""
+  """Returns the solutions and the number of passes, for the host."""
   return now.solutions._asdict() | {'passes': now.passes}

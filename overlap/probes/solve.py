@@ -1,4 +1,4 @@
-"""Solves a problem for many strengths, in memory or in blocks."""
+"""Solves a probe's problem for many strengths, in memory or in blocks."""
 
 import functools
 from collections.abc import Iterator, Sequence
@@ -13,11 +13,11 @@ from overlap.probes import descent, prepare, slots
 from overlap.probes.descent import Data
 from overlap.probes.prepare import Problem
 
-# Rows of a block that is read in each pass: as many as make 64 MiB.
+# Values in a block that is read in each pass: 64 MiB of float32.
 _BLOCK_NUMBERS = 1 << 24
-# Float32 numbers that the slots may remember in all: 1 GiB.
+# Float32 values in the curvature pairs of all slots: 1 GiB.
 _SLOT_NUMBERS = 1 << 28
-# Logits of all slots, of which a pass keeps a few: 256 MiB each.
+# Logits of all slots, of which a pass keeps a few copies: 256 MiB each.
 _LOGITS = 1 << 26
 
 
@@ -32,16 +32,16 @@ def solve(
   """Solves for each row of strengths, in their order.
 
   Args:
-    problem: prepared problem.
-    strengths: `[S, g]`; best from the strongest to the weakest.
-    tolerance: how far a loss may be above its minimum, as a part of itself.
-    max_iterations: steps of L-BFGS at most.
-    first: `[k, d + 1]`, where the first begin, on centred features; by
-      default the class frequencies.
+    problem: prepared data.
+    strengths: strengths `[S, g]`, best from the strongest to the weakest.
+    tolerance: relative excess of the loss at which a problem has converged.
+    max_iterations: maximal number of L-BFGS steps.
+    first: starting point of the first strengths, `[k, d + 1]`, for centred
+      features; None for the class frequencies.
 
   Returns:
     The fields of `slots.Solutions`, with parameters for centred features, and
-    'passes', how many there were over the features.
+    'passes', the number of passes over the features.
   """
   width = problem.rows.shape[1]
   if first is None:
@@ -74,7 +74,7 @@ def slot_count(problem: Problem, strengths: int) -> int:
 
 
 def _turned(params: np.ndarray, rotation: np.ndarray) -> np.ndarray:
-  """Kernels `[..., k, d]` turned; the biases in the last column stay."""
+  """Rotates the kernels `[..., k, d]`; the biases in the last column stay."""
   kernel = params[..., :-1] @ rotation
   return np.concatenate([kernel, params[..., -1:]], axis=-1)
 
@@ -85,14 +85,14 @@ def _compiled(function: Any, *static: str) -> Any:
 
 @functools.cache
 def _compiled_for(mesh: Any, function: Any, *static: str) -> Any:
-  del mesh  # Which the results lie on: another one asks for another program.
+  del mesh  # Part of the cache key: another mesh needs another program.
   return parallel.jit_summed(function, static_argnames=static)
 
 
 def _descend(
   problem: Problem, setting: slots.Setting, first: np.ndarray, count: int
 ) -> dict[str, jax.Array]:
-  """All passes in one compiled loop."""
+  """Runs all passes in one compiled loop."""
   setting, first = parallel.replicate((setting, first))
   return _compiled(descent.descend, 'count')(
     problem.data, setting, first, count=count
@@ -102,7 +102,7 @@ def _descend(
 def _stream(
   problem: Problem, setting: slots.Setting, first: np.ndarray, count: int
 ) -> dict[str, jax.Array]:
-  """Reads the features again in each pass."""
+  """Reads the features anew in each pass."""
   setting, first, rotation = parallel.replicate(
     (setting, first, problem.rotation)
   )
@@ -119,7 +119,7 @@ def _stream(
 
 
 def _blocks(problem: Problem) -> Iterator[Data]:
-  """The examples of all processes, a block at a time."""
+  """Yields the examples of all processes in blocks."""
   rows, width = problem.rows.shape
   most = max(1, _BLOCK_NUMBERS // max(width, problem.num_classes))
   columns = parallel.padded_columns(rows)
@@ -146,7 +146,7 @@ def _advance(
   l2: jax.Array,
   rotation: jax.Array,
 ) -> slots.Slots:
-  """Turns the sums over the blocks to the principal axes, and moves on."""
+  """Rotates the gradients to the principal axes and updates the slots."""
   values, grads, bends = sums
   grads = _turn_back(grads, rotation.T)
   return slots.advance(
@@ -155,5 +155,5 @@ def _advance(
 
 
 def strongest_first(strengths: Sequence[float]) -> np.ndarray:
-  """The order in which neighbours follow each other."""
+  """Returns the order of strengths from the strongest to the weakest."""
   return np.argsort(-np.asarray(strengths), kind='stable')
