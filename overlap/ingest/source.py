@@ -30,6 +30,9 @@ SCORES = {
 # Rows are read in blocks of about so many bytes.
 BLOCK_BYTES = 4 << 20
 
+# Ids and names have fewer characters: with more, the rows of a long file, all
+# padded to the longest, would not fit in memory.
+_LONGEST_TEXT = 1024
 _NUMBER = re.compile(r'[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,4})?')
 
 # `(first row, values)` in the order of the file.
@@ -166,12 +169,32 @@ def text(values: object, what: str) -> np.ndarray:
 
 
 def _array(values: object, what: str) -> np.ndarray:
+  _check_lengths(values, what)
   try:
     return np.asarray(values)
   except ValueError as e:
     raise errors.DataError(
       f'{what} must be one an example, got lists in some rows.'
     ) from e
+
+
+def _check_lengths(values: object, what: str) -> None:
+  """Refuses text so long that NumPy, which pads all to it, fills the memory.
+
+  Raises:
+    DataError: a text has more than `_LONGEST_TEXT` characters.
+  """
+  if isinstance(values, np.ndarray) and values.dtype == object:
+    values = values.tolist()
+  if not isinstance(values, list):
+    return
+  for row, value in enumerate(values):
+    if isinstance(value, (str, bytes)) and len(value) > _LONGEST_TEXT:
+      raise errors.DataError(
+        f'{what} must have at most {_LONGEST_TEXT} characters a row, got '
+        f'{len(value)} in row {row}, which begins with {value[:30]!r}: look '
+        'there for a quotation mark that is not closed.'
+      )
 
 
 def _are_characters(array: np.ndarray) -> bool:

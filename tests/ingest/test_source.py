@@ -44,6 +44,20 @@ def test_what_is_no_text(values):
     source.text(values, 'ids of f')
 
 
+@pytest.mark.parametrize('make', [list, lambda v: np.array(v, object)])
+@pytest.mark.parametrize('function', [source.text, source.classes_or_names])
+def test_one_text_that_is_too_long_is_refused_before_all_are_padded(
+  make, function
+):
+  # As a quotation mark leaves it that is closed some thousand rows later.
+  values = ['a'] * 100_000
+  values[7] = '"img_7.png\n' + 'x' * 500_000
+  with pytest.raises(errors.DataError, match=r'got 500011 in row 7, .*img_7'):
+    function(make(values), 'ids of f')
+  values[7] = 'x' * 300
+  assert function(make(values), 'ids of f')[7] == 'x' * 300
+
+
 @pytest.mark.parametrize(
   ('values', 'expected'),
   [
