@@ -37,8 +37,12 @@ def read(given: Sequence[str]) -> tuple[str, ...]:
 
   Raises:
     DataError: the file can't be read, or has no such form.
-    UsageError: a name is given twice, or is empty.
+    UsageError: a name is given twice, is empty, or is no text.
   """
+  if not all(isinstance(name, str) for name in given):
+    raise errors.UsageError(
+      f'A list of classes must hold names as text, got {tuple(given)!r}.'
+    )
   if list(given) == [IMAGENET]:
     return tuple(prompts.imagenet_names())
   if len(given) != 1:
@@ -57,6 +61,12 @@ def read(given: Sequence[str]) -> tuple[str, ...]:
       )
     seen.add(name)
   return tuple(names)
+
+
+def is_part_of_imagenet(names: Sequence[str]) -> bool:
+  """Whether names are synset ids of some, and not all, classes of ImageNet."""
+  known = prompts.imagenet_names()
+  return 0 < len(names) < len(known) and set(names) <= known.keys()
 
 
 def match(names: Sequence[str], classes: Sequence[str], what: str) -> list[int]:

@@ -144,6 +144,8 @@ def _in_order(examples: Examples, classes: Sequence[str]) -> Examples:
     order = 'order of config.data.classes'
     if len(indices) < len(classes):
       order += f', {len(indices)} of which are in {examples.split}'
+  elif order and class_lists.is_part_of_imagenet(examples.class_names):
+    order += ", of ImageNet's 1,000 (config.data.classes=imagenet numbers all)"
   if order:
     log.once(
       f'{examples.dataset}: classes in {order}, '

@@ -55,6 +55,12 @@ def test_no_list_and_names():
   assert class_lists.read(['b', 'cafe\u0301']) == ('b', 'café')
 
 
+@pytest.mark.parametrize('given', [(1, 2), ('a', ''), ('b', 'a', ' a')])
+def test_other_names_are_refused(given):
+  with pytest.raises(errors.UsageError, match='A list of classes must'):
+    class_lists.read(given)
+
+
 @pytest.mark.parametrize(
   ('name', 'content', 'told'),
   [

@@ -8,6 +8,7 @@ from absl import logging
 from PIL import Image
 
 from overlap import data, errors
+from overlap.catalog import class_lists
 from overlap.data import fashion_mnist, splits, views
 
 
@@ -180,3 +181,48 @@ def test_what_may_take_the_place_of_another():
   assert data.stand_in('fashion_mnist', 'mnist_5k') == 'mnist_5k'
   assert data.stand_in('fashion_mnist', '') == ''
   assert data.stand_in('of the store alone', 'mnist_5k') == ''
+
+
+@pytest.fixture
+def numbered_tree(tmp_path):
+  """Folders 0 ... 11 of an image each, whose grey level is the number."""
+  for number in range(12):
+    path = tmp_path / f'tree/test/{number}/a.png'
+    path.parent.mkdir(parents=True)
+    Image.fromarray(np.full((4, 4), number, np.uint8)).save(path)
+  return tmp_path
+
+
+def test_labels_of_numbered_folders_are_their_numbers(numbered_tree, caplog):
+  with caplog.at_level('INFO'):
+    for _ in range(2):
+      test = load(str(numbered_tree), 'test', dataset='image_folder:tree')
+  images = test.fetch(np.arange(12))['image'][:, 0, 0, 0]
+  np.testing.assert_array_equal(images, test.labels())
+  assert caplog.text.count("12: '0', '1', '2', ..., '11'") == 1
+
+
+def test_a_list_gives_the_order_and_the_slices_stay(numbered_tree, caplog):
+  names = [str(number) for number in range(11, -3, -1)]
+  where = {'dataset': 'image_folder:tree', 'split': 'test'}
+  plain = load(str(numbered_tree), 'test[:50%]', **where)
+  with caplog.at_level('INFO'):
+    turned = load(str(numbered_tree), 'test[:50%]', classes=names, **where)
+  assert turned.ids.tolist() == plain.ids.tolist()
+  np.testing.assert_array_equal(turned.labels(), 11 - plain.labels())
+  assert turned.class_names == tuple(names)
+  assert '12 of which are in test, 14:' in caplog.text
+
+
+def test_a_part_of_imagenet_is_told_of_all_of_it(tmp_path, caplog):
+  for name in ('n01443537', 'n01440764'):
+    path = tmp_path / f'birds/test/{name}/a.png'
+    path.parent.mkdir(parents=True)
+    Image.fromarray(np.zeros((4, 4), np.uint8)).save(path)
+  where = {'dataset': 'image_folder:birds', 'split': 'test'}
+  with caplog.at_level('INFO'):
+    assert load(str(tmp_path), 'test', **where).labels().tolist() == [0, 1]
+  assert 'config.data.classes=imagenet' in caplog.text
+  known = class_lists.read(['imagenet'])
+  test = load(str(tmp_path), 'test', classes=known, **where)
+  assert (test.labels().tolist(), len(test.class_names)) == ([0, 1], 1000)
