@@ -211,8 +211,9 @@ def prepare(
       arrays['confidence'] = source.confidence[keep]
     return Prepared(kind, places, aligned_by, arrays, None, notes)
   if source.classes != count:
-    extra = source.classes == count + 1
-    hint = ': the first may be a background class, as TensorFlow has' * extra
+    hint = '' if known.stored else '; --class_names names all classes'
+    if source.classes == count + 1:
+      hint += ': the first may be a background class, as TensorFlow has'
     raise errors.DataError(
       f'{path} must have a score for each of the {count} classes of the data '
       f'set, got {source.classes}{hint}.'

@@ -124,6 +124,33 @@ def test_the_files_order_changes_no_table(overlap, predictions):
   assert made[0] == made[1]
 
 
+def test_what_was_guessed_and_left_out_is_printed(overlap, predictions):
+  words = [str(label) for label in predictions.labels]
+  words[7] = 'NA'
+  path = predictions.folder / 'a.csv'
+  rows = zip(predictions.ids, words, predictions.logits['a'].argmax(axis=1))
+  lines = ['file,label,predicted', *(f'{i},{x}.0,{p}' for i, x, p in rows)]
+  path.write_text('\n'.join(lines).replace('NA.0', 'NA'))
+  command = [
+    'ingest', f'--workdir={predictions.workdir}', '--dataset=shapes',
+    '--split=test', f'--predictions={path}',
+  ]  # fmt: skip
+  assert "got 'NA' in row 7" in overlap(*command).fault
+  done = overlap(*command, '--missing=drop')
+  right = predictions.logits['a'].argmax(axis=1) == predictions.labels
+  accuracy = (right.sum() - right[7]) / 299
+  assert done.out.splitlines() == [
+    f'a: classes of 299 examples, aligned by id, accuracy {accuracy:.4f}',
+    "a: the ids are in 'file'",
+    'a: 1 row of 300 left out, for the data set has no label of the example, '
+    'the first row 7',
+  ]
+  path.write_text('predicted\n' + '0\n' * 299)
+  command += ['--model=b']
+  assert '--by_order' in overlap(*command).fault
+  assert 'row order' in overlap(*command, '--by_order').out
+
+
 BAD = {
   'no workdir': (['--workdir='], 2, '--workdir must name a folder'),
   'no split': (['--split='], 2, '--split must be given'),
