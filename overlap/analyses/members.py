@@ -191,6 +191,13 @@ def _measure_logits(
       'out, and NLL and the calibrated ECE are empty',
       name, ruled_out, len(labels),
     )  # fmt: skip
+  masked = _masked(logits)
+  if masked:
+    logging.warning(
+      '%s: minus infinity rules out classes in %d of %d examples, not the same '
+      'in all; where the members of an ensemble rule out all classes it has '
+      'none, which is wrong', name, masked, len(labels),
+    )  # fmt: skip
   if fitted.fits.bound_hit.any():
     logging.warning(
       '%s: no best temperature within the bounds, took %s',
@@ -210,6 +217,16 @@ def _measure_logits(
     'calibration_left_out': unusable + ruled_out,
   }
   return columns, temperatures, confidences[1]
+
+
+def _masked(logits: np.ndarray) -> int:
+  """In how many examples classes are ruled out; 0 where in all the same."""
+  if not logits.size or logits.min() > -np.inf:
+    return 0
+  ruled_out = np.isneginf(logits)
+  if (ruled_out == ruled_out[0]).all():
+    return 0
+  return int(np.count_nonzero(ruled_out.any(axis=1)))
 
 
 def _predicted(split: Split, record: Mapping[str, Any]) -> np.ndarray:

@@ -19,11 +19,26 @@ def look_like_probabilities(scores: np.ndarray) -> bool:
   Rounding to decimals may move the sums further than other imprecision.
   """
   values = _float64(scores)
+  return _sum_to_one(values, scores, logarithms=False)
+
+
+def rule_out_as_logarithms_do(scores: np.ndarray) -> bool:
+  """Returns whether rows are logarithms of probabilities, some of them 0."""
+  if not np.isneginf(scores).any():
+    return False
+  with np.errstate(over='ignore'):
+    values = np.exp(_float64(scores))
+  return _sum_to_one(values, scores, logarithms=True)
+
+
+def _sum_to_one(
+  values: np.ndarray, scores: np.ndarray, *, logarithms: bool
+) -> bool:
   if values.shape[1] < 2 or not len(values):
     return False
   if not ((values >= 0) & (values <= 1)).all():
     return False
-  rounded = zeros_lib.survey(iter([(0, scores)]), logarithms=False)
+  rounded = zeros_lib.survey(iter([(0, scores)]), logarithms=logarithms)
   tolerance = max(1e-3, zeros_lib.sum_tolerance(rounded, values.shape[1]))
   return bool((np.abs(values.sum(axis=1) - 1) < tolerance).all())
 

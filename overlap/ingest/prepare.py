@@ -23,6 +23,11 @@ from overlap.ingest.source import Source
 from overlap.ingest.zeros import Zeros
 from overlap.store import schema
 
+_LOGARITHMS = (
+  'logits that are logarithms of probabilities, some of them of 0, are taken '
+  'as log_probs; --kind=logits rules out the classes of 0'
+)
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Request:
@@ -202,6 +207,9 @@ def prepare(
   notes = (*source.notes, *placed.notes)
   count = len(known.class_names)
   kind = _kind(request, source, path)
+  if kind == source_lib.LOGITS and not request.kind and _like_logs(source):
+    kind = source_lib.LOG_PROBS
+    notes += (_LOGARITHMS,)
   _check_class_names(source, path, known)
   if source.blocks is None:
     arrays = {
@@ -349,6 +357,14 @@ def _kind(request: Request, source: Source, path: str) -> str:
       '--kind=probs, or --kind=logits if they are none.'
     )
   return request.kind or source_lib.LOGITS
+
+
+def _like_logs(source: Source) -> bool:
+  """Whether the first scores are logarithms of probabilities, some of 0."""
+  assert source.blocks is not None
+  for _, block in source.blocks():
+    return convert.rule_out_as_logarithms_do(block)
+  return False
 
 
 def _like_probabilities(source: Source) -> bool:

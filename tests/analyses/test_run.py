@@ -484,6 +484,31 @@ def test_rows_with_nan_count_as_wrong(tmp_path):
   assert pair['ensemble_correct'] <= right[20:].sum()
 
 
+def test_classes_ruled_out_are_told(tmp_path, caplog):
+  """Not where it is the same ones in all examples, as a mask has it."""
+  build(tmp_path, ['base'], hard=False)
+  masked, pruned = logits_of('base'), logits_of('base')
+  masked[:, 0] = -np.inf
+  pruned[:30, 1] = -np.inf
+  put(tmp_path, 'masked', {'category': 'REINIT'}, logits=masked)
+  put(tmp_path, 'pruned', {'category': 'REINIT'}, logits=pruned)
+  models = analyse(tmp_path)['models'].set_index('model')
+  told = [r.getMessage() for r in caplog.records if 'not the same' in r.msg]
+  assert len(told) == 1
+  assert told[0].startswith(
+    f'pruned: minus infinity rules out classes in 30 of {EXAMPLES} examples'
+  )
+  labels = labels_of()
+  assert models['calibration_left_out'].to_dict() == {
+    'base': 0,
+    'masked': (labels == 0).sum(),
+    'pruned': (labels[:30] == 1).sum(),
+  }
+  assert models['ece_calibrated'].isna().to_dict() == {
+    'base': False, 'masked': True, 'pruned': True,
+  }  # fmt: skip
+
+
 def test_a_perfect_model_has_its_bound_recorded(tmp_path):
   build(tmp_path, ['base'], hard=False)
   perfect = np.eye(CLASSES, dtype=np.float32)[labels_of()]

@@ -160,6 +160,31 @@ def test_every_format_says_what_its_zeros_are_read_as(case, style):
   np.testing.assert_allclose(case.read('m'), expected, atol=2e-4)
 
 
+def test_logits_that_are_logarithms_of_rounded_probabilities(case):
+  values = case.probabilities.round(3)
+  with np.errstate(divide='ignore'):
+    logs = np.log(values)
+  path = case.folder / 'm.npz'
+  np.savez(path, logits=logs, ids=case.ids)
+  (made,) = case.ingest(path)
+  assert made.record['kind'] == 'log_probs'
+  assert 'logarithms of probabilities' in made.record['notes'][0]
+  expected = np.log(naive_fill(values.tolist(), 0.001))
+  np.testing.assert_allclose(case.read('m'), expected, atol=2e-4)
+  # As they are, where it is said.
+  case.ingest(path, model='raw', kind='logits')
+  np.testing.assert_array_equal(case.read('raw'), logs.astype(np.float32))
+
+
+def test_masked_logits_stay(case):
+  logits = case.logits.copy()
+  logits[:, 2] = -np.inf
+  np.savez(case.folder / 'm.npz', logits=logits, ids=case.ids)
+  (made,) = case.ingest(case.folder / 'm.npz')
+  assert (made.record['kind'], made.record['notes']) == ('logits', [])
+  np.testing.assert_array_equal(case.read('m'), logits)
+
+
 def test_nothing_is_said_without_zeros(case):
   np.savez(case.folder / 'm.npz', probs=case.probabilities, ids=case.ids)
   (made,) = case.ingest(case.folder / 'm.npz')
