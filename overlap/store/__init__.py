@@ -2,7 +2,7 @@
 
 Reads and writes `[examples, classes]` logits, `[examples, features]` features
 and hard labels of many models over the same examples, in one order, on a local
-file system or on Cloud Storage; no array need fit in memory.
+file system or on Cloud Storage. Arrays may be larger than memory.
 """
 
 from overlap.store.check import check

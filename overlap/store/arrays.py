@@ -1,8 +1,8 @@
-"""One array of the store: Zarr v3 over TensorStore, checked chunk by chunk.
+"""Arrays of the store: Zarr v3 over TensorStore, with checksums per chunk.
 
-Chunks are runs of whole rows, uncompressed, each followed by its CRC-32C, so
-that reading costs little more than the bytes. Zarr reads an absent chunk as
-the fill value; here chunks are always written and an absent one is an error.
+A chunk holds consecutive whole rows, uncompressed, followed by their CRC-32C,
+so reading costs little more than the bytes. Zarr reads a missing chunk as the
+fill value; here all chunks are written and a missing one is an error.
 """
 
 import collections
@@ -22,13 +22,13 @@ from etils import epath
 from overlap import errors
 from overlap.store import schema
 
-# What TensorStore raises, by the kind of its status, and NumPy where an array
+# Exceptions that TensorStore raises, by status, and NumPy's where an array
 # does not fit in memory.
 FAULTS = (ValueError, OSError, LookupError, RuntimeError, MemoryError)
 
 _READS_IN_FLIGHT = 3
 _CRC_BYTES = 4  # At the end of each chunk's file.
-# Hexadecimal digits of one chunk in an entry's `crc32c`.
+# Hexadecimal digits per chunk in an entry's `crc32c`.
 CRC_DIGITS = 2 * _CRC_BYTES
 
 
@@ -37,9 +37,9 @@ class Layout:
   """Layout of an array on disk.
 
   Attributes:
-    shape: rows first.
+    shape: shape of the array, rows first.
     dtype: name of a NumPy dtype; little-endian on disk.
-    chunk_rows: rows of a chunk, which has all columns.
+    chunk_rows: rows per chunk; a chunk has all columns.
   """
 
   shape: tuple[int, ...]
@@ -48,29 +48,29 @@ class Layout:
 
   @classmethod
   def of(cls, shape: tuple[int, ...], dtype: str) -> 'Layout':
-    """The layout that a new array of this shape gets."""
+    """Returns the layout of a new array of this shape."""
     row_bytes = math.prod(shape[1:]) * np.dtype(dtype).itemsize
-    # A chunk is stored whole: a short array needs no longer one than itself.
+    # Chunks are stored whole, so a short array gets a chunk of its own length.
     rows = min(schema.chunk_rows(row_bytes), max(1, shape[0]))
     return cls(tuple(map(int, shape)), str(np.dtype(dtype)), rows)
 
   @classmethod
   def from_entry(cls, entry: dict[str, Any]) -> 'Layout':
-    """The layout of an array that record.json describes."""
+    """Returns the layout of an array described in record.json."""
     return cls(tuple(entry['shape']), entry['dtype'], entry['chunk_rows'])
 
   def blocks(self) -> Iterator[tuple[int, int]]:
-    """Yields `(start, stop)` of each chunk's rows."""
+    """Yields the rows `(start, stop)` of each chunk."""
     for start in range(0, self.shape[0], self.chunk_rows):
       yield start, min(start + self.chunk_rows, self.shape[0])
 
   def chunk_bytes(self) -> int:
-    """The size of each chunk's file; the last is padded with zeros."""
+    """Size in bytes of each chunk's file; the last is padded with zeros."""
     values = self.chunk_rows * math.prod(self.shape[1:])
     return values * np.dtype(self.dtype).itemsize + _CRC_BYTES
 
   def chunk_count(self) -> int:
-    """Number of chunks, none where the array has no values."""
+    """Number of chunks; 0 if the array has no values."""
     return 0 if 0 in self.shape else -(-self.shape[0] // self.chunk_rows)
 
   def chunk_file(self, index: int) -> str:
@@ -78,20 +78,20 @@ class Layout:
     return f'c/{index}{"/0" * (len(self.shape) - 1)}'
 
   def chunk_files(self) -> set[str]:
-    """The files of the chunks, relative to the array's folder."""
+    """File names of all chunks, relative to the array's folder."""
     return {self.chunk_file(index) for index in range(self.chunk_count())}
 
 
 def is_local(path: epath.PathLike) -> bool:
-  """Returns whether the path is one of this machine's file system."""
+  """Returns whether the path is on this machine's file system."""
   return '://' not in os.fspath(path)
 
 
 def kvstore(path: epath.PathLike) -> dict[str, str]:
-  """TensorStore's name for a folder, local or on Cloud Storage.
+  """Returns TensorStore's kvstore spec of a folder, local or on Cloud Storage.
 
   Raises:
-    UsageError: it is neither.
+    UsageError: the path is neither local nor on Cloud Storage.
   """
   name = os.fspath(path)
   if is_local(path):
@@ -106,7 +106,7 @@ def kvstore(path: epath.PathLike) -> dict[str, str]:
 
 
 def spec(folder: epath.PathLike, layout: Layout) -> dict[str, Any]:
-  """TensorStore's description of an array: where it is and all it must be."""
+  """Returns TensorStore's spec of an array: location and metadata."""
   chunk = [layout.chunk_rows, *(max(1, size) for size in layout.shape[1:])]
   return {
     'driver': 'zarr3',
@@ -132,24 +132,24 @@ def spec(folder: epath.PathLike, layout: Layout) -> dict[str, Any]:
 
 @functools.cache
 def _context() -> ts.Context:
-  # Files are synced once, when all are written: see folders.publish.
+  # Files are synced once, when all are written: see `folders.publish`.
   return ts.Context({'file_io_sync': False})
 
 
 def create(folder: epath.PathLike, layout: Layout) -> ts.TensorStore:
-  """Makes an array whose chunks are all absent."""
+  """Creates an array without any chunks."""
   return ts.open(spec(folder, layout), create=True, context=_context()).result()
 
 
 def assume(folder: epath.PathLike, layout: Layout) -> ts.TensorStore:
-  """Opens an array that another process makes, perhaps not yet."""
+  """Opens an array that another process creates, possibly later."""
   return ts.open(
     spec(folder, layout), open=True, assume_metadata=True, context=_context()
   ).result()
 
 
 def open_array(folder: epath.PathLike, layout: Layout) -> ts.TensorStore:
-  """Opens an array, whose zarr.json must describe this very layout."""
+  """Opens an array; its zarr.json must match the layout."""
   return ts.open(spec(folder, layout), open=True, context=_context()).result()
 
 
@@ -163,26 +163,26 @@ def read(
 ) -> np.ndarray:
   """Reads rows `[start, stop)`, with a few chunks in flight.
 
-  TensorStore compares each chunk with the CRC-32C at the end of its file. A
-  whole chunk in the wrong place, such as another model's, passes that; here
-  the stored CRC-32C must be the one that record.json has for the place.
+  TensorStore checks each chunk against the CRC-32C at the end of its file. That
+  does not detect a whole chunk in the wrong place, such as another model's, so
+  the CRC-32C is also compared with the one in record.json.
 
   Args:
-    array: the opened array.
-    layout: its layout.
+    array: opened array.
+    layout: layout of the array.
     start: first row.
     stop: row after the last.
-    crc32c: the array's `crc32c` in record.json; None to compare with nothing.
+    crc32c: `crc32c` of the array in record.json; None for no comparison.
 
   Returns:
     Rows `[stop - start, ...]`.
 
   Raises:
-    ValueError: a chunk is another than the record describes.
-    FAULTS: a chunk is absent, incomplete or damaged.
+    ValueError: a chunk differs from the one in the record.
+    FAULTS: a chunk is missing, incomplete or damaged.
   """
-  # NumPy's memory comes in huge pages and TensorStore's does not, and chunks
-  # all asked for at once take memory of their own: together twice the time.
+  # NumPy allocates huge pages and TensorStore does not, and requesting all
+  # chunks at once takes additional memory: together twice the time.
   out = np.empty((stop - start, *layout.shape[1:]), layout.dtype)
   target = ts.array(out)[ts.d[0].translate_to[start]]
   rows = layout.chunk_rows
@@ -201,12 +201,12 @@ def read(
 
 
 class _PendingChunk(NamedTuple):
-  """A chunk that is being read.
+  """Chunk that is being read.
 
   Attributes:
-    row: its first row.
-    values: done when its rows are in place.
-    crc: the CRC-32C in its file; None where it is not compared.
+    row: first row of the chunk.
+    values: future that is done when the rows are in place.
+    crc: CRC-32C in the chunk's file; None if it is not compared.
   """
 
   row: int
@@ -240,13 +240,13 @@ def _finish(chunk: _PendingChunk, layout: Layout, crc32c: str | None) -> None:
 
 
 def describe(folder: epath.Path, layout: Layout) -> dict[str, Any]:
-  """Reads a whole array, a chunk at a time, for its entry in record.json.
+  """Reads a whole array, a chunk at a time, and describes it for record.json.
 
   Returns:
     `shape`, `dtype`, `chunk_rows`, `sha256` of the little-endian bytes in row
-    order, `crc32c` of each chunk (8 hexadecimal digits each, in order),
-    `metadata_sha256` of zarr.json, `non_finite`: how many values are NaN or
-    infinite.
+    order, `crc32c` (8 hexadecimal digits per chunk, in order),
+    `metadata_sha256` of zarr.json, and `non_finite`, the number of values that
+    are NaN or infinite.
   """
   array = open_array(folder, layout)
   sha256, non_finite = hashlib.sha256(), 0
@@ -270,7 +270,7 @@ def describe(folder: epath.Path, layout: Layout) -> dict[str, Any]:
 
 
 def little_endian(values: np.ndarray) -> memoryview:
-  """The bytes that are hashed: C order, little-endian."""
+  """Returns the bytes to hash: C order, little-endian."""
   values = np.ascontiguousarray(values)
   flat = values.astype(values.dtype.newbyteorder('<'), copy=False).reshape(-1)
   return flat.view(np.uint8).data
@@ -278,14 +278,14 @@ def little_endian(values: np.ndarray) -> memoryview:
 
 @contextlib.contextmanager
 def reported(rule: str, advice: str) -> Iterator[None]:
-  """Turns what TensorStore raises into one line.
+  """Turns exceptions of TensorStore into a DataError of one line.
 
   Args:
     rule: what must hold ("logits of model 'a' must be readable").
-    advice: what to do.
+    advice: what the user should do.
 
   Raises:
-    DataError: something within raised.
+    DataError: the block raised one of `FAULTS`.
   """
   try:
     yield

@@ -1,4 +1,4 @@
-"""Compares all that is stored with its checksums: one line a fault."""
+"""Compares the whole store with its checksums."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -20,9 +20,9 @@ def check(workdir: epath.PathLike) -> Iterator[str]:
     workdir: local folder or gs:// path.
 
   Yields:
-    One line a fault: a checksum, shape, dtype or hash that is another, an
-    absent or surplus file, a label or a prediction outside the classes, an id
-    given twice, a record that was edited, a folder that is no record.
+    One line per fault: a wrong checksum, shape, dtype or hash; a missing or
+    surplus file; a label or prediction outside the classes; a duplicate id; an
+    edited record; or a folder without a record.
   """
   root = schema.root(workdir)
   yield from files.report_unreadable(root, _check_root(workdir, root))
@@ -46,7 +46,7 @@ def _check_split(
   yield from _strays(folder)
   names = list(named_folders(folder))
   if not names:
-    return  # A run was killed before anything was there.
+    return  # An earlier run was killed before it wrote anything.
   yield from files.report_unreadable(
     folder, _check_examples(workdir, dataset, split)
   )
@@ -91,7 +91,7 @@ def _check_examples(
   try:
     labels = examples.read_array(workdir, record, 'labels')
   except errors.DataError:
-    return  # Said by _check_folder.
+    return  # Reported by _check_folder.
   yield from _outside(f'labels of the {what}', labels, record['num_classes'])
 
 
@@ -102,7 +102,7 @@ def _check_ids(
     encoded = examples.read_array(workdir, record, 'ids')
     ids = schema.decode_ids(encoded)
   except errors.DataError:
-    return  # Said by _check_folder.
+    return  # Reported by _check_folder.
   except UnicodeDecodeError:
     yield f'ids of the {what} must be UTF-8, and are not: {_AGAIN}.'
     return
@@ -141,7 +141,7 @@ def _check_model(
     try:
       predicted = Store(workdir).read(dataset, split, model, 'predicted')
     except errors.DataError:
-      return  # Said by _check_folder.
+      return  # Reported by _check_folder.
     given = predicted[predicted != schema.NO_CLASS]
     yield from _outside(f'predicted of {what}', given, record['num_classes'])
 
@@ -176,14 +176,14 @@ def _check_files(
   folder: epath.Path, layout: arrays.Layout, what: str
 ) -> Iterator[str]:
   if not folder.is_dir():
-    return  # Said by whoever reads it.
+    return  # Reported by _check_array.
   expected = layout.chunk_files() | {'zarr.json'}
   got = {
     name
     for name in folders.file_names(folder)
     if not name.rpartition('/')[2].startswith('.')
   }
-  # One that is shorter, or a link to nowhere, fails to be read.
+  # Shorter files and dangling links fail when they are read.
   longer = {
     name
     for name in got & layout.chunk_files()
@@ -216,5 +216,5 @@ def _check_array(
   if differing == ['crc32c']:
     yield f'{what} must have chunks with the crc32c of its record: {_AGAIN}.'
   for key in differing:
-    if key != 'crc32c':  # It is long, and follows from sha256.
+    if key != 'crc32c':  # It is long, and `sha256` tells the same.
       yield f'{what} must have {key} {entry[key]}, got {got[key]}: {_AGAIN}.'

@@ -1,4 +1,4 @@
-"""Rows in, whole chunks out: a bounded write-behind for one array."""
+"""Collects rows of one array and writes whole chunks in the background."""
 
 import collections
 import dataclasses
@@ -8,15 +8,15 @@ import tensorstore as ts
 
 from overlap.store import arrays
 
-# Chunks, of at most two MiB unless a single row is longer: what one array
-# takes of memory, whatever the number of its rows.
+# Chunks in flight per array (at most 2 MiB each, unless a row is longer):
+# bounds the memory whatever the number of rows.
 _MAX_IN_FLIGHT = 8
 _MAX_OPEN = 4
 
 
 @dataclasses.dataclass
 class _Chunk:
-  """A chunk that is being filled: its values, and which rows it has."""
+  """Chunk that is being filled: its values and a mask of the rows it has."""
 
   start: int
   values: np.ndarray
@@ -24,15 +24,15 @@ class _Chunk:
 
 
 class ChunkWriter:
-  """Gathers the rows of one array and writes chunk by chunk.
+  """Collects the rows of one array and writes them chunk by chunk.
 
-  Rows come in any order and once each. What is in order costs one write a
-  chunk. Where more than a few chunks are begun, the oldest is written as far
+  Rows may come in any order, each once. Rows in order cost one write per
+  chunk. If more than a few chunks are incomplete, the oldest is written as far
   as it is filled, and TensorStore merges the rest into it later.
 
   Attributes:
-    layout: the array's.
-    written: bool [rows], which rows were given.
+    layout: layout of the array.
+    written: mask of the rows written so far, bool [rows].
   """
 
   def __init__(self, array: ts.TensorStore, layout: arrays.Layout):
@@ -43,10 +43,10 @@ class ChunkWriter:
     self._in_flight: collections.deque[ts.WriteFutures] = collections.deque()
 
   def write(self, start: int, values: np.ndarray) -> None:
-    """Takes rows `[start, start + len(values))`, none given before; copies.
+    """Copies rows `[start, start + len(values))`, each written only once.
 
     Raises:
-      what TensorStore raises: an earlier write failed.
+      FAULTS (see `arrays`): an earlier write failed.
     """
     stop = start + len(values)
     self.written[start:stop] = True
@@ -56,10 +56,10 @@ class ChunkWriter:
       self._put(index, low, values[low - start : high - start])
 
   def flush(self) -> None:
-    """Writes what is begun and waits for all.
+    """Writes incomplete chunks and waits for all writes.
 
     Raises:
-      what TensorStore raises: a write failed.
+      FAULTS (see `arrays`): a write failed.
     """
     for index in list(self._open):
       self._close(index)
@@ -67,7 +67,7 @@ class ChunkWriter:
       self._wait()
 
   def abandon(self) -> None:
-    """Waits for what is in flight, failed or not, and drops the rest."""
+    """Waits for writes in flight, ignoring failures, and drops the rest."""
     self._open.clear()
     while self._in_flight:
       self._in_flight.popleft().commit.exception()
@@ -97,13 +97,13 @@ class ChunkWriter:
     else:
       rows = np.flatnonzero(chunk.filled)
       target, values = target[chunk.start + rows], values[rows]
-    # Nobody else holds `values`: TensorStore needs no copy of its own.
+    # `values` is not used again, so TensorStore needs no copy.
     future = target.write(values, can_reference_source_data_indefinitely=True)
     self._in_flight.append(future)
     if len(self._in_flight) > _MAX_IN_FLIGHT:
       self._wait()
 
   def _wait(self) -> None:
-    # One that failed stays, and fails all that follows: rows are lost.
+    # A failed write stays in the queue and fails all later calls.
     self._in_flight[0].result()
     self._in_flight.popleft()

@@ -1,9 +1,8 @@
-"""Checks what a record.json says of its arrays, before any is opened.
+"""Checks the array entries of a record.json before any array is opened.
 
-A record that was edited and sealed again, or written by another program, may
-claim any shape: nothing is allocated and no file is looked for until the claim
-has been compared with the number of examples and classes and with the length
-of the list of checksums.
+A record that was edited and resealed, or written by another program, may claim
+any shape: nothing is allocated or opened before the claim is compared with the
+numbers of examples and classes and the length of the list of checksums.
 """
 
 import re
@@ -28,12 +27,12 @@ def check(
 
   Args:
     record: content of record.json.
-    what: what it is a record of, for messages: "model 'a' over x/test".
-    kinds: names that its arrays may have.
-    required: names of arrays that must be there.
+    what: subject of the record for messages, such as "model 'a' over x/test".
+    kinds: allowed names of arrays.
+    required: required names of arrays.
 
   Raises:
-    DataError: a field is absent or has an impossible value.
+    DataError: a field is missing or has an impossible value.
   """
   fault = _record_fault(record, what, kinds, required)
   if fault:

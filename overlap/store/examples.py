@@ -1,4 +1,4 @@
-"""The examples of a split: ids and labels, in the order of all models' rows."""
+"""Examples of a split: ids and labels, in the order of all models' rows."""
 
 import dataclasses
 import hashlib
@@ -14,15 +14,15 @@ from overlap.store import arrays, entries, folders, records, schema
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class StoredExamples:
-  """The examples of one split.
+  """Examples of one split.
 
   Attributes:
     ids: unicode [M], unique.
     labels: int32 [M], each in `[0, len(class_names))`.
-    class_names: one a class.
-    ids_hash: names the examples and their order, see `schema.ids_hash`.
-    targets: int8 [M, C], 1 for classes that an image shows, 0 for others, -1
-      for those that are left out; None where each has one label.
+    class_names: names of the classes.
+    ids_hash: hash of the ids in order, see `schema.ids_hash`.
+    targets: int8 [M, C], 1 for classes in the image, 0 for others, -1 for
+      classes to leave out; None if each example has one label.
   """
 
   ids: np.ndarray
@@ -45,10 +45,10 @@ def write_examples(
   class_names: Sequence[str],
   targets: np.ndarray | None = None,
 ) -> str:
-  """Stores a split's ids and labels, which all models' rows then follow.
+  """Stores a split's ids and labels; all models' rows follow their order.
 
-  Does nothing where the same are stored already. Of several processes that
-  write the same at once, one writes and the others agree.
+  Does nothing if the same are already stored. If several processes write the
+  same at once, one writes and the others compare.
 
   Args:
     workdir: local folder or gs:// path.
@@ -56,14 +56,14 @@ def write_examples(
     split: name of the split.
     ids: text [M], unique and not empty.
     labels: integers [M], each in `[0, len(class_names))`.
-    class_names: one a class.
-    targets: int8 [M, C] of 1, 0 and -1 where images show several classes.
+    class_names: names of the classes.
+    targets: int8 [M, C] of 1, 0 and -1 if images show several classes.
 
   Returns:
     The hash of the ids in order.
 
   Raises:
-    DataError: ids or labels are at fault; others are stored there.
+    DataError: ids or labels are invalid, or differ from those stored.
   """
   encoded = schema.encode_ids(ids)
   labels = _labels(labels, num_examples=len(encoded), classes=len(class_names))
@@ -84,11 +84,11 @@ def write_examples(
     try:
       _write(final, record, values)
     except errors.DataError:
-      # Another process was quicker; what it wrote is compared below.
+      # Another process may have been faster; its data are compared below.
       if not records.complete(final):
         raise
   _agree(final, record, values)
-  # Of killed runs; one that still writes will find these, and agree.
+  # Remains of killed runs; a process still writing finds the examples stored.
   folders.sweep(final, keep=final)
   return ids_hash
 
@@ -178,7 +178,7 @@ def read_record(
   """Reads the record of a split's examples.
 
   Raises:
-    DataError: there is none, or it is damaged.
+    DataError: the record is missing or damaged.
   """
   folder = schema.examples_folder(workdir, dataset, split)
   if not records.complete(folder):
@@ -235,7 +235,7 @@ def read_examples(
   """Reads a split's examples.
 
   Raises:
-    DataError: there are none, or they are damaged.
+    DataError: the examples are missing or damaged.
   """
   record = read_record(workdir, dataset, split)
   return StoredExamples(

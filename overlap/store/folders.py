@@ -1,9 +1,9 @@
-"""Folders that are there whole or not at all.
+"""Atomic creation and replacement of folders.
 
 A record is written to a hidden folder `.<name>.<token>.partial` beside its
-place. On a file system it is then renamed, which nobody can see half done.
-Cloud Storage has no renaming of folders: there the files are copied to their
-place, record.json last, and it is record.json that makes a folder a record.
+final path. On a file system it is then renamed, which is atomic. Cloud Storage
+can't rename folders: there the files are copied to the final path, record.json
+last, since its presence makes a folder a record.
 """
 
 import os
@@ -14,12 +14,12 @@ from etils import epath
 from overlap import errors, files
 from overlap.store import arrays, records, schema
 
-# What says that a folder is complete: a record's, and that of tables.
+# Files that mark a folder as complete: a record's and that of the tables.
 _LAST = (schema.RECORD, 'done.json')
 
 
 def sweep(final: epath.Path, *, keep: epath.Path) -> None:
-  """Removes what killed runs left of `final`, except the folder `keep`."""
+  """Removes partial folders of `final` left by killed runs, except `keep`."""
   if not final.parent.is_dir():
     return
   for path in list(final.parent.iterdir()):
@@ -28,7 +28,7 @@ def sweep(final: epath.Path, *, keep: epath.Path) -> None:
 
 
 def remove(folder: epath.Path) -> None:
-  """Removes a folder with all it holds; it may be absent."""
+  """Removes a folder with its contents; it may be absent."""
   if arrays.is_local(folder):
     shutil.rmtree(folder, ignore_errors=True)
   elif folder.exists():
@@ -36,7 +36,7 @@ def remove(folder: epath.Path) -> None:
 
 
 def refuse(final: epath.Path) -> None:
-  """Raises DataError where there is a complete record."""
+  """Raises DataError if there is a complete record."""
   if records.complete(final):
     raise errors.DataError(
       f'{final} must not hold a record yet, and does: delete it, or ask for '
@@ -45,12 +45,12 @@ def refuse(final: epath.Path) -> None:
 
 
 def publish(folder: epath.Path, final: epath.Path, *, replace: bool) -> None:
-  """Moves a finished folder to its place.
+  """Moves a finished folder to its final path.
 
-  A complete record that is there already stays unless `replace`. It is then
-  swapped for the new one in one step, or, where the file system can't, moved
-  aside before the new one comes: between the two renamings there is none. What
-  is there without a record.json counts as absent.
+  An existing complete record is kept unless `replace`. Otherwise it is swapped
+  for the new one atomically or, where the file system can't, moved aside first,
+  so that the path is absent between two renames. A folder without a
+  record.json counts as absent.
 
   Raises:
     DataError: there is a complete record, and `replace` is false.
@@ -80,7 +80,7 @@ def _rename(folder: epath.Path, final: epath.Path, *, replace: bool) -> None:
 
 
 def _displace(folder: epath.Path, final: epath.Path) -> epath.Path:
-  """Renames twice; returns where the older folder is then."""
+  """Replaces `final` by two renames; returns the path of the old folder."""
   old = files.aside(final)
   os.rename(final, old)
   try:
@@ -104,7 +104,7 @@ def _copy(folder: epath.Path, final: epath.Path) -> None:
 
 
 def file_names(folder: epath.Path) -> list[str]:
-  """The files below a folder, relative to it, sorted; '/' between parts."""
+  """Returns the files below a folder, relative to it, sorted, with '/'."""
   names = []
   for path in folder.iterdir():
     if path.is_dir():

@@ -1,4 +1,4 @@
-"""Reads the store: what there is, and rows of it."""
+"""Reads the store: its contents, and rows of its arrays."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -12,10 +12,10 @@ from overlap.store.examples import StoredExamples
 
 
 class Store:
-  """The predictions under a workdir; only complete records are seen."""
+  """Predictions under a workdir; only complete records are visible."""
 
   def __init__(self, workdir: epath.PathLike):
-    """Opens the store; there need not be anything yet.
+    """Opens the store, which may be empty.
 
     Args:
       workdir: local folder or gs:// path.
@@ -23,7 +23,7 @@ class Store:
     self.workdir = epath.Path(workdir)
 
   def splits(self) -> list[tuple[str, str]]:
-    """All `(dataset, split)` whose examples are stored, sorted."""
+    """Returns all `(dataset, split)` whose examples are stored, sorted."""
     return sorted(
       (dataset, split)
       for dataset, folder in named_folders(schema.root(self.workdir))
@@ -32,7 +32,7 @@ class Store:
     )
 
   def models(self, dataset: str, split: str) -> list[str]:
-    """The models that have predictions over a split, sorted."""
+    """Returns the models with predictions over a split, sorted."""
     folder = schema.split_folder(self.workdir, dataset, split)
     return sorted(
       model
@@ -41,13 +41,13 @@ class Store:
     )
 
   def check_complete(self) -> None:
-    """Looks for folders that have lost the file which makes them a record.
+    """Checks that no folder has lost its record.json.
 
-    They would be passed over as if they had never been. In cloud storage such
-    a folder may be one that is just being copied, and is left alone.
+    Such a folder would be ignored as if it had never been written. On Cloud
+    Storage it may be one that is being copied, and is not checked.
 
     Raises:
-      DataError: there is one.
+      DataError: a folder has lost its record.json.
     """
     if not arrays.is_local(self.workdir):
       return
@@ -65,20 +65,21 @@ class Store:
             )
 
   def examples(self, dataset: str, split: str) -> StoredExamples:
-    """The ids and labels of a split, in the order of all rows.
+    """Returns the ids and labels of a split, in the order of all rows.
 
     Raises:
-      DataError: they are absent or damaged.
+      DataError: the examples are missing or damaged.
     """
     return examples.read_examples(self.workdir, dataset, split)
 
   def record(
     self, dataset: str, split: str, model: str
   ) -> dict[str, Any] | None:
-    """Returns the record.json of a model's predictions; None without them.
+    """Returns the record.json of a model's predictions, or None if absent.
 
     Raises:
-      DataError: it is damaged, or about other examples than those stored.
+      DataError: the record is damaged, or about examples other than those
+        stored.
     """
     folder = schema.model_folder(self.workdir, dataset, split, model)
     if not records.complete(folder):
@@ -109,9 +110,9 @@ class Store:
   ) -> np.ndarray:
     """Reads rows `[start, stop)` of a model's array.
 
-    Each chunk that is read is compared with its checksum in record.json, so
-    that values of another model or of other rows are never returned. All rows
-    are of one record, even where it is being replaced by another.
+    Each chunk is checked against its checksum in record.json, so that values
+    of another model or of other rows are never returned. All rows belong to
+    the same record, even if it is being replaced.
 
     Args:
       dataset: name of the data set.
@@ -120,10 +121,10 @@ class Store:
       name: 'logits' [M, C], 'features' [M, D], 'predicted' [M] or
         'confidence' [M].
       start: first row.
-      stop: the row after the last; None for all.
+      stop: row after the last; None for all.
 
     Raises:
-      DataError: the model has no such array; it is damaged or incomplete.
+      DataError: the array is missing, damaged or incomplete.
     """
     folder = schema.model_folder(self.workdir, dataset, split, model)
     return replaced.read_unreplaced(
@@ -170,9 +171,9 @@ class Store:
 
 
 def named_folders(folder: epath.Path) -> Iterator[tuple[str, epath.Path]]:
-  """Yields the names and paths of the folders within; none if it is absent.
+  """Yields the names and paths of the subfolders; none if `folder` is absent.
 
-  Hidden ones are what is being written, and are left out.
+  Hidden folders, which are being written, are left out.
   """
   for path in folder.iterdir() if folder.is_dir() else ():
     if not path.name.startswith('.') and path.is_dir():

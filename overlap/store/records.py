@@ -1,7 +1,6 @@
-"""record.json: the file whose presence makes a folder a record.
+"""Reads and writes record.json, the file that makes a folder a record.
 
-It carries a checksum over all the rest of it, so that an edited one is told
-from one that was written here.
+It has a checksum over the rest of its content, which detects edits.
 """
 
 import json
@@ -16,10 +15,11 @@ AGAIN = 'delete the folder and predict or ingest it again'
 
 
 def seal(record: dict[str, Any]) -> dict[str, Any]:
-  """Returns the record as JSON keeps it, with its version and checksum.
+  """Returns the record as JSON stores it, with its version and checksum.
 
   Raises:
-    TypeError, ValueError: a field is no JSON; a number is not finite.
+    TypeError, ValueError: a field can't be written as JSON; a number is not
+      finite.
   """
   plain = json.loads(files.canonical_json(record))
   plain |= {'format_version': schema.FORMAT_VERSION}
@@ -37,7 +37,7 @@ def complete(folder: epath.Path) -> bool:
 
 
 def raw(folder: epath.Path) -> bytes | None:
-  """The bytes of record.json, None where it can't be read."""
+  """Returns the bytes of record.json, or None if it can't be read."""
   try:
     return (folder / schema.RECORD).read_bytes()
   except OSError:
@@ -48,7 +48,7 @@ def read(folder: epath.Path) -> dict[str, Any]:
   """Reads and verifies the record.json of a folder.
 
   Raises:
-    DataError: it is absent, no JSON, of another version, or edited.
+    DataError: the file is missing, not JSON, of another version, or edited.
   """
   path = folder / schema.RECORD
   try:
@@ -71,7 +71,7 @@ def read(folder: epath.Path) -> dict[str, Any]:
 
 
 def _again(folder: epath.Path) -> str:
-  """`AGAIN`, of the model whose folder it is, by its name."""
+  """Returns `AGAIN` with the name of the model whose folder it is."""
   if folder.name == schema.EXAMPLES:
     return AGAIN
   model = files.decode_name(folder.name)
@@ -81,5 +81,5 @@ def _again(folder: epath.Path) -> str:
 def _intact(record: dict[str, Any]) -> bool:
   try:
     return record.get('checksum') == sealed.checksum(record)
-  except ValueError:  # A number was turned into one that is not finite.
+  except ValueError:  # A number was edited to one that is not finite.
     return False

@@ -5,20 +5,20 @@ from etils import epath
 
 from overlap import errors, files
 
-# Within the partial folder, and gone before the record is shown.
+# Subfolder of the partial folder, deleted before the record is published.
 FOLDER = '.rows'
 
 
 def save(
   folder: epath.Path, name: str, writer: str, written: np.ndarray
 ) -> None:
-  """Notes which rows of an array one writer wrote, for the primary.
+  """Records for the primary process which rows of an array a writer wrote.
 
   Args:
     folder: the partial folder.
     name: name of the array.
-    writer: a name of the writer; a later note of its replaces an earlier one.
-    written: bool [rows].
+    writer: unique name of the writer; a later call replaces an earlier one.
+    written: mask of the rows, bool [rows].
   """
   bits = np.packbits(written).tobytes()
   files.write_bytes(folder / FOLDER / name / writer, bits)
@@ -30,13 +30,13 @@ def counts(folder: epath.Path, name: str, written: np.ndarray) -> np.ndarray:
   Args:
     folder: the partial folder.
     name: name of the array.
-    written: bool [rows], by this writer.
+    written: mask of the rows written by this writer, bool [rows].
   """
   total = written.astype(np.uint8)
   notes = folder / FOLDER / name
   for note in notes.iterdir() if notes.is_dir() else ():
     bits = np.frombuffer(note.read_bytes(), np.uint8)
-    # Saturates, so that 256 writers are not none.
+    # Saturated at 3, so that uint8 does not overflow.
     total = np.minimum(total, 2) + np.unpackbits(bits, count=len(total))
   return total
 
@@ -45,7 +45,7 @@ def check(name: str, counts: np.ndarray) -> None:
   """Checks that each row was written once.
 
   Raises:
-    DataError: one was not; the text says how many and the first.
+    DataError: a row was not; the message gives their number and the first.
   """
   for fault, rows in (('missing', counts == 0), ('repeated', counts > 1)):
     if rows.any():

@@ -1,4 +1,4 @@
-"""Contents and places of the store: arrays, chunks, names on disk, ids.
+"""Layout of the store: arrays, chunks, names on disk, ids.
 
 ```
 predictions/<dataset>/<split>/examples/  ids, labels, targets, record.json
@@ -20,13 +20,13 @@ FORMAT_VERSION = 2
 RECORD = 'record.json'
 EXAMPLES = 'examples'
 
-# In `predicted`: the model gave no class. It is wrong, and like no other.
+# Value in `predicted` of a model that gave no class: wrong, and equal to none.
 NO_CLASS = -1
 
-# Between one and two MiB a chunk: large enough that a chunk costs one seek,
-# small enough that a few of them in flight are nothing.
+# Chunks have between one and two MiB: large enough that a chunk costs one seek,
+# small enough that a few of them in flight take little memory.
 CHUNK_BYTES = 2 << 20
-# No chunk has more rows than this, however short they are.
+# Maximal rows of a chunk, however short they are.
 CHUNK_ROWS = 1 << 16
 
 
@@ -49,17 +49,17 @@ EXAMPLE_ARRAYS = {
   'targets': Kind('int8', 2),  # [M, C], where an image shows several classes
 }
 OPTIONAL_EXAMPLE_ARRAYS = ('targets',)
-# Those with a column for each class.
+# Arrays with a column for each class.
 _PER_CLASS = ('logits', 'targets')
 
 
 def chunk_rows(row_bytes: int) -> int:
-  """Rows of a chunk: the largest power of two within `CHUNK_BYTES`.
+  """Returns the rows per chunk: the largest power of two in `CHUNK_BYTES`.
 
-  Powers of two, so that the chunks of a model's arrays start at common rows.
+  Powers of two make the chunks of all of a model's arrays start at common rows.
 
   Args:
-    row_bytes: size of one row, in bytes; 0 where it has no columns.
+    row_bytes: size of one row in bytes; 0 if it has no columns.
   """
   rows = max(1, min(CHUNK_BYTES // max(1, row_bytes), CHUNK_ROWS))
   return 1 << (rows.bit_length() - 1)
@@ -70,19 +70,19 @@ def process_slices(
 ) -> list[tuple[int, int]]:
   """Returns the rows of each process: consecutive, as equal as possible.
 
-  Where slices are no whole chunks, two processes share the chunk at their
-  border. Nothing is lost: each gathers its part of it and merges it into what
-  is there, which costs one reading and one writing of the chunk.
+  Where a slice ends within a chunk, two processes share that chunk: each
+  merges its rows into the chunk on disk, which costs an additional read and
+  write.
 
   Args:
     num_rows: rows of the array.
     process_count: number of processes, at least one.
-    chunk_rows: slices start at multiples of this: the rows of a chunk, so
-      that none is shared, or 1 for slices of equal length.
+    chunk_rows: multiple at which slices start: the rows of a chunk, so that
+      none is shared, or 1 for slices of equal length.
 
   Returns:
-    For each process `(start, stop)`, in order and covering all rows; as many
-    chunks as any other process has, or one more or less. Some may be empty.
+    Rows `(start, stop)` of each process, in order and covering all rows; their
+    numbers of chunks differ by at most one. Some may be empty.
   """
   chunks = -(-num_rows // chunk_rows)
   bounds = [
@@ -95,11 +95,11 @@ def process_slices(
 def shape_fault(
   name: str, shape: Sequence[int], dtype: str, *, rows: int, classes: int
 ) -> str:
-  """Returns the fault of an array's shape, as the end of a sentence; or ''.
+  """Returns the fault of an array's shape or dtype as a clause, or ''.
 
   Args:
     name: key of `MODEL_ARRAYS` or `EXAMPLE_ARRAYS`.
-    shape: its shape.
+    shape: shape of the array.
     dtype: name of its dtype.
     rows: number of examples, M.
     classes: number of classes, C.
@@ -127,7 +127,7 @@ def _component(name: str) -> str:
 
 
 def model_component(model: str) -> str:
-  """The folder of a model: percent-encoded, and never `examples`.
+  """Returns the folder name of a model: percent-encoded, never `examples`.
 
   Raises:
     UsageError: the name is empty or too long.
@@ -137,36 +137,36 @@ def model_component(model: str) -> str:
 
 
 def root(workdir: epath.PathLike) -> epath.Path:
-  """The folder of all predictions."""
+  """Returns the folder of all predictions."""
   return epath.Path(workdir) / 'predictions'
 
 
 def split_folder(
   workdir: epath.PathLike, dataset: str, split: str
 ) -> epath.Path:
-  """The folder of one split: its examples and the models' predictions."""
+  """Returns the folder of one split: its examples and models' predictions."""
   return root(workdir) / _component(dataset) / _component(split)
 
 
 def examples_folder(
   workdir: epath.PathLike, dataset: str, split: str
 ) -> epath.Path:
-  """The folder of a split's ids and labels."""
+  """Returns the folder of a split's ids and labels."""
   return split_folder(workdir, dataset, split) / EXAMPLES
 
 
 def model_folder(
   workdir: epath.PathLike, dataset: str, split: str, model: str
 ) -> epath.Path:
-  """The folder of one model's predictions over one split."""
+  """Returns the folder of one model's predictions over one split."""
   return split_folder(workdir, dataset, split) / model_component(model)
 
 
 def encode_ids(ids: Sequence[str] | np.ndarray) -> np.ndarray:
-  """Ids as bytes: uint8 [M, L], UTF-8, zero padded to the longest.
+  """Encodes ids as bytes: uint8 [M, L], UTF-8, zero-padded to the longest.
 
   Raises:
-    DataError: an id is empty, given twice, or no text.
+    DataError: an id is empty, duplicate, or not text.
   """
   ids = np.asarray(ids, dtype=np.str_)
   if ids.ndim != 1:
@@ -190,28 +190,28 @@ def encode_ids(ids: Sequence[str] | np.ndarray) -> np.ndarray:
 
 
 def decode_ids(encoded: np.ndarray) -> np.ndarray:
-  """The inverse of `encode_ids`: unicode [M]."""
+  """Decodes ids encoded by `encode_ids`, unicode [M]."""
   flat = np.ascontiguousarray(encoded).view(f'S{encoded.shape[1]}')
   return np.strings.decode(flat.reshape(len(encoded)), 'utf-8')
 
 
 def repeated_ids(ids: np.ndarray) -> np.ndarray:
-  """The ids that are given more than once, sorted."""
+  """Returns the ids that occur more than once, sorted."""
   unique, counts = np.unique(ids, return_counts=True)
   return unique[counts > 1]
 
 
 def ids_hash(ids: Sequence[str] | np.ndarray) -> str:
-  """SHA-256 of the ids in order, each in UTF-8 and ended by a zero byte.
+  """Returns the SHA-256 of the ids in order, each in UTF-8 with a zero byte.
 
-  It names the examples and their order: rows of two arrays belong together
-  where the hashes are equal.
+  It identifies the examples and their order: rows of two arrays correspond if
+  the hashes are equal.
   """
   return encoded_ids_hash(encode_ids(ids))
 
 
 def encoded_ids_hash(encoded: np.ndarray) -> str:
-  """`ids_hash` of the result of `encode_ids`."""
+  """Returns `ids_hash` of ids encoded by `encode_ids`."""
   length = encoded.shape[1]
   rows = np.ascontiguousarray(encoded).view(f'S{length}').reshape(-1).tolist()
   return hashlib.sha256(b''.join(row + b'\0' for row in rows)).hexdigest()

@@ -1,4 +1,4 @@
-"""Writes one model's predictions over one split: aside, checked, then shown."""
+"""Writes one model's predictions over one split, checked before publication."""
 
 import contextlib
 import threading
@@ -16,19 +16,19 @@ from overlap.store.chunks import ChunkWriter
 
 
 class RecordWriter:
-  """One model's predictions over one split.
+  """Writer of one model's predictions over one split.
 
   Nothing is visible before `finish` has read everything back. A model has one
-  writer at a time: a new one removes what a killed one left.
+  writer at a time: a new one removes the remains of a killed one.
 
-  Several processes: all make a writer with the same `token` and `create` the
-  same arrays; each writes its rows (see `schema.process_slices`); all but the
-  primary call `finish`; then, after a barrier, the primary does.
+  With several processes, all make a writer with the same `token` and `create`
+  the same arrays; each writes its rows (see `schema.process_slices`); all but
+  the primary call `finish`; then, after a barrier, the primary does.
 
   Attributes:
-    num_examples: M, the rows of every array.
-    num_classes: C, the columns of `logits`.
-    ids_hash: names the order of the rows.
+    num_examples: number of examples, M: the rows of every array.
+    num_classes: number of classes, C: the columns of `logits`.
+    ids_hash: hash of the ids in order, see `schema.ids_hash`.
   """
 
   def __init__(
@@ -42,20 +42,21 @@ class RecordWriter:
     primary: bool = True,
     replace: bool = False,
   ):
-    """Prepares a hidden folder beside the record's place.
+    """Prepares a hidden folder beside the record's final path.
 
     Args:
       workdir: local folder or gs:// path.
       dataset: name of the data set.
-      split: name of the split, whose examples are stored.
-      model: name of the model; may hold any character.
-      token: from `files.new_token`, the same on all processes of one attempt;
-        '' where there is one process.
-      primary: whether this process makes the arrays and shows the record.
-      replace: whether an older record gives way to this one.
+      split: name of the split; its examples must be stored.
+      model: name of the model, with any characters.
+      token: token from `files.new_token`, the same on all processes of one
+        attempt; '' for a single process.
+      primary: whether this process creates the arrays and publishes the record.
+      replace: whether to replace an existing record.
 
     Raises:
-      DataError: no examples are stored; there is a record, and not `replace`.
+      DataError: the examples are not stored, or there is a record and not
+        `replace`.
     """
     if not (primary or token):
       raise ValueError('A further process must get the token of the primary.')
@@ -79,16 +80,16 @@ class RecordWriter:
   def create(
     self, name: str, *, shape: tuple[int, ...], dtype: npt.DTypeLike
   ) -> None:
-    """Makes an array, before its rows are written.
+    """Creates an array, before its rows are written.
 
     Args:
       name: 'logits', 'features', 'predicted' or 'confidence'.
-      shape: [M, C], [M, D], [M] and [M].
-      dtype: float32, float32, int32 and float32.
+      shape: [M, C], [M, D], [M] and [M], respectively.
+      dtype: float32, float32, int32 and float32, respectively.
 
     Raises:
-      UsageError: no array is called that.
-      DataError: the shape or the dtype isn't that array's; disk at fault.
+      UsageError: the name is unknown.
+      DataError: shape or dtype does not fit the name, or the disk is faulty.
     """
     lookup.check('array', name, schema.MODEL_ARRAYS)
     with self._lock:
@@ -107,13 +108,13 @@ class RecordWriter:
       self._writers[name] = ChunkWriter(array, layout)
 
   def write(self, name: str, start: int, values: Any) -> None:
-    """Writes rows `[start, start + len(values))`, in any order, once each.
+    """Writes rows `[start, start + len(values))`, in any order, each once.
 
     The values are copied, and written in the background.
 
     Raises:
-      DataError: values of another shape or kind; a class that is none; a row
-        that was written before; an earlier write failed.
+      DataError: shape or dtype is wrong, a class is out of range, a row was
+        written before, or an earlier write failed.
     """
     with self._lock:
       if self._closed or name not in self._writers:
@@ -136,7 +137,7 @@ class RecordWriter:
         writer.write(start, values)
 
   def flush(self) -> None:
-    """Waits until all rows so far are on disk.
+    """Waits until all rows written so far are on disk.
 
     Raises:
       DataError: a write failed.
@@ -149,20 +150,20 @@ class RecordWriter:
           rows.save(self._folder, name, self._name, writer.written)
 
   def finish(self, record: dict[str, Any]) -> dict[str, Any]:
-    """Reads everything back, writes record.json, and shows the record.
+    """Reads everything back, writes record.json, and publishes the record.
 
     Args:
-      record: fields for record.json; what the writer knows itself (shapes,
-        checksums, `ids_hash`, `num_examples`, ...) it adds.
+      record: fields for record.json beside those that the writer adds itself
+        (shapes, checksums, `ids_hash`, `num_examples`, ...).
 
     Returns:
-      The record as stored; where this is not the primary, `record` itself.
+      The record as stored; on a process that is not primary, `record` itself.
 
     Raises:
-      DataError: a row is missing or was written by two processes; what is
-        read back is at fault; there is a record by now, and not `replace`.
+      DataError: a row is missing or was written by two processes; the data
+        read back are faulty; or there is a record by now, and not `replace`.
     """
-    files.canonical_json(record)  # Better to fail now than after the reading.
+    files.canonical_json(record)  # Fails before everything is read back.
     self.flush()
     if not self._primary:
       self._closed = True
@@ -175,7 +176,7 @@ class RecordWriter:
     return sealed
 
   def abort(self) -> None:
-    """Drops what was written; nothing happens after `finish`."""
+    """Drops the written data; does nothing after `finish`."""
     with self._lock:
       if self._closed:
         return
