@@ -110,16 +110,16 @@ def read(path: str, name: str = '') -> Source:
 
 def _check_order(source: Source, path: str, form: str) -> None:
   """Raises DataError where scores are sorted by value, not by class."""
-  for _, block in source.blocks() if source.blocks else ():
-    if topk.are_sorted(block):
-      raise errors.DataError(
-        f'{path} must have scores in the order of the classes, got rows that '
-        'are sorted by value, as torch.topk gives them: --format=timm uses '
-        "the columns index that timm's --include-index writes; or "
-        f'--format={form} where the first class does have the highest score '
-        'in every row.'
-      )
-    break
+  if source.blocks is None:
+    return
+  if topk.are_sorted(block for _, block in source.blocks()):
+    raise errors.DataError(
+      f'{path} must have scores in the order of the classes, got rows that are '
+      'sorted by value, as torch.topk gives them: --format=timm uses the '
+      "columns index that timm's --include-index writes; or "
+      f'--format={form} where the first class does have the highest score in '
+      'every row.'
+    )
 
 
 def files(path: str, name: str = '') -> list[str]:

@@ -125,14 +125,12 @@ def _all_classes(
       f'{table.path} must hold all classes’ scores in every row (timm’s '
       '--topk=0), or indices (--include-index), got one score.'
     )
-  for _, block in source.blocks():
-    if topk.are_sorted(block, least=2):
-      raise errors.DataError(
-        f'{table.path} must hold scores in the order of the classes (timm’s '
-        '--topk=0), or indices (--include-index), got rows that are sorted by '
-        'value.'
-      )
-    break
+  if topk.are_sorted((block for _, block in source.blocks()), least=2):
+    raise errors.DataError(
+      f'{table.path} must hold scores in the order of the classes (timm’s '
+      '--topk=0), or indices (--include-index), got rows that are sorted by '
+      'value.'
+    )
   return source
 
 

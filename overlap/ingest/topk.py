@@ -5,6 +5,7 @@ order, so that class 0 would always have the highest.
 """
 
 import math
+from collections.abc import Iterable
 
 import numpy as np
 
@@ -13,23 +14,30 @@ _CHANCE = 1e-3
 _SUM_TOLERANCE = 1e-3
 
 
-def are_sorted(scores: np.ndarray, least: int = 3) -> bool:
-  """Returns whether rows `[rows, classes]` descend, beyond chance.
+def are_sorted(blocks: Iterable[np.ndarray], least: int = 3) -> bool:
+  """Whether all rows are in descending order, and not by chance.
 
   Args:
-    scores: `[rows, classes]`.
+    blocks: scores `[rows, classes]`, block by block; read up to the first that
+      is in another order.
     least: how many classes it takes. Two are not enough where nothing else
       tells, for a model may always prefer the first.
   """
-  rows, classes = scores.shape
-  if classes < least or -rows * math.lgamma(classes + 1) > math.log(_CHANCE):
-    return False
-  values = scores.astype(np.float64)
-  descending = (values[:, :-1] >= values[:, 1:]).all()
-  if not descending or (values[:, 0] == values[:, -1]).all():
-    return False
+  rows, first = 0, np.zeros(0)
+  falling, same = False, True
+  for block in blocks:
+    values = block.astype(np.float64)
+    if values.shape[1] < least or not (values[:, :-1] >= values[:, 1:]).all():
+      return False
+    if len(values):
+      first = first if rows else values[0]
+      falling |= bool((values[:, 0] > values[:, -1]).any())
+      same &= bool((values == first).all())
+      rows += len(values)
   # A model that gives every example the same scores has its own reasons.
-  return rows == 1 or bool((values != values[0]).any())
+  if not falling or (same and rows > 1):
+    return False
+  return -rows * math.lgamma(len(first) + 1) <= math.log(_CHANCE)
 
 
 def are_permutations(indices: np.ndarray) -> bool:

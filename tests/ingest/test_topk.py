@@ -41,26 +41,34 @@ def test_indices_of_other_classes(indices):
 )  # fmt: skip
 def test_sorted_rows_are_told_where_chance_is_small(rows, classes, expected):
   values = -np.sort(-scores(rows, classes), axis=1)
-  assert topk.are_sorted(values) is expected
+  assert topk.are_sorted([values]) is expected
   assert (math.factorial(min(classes, 170)) ** -rows < 1e-3) is expected or (
     classes == 2
   )
-  assert not topk.are_sorted(values[:, ::-1])
+  assert not topk.are_sorted([values[:, ::-1]])
   if rows > 1 and classes > 1:
     values[-1, :2] = values[-1, 1::-1]
-    assert not topk.are_sorted(values)
+    assert not topk.are_sorted([values])
 
 
 def test_two_classes_only_where_the_format_sorts():
   values = -np.sort(-scores(10, 2), axis=1)
-  assert topk.are_sorted(values, least=2)
-  assert not topk.are_sorted(values[:9], least=2)
+  assert topk.are_sorted([values], least=2)
+  assert not topk.are_sorted([values[:9]], least=2)
 
 
 def test_a_model_that_says_the_same_of_every_example():
-  assert not topk.are_sorted(np.tile([0.5, 0.25, 0.25], (10, 1)))
+  assert not topk.are_sorted([np.tile([0.5, 0.25, 0.25], (10, 1))])
 
 
 def test_equal_scores_are_not_sorted_ones():
-  assert not topk.are_sorted(np.zeros((10, 5)))
-  assert not topk.are_sorted(np.full((10, 5), np.nan))
+  assert not topk.are_sorted([np.zeros((10, 5))])
+  assert not topk.are_sorted([np.full((10, 5), np.nan)])
+
+
+def test_a_row_in_another_order_in_the_last_block():
+  values = -np.sort(-scores(20, 5), axis=1)
+  blocks = np.split(values, 4)
+  assert topk.are_sorted(iter(blocks))
+  blocks[3][-1] = blocks[3][-1, ::-1]
+  assert not topk.are_sorted(iter(blocks))
