@@ -9,6 +9,8 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from overlap.ingest import zeros
+
 # Rows that are in descending order by chance are less likely than this.
 _CHANCE = 1e-3
 _SUM_TOLERANCE = 1e-3
@@ -48,8 +50,10 @@ def are_permutations(indices: np.ndarray) -> bool:
 
 
 def sum_to_one(scores: np.ndarray) -> bool:
-  """Returns whether rows `[rows, classes]` are probabilities of all classes."""
-  return bool((np.abs(scores.sum(axis=1) - 1) < _SUM_TOLERANCE).all())
+  """Returns whether rows `[rows, classes]` sum to one, as far as rounded."""
+  found = zeros.survey(iter([(0, scores)]), logarithms=False)
+  tolerance = max(_SUM_TOLERANCE, zeros.sum_tolerance(found, scores.shape[1]))
+  return bool((np.abs(scores.sum(axis=1) - 1) < tolerance).all())
 
 
 def in_class_order(scores: np.ndarray, indices: np.ndarray) -> np.ndarray:

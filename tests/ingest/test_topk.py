@@ -72,3 +72,13 @@ def test_a_row_in_another_order_in_the_last_block():
   assert topk.are_sorted(iter(blocks))
   blocks[3][-1] = blocks[3][-1, ::-1]
   assert not topk.are_sorted(iter(blocks))
+
+
+@pytest.mark.parametrize('decimals', [2, 4, 17])
+def test_rounded_probabilities_of_all_classes(decimals):
+  values = np.random.default_rng(0).dirichlet(np.ones(30), size=9)
+  rounded = np.round(values, decimals)
+  assert decimals == 17 or (np.abs(rounded.sum(axis=1) - 1) > 1e-9).any()
+  assert topk.sum_to_one(rounded)
+  best = -np.sort(-rounded, axis=1)[:, :3]
+  assert not topk.sum_to_one(best)
