@@ -385,9 +385,9 @@ def _tables(case):
     "timm's file of lists that differ": text(
       'filename,prob\na,"[0.1 0.9]"\nb,"[1.0]"\n', words=['--format=timm']
     ),
-    'trials of two people': text(
+    'trials of two people, each with an image of their own': text(
       'subj,object_response,category,imagename\na,x,x,i\nb,x,x,j\n',
-      'one subj',
+      "1 missing ('i'); 1 extra ('j')",
       words=['--format=model-vs-human'],
     ),
     'predictions of ImageNet-X with text': text(
