@@ -29,6 +29,7 @@ import scipy.io
 from flax import serialization
 from PIL import Image
 
+from overlap import errors
 from overlap.catalog import class_lists
 from overlap.data import (
   idx,
@@ -121,23 +122,58 @@ def _npy(values: np.ndarray) -> bytes:
   return _bytes(lambda f: np.save(f, values))
 
 
-def _torch() -> bytes:
-  # A state dict of one tensor [2], as torch.save writes it.
-  stream = (
-    b'\x80\x02}q\x00X\x01\x00\x00\x00wq\x01ctorch._utils\n_rebuild_tensor_v2\n'
-    b'q\x02((X\x07\x00\x00\x00storageq\x03ctorch\nFloatStorage\nq\x04'
-    b'X\x01\x00\x00\x000q\x05X\x03\x00\x00\x00cpuq\x06K\x02tq\x07QK\x00K\x02'
-    b'\x85q\x08K\x01\x85q\t\x89ccollections\nOrderedDict\nq\n)Rq\x0btq\x0cRq\r'
-    b's.'
-  )
+# A state dict of one tensor [2], as torch.save writes it.
+_STATE_STREAM = (
+  b'}q\x00X\x01\x00\x00\x00wq\x01ctorch._utils\n_rebuild_tensor_v2\n'
+  b'q\x02((X\x07\x00\x00\x00storageq\x03ctorch\nFloatStorage\nq\x04'
+  b'X\x01\x00\x00\x000q\x05X\x03\x00\x00\x00cpuq\x06K\x02tq\x07QK\x00K\x02'
+  b'\x85q\x08K\x01\x85q\t\x89ccollections\nOrderedDict\nq\n)Rq\x0btq\x0cRq\r'
+  b's'
+)
+# It, averaged, beside objects of classes that are not read.
+_BESIDE_STREAM = (
+  b'}(X\x09\x00\x00\x00model_ema' + _STATE_STREAM + b'X\x04\x00\x00\x00args'
+  b'cargparse\nNamespace\n)\x81}X\x02\x00\x00\x00lrG?\xf0\0\0\0\0\0\0sb'
+  b'X\x04\x00\x00\x00bestcnumpy\nscalar\ncnumpy\ndtype\nC\x02\0\0\x86R'
+  b'X\x03\x00\x00\x00set\x8f(K\x01\x90u'
+)
 
+
+def _torch(stream: bytes = _STATE_STREAM) -> bytes:
   def write(f: io.BytesIO) -> None:
     with zipfile.ZipFile(f, 'w') as archive:
-      archive.writestr('w/data.pkl', stream)
+      archive.writestr('w/data.pkl', b'\x80\x04' + stream + b'.')
       archive.writestr('w/byteorder', b'little')
       archive.writestr('w/data/0', bytes(8))
 
   return _bytes(write)
+
+
+def _beside(path: str, name: str) -> str:
+  """Writes weights beside a file."""
+  weights = os.path.join(os.path.dirname(path), name)
+  with open(weights, 'wb') as f:
+    f.write(_SAFE)
+  return weights
+
+
+def _sharded(path: str) -> object:
+  _beside(path, '1.safetensors')
+  return checkpoints.load_state(path)
+
+
+def _described(path: str) -> object:
+  """Options by each family; it is refused where all of them refuse it."""
+  weights = _beside(path, 'w.safetensors')
+  read, refused = [], None
+  for family in ('vit', 'resnet', 'clip', 'efficientnet'):
+    try:
+      read.append(checkpoints.follow(family, weights, {}))
+    except errors.OverlapError as e:
+      refused = e
+  if refused is not None and not read:
+    raise refused
+  return read
 
 
 def _record(content: bytes) -> bytes:
@@ -336,7 +372,26 @@ READERS = {
     msgpack_file.load, 'w.msgpack',
     [serialization.to_bytes(_STATE), msgpack.packb({'params': {'w': 1.5}})],
   ),
-  'weights torch': Reader(torch_file.load, 'w.pth', [_torch()]),
+  'weights torch': Reader(
+    torch_file.load, 'w.pth', [_torch(), _torch(_BESIDE_STREAM)]
+  ),
+  'weights index': Reader(
+    _sharded, 'w.safetensors.index.json',
+    [b'{"weight_map": {"logits": "1.safetensors"}}'],
+  ),
+  'weights config': Reader(
+    _described, 'config.json',
+    [
+      b'{"model_type": "vit", "hidden_size": 8, "hidden_act": "gelu"}',
+      b'{"model_type": "resnet", "depths": [1, 1], "layer_type": "basic"}',
+      b'{"model_type": "clip", "vision_config": {"hidden_size": 8}}',
+      b'{"architecture": "vit_tiny_patch16_224", "global_pool": "avg",'
+      b' "model_args": {"num_heads": 2}}',
+      b'{"model_cfg": {"embed_dim": 8, "vision_cfg": {"width": 64, "layers": 1'
+      b', "patch_size": 8}, "text_cfg": {"width": 64, "heads": 1, "layers": 1}'
+      b'}}',
+    ],
+  ),
   'weights': Reader(
     checkpoints.load_state, 'w.bin',
     [_torch(), _SAFE, _NPZ, serialization.to_bytes(_STATE)],

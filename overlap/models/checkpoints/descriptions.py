@@ -3,9 +3,10 @@
 Number of heads, activation, padding and epsilon are in no tensor's shape: where
 a config.json says them, they are taken from there. Three kinds of config are
 read: transformers' (with a 'model_type'), timm's (with an 'architecture') and
-open_clip's (with a 'model_cfg').
+open_clip's (with a 'model_cfg'); and the model.json beside a model of a study.
 """
 
+import dataclasses
 import json
 import pathlib
 from collections.abc import Callable, Mapping
@@ -14,11 +15,17 @@ from typing import Any
 from absl import logging
 from etils import epath
 
-from overlap import errors
+from overlap import errors, lookup
+from overlap.models import MODELS
 from overlap.models.checkpoints import configs, places, timm_names
 from overlap.models.checkpoints.weights import Weights
 
 FILES = ('config.json', 'open_clip_config.json')
+# A study's own.
+_MODEL = 'model.json'
+_KINDS = {'model_type', 'architecture', 'model_cfg'}
+# Options that no tensor's name or shape shows.
+UNSEEN = ('activation', 'epsilon', 'num_heads', 'padding', 'pool')
 # Options of our module, each with the words that say so.
 Options = dict[str, tuple[Any, str]]
 
@@ -48,12 +55,12 @@ def find(path: str, file: epath.Path) -> tuple[str, Mapping[str, Any]] | None:
     file: what `places.resolve` returned for it.
 
   Returns:
-    Its path and content; None where there is none of the three kinds.
+    Its path and content; None where there is none of these kinds.
 
   Raises:
     DataError: it can't be read.
   """
-  for name in FILES:
+  for name in (*FILES, _MODEL):
     try:
       config = places.beside(path, file, name)
     except errors.DataError as e:
@@ -62,7 +69,7 @@ def find(path: str, file: epath.Path) -> tuple[str, Mapping[str, Any]] | None:
       return None
     if config is not None:
       content = _read(config)
-      if {'model_type', 'architecture', 'model_cfg'} & content.keys():
+      if _KINDS & content.keys() or _is_ours(content):
         return str(config), content
   return None
 
@@ -132,7 +139,9 @@ def describe(family: str, source: str, config: Mapping[str, Any]) -> Options:
       our module does not have.
   """
   try:
-    if 'architecture' in config:
+    if _is_ours(config):
+      found = _of_study(family, config)
+    elif 'architecture' in config:
       found = timm_names.options(family, config['architecture'], config)
     else:
       if 'model_cfg' in config:
@@ -141,6 +150,30 @@ def describe(family: str, source: str, config: Mapping[str, Any]) -> Options:
   except errors.DataError as e:
     raise errors.DataError(f'{source}: {e}') from e
   return _with_source(found, source)
+
+
+def _is_ours(config: Mapping[str, Any]) -> bool:
+  settings = config.get('settings')
+  architecture = (
+    settings.get('architecture') if isinstance(settings, Mapping) else None
+  )
+  return isinstance(architecture, Mapping) and {'name', 'options'} <= set(
+    architecture
+  )
+
+
+def _of_study(family: str, config: Mapping[str, Any]) -> Options:
+  """What no tensor shows of a model that a study made."""
+  architecture = config['settings']['architecture']
+  options = config.get('options', architecture['options'])
+  if architecture['name'] != family or not isinstance(options, Mapping):
+    return {}  # Its tensors are compared.
+  module = lookup.lookup('model', family, MODELS)
+  return {
+    field.name: (options.get(field.name, field.default), field.name)
+    for field in dataclasses.fields(module)
+    if field.name in UNSEEN
+  }
 
 
 def _of_transformers(family: str, config: Mapping[str, Any]) -> Options:

@@ -10,10 +10,9 @@ from absl import logging
 from overlap import errors, lookup
 from overlap.models import MODELS
 from overlap.models.checkpoints import descriptions, places, refusals, vit
+from overlap.models.checkpoints.descriptions import UNSEEN
 from overlap.models.checkpoints.weights import read
 
-# Options that no tensor's name or shape shows.
-UNSEEN = ('activation', 'epsilon', 'num_heads', 'padding', 'pool')
 # Those among them whose default is that of some other network.
 _CHECKED = ('activation', 'padding')
 

@@ -383,3 +383,22 @@ def test_names_tell_what_timms_own_modules_have():
     checked[family] += 1
   assert checked['vit'] > 50
   assert checked['efficientnet'] == 16
+
+
+def test_a_study_s_own_model_says_what_it_was_made_with(weights):
+  architecture = {'name': 'vit', 'options': {'num_heads': 2}}
+  content = {
+    'settings': {'architecture': architecture},
+    'options': {'num_heads': 2, 'pool': 'gap_with_token', 'depth': 3},
+  }
+  path = weights(content, at='model.json')
+  known = {
+    'num_heads': 2,
+    'pool': 'gap_with_token',
+    'activation': 'gelu',
+    'epsilon': 1e-6,
+  }
+  assert checkpoints.follow('vit', path, {'depth': 2}) == known | {'depth': 2}
+  with pytest.raises(errors.DataError, match='num_heads of vit must be 2'):
+    checkpoints.follow('vit', path, {'num_heads': 4})
+  assert checkpoints.follow('resnet', path, {'width': 8}) == {'width': 8}
