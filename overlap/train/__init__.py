@@ -1,4 +1,4 @@
-"""Training: one small file a method, and the loop they share."""
+"""Training: one small file per method, and the loop they share."""
 
 METHODS = {
   'supervised': 'overlap.train.supervised:train',

@@ -1,4 +1,4 @@
-"""Gradients of a batch computed in parts, to save memory."""
+"""Gradient accumulation over parts of a batch, to save memory."""
 
 from collections.abc import Callable
 from typing import Any
@@ -8,16 +8,16 @@ import jax.numpy as jnp
 
 
 def value_and_grad(loss: Callable[..., Any], parts: int) -> Callable[..., Any]:
-  """`jax.value_and_grad(loss, has_aux=True)`, computed in parts.
+  """`jax.value_and_grad(loss, has_aux=True)` with gradient accumulation.
 
-  For a loss that is a mean over examples the result is that of the whole batch
-  but for rounding. What looks at several examples at once looks at those of
-  one part: statistics of batch norm, which are updated by one part after the
-  other, and the negatives of contrastive losses.
+  For a loss that is a mean over examples, the result is that of the whole batch
+  up to rounding. Operations across examples see one part only: the statistics
+  of batch norm, which are updated part by part, and the negatives of
+  contrastive losses.
 
   Args:
-    loss: see `step.Loss`.
-    parts: number of parts, equally large.
+    loss: loss function, see `step.Loss`.
+    parts: number of equally large parts.
 
   Returns:
     A function of the loss's arguments that returns `((value, aux), grads)`.
@@ -51,9 +51,9 @@ def value_and_grad(loss: Callable[..., Any], parts: int) -> Callable[..., Any]:
 
 
 def _split(leaf: jax.Array, parts: int) -> jax.Array:
-  """Rows `[B, ...]` as `[parts, B / parts, ...]`.
+  """Reshapes rows `[B, ...]` to `[parts, B / parts, ...]`.
 
-  Each part takes every `parts`-th row: a batch lies on the devices in
-  stretches, and so every device has its share of each part already.
+  Each part takes every `parts`-th row: devices hold consecutive rows of the
+  batch, so every device already has its share of each part.
   """
   return leaf.reshape(-1, parts, *leaf.shape[1:]).swapaxes(0, 1)

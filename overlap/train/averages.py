@@ -1,8 +1,8 @@
-"""An exponential moving average of the weights, which ends as the model.
+"""Exponential moving average of the weights, used as the trained model.
 
 Polyak and Juditsky, 'Acceleration of Stochastic Approximation by Averaging'
-(1992), with the weights of Szegedy et al. (2016). Running statistics are
-averaged as the parameters are, so that they belong to them.
+(1992), with the exponential weights of Szegedy et al. (2016). Running
+statistics are averaged like the parameters, to stay consistent with them.
 """
 
 import dataclasses
@@ -15,8 +15,8 @@ from overlap.train.state import AveragedState, TrainState
 
 
 def begin(state: TrainState) -> AveragedState:
-  """The state of a run that is averaged, before its first step."""
-  # A copy, since steps donate what they are given.
+  """Returns the initial state of a run whose weights are averaged."""
+  # A copy, since steps donate their inputs.
   average = jax.tree.map(jnp.copy, _weights(state))
   return AveragedState(
     step=state.step,
@@ -28,12 +28,12 @@ def begin(state: TrainState) -> AveragedState:
 
 
 def update(state: AveragedState, decay: float) -> AveragedState:
-  """Takes the weights after a step into the average.
+  """Updates the average with the weights after a step.
 
   Args:
-    state: after the step, with the average before it.
-    decay: the most that the average keeps of itself. It keeps less in the
-      first steps, step / (9 + step), or it would be all beginning.
+    state: state after the step, with the average before it.
+    decay: decay of the average. In the first steps it is limited to
+      step / (9 + step), so that the initial weights do not dominate.
   """
   done = state.step.astype(jnp.float32)
   kept = jnp.minimum(decay, done / (9 + done))

@@ -1,4 +1,4 @@
-"""Orbax checkpoints: of a run under way, and of the model it ends with."""
+"""Orbax checkpoints of runs in progress and of trained models."""
 
 import contextlib
 import functools
@@ -19,14 +19,14 @@ from overlap.models.checkpoints import orbax_folder, trees
 
 
 def _is_for_users(record: std_logging.LogRecord) -> bool:
-  """Returns whether a line of the log is not Orbax's talk to itself.
+  """Returns whether a log record is not one of Orbax's internal messages.
 
-  It tells of every file it touches; what a run says of its checkpoints is the
-  loop's to say. And what it raises it has logged before, stack and all.
+  Orbax logs every file it touches, and every exception with its stack before
+  raising it; the training loop logs what users need to know.
   """
   if 'orbax' not in record.pathname:
     return True
-  # That groups have a handler of their own is as it should be.
+  # A group's own type handler is registered on purpose.
   expected = record.exc_info or 'Type handler registry' in str(record.msg)
   return record.levelno >= std_logging.WARNING and not expected
 
@@ -35,25 +35,25 @@ for _name in ('absl', 'orbax'):
   std_logging.getLogger(_name).addFilter(_is_for_users)
 
 
-# Saves end in a thread, and so at any time: not `orbax_folder.quiet` alone.
+# Saves end in a thread at any time, so `orbax_folder.quiet` is not enough.
 sys.unraisablehook = orbax_folder.but_late(sys.unraisablehook)
 
-# Where Orbax puts what is saved, within a step's folder.
+# Name under which Orbax saves the state within a step's folder.
 _ITEM = 'default'
 
 
 @contextlib.contextmanager
 def _reported(rule: str, advice: str) -> Iterator[None]:
-  """Turns what Orbax raises into one line.
+  """Turns exceptions of Orbax into a DataError of one line.
 
   Raises:
-    DataError: something within raised.
+    DataError: the block raised an exception.
   """
   try:
     yield
   except errors.OverlapError:
     raise
-  # Orbax and TensorStore raise classes from many places.
+  # Orbax and TensorStore raise many classes of exceptions.
   except Exception as e:
     reason = str(e).strip().partition('\n')[0].partition(' [')[0].rstrip('.')
     raise errors.DataError(f'{rule}, got: {reason}: {advice}.') from e
@@ -69,17 +69,18 @@ def _writing(path: epath.PathLike) -> contextlib.AbstractContextManager[None]:
 def _options(
   *, alone: bool, when_written: Callable[[], None] | None = None
 ) -> dict[str, Any]:
-  """Has Orbax wait for the processes that work together, and no others.
+  """Options that make Orbax wait for the processes of the group only.
 
   Args:
     alone: whether this process saves or restores by itself.
-    when_written: is called in Orbax's thread when a checkpoint's files are.
+    when_written: callback, called in Orbax's thread when a checkpoint's files
+      are written.
   """
   groups = parallel.model_groups() > 1
   options: dict[str, Any] = {}
   if when_written or groups:
-    # Groups' processes would tell each other of folders that are made, by
-    # numbers that groups which save at the same time take for their own.
+    # Processes signal created folders to each other under operation numbers
+    # that would collide between groups that save at the same time.
     options['async_options'] = ocp.options.AsyncOptions(
       post_finalization_callback=when_written,
       create_directories_asynchronously=not groups,
@@ -100,10 +101,10 @@ def _options(
 
 @functools.lru_cache(maxsize=1)
 def _write_from(process: int) -> None:
-  """Has Orbax begin each array in a process: in process 0 by default."""
+  """Makes Orbax write each array from one process, by default process 0."""
   handler = ocp.type_handlers.ArrayHandler(
     primary_host=process,
-    # Else copies that lie with other groups would be asked to write a part.
+    # Otherwise replicas in other groups would be asked to write a part.
     use_replica_parallel=False,
     enable_write_sharding_file=False,
   )
@@ -111,16 +112,15 @@ def _write_from(process: int) -> None:
 
 
 class RunCheckpoints:
-  """The checkpoints of a run under way; the last one is kept.
+  """Checkpoints of a run in progress; only the last one is kept.
 
-  Beside them, `checkpoints.json` has the digest of the last one's files, made
-  while the next steps are taken; in cloud storage, which checks what it keeps,
-  there is none. All methods raise a DataError where the file system is at
-  fault.
+  `checkpoints.json` beside them has a digest of the last one's files, computed
+  while training goes on; there is none on Cloud Storage, which verifies its
+  objects itself. All methods raise a DataError if the file system fails.
   """
 
   def __init__(self, folder: epath.PathLike):
-    """Opens a folder, which is made where it is absent."""
+    """Opens the folder, creating it if absent."""
     self._folder = epath.Path(folder).absolute()
     self._saving = 0
     with _writing(self._folder):
@@ -142,14 +142,14 @@ class RunCheckpoints:
       )
 
   def restore(self, template: Any) -> Any | None:
-    """The last checkpoint, None where there is none.
+    """Restores the last checkpoint; None if there is none.
 
     Args:
-      template: `jax.ShapeDtypeStruct` leaves whose shardings say where what is
-        read goes, however it lay when it was saved.
+      template: `jax.ShapeDtypeStruct` leaves with the shardings to restore to,
+        which may differ from those at saving.
 
     Raises:
-      DataError: it is damaged, or of another model.
+      DataError: the checkpoint is damaged, or of another model.
     """
     step = self._manager.latest_step()
     if step is None:
@@ -168,21 +168,21 @@ class RunCheckpoints:
         )
 
   def save(self, step: int, state: Any) -> None:
-    """Saves asynchronously; a killed save leaves the one before.
+    """Saves asynchronously; if the save is killed, the previous one remains.
 
-    The state is copied to the host before this returns: the next step may take
-    its memory.
+    The state is copied to the host before this returns, since the next step
+    donates it.
     """
     if parallel.model_groups() > 1:
       state = parallel.as_shared(state)
     with _writing(self._folder):
-      # The one before is whole, and noted, before this one's step is.
+      # The previous save, with its digest, must finish before this one starts.
       self._manager.wait_until_finished()
       self._saving = step
       self._manager.save(step, args=ocp.args.StandardSave(state))
 
   def _note(self) -> None:
-    """Notes what was written; Orbax calls it before it shows the checkpoint."""
+    """Records the files' digest; Orbax calls it before finalizing the step."""
     if '://' in os.fspath(self._folder) or not parallel.is_primary():
       return
     step = str(self._saving)
@@ -201,25 +201,25 @@ class RunCheckpoints:
     return self._folder.parent / 'checkpoints.json'
 
   def _digests(self, again: str) -> dict[str, str]:
-    """Digests by step; none where a program of before they were wrote."""
+    """Returns digests by step; {} for runs of older versions without any."""
     if not self._notes.exists():
       return {}
     return sealed.read(self._notes, again).get('sha256', {})
 
   def wait(self) -> None:
-    """Waits for what is being written."""
+    """Waits for the save in progress."""
     with _writing(self._folder):
       self._manager.wait_until_finished()
 
   def close(self) -> None:
-    """Waits, and ends the threads."""
+    """Waits for the save in progress and stops the threads."""
     self.wait()
     with _writing(self._folder):
       self._manager.close()
 
 
 def _files_digest(folder: epath.Path) -> str:
-  """SHA-256 of files, by name, below a local folder."""
+  """SHA-256 of the names and contents of all files below a local folder."""
   return files.json_digest(
     {
       file.relative_to(folder).as_posix(): files.file_digest(file)
@@ -230,15 +230,15 @@ def _files_digest(folder: epath.Path) -> str:
 
 
 def save_variables(path: epath.PathLike, variables: Any) -> None:
-  """Writes a model's variables, whole or not at all, over an older copy.
+  """Writes a model's variables atomically, replacing an older copy.
 
   Raises:
-    DataError: the place can't be written.
+    DataError: the path can't be written.
   """
   path = epath.Path(path).absolute()
   options = _options(alone=True)
   if options:
-    # Of what lies on the host Orbax writes what process 0 has, and no other.
+    # Orbax writes host arrays from process 0 only.
     variables = jax.device_put(variables, jax.local_devices()[0])
     variables = parallel.as_shared(variables)
   if not options or parallel.is_primary():
@@ -247,13 +247,13 @@ def save_variables(path: epath.PathLike, variables: Any) -> None:
 
 
 def named(variables: Any) -> dict[str, np.ndarray]:
-  """The arrays of a tree by name, such as 'params/head/kernel'."""
+  """Returns the leaves of a tree by name, such as 'params/head/kernel'."""
   found = trees.named(variables, trees.find(variables))
   return {name: np.asarray(leaf) for name, leaf in found.items()}
 
 
 def digest(arrays: Mapping[str, np.ndarray]) -> str:
-  """SHA-256 of arrays, their types, shapes and names, in any order."""
+  """SHA-256 of the arrays' names, types, shapes and values, in any order."""
   return files.json_digest(
     {name: files.array_digest(value) for name, value in arrays.items()}
   )
@@ -265,13 +265,13 @@ def load_variables(
   """Reads variables saved by `save_variables`, as NumPy arrays.
 
   Args:
-    path: the checkpoint.
+    path: path of the checkpoint.
     template: the same tree with `jax.ShapeDtypeStruct` leaves.
-    sha256: their `digest` when they were saved, where it is known.
+    sha256: `digest` of the variables when saved; None if unknown.
 
   Raises:
-    DataError: there is none, its leaves are not the template's, or they are
-      not as they were saved.
+    DataError: the checkpoint is missing, its leaves differ from the template,
+      or the digest differs.
   """
   path = epath.Path(path).absolute()
   if not path.is_dir():
@@ -293,7 +293,7 @@ def load_variables(
       ocp.StandardCheckpointer(**_options(alone=True)) as checkpointer,
     ):
       variables = jax.device_get(checkpointer.restore(path, abstract))
-  # Orbax and TensorStore raise classes from many places.
+  # Orbax and TensorStore raise many classes of exceptions.
   except Exception as e:
     reason = str(e).strip().split('\n')[0] or type(e).__name__
     raise errors.DataError(f'{again}: {reason}') from e

@@ -1,8 +1,8 @@
 """Distillation from another model of the study (DeiT, Touvron et al. 2021).
 
 A student with a distillation token learns the labels with its class head and
-the teacher with its other head; any other student learns both with its only
-one.
+the teacher's predictions with its distillation head; any other student learns
+both with its only head.
 """
 
 import functools
@@ -25,7 +25,7 @@ def train(task: Task, variables: Any) -> Any:
   """Trains on the labels and on the teacher's predictions.
 
   Raises:
-    UsageError: no teacher, or an unknown kind of distillation.
+    UsageError: there is no teacher, or the kind of distillation is unknown.
   """
   if task.teacher is None:
     raise errors.UsageError(
@@ -64,7 +64,7 @@ def make_loss(
   mixup_alpha: float = 0.0,
   resized: int = 0,
 ) -> step.Loss:
-  """The loss of one step: (1 - weight)·labels + weight·teacher."""
+  """Returns the loss of one step: (1 - weight)·labels + weight·teacher."""
   lookup.check('kind of distillation', kind, KINDS)
   transform = augment.build(policy)
 
@@ -110,7 +110,7 @@ def _teach(
   variables: Any,
   images: jax.Array,
 ) -> jax.Array:
-  """The teacher's logits on the student's augmented images."""
+  """Returns the teacher's logits on the student's augmented images."""
   images = augment.resize(
     augment.match_channels(images, channels=teacher_input.channels),
     size=teacher_input.size,

@@ -1,9 +1,9 @@
 """Batch norm over groups of devices rather than over all.
 
-A step is one program, to which the batch is one array: unless told otherwise,
-a batch norm's statistics are those of all examples on all devices. In groups,
-each stretch of the batch, which lies on neighbouring devices, has its own, and
-devices of different groups exchange none.
+A step is one program over the global batch, so the statistics of batch norm
+are by default those of all examples on all devices. With groups, each block of
+consecutive examples, which lies on neighbouring devices, has its own
+statistics, without communication between groups.
 """
 
 import functools
@@ -22,15 +22,15 @@ _CONTRASTIVE = ('simclr', 'image_text')
 # Cached, so that models that differ in their seed share a compiled step.
 @functools.cache
 def in_groups(loss: Loss | Scheduled, count: int) -> Loss | Scheduled:
-  """A loss that is the mean of those of equal stretches of the batch.
+  """Returns the mean of a loss over equal consecutive blocks of the batch.
 
-  Running statistics and metrics are means over the groups; each has a random
-  key of its own. What else looks at several examples at once, such as MixUp,
-  looks at those of a group.
+  Running statistics and metrics are means over the groups; each group has its
+  own random key. Other operations across examples, such as MixUp, act within a
+  group too.
 
   Args:
     loss: loss of one group, see `step.train_step`.
-    count: number of groups; 1 gives `loss` itself.
+    count: number of groups; 1 returns `loss` itself.
   """
   if count == 1:
     return loss
@@ -62,13 +62,13 @@ def check(at: str, settings: Mapping[str, Any], method: str) -> None:
   """Checks the number of groups.
 
   Args:
-    at: what error texts call the model.
-    settings: its part of the config.
-    method: how it is trained.
+    at: name of the model in error messages.
+    settings: config of the model.
+    method: training method.
 
   Raises:
-    UsageError: it is less than 1, does not divide the parts of a batch, or the
-      method compares all examples of a batch.
+    UsageError: the number is less than 1 or does not divide the parts of a
+      batch, or the method compares all examples of a batch.
   """
   common = settings['train']
   count = common['batch_norm_groups']

@@ -4,11 +4,11 @@ Radford et al., 'Learning Transferable Visual Models From Natural Language
 Supervision' (ICML 2021); Jia et al., 'Scaling Up Visual and Vision-Language
 Representation Learning With Noisy Text Supervision' (ICML 2021).
 
-A text tower learns beside the image tower, which is any model: its features,
-brought to unit length, are compared with those of the texts. The classifier is
-made afterwards: of texts about the classes (`head.fit='zero_shot'`, for
-architectures whose features have unit length), by L-BFGS on the frozen
-features, or by fine-tuning for `train.total_steps`.
+A text tower is trained beside the image tower, which may be any model, by
+comparing their features at unit length. The classifier comes afterwards: from
+texts about the classes (`head.fit='zero_shot'`, for architectures with
+features of unit length), by L-BFGS on the frozen features, or by fine-tuning
+for `train.total_steps`.
 """
 
 import functools
@@ -28,12 +28,12 @@ from overlap.models import text_encoder
 from overlap.train import losses, step, supervised, texts, zero_shot
 from overlap.train.task import Task, batches_of, run_phase
 
-# The logarithm of 100, the most that the authors let cosines be scaled by.
+# Logarithm of 100, CLIP's upper bound on the scale of the cosines.
 MOST_LOG_SCALE = math.log(100)
 
 
 def train(task: Task, variables: Any) -> Any:
-  """Trains both towers on pairs, then makes or fine-tunes the classifier."""
+  """Trains both towers on pairs, then builds or fine-tunes the classifier."""
   settings = task.settings['image_text']
   tokenizer = texts.make_tokenizer(task.settings)
   text_model = texts.make_tower(
@@ -46,7 +46,7 @@ def train(task: Task, variables: Any) -> Any:
   )
   image_params = dict(variables['params'])
   if 'image' in image_params and not task.settings['init']['checkpoint']:
-    # CLIP's own tower, which starts as the text tower does.
+    # CLIP's own image tower is initialised like the text tower.
     image_params['image'] = texts.widen(image_params['image'])
   start = {
     'params': {
@@ -73,7 +73,7 @@ def train(task: Task, variables: Any) -> Any:
     batches_from=batches_of(task, pairs(task, tokenizer), settings),
   )
   params = dict(end['params']['image'])
-  # Weight decay shrank the unused classifiers; fine-tuning starts afresh.
+  # Weight decay shrank the unused classifiers: reinitialise for fine-tuning.
   for name in ('head', 'head_dist'):
     if name in params:
       params[name] = variables['params'][name]
@@ -91,7 +91,7 @@ def train(task: Task, variables: Any) -> Any:
 
 
 def pairs(task: Task, tokenizer: texts.AnyTokenizer) -> Examples:
-  """Images with tokens: with captions of their own, or the training split's."""
+  """Returns images and tokens of their own captions, or of class templates."""
   encode = functools.partial(texts.encode, tokenizer)
   if task.pairs is not None:
     found = task.pairs()
@@ -118,7 +118,7 @@ def make_loss(
   policy: str,
   label_smoothing: float,
 ) -> step.Loss:
-  """The loss of one step: InfoNCE between images and texts."""
+  """Returns the loss of one step: InfoNCE between images and texts."""
   transform = augment.build(policy)
 
   def loss(params, batch_stats, constants, batch, key):

@@ -7,28 +7,29 @@ from overlap import errors
 
 
 def is_trained(settings: Mapping[str, Any]) -> bool:
-  """Returns whether there is any step to take.
+  """Returns whether a phase has any training steps.
 
   Args:
-    settings: the fields of `config.train`, or those of another phase.
+    settings: fields of `config.train` or of another phase.
   """
   return bool(settings['total_steps'] or settings['total_epochs'])
 
 
 def in_steps(settings: Mapping[str, Any], num_examples: int) -> dict[str, Any]:
-  """The fields with lengths in steps and the learning rate as it is applied.
+  """Returns the fields with lengths in steps and the scaled learning rate.
 
-  Where `total_steps` is given, it and `warmup_steps` hold; else `total_epochs`
-  and `warmup_epochs`, in steps of `batch_size`. `learning_rate` grows with the
-  batch where `learning_rate_batch` says for which it is meant (Goyal et al.,
-  'Accurate, Large Minibatch SGD', 2017).
+  `total_steps` and `warmup_steps` take precedence over `total_epochs` and
+  `warmup_epochs`, which are converted to steps of `batch_size`.
+  `learning_rate` scales linearly with the batch relative to
+  `learning_rate_batch`, if given (Goyal et al., 'Accurate, Large Minibatch
+  SGD', 2017).
 
   Args:
-    settings: the fields of `config.train`, or those of another phase.
+    settings: fields of `config.train` or of another phase.
     num_examples: number of examples of the training split.
 
   Raises:
-    UsageError: a negative length, or an epoch of no step at all.
+    UsageError: a length is negative, or an epoch has no step.
   """
   made = dict(settings)
   for field in ('total_epochs', 'warmup_epochs', 'learning_rate_batch'):

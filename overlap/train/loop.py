@@ -1,4 +1,4 @@
-"""The training loop: steps, log, checkpoints, resume."""
+"""Training loop with logging, checkpoints and resumption."""
 
 import contextlib
 import functools
@@ -16,10 +16,10 @@ from overlap import errors, files, parallel, progress
 from overlap.train import checkpoint, step, throughput
 from overlap.train.state import AveragedState, TrainState
 
-# step -> an iterator of batches, the first being that of this step.
+# Function of a step that returns an iterator of batches from that step on.
 BatchesFrom = Callable[[int], Iterator[dict[str, np.ndarray]]]
-# Steps sent ahead of the devices: enough that they never wait for the host, few
-# enough that the batches sent along take no memory to speak of.
+# Steps in flight on the devices: enough that they never wait for the host, few
+# enough that their batches take little memory.
 _IN_FLIGHT = 2
 
 
@@ -44,35 +44,36 @@ def fit(
 ) -> dict[str, Any]:
   """Trains for `total_steps`, resuming from the last checkpoint in `folder`.
 
-  A run that was killed and resumed ends with the same bits as one that was
-  not: batches and keys are functions of the step. It may go on with another
-  sharding or number of devices, and then ends with the same up to rounding.
+  A run that was killed and resumed gives bitwise the same result as an
+  uninterrupted one: batches and keys are functions of the step. If resumed with
+  another sharding or number of devices, it is the same up to rounding.
 
   Args:
-    name: what the log calls the run.
-    params: the initial parameters.
-    batch_stats: the initial statistics.
-    constants: see `step.train_step`.
-    loss: likewise.
-    optimizer: likewise.
-    batches_from: gives the batches from a step on.
-    total_steps: steps in all.
+    name: name of the run in the log.
+    params: initial parameters.
+    batch_stats: initial running statistics.
+    constants: untrained arrays of the loss, see `step.train_step`.
+    loss: loss function, see `step.train_step`.
+    optimizer: optax transformation, see `step.train_step`.
+    batches_from: function of a step that returns the batches from it on.
+    total_steps: total number of steps.
     seed: seed of the run's randomness (augmentation, dropout).
     folder: folder of checkpoints and metrics.csv.
     log_every_steps: steps between lines in the log.
     checkpoint_every_steps: steps between checkpoints.
-    ema_decay: decay of an average of the weights, which is then what is
-      returned; 0 for those of the last step.
-    accumulate_steps: see `step.train_step`.
-    sharding: name from `parallel.SHARDINGS`: how the state lies on the devices.
-    write_scalars: also gets each logged step's metrics (for TensorBoard).
+    ema_decay: decay of the average of the weights, which is then returned; 0
+      to return the weights of the last step.
+    accumulate_steps: number of parts per batch, see `step.train_step`.
+    sharding: sharding of the state, a name from `parallel.SHARDINGS`.
+    write_scalars: function called with (step, metrics) at each logged step (for
+      TensorBoard); None for none.
 
   Returns:
     {'params', 'batch_stats'} on the host.
 
   Raises:
-    DataError: the loss is no longer finite; names the step. Nothing is saved
-      after that step.
+    DataError: the loss is not finite; the message gives the step. Nothing is
+      saved after that step.
   """
   folder = epath.Path(folder)
   checkpoints = checkpoint.RunCheckpoints(folder / 'checkpoints')
@@ -121,7 +122,7 @@ def fit(
 
 
 def _start_clock(meter, take_step, state, batch, metrics) -> None:
-  """Has the rates counted from after the first step, which was compiled."""
+  """Starts the throughput meter after the first step, which was compiled."""
   flops = None
   if throughput.peak(jax.devices()[0].device_kind):
     cost = take_step.func.lower(state, batch=batch, **take_step.keywords)
@@ -139,7 +140,7 @@ def _variables(state: TrainState) -> dict[str, Any]:
 
 
 class _History:
-  """Metrics of the run: checked for every step, logged for some."""
+  """Metrics of the run: checked at every step, logged at some."""
 
   def __init__(self, name, path, start, total_steps, write_scalars, meter):
     self._name, self._path, self._total = name, path, total_steps
@@ -152,14 +153,14 @@ class _History:
       self._rows = rows[rows['step'] <= start].to_dict('records')
 
   def add(self, number: int, metrics: dict[str, jax.Array]) -> None:
-    """Keeps a step's metrics on the device; waits for those before it."""
+    """Keeps a step's metrics on the device; waits for earlier steps."""
     self._pending.append((number, metrics))
     self._meter.count()
     if len(self._pending) > _IN_FLIGHT:
       jax.block_until_ready(self._pending[-1 - _IN_FLIGHT])
 
   def flush(self) -> None:
-    """Fetches what is kept; raises at the first loss that is not finite."""
+    """Logs the last metrics; raises DataError at the first non-finite loss."""
     fetched = jax.device_get(self._pending)
     self._pending = []
     for number, metrics in fetched:
@@ -187,5 +188,5 @@ class _History:
 
 
 def _short(value: float) -> str:
-  """Four digits; those before the point are never left out."""
+  """Formats with four digits; digits before the point are never dropped."""
   return f'{value:.0f}' if 1e3 <= abs(value) < 1e9 else f'{value:.4g}'

@@ -1,4 +1,4 @@
-"""Losses on arrays. Each returns one value an example; means are the step's."""
+"""Loss functions of arrays, which return one value per example."""
 
 import jax
 import jax.numpy as jnp
@@ -10,12 +10,12 @@ def cross_entropy(
   """Cross-entropy with label smoothing (Szegedy et al. 2016).
 
   Args:
-    logits: `[examples, classes]`.
-    labels: int `[examples]`.
-    label_smoothing: the share of the target spread evenly over all classes.
+    logits: logits `[examples, classes]`.
+    labels: labels, int `[examples]`.
+    label_smoothing: share of the target spread evenly over all classes.
 
   Returns:
-    Nats, `[examples]`.
+    Losses in nats, `[examples]`.
   """
   log_probs = jax.nn.log_softmax(logits)
   picked = jnp.take_along_axis(log_probs, labels[:, None], axis=-1)[:, 0]
@@ -31,16 +31,16 @@ def soft_targets(logits: jax.Array, targets: jax.Array) -> jax.Array:
 def soft_cross_entropy(
   logits: jax.Array, teacher_logits: jax.Array, temperature: float = 1.0
 ) -> jax.Array:
-  """Distillation to a teacher's distribution (Hinton et al. 2015).
+  """Distillation loss to a teacher's distribution (Hinton et al. 2015).
 
   Args:
-    logits: `[examples, classes]`.
-    teacher_logits: `[examples, classes]`.
-    temperature: divides both; the loss is multiplied by its square, so that
-      gradients keep their size.
+    logits: logits of the student, `[examples, classes]`.
+    teacher_logits: logits of the teacher, `[examples, classes]`.
+    temperature: divisor of both logits; the loss is multiplied by its square,
+      so that gradients keep their scale.
 
   Returns:
-    The Kullback-Leibler divergence from the teacher in nats, `[examples]`.
+    Kullback-Leibler divergence from the teacher in nats, `[examples]`.
   """
   teacher = jax.nn.log_softmax(teacher_logits / temperature)
   student = jax.nn.log_softmax(logits / temperature)
@@ -53,17 +53,17 @@ def nt_xent(
 ) -> jax.Array:
   """SimCLR's normalised temperature-scaled cross-entropy (Chen et al. 2020).
 
-  Under `jit` over a mesh the batch is the whole batch, so the negatives are
-  those of all devices.
+  Under `jit` over a mesh the batch is the global batch, so the negatives come
+  from all devices.
 
   Args:
-    first: projections of one view, `[examples, D]`, any length.
-    second: embeddings of the other view, in the same order.
-    temperature: divides the cosines.
+    first: projections of one view, `[examples, D]`, of any length.
+    second: projections of the other view, in the same order.
+    temperature: divisor of the cosines.
 
   Returns:
-    Nats, `[examples]`: the mean over the two views as anchors, each against
-    the other 2·examples - 1 views.
+    Losses in nats, `[examples]`: the mean over the two views as anchors, each
+    against the other 2·examples - 1 views.
   """
   views = _unit(jnp.concatenate([first, second]))
   similarity = views @ views.T / temperature
@@ -75,14 +75,14 @@ def nt_xent(
 
 
 def cosines(images: jax.Array, texts: jax.Array) -> jax.Array:
-  """Cosines of all images and all texts.
+  """Cosine similarities of all images and all texts.
 
   Args:
-    images: features `[images, D]`, of any length.
-    texts: `[texts, D]`, likewise.
+    images: features of images, `[images, D]`, of any length.
+    texts: features of texts, `[texts, D]`, of any length.
 
   Returns:
-    `[images, texts]`.
+    Cosines `[images, texts]`.
   """
   return _unit(images) @ _unit(texts).T
 
@@ -90,17 +90,17 @@ def cosines(images: jax.Array, texts: jax.Array) -> jax.Array:
 def info_nce(logits: jax.Array, label_smoothing: float = 0.0) -> jax.Array:
   """CLIP's symmetric contrastive loss (Radford et al. 2021).
 
-  Under `jit` over a mesh the batch is the whole batch, so the negatives are
-  those of all devices.
+  Under `jit` over a mesh the batch is the global batch, so the negatives come
+  from all devices.
 
   Args:
-    logits: logits of all images and all texts `[examples, examples]`, the pairs
-      on the diagonal.
+    logits: logits of all images and all texts, `[examples, examples]`, with
+      the pairs on the diagonal.
     label_smoothing: see `cross_entropy`; ALIGN's is 0.1.
 
   Returns:
-    Nats, `[examples]`: the mean of finding the text of an image and the image
-    of a text.
+    Losses in nats, `[examples]`: the mean of the image-to-text and
+    text-to-image cross-entropies.
   """
   labels = jnp.arange(len(logits))
   return (

@@ -1,4 +1,4 @@
-"""A checkpoint's head with other classes, read as the data set's classes."""
+"""Maps a checkpoint's head of other classes to the data set's classes."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -11,14 +11,15 @@ from overlap.models import class_mapping
 
 
 def check(name: str, settings: Mapping[str, Any]) -> None:
-  """Checks what can be known before anything is read.
+  """Checks settings before any file is read.
 
   Args:
-    name: the model's.
-    settings: its part of the config.
+    name: name of the model.
+    settings: config of the model.
 
   Raises:
-    UsageError: there are no weights, no file, or no such reduction.
+    UsageError: the checkpoint, mapping or list of classes is not given, or the
+      reduction is unknown.
   """
   at = f'config.models.{name}'
   head = settings['head']
@@ -38,7 +39,7 @@ def check(name: str, settings: Mapping[str, Any]) -> None:
 
 
 def source_classes(head: Mapping[str, Any]) -> tuple[str, ...]:
-  """The names of the checkpoint's classes, in the order of its logits.
+  """Returns the names of the checkpoint's classes, in the order of its logits.
 
   Raises:
     DataError: the file can't be read, or is empty.
@@ -64,13 +65,13 @@ def wrap(
   sources: Sequence[str],
   targets: Sequence[str],
 ) -> class_mapping.Mapped:
-  """A model of source classes as one of the data set's.
+  """Wraps a model of source classes as one of the data set's classes.
 
   Args:
-    model: with a head of the source classes.
-    head: the settings: `mapping` and `reduction`.
-    sources: see `source_classes`.
-    targets: the data set's classes.
+    model: module with a head of the source classes.
+    head: config of the head: `mapping` and `reduction`.
+    sources: names of the source classes, see `source_classes`.
+    targets: names of the data set's classes.
 
   Raises:
     DataError: the mapping can't be read, names other classes, or leaves a

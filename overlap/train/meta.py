@@ -1,7 +1,7 @@
 """Feedback of a teacher from its student's next step (Pham et al. 2021).
 
-The student's step is one of plain gradient descent on the teacher's labels;
-the teacher is to lower the student's loss on real labels after it.
+The student takes a step of plain gradient descent on the teacher's labels; the
+teacher learns to lower the student's loss on real labels after that step.
 """
 
 from collections.abc import Callable
@@ -26,26 +26,27 @@ def loss(
   step_size: float,
   key: jax.Array,
 ) -> tuple[jax.Array, jax.Array, tuple[jax.Array, Any]]:
-  """A loss whose gradient is the teacher's.
+  """Returns a loss whose gradient is the teacher's feedback.
 
   Args:
-    pseudo: the student's loss, `(params, targets [examples, classes]) ->
-      (loss, anything)`, a mean over the unlabelled examples.
-    labelled: its loss on real labels, `params -> (loss, anything)`.
-    student: its parameters, by which nothing is differentiated here.
+    pseudo: the student's loss on the teacher's labels, `(params, targets
+      [examples, classes]) -> (loss, aux)`, a mean over the unlabelled examples.
+    labelled: the student's loss on real labels, `params -> (loss, aux)`.
+    student: parameters of the student, treated as constants.
     logits: logits of the teacher for the unlabelled examples, `[examples,
       classes]`.
-    gradient: 'exact': the student learns the teacher's distribution, and its
-      loss after the step is differentiated through the step; or 'sampled': it
-      learns one class drawn from it, and the teacher is led towards the drawn
-      classes, or away from them, by the product of the student's gradients
-      before and after the step, the paper's equation 12.
-    step_size: size of the student's step.
-    key: key of the draw.
+    gradient: 'exact' or 'sampled'. 'exact': the student learns the teacher's
+      distribution, and its loss after the step is differentiated through the
+      step. 'sampled': the student learns one class drawn from the distribution,
+      and the teacher is moved towards or away from the drawn classes by the
+      dot product of the student's gradients before and after the step (equation
+      12 of the paper).
+    step_size: step size of the student.
+    key: random key of the draw.
 
   Returns:
-    The loss, the student's targets, not to be differentiated, and what
-    `labelled` gives after the step.
+    The loss; the student's targets, without gradient; and the value of
+    `labelled` after the step.
   """
   student = jax.lax.stop_gradient(student)
   exact = gradient == 'exact'

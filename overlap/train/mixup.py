@@ -1,4 +1,4 @@
-"""MixUp (Zhang et al., ICLR 2018): blends of two images and of their labels."""
+"""MixUp (Zhang et al., ICLR 2018): mixtures of two images and their labels."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -8,11 +8,11 @@ import jax.numpy as jnp
 
 
 class Mixed(NamedTuple):
-  """A batch after mixing.
+  """Batch after mixing.
 
   Attributes:
-    images: float32 `[B, H, W, C]`.
-    first: the share of each image that is its own, `[]`.
+    images: mixed images, float32 `[B, H, W, C]`.
+    first: weight of each image in its own mixture, `[]`.
   """
 
   images: jax.Array
@@ -20,16 +20,16 @@ class Mixed(NamedTuple):
 
 
 def mix(key: jax.Array, images: jax.Array, alpha: float) -> Mixed:
-  """Blends each image with the one before it in the batch.
+  """Mixes each image with the previous one in the batch.
 
   Batches are in random order, so a neighbour is as good as any other example,
-  and devices send each other one image instead of all.
+  and devices exchange one image instead of all.
 
   Args:
-    key: key of the draw.
-    images: `[B, H, W, C]`.
-    alpha: the share is drawn from Beta(alpha, alpha), one for the batch; 0: no
-      mixing.
+    key: random key of the draw.
+    images: images `[B, H, W, C]`.
+    alpha: parameter of Beta(alpha, alpha), from which one weight per batch is
+      drawn; 0 for no mixing.
   """
   if not alpha:
     return Mixed(images, 1.0)
@@ -38,22 +38,22 @@ def mix(key: jax.Array, images: jax.Array, alpha: float) -> Mixed:
 
 
 def before(rows: jax.Array) -> jax.Array:
-  """For each row the one before it, for the first one the last."""
+  """Rolls rows by one: each gets the previous row, the first the last."""
   return jnp.roll(rows, 1, axis=0)
 
 
 def mean_loss(
   losses: Callable[[jax.Array], jax.Array], labels: jax.Array, mixed: Mixed
 ) -> jax.Array:
-  """The loss against mixed labels, `[]`.
+  """Mean loss against mixed labels, `[]`.
 
-  Cross-entropy is linear in its target, so that this is the cross-entropy to
-  the mixed distribution.
+  Cross-entropy is linear in its target, so this is the cross-entropy to the
+  mixed distribution.
 
   Args:
-    losses: from labels int `[B]` to losses `[B]`.
-    labels: int `[B]`, of the images before they were mixed.
-    mixed: see `mix`.
+    losses: function of labels int `[B]` that returns losses `[B]`.
+    labels: labels of the images before mixing, int `[B]`.
+    mixed: result of `mix`.
   """
   own = losses(labels)
   if isinstance(mixed.first, float):

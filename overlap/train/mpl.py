@@ -1,10 +1,10 @@
 """Meta pseudo labels (Pham et al., CVPR 2021).
 
-A student learns a teacher's labels of unlabelled images; the teacher learns, by
-the student's loss on labelled images after a step, to give labels that the
-student does well by, besides the labels themselves. Both are of one
-architecture. The student is the model that results; in the end it is
-fine-tuned on the labels for `train.total_steps`.
+A student learns from a teacher's labels of unlabelled images. The teacher
+learns the real labels and, by the student's loss on labelled images after a
+step, to give labels from which the student learns well. Both have the same
+architecture. The student is the resulting model; in the end it is fine-tuned
+on the labels for `train.total_steps`.
 """
 
 import dataclasses
@@ -23,20 +23,21 @@ from overlap.inference import Input
 from overlap.train import losses, meta, step, supervised, trainer
 from overlap.train.task import Task, batches_of, run_phase
 
-# Apart from the seeds that studies take: of the teacher's first weights, and
-# of the unlabelled images' order, which may be those with labels.
+# Offset from the study's seeds, for the teacher's initial weights and for the
+# order of the unlabelled images, which may be the labelled ones.
 _OTHER_SEED = 1_000_003
 
 
 def check(name: str, settings: Mapping[str, Any]) -> None:
-  """Checks what can be known before anything is read.
+  """Checks settings before any file is read.
 
   Args:
-    name: the model's.
-    settings: its part of the config.
+    name: name of the model.
+    settings: config of the model.
 
   Raises:
-    UsageError: no such gradient, no step, or a step size that can't be.
+    UsageError: the gradient is unknown, or the number of steps, the step size,
+      the ratio or the temperature is not positive.
   """
   at, given = f'config.models.{name}.mpl', settings['mpl']
   lookup.check(f'gradient (in {at})', given['gradient'], meta.GRADIENTS)
@@ -80,7 +81,7 @@ def train(task: Task, variables: Any) -> Any:
 
 
 def _batches_from(task: Task, seed: int) -> Any:
-  """Batches with labels, and with images of which none are seen."""
+  """Returns batches with labelled images and, as 'unlabelled', others."""
   settings = task.settings['mpl']
   size = settings['batch_size'] * settings['unlabelled_ratio']
   labelled = batches_of(task, task.train, settings)
@@ -110,21 +111,22 @@ def make_loss(
   consistency: float,
   temperature: float,
 ) -> step.Loss:
-  """The loss of one step: the student's, and the teacher's.
+  """Returns the loss of one step: the student's plus the teacher's.
 
-  Neither is differentiated by the other's parameters, so that the gradient of
-  the sum is both gradients side by side.
+  Neither depends on the other's parameters as far as gradients are concerned,
+  so the gradient of the sum has both gradients side by side.
 
   Args:
     model: Flax module of the teacher and the student.
-    model_input: images as both networks take them.
-    weak: policy of what the teacher labels, and of the labelled images.
-    strong: policy of what the student sees.
-    label_smoothing: label smoothing of the teacher's labels.
-    gradient: see `meta.loss`.
-    step_size: size of the student's step, see `meta.loss`.
-    consistency: weight of the loss between the teacher's predictions on both
-      views (UDA, Xie et al. 2020).
+    model_input: input format of both networks.
+    weak: augmentation policy of the images that the teacher labels, and of
+      labelled images.
+    strong: augmentation policy of the images that the student sees.
+    label_smoothing: label smoothing of the real labels.
+    gradient: estimator of the teacher's gradient, see `meta.loss`.
+    step_size: step size of the student, see `meta.loss`.
+    consistency: weight of the consistency loss between the teacher's
+      predictions on both views (UDA, Xie et al. 2020).
     temperature: divisor of the logits that are the target of `consistency`.
   """
   weakly, strongly = augment.build(weak), augment.build(strong)
@@ -143,7 +145,7 @@ def make_loss(
     unlabelled = supervised.prepare(model_input, batch['unlabelled'])
     seen = strongly(keys[1], unlabelled)
     views = [labelled, weakly(keys[2], unlabelled), seen]
-    # Together, so that its statistics are those of all images.
+    # In one call, so that batch statistics are those of all images.
     logits, teacher_stats = apply(
       params['teacher'],
       batch_stats['teacher'],

@@ -1,4 +1,4 @@
-"""Optimisers from optax, with warm-up and a schedule.
+"""Optimisers from optax, with warm-up and a learning-rate schedule.
 
 LARS: You et al., 'Large Batch Training of Convolutional Networks' (2017);
 LAMB: You et al., 'Large Batch Optimization for Deep Learning' (ICLR 2020).
@@ -16,7 +16,7 @@ from overlap import errors, lookup
 from overlap.train import schedules
 
 OPTIMIZERS = ('sgd', 'adamw', 'rmsprop', 'lars', 'lamb')
-# Of 'rmsprop', as EfficientNet is trained (Tan and Le 2019).
+# Options of 'rmsprop' as for EfficientNet (Tan and Le 2019).
 _RMSPROP = {'decay': 0.9, 'eps': 1e-3, 'initial_scale': 1.0}
 
 
@@ -41,29 +41,27 @@ def build(
   """Builds an optimiser.
 
   Args:
-    name: 'sgd' (with momentum, L2 added to the gradient, as ResNets are
-      trained), 'adamw' (decoupled weight decay, as ViTs are), 'rmsprop' (with
-      momentum, L2 added to the gradient, as Inception and EfficientNets are),
-      'lars' or 'lamb' (counterparts of the first two for large batches, with a
-      rate for each parameter array; LARS leaves biases and normalisation at
-      the common rate).
+    name: 'sgd' (with momentum and L2 regularisation, as for ResNets), 'adamw'
+      (decoupled weight decay, as for ViTs), 'rmsprop' (with momentum and L2
+      regularisation, as for Inception and EfficientNets), 'lars' or 'lamb'
+      (large-batch versions of the first two, with a rate for each parameter
+      array; LARS uses the common rate for biases and normalisation).
     learning_rate: learning rate at the end of the warm-up.
     warmup_steps: number of steps of linear growth from 0.
     total_steps: number of steps of the schedule.
-    weight_decay: weight decay, on kernels only, never on biases and
-      normalisation.
+    weight_decay: weight decay, by default of kernels only.
     momentum: momentum of 'sgd', 'rmsprop' and 'lars'.
-    clip_norm: the gradient's greatest global norm; 0 for no bound.
-    schedule: see `schedules.build`, as for the next two.
-    milestones: milestones of the schedule 'step'.
-    decay_factor: factor of the schedule 'step'.
-    nesterov: whether that momentum is Nesterov's.
-    decay_all: weight decay on all parameters after all, biases included.
-    bounds: names of parameters at the top of the tree, and values that they
-      do not exceed after a step.
+    clip_norm: maximal global norm of the gradient; 0 for no clipping.
+    schedule: name of the learning-rate schedule, see `schedules.build`.
+    milestones: milestones of the schedule 'step', see `schedules.build`.
+    decay_factor: factor of the schedule 'step', see `schedules.build`.
+    nesterov: whether the momentum is Nesterov's.
+    decay_all: whether to decay all parameters, including biases.
+    bounds: names of top-level parameters and their upper bounds, enforced after
+      each step.
 
   Raises:
-    UsageError: an unknown name, or a schedule that can't be.
+    UsageError: the name is unknown, or the schedule is invalid.
   """
   lookup.check('optimizer', name, OPTIMIZERS)
   rate = schedules.build(
@@ -105,12 +103,12 @@ def check_settings(at: str, settings: Mapping[str, Any]) -> None:
   """Checks the fields of `config.train` that `build` and the loop take.
 
   Args:
-    at: what error texts call the place of the fields.
+    at: path of the fields in error messages.
     settings: the fields.
 
   Raises:
-    UsageError: no such optimiser or schedule, milestones or a decay that
-      can't be.
+    UsageError: the optimiser or schedule is unknown, or milestones or a decay
+      are invalid.
   """
   lookup.check(f'optimizer (in {at})', settings['optimizer'], OPTIMIZERS)
   lookup.check(
@@ -127,14 +125,14 @@ def check_settings(at: str, settings: Mapping[str, Any]) -> None:
 
 
 def is_kernel(params: Any) -> Any:
-  """For each parameter array whether weight decay is meant for it."""
+  """Returns for each parameter array whether weight decay applies to it."""
   return jax.tree.map(lambda leaf: leaf.ndim > 1, params)
 
 
 def _bounded(
   bounds: tuple[tuple[str, float], ...],
 ) -> optax.GradientTransformation:
-  """Cuts updates so that some parameters do not exceed their bounds."""
+  """Clips updates so that parameters do not exceed their upper bounds."""
 
   def update(updates: Any, state: Any, params: Any) -> tuple[Any, Any]:
     cut = dict(updates)

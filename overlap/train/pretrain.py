@@ -1,7 +1,7 @@
-"""Supervised training on another data set first, then on this one.
+"""Supervised pre-training on another data set, then training on this one.
 
-What BiT (Kolesnikov et al., 'Big Transfer', ECCV 2020) does at scale: the
-labels of a large data set, then those that are wanted, by fine-tuning for
+As BiT (Kolesnikov et al., 'Big Transfer', ECCV 2020) does at scale: training
+on the labels of a large data set, then on the study's, by fine-tuning for
 `train.total_steps` (see `catalog.bit_hyperrule` for the authors' schedule) or
 by an L-BFGS head on the frozen features.
 """
@@ -14,19 +14,19 @@ from overlap import errors
 from overlap.train import lengths, supervised, trainer
 from overlap.train.task import Task, on_device, run_phase
 
-# Of the classes that it was trained on; DeiT has two.
+# Heads of the pre-training classes; DeiT has two.
 _HEADS = ('head', 'head_dist')
 
 
 def check(name: str, settings: Mapping[str, Any]) -> None:
-  """Checks what can be known before anything is read.
+  """Checks settings before any file is read.
 
   Args:
-    name: the model's.
-    settings: its part of the config.
+    name: name of the model.
+    settings: config of the model.
 
   Raises:
-    UsageError: no step, or a head that is neither trained nor fitted here.
+    UsageError: there is no step, or the head is neither trained nor fitted.
   """
   at, given = f'config.models.{name}', settings['pretrain']
   if not lengths.is_trained(given):
@@ -71,7 +71,7 @@ def train(task: Task, variables: Any) -> Any:
 
 
 def _first(task: Task) -> Task:
-  """The task of the first part: other examples, of other classes."""
+  """Returns the pre-training task: the other data set and its classes."""
   assert task.pretrain is not None
   examples = task.pretrain()
   return dataclasses.replace(

@@ -1,4 +1,4 @@
-"""Learning rates as functions of the step."""
+"""Learning-rate schedules."""
 
 import optax
 
@@ -16,20 +16,20 @@ def build(
   milestones: tuple[float, ...] = (),
   decay_factor: float = 0.1,
 ) -> optax.Schedule:
-  """Builds a schedule, which begins with a linear warm-up from 0.
+  """Builds a schedule that begins with a linear warm-up from 0.
 
   Args:
     name: 'cosine' or 'linear' (which reach 0 at the last step), 'step' or
       'constant'.
     learning_rate: learning rate at the end of the warm-up.
     warmup_steps: number of steps of linear growth.
-    total_steps: number of steps of the schedule, the warm-up among them.
-    milestones: where 'step' decays, as shares of `total_steps`, rising.
+    total_steps: number of steps of the schedule, including the warm-up.
+    milestones: milestones of 'step', as increasing fractions of `total_steps`.
     decay_factor: factor at each milestone.
 
   Raises:
-    UsageError: an unknown name, a schedule that ends before it begins, or
-      milestones that are out of order or without 'step'.
+    UsageError: the name is unknown, the schedule ends before the warm-up, or
+      milestones are out of order or given for another schedule.
   """
   lookup.check('schedule', name, SCHEDULES)
   if not 0 <= warmup_steps < total_steps:
@@ -46,8 +46,8 @@ def build(
       decay_steps=total_steps,
     )
   if name == 'step':
-    # At the milestone itself the rate has fallen; optax's boundaries count
-    # from the end of the warm-up.
+    # The rate is already lower at the milestone itself; optax's boundaries
+    # count from the end of the warm-up.
     places = [round(share * total_steps) - warmup_steps for share in milestones]
     rest = optax.piecewise_constant_schedule(
       learning_rate, _merged(places, decay_factor)
@@ -63,7 +63,7 @@ def build(
 
 
 def _merged(places: list[int], factor: float) -> dict[int, float]:
-  """One factor for each place, which several milestones may share."""
+  """Merges milestones at the same step into one factor."""
   merged: dict[int, float] = {}
   for place in places:
     merged[place] = merged.get(place, 1.0) * factor

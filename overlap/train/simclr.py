@@ -1,8 +1,8 @@
 """SimCLR (Chen et al. 2020): two views, a projection head, NT-Xent.
 
-Pre-training never sees a label. The classifier is fitted afterwards: by
-L-BFGS on the frozen features (`head.fit='lbfgs'`), or by fine-tuning the
-whole network for `train.total_steps`.
+Pre-training uses no labels. The classifier is fitted afterwards, by L-BFGS on
+the frozen features (`head.fit='lbfgs'`) or by fine-tuning the whole network
+for `train.total_steps`.
 """
 
 import functools
@@ -19,7 +19,7 @@ from overlap.train.task import Task, on_device, run_phase
 
 
 class Projection(nn.Module):
-  """The head that pre-training puts on the features and then drops.
+  """Projection head on the features, used in pre-training only.
 
   Attributes:
     hidden_size: width of the hidden layer.
@@ -31,13 +31,13 @@ class Projection(nn.Module):
 
   @nn.compact
   def __call__(self, features: jax.Array) -> jax.Array:
-    """Maps `[B, D]` features to `[B, projection_size]`."""
+    """Maps features `[B, D]` to `[B, projection_size]`."""
     hidden = nn.relu(nn.Dense(self.hidden_size, name='hidden')(features))
     return nn.Dense(self.projection_size, name='out')(hidden)
 
 
 def train(task: Task, variables: Any) -> Any:
-  """Pre-trains without labels, then fine-tunes where steps are given."""
+  """Pre-trains without labels, then fine-tunes if there are steps for it."""
   settings = task.settings['simclr']
   projection = Projection(settings['hidden_size'], settings['projection_size'])
   width = variables['params']['head']['kernel'].shape[0]
@@ -60,7 +60,7 @@ def train(task: Task, variables: Any) -> Any:
   )
   end = run_phase(task, 'pretrain', start, loss, settings, views=2)
   encoder = dict(end['params']['encoder'])
-  # Weight decay shrank the unused classifier; fine-tuning starts afresh.
+  # Weight decay shrank the unused classifier: reinitialise for fine-tuning.
   encoder['head'] = variables['params']['head']
   return supervised.train(
     task, {'params': encoder, 'batch_stats': end['batch_stats']}
@@ -76,7 +76,7 @@ def make_loss(
   policy: str,
   temperature: float,
 ) -> step.Loss:
-  """The loss of one step: NT-Xent between two views of each image."""
+  """Returns the loss of one step: NT-Xent between two views of each image."""
   transform = augment.build(policy)
 
   def loss(params, batch_stats, constants, batch, key):
@@ -108,10 +108,11 @@ def make_loss(
 
 
 def _pair(images: jax.Array) -> tuple[jax.Array, jax.Array]:
-  """The two views of each image, or twice the image where both are to come.
+  """Returns the two views of each image, or the image twice.
 
   Args:
-    images: `[B, 2, H, W, C]`, begun where images are read, or `[B, H, W, C]`.
+    images: views already augmented on the host, `[B, 2, H, W, C]`, or images
+      still to augment, `[B, H, W, C]`.
   """
   if images.ndim == 5:
     return images[:, 0], images[:, 1]

@@ -9,13 +9,13 @@ import optax
 
 @flax.struct.dataclass
 class TrainState:
-  """A checkpoint of a run; everything else is a function of it.
+  """Complete state of a run, as checkpointed.
 
   Attributes:
-    step: steps done, int32 `[]`.
-    params: the trained parameters.
-    batch_stats: running statistics of batch norm, {} where there are none.
-    opt_state: the optimiser's.
+    step: number of steps done, int32 `[]`.
+    params: trained parameters.
+    batch_stats: running statistics of batch norm, {} if there are none.
+    opt_state: state of the optimiser.
   """
 
   step: jax.Array
@@ -26,10 +26,10 @@ class TrainState:
 
 @flax.struct.dataclass
 class AveragedState(TrainState):
-  """A checkpoint of a run whose result is an average over its steps.
+  """State of a run whose result is an average of the weights over the steps.
 
   Attributes:
-    average: {'params', 'batch_stats'}, see `averages`.
+    average: average of {'params', 'batch_stats'}, see `averages`.
   """
 
   average: Any

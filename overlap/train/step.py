@@ -1,4 +1,4 @@
-"""One training step, compiled once and run on all devices."""
+"""Training step, compiled once and run on all devices."""
 
 import dataclasses
 import functools
@@ -18,7 +18,7 @@ class Aux(NamedTuple):
   """Auxiliary outputs of a loss.
 
   Attributes:
-    batch_stats: the new running statistics.
+    batch_stats: new running statistics.
     metrics: scalars for the log.
   """
 
@@ -32,10 +32,10 @@ Loss = Callable[..., tuple[jax.Array, Aux]]
 
 @dataclasses.dataclass(frozen=True)
 class Scheduled:
-  """A loss that is another at every step.
+  """Loss that depends on the step.
 
   Attributes:
-    at: gives the loss of a step, an int32 [] that is traced.
+    at: function of the traced step, int32 [], that returns the `Loss`.
   """
 
   at: Callable[[jax.Array], Loss]
@@ -64,21 +64,21 @@ def train_step(
   accumulate_steps: int = 1,
   sharding: str = 'replicated',
 ) -> tuple[TrainState, dict[str, jax.Array]]:
-  """Takes one step down the gradient of `loss`.
+  """Takes one optimiser step on `loss`.
 
   Args:
-    state: donated; use what is returned.
-    constants: arrays the loss needs that are not trained (a teacher's
-      variables), never closed over, which would compile them in.
-    batch: 'image' uint8 `[B, H, W, C]` and 'label' int32 `[B]`, sharded by
-      example.
-    seed: seed of the run; the step's own key is `fold_in(key(seed), step)`.
+    state: state before the step; donated.
+    constants: untrained arrays of the loss (such as a teacher's variables),
+      passed as arguments so that they are not compiled in as constants.
+    batch: batch with 'image' uint8 `[B, H, W, C]` and 'label' int32 `[B]`,
+      sharded by example.
+    seed: seed of the run; the key of the step is `fold_in(key(seed), step)`.
     loss: loss function, `Loss` or `Scheduled`.
-    optimizer: the optax transformation.
+    optimizer: optax transformation.
     ema_decay: decay of the average of the weights; see `averages.update`.
-    accumulate_steps: parts that the batch is computed in; see `accumulate`.
-    sharding: name from `parallel.SHARDINGS`; how the state is spread, and
-      stays.
+    accumulate_steps: number of parts per batch; see `accumulate`.
+    sharding: sharding of the state before and after the step, a name from
+      `parallel.SHARDINGS`.
 
   Returns:
     The new state, and the metrics with 'loss' and 'grad_norm'.
@@ -92,7 +92,7 @@ def train_step(
     batch,
     jax.random.fold_in(jax.random.key(seed), state.step),
   )
-  # Summed where they are used: of sharded parameters no device has them all.
+  # Reduce-scatter: of sharded parameters no device needs all gradients.
   grads = parallel.constrain(grads, sharding)
   updates, opt_state = optimizer.update(grads, state.opt_state, state.params)
   params = optax.apply_updates(state.params, updates)
@@ -118,7 +118,7 @@ def create_state(
   optimizer: optax.GradientTransformation,
   ema_decay: float = 0.0,
 ) -> TrainState:
-  """The state before the first step; an `AveragedState` at a decay above 0."""
+  """Returns the initial state; an `AveragedState` if `ema_decay` > 0."""
   state = TrainState(
     step=jnp.zeros((), jnp.int32),
     params=params,

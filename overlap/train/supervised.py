@@ -1,4 +1,4 @@
-"""Supervised training: cross-entropy on labels."""
+"""Supervised training with cross-entropy on labels."""
 
 import functools
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ from overlap.train.task import Task, on_device, run_phase
 
 
 def train(task: Task, variables: Any) -> Any:
-  """Trains on the labels; no step at all leaves `variables` as they are."""
+  """Trains on the labels; returns `variables` as they are without steps."""
   settings = task.settings['train']
   if not lengths.is_trained(settings):
     return variables
@@ -40,14 +40,14 @@ def _ramp_steps(task: Task) -> int:
 
 
 def check_ramp(at: str, settings: Mapping[str, Any]) -> None:
-  """Checks that what `train.dropblock_ramp` raises is there.
+  """Checks that the model has the DropBlock that `train.dropblock_ramp` ramps.
 
   Args:
-    at: what error texts call the model.
-    settings: its part of the config.
+    at: name of the model in error messages.
+    settings: config of the model.
 
   Raises:
-    UsageError: it is not.
+    UsageError: the model has no DropBlock.
   """
   if not settings['train']['dropblock_ramp']:
     return
@@ -72,18 +72,18 @@ def make_loss(
   resized: int = 0,
   ramp_steps: int = 0,
 ) -> step.Loss | step.Scheduled:
-  """The loss of one step: augment, mix, apply, cross-entropy.
+  """Returns the loss of one step: augment, mix, apply, cross-entropy.
 
   Args:
     model: Flax module to train.
-    model_input: how images reach it.
-    policy: see `augment.build`.
+    model_input: input format of the model.
+    policy: augmentation policy, see `augment.build`.
     label_smoothing: see `losses.cross_entropy`.
     mixup_alpha: see `mixup.mix`.
-    resized: side of the images as the policy gets them; 0: the model's.
-    ramp_steps: over which DropBlock goes from keeping all to what the model
-      says, in a straight line (Ghiasi, Lin and Le 2018: 'scheduled
-      DropBlock'); 0: it is as the model says from the first step.
+    resized: side of the images before the policy; 0 for the model's.
+    ramp_steps: number of steps over which the DropBlock rate grows linearly
+      from 0 to the model's ('scheduled DropBlock', Ghiasi, Lin and Le 2018); 0
+      for a constant rate.
   """
   constant = functools.partial(
     _constant_loss,
@@ -133,12 +133,12 @@ def _constant_loss(
 
 
 def prepare(model_input: Input, images: jax.Array, size: int = 0) -> jax.Array:
-  """uint8 images as the augmentations take them, in [0, 1].
+  """Converts uint8 images to resized images in [0, 1] for augmentation.
 
   Args:
-    model_input: how images reach the model.
-    images: `[B, H, W, C]`.
-    size: side of the result; 0: the model's.
+    model_input: input format of the model.
+    images: images `[B, H, W, C]`.
+    size: side of the result; 0 for the model's.
   """
   return augment.resize(
     augment.to_float(images, channels=model_input.channels),
@@ -147,10 +147,10 @@ def prepare(model_input: Input, images: jax.Array, size: int = 0) -> jax.Array:
 
 
 def check_size(model_input: Input, images: jax.Array, resized: int) -> None:
-  """Checks that a policy brought resized images to the model's size.
+  """Checks that the policy brings resized images to the model's size.
 
   Raises:
-    UsageError: it did not.
+    UsageError: the size is not the model's.
   """
   size, got = model_input.size, images.shape[1:3]
   if resized and got != (size, size):
@@ -168,10 +168,10 @@ def apply_train(
   images: jax.Array,
   dropout_key: jax.Array,
 ) -> tuple[tuple[jax.Array, jax.Array], Any]:
-  """Applies in training mode to images in [0, 1].
+  """Applies a model in training mode to images in [0, 1].
 
   Returns:
-    (logits, features), and the collections that changed.
+    (logits, features), and the updated collections.
   """
   return model.apply(
     {'params': params, 'batch_stats': batch_stats},
@@ -183,5 +183,5 @@ def apply_train(
 
 
 def accuracy(logits: jax.Array, labels: jax.Array) -> jax.Array:
-  """The share of a batch that is right, `[]`."""
+  """Fraction of correct predictions in a batch, `[]`."""
   return jnp.mean(jnp.argmax(logits, axis=-1) == labels)

@@ -1,4 +1,4 @@
-"""Task of a training method, and the phases it consists of."""
+"""Task of a training method, and its phases."""
 
 import dataclasses
 from collections.abc import Callable, Mapping
@@ -20,7 +20,7 @@ from overlap.train.step import Loss, Scheduled
 
 @dataclasses.dataclass(frozen=True)
 class Teacher:
-  """A trained model that another one learns from."""
+  """Trained model that another one learns from."""
 
   model: nn.Module
   model_input: Input
@@ -29,28 +29,29 @@ class Teacher:
 
 @dataclasses.dataclass(frozen=True)
 class Task:
-  """One model to train.
+  """Model to train, with its data and settings.
 
   Attributes:
     name: name of the model.
-    model: the Flax module.
-    model_input: how images reach it.
-    settings: the model's part of the study config, as plain dictionaries.
-    options: options of the module, with those that follow from its weights.
-    train: the training split.
-    heldout: the split that choices are made on, or None.
-    folder: where the run keeps its checkpoints.
-    begin: called before the first thing is written there.
+    model: Flax module.
+    model_input: input format of the model.
+    settings: config of the model, as plain dictionaries.
+    options: options of the module, including those implied by its weights.
+    train: training split.
+    heldout: held-out split for model selection, or None.
+    folder: folder of the run's checkpoints.
+    begin: callback before anything is written to `folder`.
     num_threads: number of threads that read images.
     batch_size: batch size of predictions.
-    teacher: for methods that have one.
-    unlabelled: examples whose labels are not looked at, for methods that learn
-      from such; None for the training split.
-    pairs: opens images with captions, for methods that learn from them; None
-      for captions made of the class names.
-    pretrain: opens another data set, for methods that learn from its labels
-      first.
-    write_scalars: given (phase, step, metrics) at each logged step.
+    teacher: teacher of distillation; None for other methods.
+    unlabelled: examples whose labels are ignored, for semi-supervised methods;
+      None for the training split.
+    pairs: function that opens images with captions, for image-text methods;
+      None for captions made of the class names.
+    pretrain: function that opens the data set of pre-training, for methods that
+      need one.
+    write_scalars: function called with (phase, step, metrics) at each logged
+      step.
   """
 
   name: str
@@ -85,15 +86,15 @@ def batches_of(
   seed: int = -1,
   views: int = 1,
 ) -> loop.BatchesFrom:
-  """This process's batches of examples, from a step on.
+  """Returns a function of a step that yields this process's batches.
 
   Args:
-    task: the model's.
-    examples: what to train on.
-    settings: with 'batch_size', over all processes, and 'total_steps'; and
-      with an augmentation, where that begins on the host.
-    seed: seed of their order; that of the task if negative.
-    views: views of each image, where its augmentation begins on the host.
+    task: task of the model.
+    examples: examples to train on.
+    settings: fields 'batch_size' (over all processes) and 'total_steps', and
+      the augmentation if it begins on the host.
+    seed: seed of the order of examples; that of the task if negative.
+    views: views per image if augmentation begins on the host.
   """
   on_host = _on_host(task, settings, views)
 
@@ -124,23 +125,23 @@ def run_phase(
   batches_from: loop.BatchesFrom | None = None,
   views: int = 1,
 ) -> dict[str, Any]:
-  """Trains by one loss with one schedule.
+  """Trains with one loss and one schedule.
 
   Args:
-    task: the model's.
-    phase: names the phase's folder; a method may have several.
-    variables: to start from.
-    loss: see `step.train_step`.
-    settings: the phase's length, batches, learning rate and weight decay, and
-      its optimiser where that is another than that of `config.train`.
-    constants: arrays of the loss that are not trained.
-    bounds: see `optimizer.build`.
-    batches_from: see `loop.fit`; those of the training split if None.
-    views: views of each image, where the phase's augmentation begins on the
-      host.
+    task: task of the model.
+    phase: name of the phase and its folder; a method may have several.
+    variables: initial variables.
+    loss: loss function, see `step.train_step`.
+    settings: length, batch size, learning rate and weight decay of the phase,
+      and its optimiser if it differs from that of `config.train`.
+    constants: untrained arrays of the loss.
+    bounds: upper bounds of parameters, see `optimizer.build`.
+    batches_from: function of a step that returns batches, see `loop.fit`; None
+      for the training split.
+    views: views per image if the phase's augmentation begins on the host.
 
   Returns:
-    The variables at the end, on the host.
+    The final variables, on the host.
   """
   settings = lengths.in_steps(settings, len(task.train))
   batch_size, total_steps = settings['batch_size'], settings['total_steps']
@@ -176,7 +177,7 @@ def run_phase(
 def _on_host(
   task: Task, settings: Mapping[str, Any], views: int
 ) -> augment.OnHost | None:
-  """Returns the host's part for original images; None for square ones."""
+  """Returns the augmentation that runs on the host; None if there is none."""
   count = settings.get('augment_on_host', 0)
   if not count:
     return None
@@ -197,7 +198,7 @@ def _optimizer(
   settings: Mapping[str, Any],
   bounds: tuple[tuple[str, float], ...],
 ) -> optax.GradientTransformation:
-  """The optimiser of a phase: what it does not say is that of `train`."""
+  """Returns the optimiser of a phase, with `config.train` as the default."""
   later = {
     field: common[field]
     for field in ('schedule', 'decay_factor', 'nesterov', 'decay_all')

@@ -1,4 +1,4 @@
-"""Text towers that are trained here, and their tokens."""
+"""Text towers trained from scratch, and their tokenizers."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -19,22 +19,22 @@ from overlap.models import (
 from overlap.models.byte_tokenizer import ByteTokenizer
 from overlap.models.tokenizers import Tokenizer
 
-# Bytes, or what files in `head.text_folder` say, by the families' names.
+# Byte tokenizer, and tokenizers read from `head.text_folder`, by family.
 TOKENIZERS = ('bytes', *tokenizers.KINDS)
 
 AnyTokenizer = ByteTokenizer | Tokenizer
 
 
 def check(name: str, settings: Mapping[str, Any]) -> None:
-  """Checks what can be known before anything is read.
+  """Checks settings before any file is read.
 
   Args:
-    name: the model's.
-    settings: its part of the config.
+    name: name of the model.
+    settings: config of the model.
 
   Raises:
-    UsageError: no such tokenizer or text tower, no step to train it, or
-      values that can't be.
+    UsageError: the tokenizer or text tower is unknown, there are no steps, or
+      a value is out of range.
   """
   at, given = f'config.models.{name}', settings['image_text']
   lookup.check(
@@ -67,7 +67,7 @@ def check(name: str, settings: Mapping[str, Any]) -> None:
 
 
 def make_tokenizer(settings: Mapping[str, Any]) -> AnyTokenizer:
-  """The tokenizer that a model's settings ask for.
+  """Returns the tokenizer of a model's settings.
 
   Raises:
     UsageError, DataError: its files are missing or damaged.
@@ -85,12 +85,12 @@ def make_tokenizer(settings: Mapping[str, Any]) -> AnyTokenizer:
 def make_tower(
   settings: Mapping[str, Any], tokenizer: AnyTokenizer, *, projection_size: int
 ) -> nn.Module:
-  """The text tower that a model's settings ask for.
+  """Returns the text tower of a model's settings.
 
   Args:
-    settings: the model's part of the config.
-    tokenizer: tokenizer of the class prompts.
-    projection_size: size of its features, that of the image tower's.
+    settings: config of the model.
+    tokenizer: tokenizer of the captions.
+    projection_size: size of the features, equal to the image tower's.
   """
   given = settings['image_text']
   ends = {'end_token': tokenizer.end_token}
@@ -109,10 +109,10 @@ def make_tower(
 def encode(
   tokenizer: AnyTokenizer, captions: Sequence[str]
 ) -> dict[str, np.ndarray]:
-  """Captions as 'tokens' int32 and 'mask' bool [captions, context_length].
+  """Encodes captions as 'tokens' int32 and 'mask' bool [captions, length].
 
-  Of one length whatever they are, since all processes' arrays must be alike;
-  what is longer is cut.
+  The length is always `context_length`, since the arrays of all processes must
+  have the same shape; longer texts are truncated.
   """
   ids, mask = tokenizer(captions, cut=True)
   pad = ((0, 0), (0, tokenizer.context_length - ids.shape[1]))
@@ -120,11 +120,11 @@ def encode(
 
 
 def widen(params: Any) -> Any:
-  """A transformer's random parameters with kernels on the scale of its width.
+  """Rescales a transformer's initial kernels to the scale of its width.
 
-  All are drawn with a deviation of 0.02, which is that of wide transformers:
-  in a narrow one all texts come out alike, and a contrastive loss has nothing
-  to begin with. As CLIP's authors have it, kernels get 1 / sqrt(inputs).
+  The initial standard deviation is 0.02, which suits wide transformers: in a
+  narrow one all texts get similar features, and a contrastive loss has no
+  signal to start from. As in CLIP, kernels get 1 / sqrt(inputs).
   """
 
   def scaled(path: Any, leaf: Any) -> Any:

@@ -10,9 +10,9 @@ from overlap import parallel
 
 T = TypeVar('T')
 
-# Dense bfloat16 products (float16 where there is no bfloat16), operations a
-# second, by the makers' data sheets. Names are beginnings of what JAX calls a
-# device; a device of TPU v2, v3 and 7x is half a chip.
+# Dense bfloat16 operations per second (float16 where there is no bfloat16) from
+# the makers' data sheets. Keys are prefixes of JAX's device kinds; a device of
+# TPU v2, v3 and 7x is half a chip.
 PEAKS = {
   'TPU v2': 22.5e12,
   'TPU v3': 61.5e12,
@@ -34,13 +34,13 @@ PEAKS = {
 
 
 def peak(device_kind: str) -> float | None:
-  """Operations a second of one device; None where it is not known."""
+  """Returns the peak operations per second of a device; None if unknown."""
   known = [name for name in PEAKS if device_kind.startswith(name)]
   return PEAKS[max(known, key=len)] if known else None
 
 
 class Meter:
-  """Times the steps of a run and the wait for their batches."""
+  """Meter of the time of steps and of the wait for their batches."""
 
   def __init__(self) -> None:
     self._flops: float | None = None
@@ -50,7 +50,7 @@ class Meter:
     self._steps = 0
 
   def watch(self, batches: Iterator[T]) -> Iterator[T]:
-    """Yields the batches, timing how long each has to be waited for."""
+    """Yields the batches, timing the wait for each."""
     while True:
       start = time.perf_counter()
       batch = next(batches, None)
@@ -60,28 +60,28 @@ class Meter:
       yield batch
 
   def begin(self, *, images: int, flops: float | None) -> None:
-    """Starts the clock, when the first step is compiled and done.
+    """Starts the clock, after the first step is compiled and done.
 
     Args:
-      images: in a step, over all processes.
-      flops: floating-point operations of a step, over all devices; None where
-        it is not known.
+      images: images per step, over all processes.
+      flops: floating-point operations per step, over all devices; None if
+        unknown.
     """
     self._images, self._flops = images, flops
     self._restart()
 
   def count(self) -> None:
-    """Notes a step that was sent to the devices."""
+    """Counts a step that was sent to the devices."""
     self._steps += 1
 
   def take(self) -> dict[str, float]:
-    """The rates of the steps since the last call; call when they are done.
+    """Returns the rates since the last call; call it when all steps are done.
 
     Returns:
-      {} before the second step, whose first was compiled; else
-      'images_per_second', 'seconds_per_step', 'input_wait' (the share of the
-      time in which the next batch was not there yet), and, where the device
-      is known, 'flops_utilisation' (of the peak of `PEAKS`).
+      {} before the second step, as the first includes compilation; else
+      'images_per_second', 'seconds_per_step', 'input_wait' (fraction of the
+      time spent waiting for batches), and, for known devices,
+      'flops_utilisation' (fraction of the peak in `PEAKS`).
     """
     if self._since is None or not self._steps:
       return {}

@@ -1,4 +1,4 @@
-"""One model from its settings to its variables."""
+"""Training of one model, from its settings to its variables."""
 
 import functools
 from collections.abc import Callable, Iterator
@@ -20,11 +20,11 @@ from overlap.train.task import Task
 
 
 def train_model(task: Task) -> tuple[Any, dict[str, Any]]:
-  """Initialises or loads, trains, fits the head.
+  """Initialises or loads a model, trains it and fits its head.
 
   Returns:
-    The variables on the host, and what is worth recording: which weights were
-    loaded, the held-out accuracy, and how the head was fitted where it was.
+    The variables on the host, and notes to record: which weights were loaded,
+    the held-out accuracy, and the fit of the head if there was one.
   """
   method = lookup.lookup(
     'training method', task.settings['method'], train.METHODS
@@ -33,8 +33,8 @@ def train_model(task: Task) -> tuple[Any, dict[str, Any]]:
   variables = method(task, initial)
   if task.settings['head']['fit'] == 'lbfgs':
     variables, choice = fit_head(task, variables)
-    # The head is refitted with the held-out examples: what it scores on them
-    # from then on says nothing.
+    # The head is refitted on the held-out examples too, so its accuracy on them
+    # is no longer meaningful: record the one before.
     chosen = choice.strengths.index(choice.l2)
     notes |= {
       'head': choice.record(),
@@ -52,28 +52,28 @@ def train_model(task: Task) -> tuple[Any, dict[str, Any]]:
 
 
 def template(task: Task) -> Any:
-  """The variables' shapes, without computing any."""
+  """Returns the shapes of the variables without computing any."""
   return abstract_variables(task.model, task.model_input)
 
 
 def abstract_variables(model: nn.Module, model_input: inference.Input) -> Any:
-  """The shapes of a model's variables; nothing is computed or compiled."""
+  """Returns the shapes of a model's variables without compiling anything."""
   key = jax.eval_shape(lambda: jax.random.key(0))
   return jax.eval_shape(_init_function(model, model_input.shape()), key)
 
 
 def initial_variables(task: Task) -> Any:
-  """Random variables from the seed, or those of a checkpoint.
+  """Returns random variables from the seed, or those of a checkpoint.
 
-  A checkpoint's classifier is kept where it is the one to be used, and left
-  out where the head is fitted or trained here, or made of texts. Whatever else
-  the checkpoint lacks stays random where `init.strict` is off.
+  The checkpoint's classifier is kept if it is used as it is, and left out if
+  the head is fitted, trained or made of texts. Anything else missing from the
+  checkpoint stays random if `init.strict` is off.
   """
   return _initial(task)[0]
 
 
 def _initial(task: Task) -> tuple[Any, dict[str, Any]]:
-  """`initial_variables`, and 'weights' where they are from a file."""
+  """Returns `initial_variables`, and 'weights' if they come from a file."""
   settings = task.settings
 
   @functools.cache
@@ -83,7 +83,7 @@ def _initial(task: Task) -> tuple[Any, dict[str, Any]]:
   path = settings['init']['checkpoint']
   if not path:
     return random(), {}
-  # Before anything is compiled: a file may be absent.
+  # Before anything is compiled, since the file may be missing.
   held = checkpoints.read_logged(path)
   fit = settings['head']['fit']
   new_head = fit in ('lbfgs', 'zero_shot') or (
@@ -102,19 +102,19 @@ def _initial(task: Task) -> tuple[Any, dict[str, Any]]:
     for name in ('head', 'head_dist'):
       if name in random()['params']:
         loaded['params'][name] = random()['params'][name]
-  # Where both towers are trained here, the head waits for them.
+  # If both towers are trained here, the head is made after them.
   if fit == 'zero_shot' and settings['method'] != 'image_text':
     loaded['params']['head'] = zero_shot.head(task)
-  # An empty collection has no leaf, and so is in no file.
+  # Empty collections have no leaves, and so are missing in files.
   return {'batch_stats': {}, **loaded}, {'weights': held.record()}
 
 
 def features(
   task: Task, variables: Any, examples: Examples
 ) -> tuple[np.ndarray, np.ndarray]:
-  """Features `[n, D]` and labels `[n]` of a split, in inference mode.
+  """Returns features `[n, D]` and labels `[n]` of a split, in inference mode.
 
-  Each process computes those of its own rows, and gets all.
+  Each process computes the features of its own rows; all get all rows.
   """
   outputs = list(_run(task, variables, examples, 'features'))
   width = variables['params']['head']['kernel'].shape[0]
@@ -134,7 +134,7 @@ def fit_head(task: Task, variables: Any) -> tuple[Any, selection.Selection]:
   """Fits the classifier on frozen features by L-BFGS (Sec. 4.6, A.5).
 
   Raises:
-    UsageError: there is no held-out split to choose the L2 strength on.
+    UsageError: there is no held-out split to select the L2 strength on.
   """
   settings = task.settings['head']
   if task.heldout is None:
@@ -147,8 +147,8 @@ def fit_head(task: Task, variables: Any) -> tuple[Any, selection.Selection]:
     task, variables, views.sample(task.train, settings['max_examples'])
   )
   heldout_features, heldout_labels = features(task, variables, task.heldout)
-  # All processes have all rows: each counts as often as there are processes,
-  # which leaves every mean as it is.
+  # All processes have all rows: each row counts once per process, which leaves
+  # every mean unchanged.
   choice = selection.select(
     train_features,
     train_labels,
@@ -167,7 +167,7 @@ def fit_head(task: Task, variables: Any) -> tuple[Any, selection.Selection]:
 
 
 def accuracy(task: Task, variables: Any, examples: Examples) -> float:
-  """Top-1 accuracy over a split, as a fraction."""
+  """Returns the top-1 accuracy over a split, as a fraction."""
   right = 0
   for outputs in _run(task, variables, examples, 'accuracy'):
     right += int(np.sum(np.argmax(outputs.logits, -1) == outputs.labels))
@@ -178,7 +178,7 @@ def accuracy(task: Task, variables: Any, examples: Examples) -> float:
 def _run(
   task: Task, variables: Any, examples: Examples, what: str
 ) -> Iterator[inference.Outputs]:
-  """The model's outputs for this process's rows of a split."""
+  """Yields the model's outputs for this process's rows of a split."""
   start, stop = parallel.own_rows(len(examples))
   outputs = inference.run(
     inference.forward_function(task.model, task.model_input),
@@ -199,7 +199,7 @@ def _run(
 
 @functools.cache
 def _init_function(model: nn.Module, shape: tuple[int, ...]) -> Callable:
-  """Returns the jitted `key -> variables`."""
+  """Returns the jitted function `key -> variables`."""
 
   def init(key):
     variables = model.init({'params': key}, jnp.zeros(shape), train=False)

@@ -1,8 +1,8 @@
-"""A model's head from texts about its classes.
+"""Zero-shot heads: linear classifiers from texts about the classes.
 
-An image-text model is, in a study, its image tower. Its text tower is read
-once, when the head is made; from then on it is a model with a linear head on
-features of unit length, which predicts, and is trained on, like any other.
+In a study, an image-text model is its image tower. Its text tower is read once,
+to make the head; from then on it is a model with a linear head on features of
+unit length, which predicts and is trained like any other.
 """
 
 from collections.abc import Mapping
@@ -18,15 +18,15 @@ from overlap.train.task import Task
 
 
 def check(name: str, settings: Mapping[str, Any]) -> None:
-  """Checks what can be known before anything is read.
+  """Checks settings before any file is read.
 
   Args:
-    name: the model's.
-    settings: its part of the config.
+    name: name of the model.
+    settings: config of the model.
 
   Raises:
-    UsageError: the model has no text tower, no weights, features that texts do
-      not compare with, or wrong templates.
+    UsageError: the model has no text tower, no weights, or features that can't
+      be compared with texts; or the templates are wrong.
   """
   at = f'config.models.{name}'
   architecture = settings['architecture']
@@ -53,15 +53,15 @@ def check(name: str, settings: Mapping[str, Any]) -> None:
 def head(
   task: Task, encoder: text_encoder.TextEncoder | None = None
 ) -> dict[str, np.ndarray]:
-  """The kernel and bias of a zero-shot head for the task's classes.
+  """Returns the kernel and bias of a zero-shot head for the task's classes.
 
   Args:
-    task: the model's.
-    encoder: its text tower; that of its checkpoint if None.
+    task: task of the model.
+    encoder: text tower; None for that of the checkpoint.
 
   Raises:
-    UsageError: there is not one name for each class, or files of the tokenizer
-      are missing.
+    UsageError: there is not one name per class, or files of the tokenizer are
+      missing.
     DataError: the text tower can't be read.
   """
   settings = task.settings['head']
