@@ -7,7 +7,7 @@ __all__ = ['load_study']
 
 
 def __getattr__(name: str) -> Any:
-  """Imports `load_study` when it is asked for: `import overlap` is light."""
+  """Imports `load_study` lazily, to keep `import overlap` light."""
   if name not in __all__:
     raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
   from overlap import notebook

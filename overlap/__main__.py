@@ -1,11 +1,11 @@
-"""`overlap` and `python -m overlap`."""
+"""Entry point of `overlap` and `python -m overlap`."""
 
 import signal
 
 
 def main() -> int:
-  """Runs the command that the process was started for; returns its status."""
-  # A traceback from the middle of an import would say nothing to anybody.
+  """Runs the command line; returns the exit status."""
+  # Users should not see a traceback when they interrupt an import.
   handled = signal.getsignal(signal.SIGINT) is signal.default_int_handler
   if handled:
     signal.signal(signal.SIGINT, signal.SIG_DFL)

@@ -1,9 +1,9 @@
-"""Published figures, recomputed: what was expected, what was got, and whence.
+"""Recomputes published figures: expected and obtained values with sources.
 
-Those of the paper need nothing but the package's own copy of its table 1.
-Those of CIFAR-10.1 need its public predictions in a folder, laid out as in
-its repository's `model_predictions` and `datasets`; they take the way of all
-predictions: ingested into a store and analysed.
+The paper's figures need only the package's own copy of its table 1. Those of
+CIFAR-10.1 need its public predictions in a folder, laid out like
+`model_predictions` and `datasets` in its repository; they are ingested into a
+store and analysed like any predictions.
 """
 
 import pathlib
@@ -25,15 +25,15 @@ _RECHT = 'Recht et al. 2018, CIFAR-10.1'
 
 
 class Anchor(NamedTuple):
-  """One published figure.
+  """Published figure with its recomputed value.
 
   Attributes:
-    name: what it is.
-    expected: the figure as it was published, in `unit`.
-    got: value computed here, in `unit`.
-    digits: after the point, as it was published.
+    name: description of the figure.
+    expected: published value, in `unit`.
+    got: recomputed value, in `unit`.
+    digits: number of published digits after the point.
     unit: '' for plain numbers, '%' or 'points'.
-    source: where it was published.
+    source: publication.
   """
 
   name: str
@@ -45,14 +45,14 @@ class Anchor(NamedTuple):
 
   @property
   def holds(self) -> bool:
-    """Returns whether both are the same when rounded as it was published."""
-    # A tie may be rounded to either side.
+    """Returns whether both values agree when rounded as published."""
+    # A tie may be rounded either way.
     reach = 0.5 * 10.0**-self.digits * (1 + 1e-6)
     return bool(abs(self.got - self.expected) <= reach)
 
 
 class Split(NamedTuple):
-  """A set of CIFAR-10.1's predictions: their folder and their labels."""
+  """Set of CIFAR-10.1's predictions: folder and labels."""
 
   dataset: str
   name: str
@@ -68,11 +68,11 @@ SPLITS: Mapping[str, Split] = {
   'v6': Split('cifar10.1', 'v6', 'v6_predictions', 'cifar10.1_v6_labels.npy'),
 }
 _BASE = 'wrn_28_10'
-# Model and split: accuracy in per cent.
+# Accuracy in per cent by model and split.
 _ACCURACY = {('vgg16_keras', 'v4'): 85.25}
-# Models without and with Cutout: points that it adds, by split. They were
-# published for the first new test set, which is v4: 1.53 is no multiple of the
-# 0.05 points that one of v6's 2,000 images makes.
+# Gain of Cutout in points, by models (without, with) and split. Published for
+# the first new test set, which is v4: 1.53 is no multiple of the 0.05 points
+# that one of v6's 2,000 images makes.
 _CUTOUT = {
   ('shake_shake_26_2x64d_SSI', 'shake_shake_26_2x64d_SSI_cutout16'): {
     'original': 0.12,
@@ -80,15 +80,15 @@ _CUTOUT = {
   },
   ('wrn_28_10', 'wrn_28_10_cutout16'): {'original': 1.03, 'v4': 2.27},
 }
-# Of all pairs of its 30 models on CIFAR-10: the least, the most, their digits.
+# Error inconsistency of all pairs of 30 models on CIFAR-10: min, max, digits.
 _PAIRS = 435
 _INCONSISTENCY = ((min, 'least', 0.0194, 4), (max, 'most', 0.167, 3))
-# Figures of CIFAR-10.1.
+# Number of figures of CIFAR-10.1.
 _COUNT = len(_ACCURACY) + sum(map(len, _CUTOUT.values())) + len(_INCONSISTENCY)
 
 
 def of_paper() -> Iterator[Anchor]:
-  """The figures that the paper gives of its table 1."""
+  """Yields the figures that the paper derives from its table 1."""
   table = paper.table(1)
   accuracy = table['accuracy'] / 100
   gain = table['ensemble_accuracy'] / 100
@@ -123,14 +123,14 @@ def of_paper() -> Iterator[Anchor]:
 
 
 def of_cifar10_1(folder: epath.PathLike) -> Iterator[Anchor | str]:
-  """The figures of CIFAR-10.1's predictions.
+  """Yields the figures of CIFAR-10.1's predictions.
 
   Args:
-    folder: with `{original,v4,v6}_predictions/<model>_predictions.json`,
+    folder: folder with `{original,v4,v6}_predictions/<model>_predictions.json`,
       `cifar10.1_{v4,v6}_labels.npy` and `cifar10_test_labels.npy`.
 
   Yields:
-    The figures; a line of text for each that is skipped, with what is missing.
+    Figures; for each skipped one, a line of text that says what is missing.
 
   Raises:
     DataError: a file is damaged.
@@ -167,7 +167,7 @@ def of_cifar10_1(folder: epath.PathLike) -> Iterator[Anchor | str]:
 def _analyse(
   workdir: epath.Path, root: pathlib.Path, split: Split
 ) -> dict[str, pd.DataFrame] | str:
-  """The tables of a split's models, or why there are none."""
+  """Returns the tables of a split's models, or why there are none."""
   ingested = ingest.ingest(
     ingest.Request(
       workdir=workdir,
@@ -210,7 +210,7 @@ def _accuracies(models: Mapping[str, pd.Series]) -> Iterator[Anchor | str]:
       if absent:
         yield f'{what}: no predictions of {absent[0]}'
         continue
-      # As it was published: the difference of two accuracies in per cent with
+      # As published: the difference of two accuracies in per cent, rounded to
       # two digits (91.98 - 89.71; unrounded, it is 2.276).
       accuracies = (100 * models[name][[without, cutout]]).round(2)
       got = accuracies[cutout] - accuracies[without]
@@ -240,15 +240,15 @@ def _called(name: str) -> str:
 
 
 def report(folder: epath.PathLike | None) -> tuple[str, bool]:
-  """All figures that can be recomputed, as text.
+  """Recomputes all figures that can be recomputed, as text.
 
   Args:
-    folder: folder of CIFAR-10.1's predictions; None or '': the paper's figures
-      alone.
+    folder: folder of CIFAR-10.1's predictions; None or '' for the paper's
+      figures alone.
 
   Returns:
-    The text, and whether all is well: every figure that was recomputed holds,
-    and a folder that was named gave at least one.
+    The text, and whether all is well: every recomputed figure holds, and the
+    folder, if given, yielded at least one.
 
   Raises:
     DataError: a file is damaged.

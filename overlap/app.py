@@ -1,4 +1,4 @@
-"""The edges of a run that every command shares: the log, the processes."""
+"""Set-up that all commands share: logging and processes."""
 
 import logging as std_logging
 import sys
@@ -9,14 +9,14 @@ from overlap import progress
 
 
 def start_logging() -> None:
-  """Short log lines on stderr: the time and the text."""
+  """Logs short lines to stderr: the time and the text."""
   if not flags.FLAGS.is_parsed():
-    # Ours are parsed by each command; absl asks whether its own were.
+    # Each command parses its own flags; absl checks that they were parsed.
     flags.FLAGS.mark_as_parsed()
   logging.use_absl_handler()
-  # It says of every backend that is not there that it is not there.
+  # It logs every backend that is not available.
   std_logging.getLogger('jax._src.xla_bridge').setLevel(std_logging.WARNING)
-  # Of what we say ourselves.
+  # It logs the start of processes, which the package logs itself.
   std_logging.getLogger('jax._src.distributed').setLevel(std_logging.WARNING)
   logging.set_verbosity(logging.INFO)
   logging.get_absl_handler().setFormatter(

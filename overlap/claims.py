@@ -1,14 +1,14 @@
-"""Locks on parts of a workdir, so that no two runs make the same thing.
+"""Locks on parts of a workdir, so that no two runs make the same results.
 
-A run claims what it makes by a file of its own, `claims/NAME.json`, and removes
-it at its end. It writes the file first and then looks at the others': of two
-that claim the same at once, one at least sees the other and stands back. So no
-lock of a file system is needed, which NFS and Cloud Storage may not have.
+A run locks names by a file of its own, `claims/NAME.json`, which it removes at
+the end. It writes the file first and then looks for those of other runs: of two
+runs that lock the same name at once, at least one sees the other and withdraws.
+This needs no locks of the file system, which NFS and Cloud Storage may lack.
 
-A claim is dead where its process is. On this machine that is asked of the
-system; elsewhere a process must show that it lives, by touching its file every
-few seconds. Who is silent for a minute, by the clock of the one who waits, has
-its claim taken over; should it wake up again, it finds that and stops.
+A lock is stale if its process has ended. On the same machine the system is
+asked; on other machines a process must touch its file every few seconds as a
+heartbeat. After a minute without one, measured by the waiting process's clock,
+the lock is taken over; a process that wakes up after that notices and stops.
 """
 
 import _thread
@@ -49,18 +49,18 @@ def held(
   primary: bool = True,
   agree: Callable[[int], int] = int,
 ) -> Iterator[None]:
-  """Within it, no other run that asks makes any of the same things.
+  """Context manager that holds locks, so that no other run makes the same.
 
   Args:
-    workdir: local folder or gs:// path; made where it is absent.
-    names: names of what is made, such as 'model/vit' or 'tables'.
-    wait: whether to wait for another run, and to say so, or to give up.
-    primary: whether this process claims for all of its run.
-    agree: gives each process of the run the number that the primary has.
+    workdir: local folder or gs:// path; created if absent.
+    names: names of the locked results, such as 'model/vit' or 'tables'.
+    wait: whether to wait for another run's locks; False raises an error.
+    primary: whether this process takes the locks for its whole run.
+    agree: function that gives all processes of the run the primary's number.
 
   Raises:
-    DataError: another run makes one of these and `wait` is false; the place
-      can't be written; another run took the claim over.
+    DataError: another run holds a lock and `wait` is false; the workdir can't
+      be written; or another run took over the locks.
   """
   claim = Claim(workdir, names) if primary else None
   try:
@@ -111,9 +111,9 @@ def _acquire(
 
 @contextlib.contextmanager
 def _interruptible() -> Iterator[None]:
-  """Has `_STOP` raise KeyboardInterrupt in this thread, if it is the main one.
+  """Makes `_STOP` raise KeyboardInterrupt if this is the main thread.
 
-  SIGINT would not do: a shell's jobs in the background ignore it.
+  SIGINT is not suitable: background jobs of a shell ignore it.
   """
 
   def stop(*_: Any) -> None:
@@ -130,9 +130,9 @@ def _interruptible() -> Iterator[None]:
 
 
 def only_one(workdir: epath.PathLike) -> epath.Path | None:
-  """The one claim on a local workdir; None where there are several, or none.
+  """Returns the only lock file of a local workdir; None if not exactly one.
 
-  For who holds one: whether no other run is at work.
+  A run that holds a lock learns from it whether other runs are at work.
   """
   if '://' in os.fspath(workdir):
     return None
@@ -141,15 +141,15 @@ def only_one(workdir: epath.PathLike) -> epath.Path | None:
 
 
 class Claim:
-  """One run's claim on what it makes.
+  """Lock of one run on its results.
 
   Attributes:
     workdir: folder of the study.
-    lost: who took it over while this process was silent; '' for nobody.
+    lost: process that took over the lock after missing heartbeats; '' for none.
   """
 
   def __init__(self, workdir: epath.PathLike, names: Collection[str]):
-    """Claims nothing yet."""
+    """Prepares the lock without taking it."""
     self.workdir = epath.Path(workdir)
     self.lost = ''
     self._folder = self.workdir / FOLDER
@@ -170,15 +170,15 @@ class Claim:
     self._thread: threading.Thread | None = None
 
   def attempt(self) -> str:
-    """Claims, if it can be had; returns who has it otherwise.
+    """Takes the lock if it is free; else returns a description of its holder.
 
     Raises:
-      DataError: the place can't be written.
+      DataError: the workdir can't be written.
     """
     if holder := self._others.holder():
       return holder
     self._write()
-    # Only now: another may have looked before our file was there.
+    # Look again, as another may have looked before this file was there.
     if holder := self._others.holder():
       self._withdraw()
       return holder
@@ -187,7 +187,7 @@ class Claim:
     return ''
 
   def release(self) -> None:
-    """Gives up the claim; the last one takes the folder away."""
+    """Releases the lock; the last one removes the folder."""
     self._end.set()
     if self._thread:
       self._thread.join()
@@ -206,11 +206,11 @@ class Claim:
   def _withdraw(self) -> None:
     with contextlib.suppress(OSError):
       self._file.unlink(missing_ok=True)
-    # Others' claims may be there; etils has its own word for that.
+    # Other locks may be in the folder; etils raises ValueError for that.
     with contextlib.suppress(OSError, ValueError):
       self._folder.rmdir()
       if self._made_workdir:
-        self.workdir.rmdir()  # Nothing was made.
+        self.workdir.rmdir()  # Only if empty.
 
   def _beat(self) -> None:
     while not self._end.wait(_BEAT_SECONDS):
@@ -218,7 +218,7 @@ class Claim:
         if self._file.exists():
           self._touch()
           continue
-        # This process was silent too long, or somebody removed the file.
+        # Heartbeats were missing for too long, or the file was removed.
         self._write()
         self.lost = self._others.holder()
       except (OSError, errors.DataError) as e:
@@ -236,7 +236,7 @@ class Claim:
 
 
 class _Others:
-  """The claims of others, and when each was last seen to change."""
+  """Locks of other runs, and when each was last seen to change."""
 
   def __init__(self, folder: epath.Path, own: str, names: set[str]):
     self._folder, self._own, self._names = folder, own, names
@@ -251,7 +251,7 @@ class _Others:
         text = file.read_text()
         sign = text, _mtime(file)
       except OSError:
-        continue  # It ended meanwhile.
+        continue  # The run ended meanwhile.
       if not self._is_alive(file.name, sign):
         logging.info('taking over from %s, which has ended', _who(text))
         file.unlink(missing_ok=True)
@@ -280,13 +280,13 @@ class _Others:
 def _mtime(file: epath.Path) -> float:
   if '://' in os.fspath(file):
     return file.stat().mtime
-  return os.stat(file).st_mtime  # In more than whole seconds.
+  return os.stat(file).st_mtime  # etils rounds it to seconds.
 
 
 def _said(text: str) -> dict[str, Any]:
   try:
     said = json.loads(text)
-  except ValueError:  # Not written to its end yet.
+  except ValueError:  # Still being written.
     return {}
   return said if isinstance(said, dict) else {}
 
@@ -307,7 +307,7 @@ def _who(text: str) -> str:
 
 
 def _place() -> str:
-  """Names this machine as it was booted, and this container on it."""
+  """Identifies this machine since its boot, and this container on it."""
   parts = [socket.gethostname()]
   with contextlib.suppress(OSError):
     with open('/proc/sys/kernel/random/boot_id') as f:
@@ -317,19 +317,19 @@ def _place() -> str:
 
 
 def _stat(process: int) -> tuple[bytes, str]:
-  """The state of a process of this machine, and when it began.
+  """Returns the state and start time of a process of this machine.
 
   Raises:
-    OSError: it has ended, or is another user's, or the system has no /proc.
+    OSError: the process has ended or is another user's, or there is no /proc.
   """
   with open(f'/proc/{process}/stat', 'rb') as f:
-    # The name before may hold anything, brackets too.
+    # The preceding name may contain anything, even brackets.
     fields = f.read().rpartition(b')')[2].split()
   return fields[0], fields[19].decode()
 
 
 def _began() -> str:
-  """When this process began; '' where nothing tells."""
+  """Returns the start time of this process; '' if unknown."""
   try:
     return _stat(os.getpid())[1]
   except OSError:
@@ -340,7 +340,7 @@ def _runs(process: int, began: str) -> bool:
   """Returns whether the process of this id and start time still runs."""
   try:
     state, then = _stat(process)
-    # Numbers of processes are given out again.
+    # Process ids are reused, so compare the start time.
     return state not in (b'Z', b'X') and then == began
   except OSError:
     pass
@@ -349,5 +349,5 @@ def _runs(process: int, began: str) -> bool:
   except ProcessLookupError:
     return False
   except PermissionError:
-    pass  # Another user's.
+    pass  # Another user's process.
   return True

@@ -1,7 +1,6 @@
-"""Python files that users write to be run: configs, sweeps, Scenic's configs.
+"""Runs Python files that users write: configs, sweeps, Scenic's configs.
 
-This is the one place that runs a file: running it is what it is for. Whatever
-it raises is one line.
+No other module runs user files. Whatever a file raises is reported as one line.
 """
 
 import importlib.machinery
@@ -15,7 +14,7 @@ from typing import Any
 
 from overlap import errors, lookup
 
-_LONGEST_TEXT = 300  # of what error texts repeat from a file's own faults
+_LONGEST_TEXT = 300  # Maximal characters of a file's own error in messages.
 
 
 def call(path: str, function: str, flag: str) -> Any:
@@ -23,12 +22,12 @@ def call(path: str, function: str, flag: str) -> Any:
 
   Args:
     path: FILE.py or FILE.py:ARGUMENT.
-    function: its name; called with the argument where there is one.
-    flag: flag with the path, for error texts.
+    function: name of the function; called with the argument if there is one.
+    flag: name of the flag that gave the path, for error messages.
 
   Raises:
-    UsageError: there is no such file, no such function in it, or a fault; the
-      text gives the line of the file.
+    UsageError: the file or function is missing, or raised an exception; the
+      message gives the line of the file.
   """
   name, _, arg = path.partition(':')
   file = pathlib.Path(name)
@@ -44,7 +43,7 @@ def call(path: str, function: str, flag: str) -> Any:
     return getattr(module, function)(*([arg] if arg else []))
   except errors.OverlapError:
     raise
-  # It is the user's own program, and may raise or exit as it likes.
+  # The user's own program may raise or exit as it likes.
   except (Exception, SystemExit) as e:
     raise errors.UsageError(
       f'{name} must run, got {said(e)}{_place(e, file)}.'
@@ -52,15 +51,15 @@ def call(path: str, function: str, flag: str) -> Any:
 
 
 def load(path: str | os.PathLike[str]) -> ModuleType:
-  """Runs a Python file; two calls give two modules.
+  """Runs a Python file as a fresh module on each call.
 
-  A config takes from another what it shares with it:
+  A config can share parts of another:
 
     base = code_files.load(pathlib.Path(__file__).with_name('base.py'))
 
   Raises:
-    OSError: it can't be read.
-    Exception: whatever it raises.
+    OSError: the file can't be read.
+    Exception: any exception that the file raises.
   """
   name = f'overlap_{pathlib.Path(path).stem}'
   loader = _Loader(name, os.path.abspath(path))
@@ -72,11 +71,11 @@ def load(path: str | os.PathLike[str]) -> ModuleType:
 
 
 class _Loader(importlib.machinery.SourceFileLoader):
-  """Python's own, but nothing compiled is kept beside the file, or read.
+  """Source loader that neither reads nor writes bytecode files.
 
-  Python tells a file from the one it compiled by its length and the second at
-  which it was written: `seed = 1` that becomes `seed = 2` in less would be run
-  as it was.
+  Python decides by length and modification time in seconds whether bytecode is
+  up to date: `seed = 1` changed to `seed = 2` within a second would not be
+  noticed.
   """
 
   def get_code(self, fullname: str) -> CodeType:
@@ -85,19 +84,19 @@ class _Loader(importlib.machinery.SourceFileLoader):
 
 
 def nearest(path: str) -> str:
-  """Asks for the Python files beside a path that is none; '' where none is."""
+  """Suggests the Python files near a path that does not exist; '' for none."""
   file = pathlib.Path(path)
   try:
     beside = {str(f.stem): str(f) for f in file.parent.glob('*.py')}
   except (OSError, ValueError):
     return ''
-  # By their stems: all end alike.
+  # By their stems, since all have the same suffix.
   close = lookup.close(file.stem, beside)
   return lookup.did_you_mean([beside[stem] for stem in close])
 
 
 def said(error: BaseException) -> str:
-  """An exception as one line: its class and the beginning of its text."""
+  """Formats an exception as one line: its class and the start of its text."""
   if isinstance(error, SyntaxError):
     text = error.msg
   else:

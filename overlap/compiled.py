@@ -1,4 +1,4 @@
-"""Numba, as this package uses it."""
+"""Numba compilation with this package's options."""
 
 from collections.abc import Callable
 from typing import Any
@@ -7,16 +7,16 @@ import numba
 
 
 def compiled(function: Callable, **options: Any) -> Callable:
-  """Compiles a function when it is first called.
+  """Compiles a function with Numba at its first call.
 
-  It runs without Python's lock, so that threads share the work. The machine
-  code is kept for the next process, where there is a place for it.
+  It releases the GIL, so that threads run in parallel, and caches the machine
+  code on disk if there is a writable place for it.
 
   Args:
-    function: to compile.
+    function: function to compile.
     **options: options of `numba.njit`.
   """
   try:
     return numba.njit(nogil=True, cache=True, **options)(function)
-  except RuntimeError:  # Neither this folder nor the user's can be written.
+  except RuntimeError:  # No cache folder is writable.
     return numba.njit(nogil=True, **options)(function)

@@ -1,10 +1,9 @@
-"""A study's config: its fields, how it is read, and its checks.
+"""Config of a study: reading, validation and defaults.
 
 A config file calls `study()`, `model()` and `probe()`, which return locked
-`ConfigDict`s, so that a misspelt field is refused where it is written; see
-`fields` for what each field is.
-`resolve` turns the result into plain dictionaries: nothing below the edges
-sees a ConfigDict.
+`ConfigDict`s, so that a misspelt field fails where it is written; see `fields`
+for the meaning of each field. `resolve` turns the result into plain
+dictionaries, which all code below the command line uses.
 """
 
 import re
@@ -22,7 +21,7 @@ __all__ = [
   'paper_model', 'probe', 'require', 'resolve', 'resolve_defaults', 'study',
 ]  # fmt: skip
 
-# Where `models` and each model's `architecture.options` are free-form.
+# Free-form fields: `models`, and each model's `architecture.options`.
 _FREE_FORM = (
   'architecture.options',
   'image_text.attributes',
@@ -40,27 +39,27 @@ _IMMATERIAL = (
   'train.checkpoint_every_steps',
   'train.sharding',
 )
-# Training methods that learn before `train` begins.
+# Training methods with a phase before `train`.
 _LEARNING_METHODS = ('simclr', 'mpl', 'image_text', 'pretrain')
 
 
 def paper_model(
   name: str, recipe: Mapping[str, Any] | None = None
 ) -> ml_collections.ConfigDict:
-  """The fields of a model of the paper, as `overlap models` lists it.
+  """Returns the fields of a model of the paper, as `overlap models` lists it.
 
-  One that is loaded names its checkpoint; one that is trained has no schedule
-  yet; one whose predictions are brought has the source 'store'.
+  A loaded model names its checkpoint; a trained model has no schedule yet; a
+  model whose predictions are ingested has the source 'store'.
 
   Args:
     name: name in the paper's tables, such as 'EfficientNet-B0'.
-    recipe: values of fields, by their dotted paths, that hold where the paper
-      says nothing, such as a schedule.
+    recipe: values by dotted path of fields that the paper leaves open, such as
+      the schedule.
 
   Raises:
-    UsageError: the paper has no such model; the text names the nearest.
+    UsageError: the paper has no such model; the message names the nearest.
   """
-  # Not at the top: the tables are read by pandas, which takes its time.
+  # Imported here because the tables are read by pandas, which is slow.
   from overlap.catalog import models
 
   found = models.get(name)
@@ -86,12 +85,12 @@ def bit_finetune(
   """Sets a model's schedule, sizes and MixUp by BiT-HyperRule, in place.
 
   Args:
-    config: from `model` or `paper_model`.
+    config: config from `model` or `paper_model`.
     num_examples: number of examples of the training split.
-    image_size: side of its images as they are stored, in pixels.
+    image_size: side of the stored images, in pixels.
 
   Raises:
-    UsageError: there are no examples, or no pixels.
+    UsageError: the number of examples or the size is not positive.
   """
   config.update_from_flattened_dict(
     bit_hyperrule.overrides(num_examples, image_size, image_size)
@@ -102,13 +101,13 @@ def bit_finetune(
 def resolve(config: ml_collections.ConfigDict) -> dict[str, Any]:
   """Checks a study's config against the schema; returns plain dictionaries.
 
-  Tuples become lists, as they do in `config.json`, so that a config equals
-  its own copy read back.
+  Tuples become lists, as in `config.json`, so that a config equals its own
+  copy read back.
 
   Raises:
-    UsageError: an unknown or missing field, a field of another type or out
-      of its range, no model, a model's name that can't be one, or a base that
-      is none of the models.
+    UsageError: a field is unknown, missing, of the wrong type or out of range;
+      there are no models; a model's name is invalid; or the base is not one of
+      the models.
   """
   try:
     plain = _plain(config.to_dict())
@@ -145,21 +144,21 @@ def _check_model(name: str, settings: Any) -> None:
   template = _plain((probe() if is_probe else model('')).to_dict())
   _check(settings, template, at)
   flat = flatten(settings)
-  if not is_probe:  # Probes are checked as the analyses' own.
+  if not is_probe:  # Probes are checked like those of the analyses.
     ranges.check(at, flat, ranges.OF_MODEL)
   ranges.check_finite(at, flat)
 
 
 def resolve_defaults() -> dict[str, Any]:
-  """The schema's defaults, as plain dictionaries."""
+  """Returns the schema's defaults as plain dictionaries."""
   return _plain(study().to_dict())
 
 
 def require(config: Mapping[str, Any], path: str) -> Any:
-  """The value at a dotted path.
+  """Returns the value at a dotted path.
 
   Raises:
-    UsageError: it is empty; the text names the flag that sets it.
+    UsageError: the value is empty; the message names the flag that sets it.
   """
   value: Any = config
   for key in path.split('.'):
@@ -173,7 +172,7 @@ def require(config: Mapping[str, Any], path: str) -> Any:
 
 
 def flatten(tree: Mapping[str, Any], prefix: str = '') -> dict[str, Any]:
-  """Nested dictionaries as one, keys joined by dots."""
+  """Flattens nested dictionaries, joining keys with dots."""
   flat: dict[str, Any] = {}
   for key, value in tree.items():
     path = f'{prefix}{key}'
@@ -185,9 +184,9 @@ def flatten(tree: Mapping[str, Any], prefix: str = '') -> dict[str, Any]:
 
 
 def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
-  """One text a field that differs: 'models.base.seed: 0 -> 1'.
+  """Returns a text per field that differs: 'models.base.seed: 0 -> 1'.
 
-  Fields that no result depends on, such as where data lie, are left out.
+  Fields that do not affect results, such as paths of data, are left out.
   """
   old, new = flatten(old), flatten(new)
   return [
@@ -199,10 +198,10 @@ def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
 
 
 def is_learned(settings: Mapping[str, Any]) -> bool:
-  """Returns whether anything of a model is learned from the training split.
+  """Returns whether any part of a model is learned from the training split.
 
   Args:
-    settings: a model's fields.
+    settings: config of the model.
   """
   if settings['source'] != 'train':
     return False
@@ -215,7 +214,7 @@ def is_learned(settings: Mapping[str, Any]) -> bool:
 
 
 def one_line(error: Exception) -> str:
-  """The text of an exception raised while a config was read, as one line."""
+  """Formats an exception raised while a config was read as one line."""
   text = error.args[0] if error.args else type(error).__name__
   return re.sub(r'\s+', ' ', str(text)).strip()
 

@@ -1,4 +1,4 @@
-"""The fields of a study's config, with their defaults.
+"""Fields of a study's config, with their defaults.
 
 See `config` for how a config is read and checked.
 """
@@ -18,11 +18,13 @@ FIGURES = (
 
 
 def study() -> ml_collections.ConfigDict:
-  """The fields of a study, all models still to be named."""
+  """Returns the fields of a study without models."""
   config = ml_collections.ConfigDict()
   config.name = 'study'
-  config.base = 'base'  # The model that the others are compared with.
-  config.models = ml_collections.ConfigDict()  # Name -> `model(...)`.
+  config.base = 'base'  # Name of the model that the others are compared with.
+  config.models = (
+    ml_collections.ConfigDict()
+  )  # By name; see `model` and `probe`.
 
   config.data = ml_collections.ConfigDict(_data())
   config.predict = ml_collections.ConfigDict(_predict())
@@ -37,17 +39,17 @@ def study() -> ml_collections.ConfigDict:
 
 
 def model(architecture: str, **options: Any) -> ml_collections.ConfigDict:
-  """The fields of one model of a study.
+  """Returns the fields of one model of a study.
 
   Args:
     architecture: a key of `overlap.models.MODELS`.
     **options: fields of that Flax module (`depth`, `dropout_rate`, ...).
   """
   config = ml_collections.ConfigDict()
-  config.source = 'train'  # 'train' (or load) it here, or 'store'.
+  config.source = 'train'  # 'train' to train (or load) the model, or 'store'.
   config.method = 'supervised'  # A key of `overlap.train.METHODS`.
   config.seed = 0
-  config.dtype = 'float32'  # Of the computation; parameters are float32.
+  config.dtype = 'float32'  # Dtype of computations; parameters are float32.
   config.architecture = ml_collections.ConfigDict(
     dict(name=architecture, options=options)
   )
@@ -67,10 +69,10 @@ def model(architecture: str, **options: Any) -> ml_collections.ConfigDict:
 
 
 def probe(*models: str) -> ml_collections.ConfigDict:
-  """The fields of a model that is a linear probe on others' features.
+  """Returns the fields of a model that is a linear probe on other models.
 
-  It stores no features of its own, and takes part in every comparison of
-  predictions, with the head 'L-BFGS', as the paper's CLIP-S does.
+  It has no stored features of its own, and takes part in every comparison of
+  predictions, with the head 'L-BFGS', like the paper's CLIP-S.
 
   Args:
     *models: names of models of the study; their stored features are
@@ -79,14 +81,14 @@ def probe(*models: str) -> ml_collections.ConfigDict:
   config = ml_collections.ConfigDict()
   config.source = 'probe'
   config.models = models
-  config.train = 'probe_train'  # Of `data.splits`, as is the next.
+  config.train = 'probe_train'  # Key of `data.splits`, like `heldout`.
   config.heldout = 'probe_heldout'
-  config.normalisation = 'l2_standardise'  # Of each model's features.
-  config.strengths = 45  # Of L2, evenly spaced in the logarithm.
+  config.normalisation = 'l2_standardise'  # Of each model.
+  config.strengths = 45  # Number of L2 strengths, logarithmically spaced.
   config.weakest = 1e-6
   config.strongest = 1e5
   config.max_iterations = 1000
-  config.stream = False  # Whether features are read anew in each pass.
+  config.stream = False  # Whether to read features anew in each pass.
   return config.lock()
 
 
@@ -94,41 +96,41 @@ def _data() -> dict[str, Any]:
   """Fields of the data: data set, splits and location."""
   return dict(
     dataset='',  # See overlap/data/__init__.py for the sources.
-    label='',  # What tables call it ('IN'); the data set's name if empty.
-    data_dir='',  # Where its files are, or are put; `./data` if empty.
-    fallback='',  # Data set to take where `dataset` can't be fetched; in the
-    # place of one that is never fetched, such as a folder, none is taken.
+    label='',  # Name in tables ('IN'); '': the data set's name.
+    data_dir='',  # Folder of the data files; '': `./data`.
+    fallback='',  # Data set to use if `dataset` can't be fetched; not used for
+    # data that are never fetched, such as a folder.
     classes=(),  # Names of the classes in the order of their labels, a file
     # of them, or 'imagenet'; '()': the data set's own. See
     # overlap/catalog/class_lists.
-    image_size=0,  # Side of the square images, 0: as they are stored; see
-    # also `input.resize` of a model.
+    image_size=0,  # Side of the square images; 0: as stored. See also
+    # `input.resize` of a model.
     splits=dict(
       train='train',
       heldout='',
       test='test',
-      probe_train='',  # Whose features linear probes are fitted on, and
-      probe_heldout='',  # by which their strength is chosen.
+      probe_train='',  # Split to fit linear probes on.
+      probe_heldout='',  # Split to select their strength on.
     ),
-    num_threads=2,  # That read and decode images.
+    num_threads=2,  # Threads that read and decode images.
   )
 
 
 def _predict() -> dict[str, Any]:
-  """Fields of prediction: what enters the store."""
+  """Fields of prediction: contents of the store."""
   return dict(
-    splits=('test',),  # Which of `data.splits` enter the store.
-    feature_splits=(),  # Of which only features do, for probes.
+    splits=('test',),  # Keys of `data.splits` to predict.
+    feature_splits=(),  # Further splits with features only, for probes.
     batch_size=512,  # Over all devices of all processes.
   )
 
 
 def _transfer() -> dict[str, Any]:
-  """Another data set, to probe the features on."""
+  """Fields of the data set for transfer, to probe the features on."""
   return dict(
-    dataset='',  # Another one, to probe the features on; '': none.
-    data_dir='',  # Where its files are; that of `data` if empty.
-    optional=False,  # Whether the study goes on where it can't be had.
+    dataset='',  # Data set to probe the features on; '': none.
+    data_dir='',  # Folder of its files; '': that of `data`.
+    optional=False,  # Whether to go on if it is not available.
     splits=dict(train='train', heldout='', test='test'),
   )
 
@@ -141,78 +143,78 @@ def _analyses() -> dict[str, Any]:
     pairs='all',  # 'all', 'base', or 'model:model,model:model'.
     calibration='nll',  # 'nll', 'all', 'grid' or 'ece_sweep'.
     folds=5,
-    resamples=1000,  # Of the bootstrap.
+    resamples=1000,  # Number of bootstrap resamples.
     confidence=0.95,
-    accuracy_interval='wilson',  # Or 'exact' (Clopper-Pearson).
-    summary_interval='jackknife',  # Over models; or 'bootstrap'.
+    accuracy_interval='wilson',  # 'wilson' or 'exact' (Clopper-Pearson).
+    summary_interval='jackknife',  # Over models: 'jackknife' or 'bootstrap'.
     window=0.0,  # Half-width around the base's accuracy; 0: all models.
     greedy=dict(
-      starts=(),  # Models; the base and the most accurate if empty.
-      pool=(),  # Models that may be added; all if empty.
-      bound=0.0,  # Most accurate that may be; 0: less than the start.
+      starts=(),  # Models; '()': the base and the most accurate.
+      pool=(),  # Models that may be added; '()': all.
+      bound=0.0,  # Maximal accuracy of added models; 0: below the start's.
       max_members=8,
       repetition=False,
-      method='logits',  # Or 'probs', whose mean is taken.
+      method='logits',  # 'logits' or 'probs', the quantity to average.
       protocols=('cross_fitted', 'optimistic'),
-      candidates=(),  # Of the exact search; the twelve best if empty.
+      candidates=(),  # Models of the exact search; '()': the twelve best.
     ),
     seed=0,
-    memory_mb=1024,  # For the examples of all models held at once.
+    memory_mb=1024,  # Memory for the examples of all models.
     specialisation=dict(
-      pairs='',  # 'model:model,model:model'; '': chosen by itself.
+      pairs='',  # 'model:model,model:model'; '': automatic.
       contrast='',  # One more pair; '': of FRAMEWORK and DATASET.
       bins=30,
-      max_examples=2000,  # Drawn as points.
+      max_examples=2000,  # Maximal number of examples drawn as points.
       groups=dict(),  # Name -> classes: names, indices, '0-300'.
       grouping='',  # 'config', 'imagenet', 'wordnet' or 'none'.
     ),
     interpolation=dict(
       pairs='base',  # 'base' or 'views'.
       points=101,
-      group_a='',  # Of the groups above; '': the first two.
+      group_a='',  # Key of the groups above; '': the first two.
       group_b='',
     ),
     probing=dict(
-      train='probe_train',  # Of `data.splits`, as is the next.
+      train='probe_train',  # Key of `data.splits`, like `heldout`.
       heldout='probe_heldout',
       normalisation='l2_standardise',
-      strengths=45,  # Of L2, evenly spaced in the logarithm.
+      strengths=45,  # Number of L2 strengths, logarithmically spaced.
       weakest=1e-6,
       strongest=1e5,
       max_iterations=1000,
-      stream=False,  # Whether features are read anew in each pass.
+      stream=False,  # Whether to read features anew in each pass.
       pairs='base',  # 'base' or 'views'.
-      percents=(0, 25, 50, 75, 100),  # Of the base's dimensions.
+      percents=(0, 25, 50, 75, 100),  # Percentages of the base's dimensions.
       seeds=3,
       rankings=('correlation', 'variance', 'cholesky', 'random'),
-      kept=(),  # Dimensions; '()': by eighths of the base's width.
-      target=0.0,  # Accuracy; 0: that of the base's probe.
+      kept=(),  # Numbers of dimensions; '()': by eighths of the base's.
+      target=0.0,  # Target accuracy; 0: that of the base's probe.
     ),
     transfer=dict(
-      dataset='',  # In the store; '': that of `transfer` above.
+      dataset='',  # Name in the store; '': that of `transfer` above.
       models=(),  # '()': the base and the best of three categories.
-      groups=dict(),  # Name -> classes: further labels, as above.
+      groups=dict(),  # Name -> classes: additional labels, as above.
       strengths=45,
       weakest=1e-6,
       strongest=1e5,
-      permutations=1000,  # Of the test of a gain; 0: none.
+      permutations=1000,  # Number of permutations of the test; 0: no test.
     ),
     similarity=dict(
       normalise='l2',  # 'l2', 'standardise', 'both' or 'none'.
-      max_examples=10_000,  # Drawn by a hash of their ids; 0: all.
-      variance=0.99,  # Kept by principal directions; 0: no CCA.
-      neighbours=10,  # Of each example; 0: none.
-      neighbour_examples=2000,  # Among which they are looked for.
+      max_examples=10_000,  # Maximal number, by hash of ids; 0: all.
+      variance=0.99,  # Variance that CCA keeps; 0: no CCA.
+      neighbours=10,  # Number of nearest neighbours; 0: none.
+      neighbour_examples=2000,  # Examples to search for neighbours.
     ),
   )
 
 
 def _report() -> dict[str, Any]:
-  """Fields of figures and page."""
+  """Fields of figures and report."""
   return dict(
     figures=FIGURES,
-    # Pixels a side of examples shown in the page; 0: none are. They are copies
-    # of the data: think of whom the page is for.
+    # Side in pixels of the examples shown in the report; 0: none are shown.
+    # They are copies of the data: consider who will read the report.
     thumbnails=0,
   )
 
@@ -220,28 +222,28 @@ def _report() -> dict[str, Any]:
 def _input() -> dict[str, Any]:
   """Fields of a model's input images."""
   return dict(
-    size=0,  # Images are resized to it; 0: the data's.
+    size=0,  # Side of the images after resizing; 0: the data's.
     channels=0,  # 1 or 3; 0: the data's.
-    mean=(0.5,),  # Of images in [0, 1]; one for all channels or one each.
+    mean=(0.5,),  # Mean of images in [0, 1], one value or one per channel.
     std=(0.25,),
-    # How the original images are made square for this model alone, by one of
-    # the rules in overlap/data/preparation.py: 'shorter_side', 'squash' or
-    # 'crop_first'. '': the square images of `data.image_size` are resized.
+    # Rule of overlap/data/preparation.py by which original images are made
+    # square for this model: 'shorter_side', 'squash' or 'crop_first'. '': the
+    # square images of `data.image_size` are resized.
     resize='',
-    crop=0.875,  # The share of the resized side that is kept.
-    interpolation='bicubic',  # Or 'bilinear', 'lanczos' or 'nearest'.
-    antialias=True,  # As Pillow; False: as TensorFlow.
-    channel_order='rgb',  # Or 'bgr'.
+    crop=0.875,  # Fraction of the resized side to keep.
+    interpolation='bicubic',  # 'bicubic', 'bilinear', 'lanczos' or 'nearest'.
+    antialias=True,  # True: as Pillow; False: as TensorFlow.
+    channel_order='rgb',  # 'rgb' or 'bgr'.
   )
 
 
 def _init() -> dict[str, Any]:
   """Fields of a model's initial weights."""
   return dict(
-    checkpoint='',  # Weights trained elsewhere; '': random.
-    pretrained_on='',  # The data set they were trained on.
-    # Refuse weights that lack a leaf of the model or have another besides;
-    # False: what is missing stays random, and both are logged.
+    checkpoint='',  # Pre-trained weights; '': random initialisation.
+    pretrained_on='',  # Data set of the pre-training.
+    # Whether to refuse weights with missing or surplus leaves; False: missing
+    # ones stay random, and both are logged.
     strict=True,
   )
 
@@ -250,45 +252,46 @@ def _train() -> dict[str, Any]:
   """Fields of training on labels."""
   return dict(
     total_steps=0,
-    total_epochs=0.0,  # Passes over the split, where total_steps is 0.
+    total_epochs=0.0,  # Passes over the split, if total_steps is 0.
     batch_size=128,  # Over all devices of all processes.
     # 'sgd' (with momentum), 'adamw', 'rmsprop', 'lars' or 'lamb'.
     optimizer='sgd',
     learning_rate=0.1,
-    # For which batch it is meant: it grows in proportion; 0: it stays.
+    # Batch size for which the learning rate is meant, for linear scaling; 0: no
+    # scaling.
     learning_rate_batch=0,
     warmup_steps=0,
-    warmup_epochs=0.0,  # Of total_epochs.
-    schedule='cosine',  # Or 'linear', 'constant', or 'step', which decays at
-    milestones=(),  # these shares of the steps, such as (0.3, 0.6, 0.9),
-    decay_factor=0.1,  # by this factor.
+    warmup_epochs=0.0,  # Warm-up, as part of total_epochs.
+    schedule='cosine',  # 'cosine', 'linear', 'constant' or 'step'.
+    milestones=(),  # Of 'step': fractions of the steps, as (0.3, 0.6, 0.9).
+    decay_factor=0.1,  # Of 'step': factor at each milestone.
     weight_decay=1e-4,
-    decay_all=False,  # Whether biases and normalisation decay too.
+    decay_all=False,  # Whether to decay biases and normalisation too.
     momentum=0.9,
     nesterov=True,
-    clip_norm=0.0,  # Of the gradient; 0: unclipped.
-    ema_decay=0.0,  # Of an average of the weights, which is then the result.
-    # Parts that a batch is computed in, one after another, to save memory.
+    clip_norm=0.0,  # Maximal norm of the gradient; 0: no clipping.
+    ema_decay=0.0,  # Decay of the average of weights; 0: no averaging.
+    # Number of parts per batch (gradient accumulation), to save memory.
     accumulate_steps=1,
-    # Groups of neighbouring devices, each with statistics of its own in batch
-    # norm; 1: those of the whole batch.
+    # Number of groups of neighbouring devices with separate batch norm
+    # statistics; 1: statistics of the whole batch.
     batch_norm_groups=1,
     label_smoothing=0.0,
     augment='none',  # See overlap/data/augment.
-    # How many of its first operations act on the original images, as these are
-    # read: 1 for a resized_crop, more for flip and randaugment after it. The
-    # others act on square images, on the device.
+    # Number of first operations of `augment` that act on the original images
+    # as they are read: 1 for a resized_crop, more for flip and randaugment
+    # after it. The others act on square images, on the device.
     augment_on_host=0,
     resize=0,  # Side of images before `augment`, which must bring them to
     # `input.size`, as 'cut(128)' does; 0: `input.size`.
-    mixup=0.0,  # Alpha of MixUp; 0: none.
-    # Whether DropBlock drops more from step to step: nothing at first, and what
-    # the architecture's options say at last, as its authors have it.
+    mixup=0.0,  # Parameter alpha of MixUp; 0: no MixUp.
+    # Whether the DropBlock rate grows linearly from 0 to that of the
+    # architecture's options, as in its authors' schedule.
     dropblock_ramp=False,
     log_every_steps=100,
     checkpoint_every_steps=250,
-    # How parameters and the optimiser's state lie on the devices: 'replicated',
-    # or 'fsdp', cut over all of them. Changes no result but by rounding.
+    # Sharding of parameters and optimiser state: 'replicated', or 'fsdp' for
+    # sharding over all devices. Results differ by rounding only.
     sharding='replicated',
   )
 
@@ -297,9 +300,9 @@ def _simclr() -> dict[str, Any]:
   """Fields of training without labels (SimCLR)."""
   return dict(
     total_steps=0,
-    total_epochs=0.0,  # As for `train`, as are the other fields.
+    total_epochs=0.0,  # See `train`, also for the other fields.
     batch_size=256,
-    optimizer='',  # As for `train`, whose it is if empty.
+    optimizer='',  # '': that of `train`.
     learning_rate=1e-3,
     learning_rate_batch=0,
     warmup_steps=0,
@@ -307,8 +310,8 @@ def _simclr() -> dict[str, Any]:
     weight_decay=1e-4,
     augment='simclr',
     augment_on_host=0,
-    temperature=0.5,  # Of NT-Xent.
-    hidden_size=128,  # Of the projection head.
+    temperature=0.5,  # Temperature of NT-Xent.
+    hidden_size=128,  # Width of the projection head's hidden layer.
     projection_size=64,
   )
 
@@ -318,27 +321,27 @@ def _image_text() -> dict[str, Any]:
   return dict(
     total_steps=0,
     batch_size=256,
-    optimizer='',  # As for `train`, whose it is if empty.
+    optimizer='',  # '': that of `train`.
     learning_rate=1e-3,
     warmup_steps=0,
     weight_decay=0.1,
     augment='none',
-    temperature=0.07,  # Before the first step; from then on it is learned.
+    temperature=0.07,  # Initial temperature; it is learned.
     label_smoothing=0.0,
-    # CSV or TSV file of pairs, with columns 'path', from the file's folder,
-    # and 'caption'; a folder of .tar files with KEY.jpg (.png, .webp) and
-    # KEY.txt, or a pattern of them; or 'tfds:NAME', from `data.data_dir`.
-    # '': the training split, with its classes in templates.
+    # Pairs of images and captions: a CSV or TSV file with the columns 'path',
+    # relative to the file's folder, and 'caption'; a folder of .tar files with
+    # KEY.jpg (.png, .webp) and KEY.txt, or a pattern of them; or 'tfds:NAME',
+    # in `data.data_dir`. '': the training split, with class templates.
     pairs='',
-    caption='',  # Of TFDS's text features, as 'captions/text'; '': the only.
-    templates=('openai_80',),  # As for `head`.
-    # Phrase -> classes that it is true of, one of which may follow a class's
+    caption='',  # TFDS text feature, as 'captions/text'; '': the only one.
+    templates=('openai_80',),  # See `head`.
+    # Phrase -> classes that it describes; one phrase may follow a class's
     # name: {'footwear': ('Sandal', 'Sneaker')} makes 'a Sandal, footwear'.
     attributes=dict(),
-    tokenizer='bytes',  # Or 'clip' or 'align', of `head.text_folder`.
-    text_tower='clip',  # Or 'align', which is BERT.
-    context_length=96,  # Tokens of a text at most.
-    hidden_size=128,  # Of the text tower, as are the next two.
+    tokenizer='bytes',  # Or 'clip' or 'align', from `head.text_folder`.
+    text_tower='clip',  # 'clip', or 'align', which is BERT.
+    context_length=96,  # Maximal number of tokens per text.
+    hidden_size=128,  # Width of the text tower.
     depth=3,
     num_heads=2,
   )
@@ -348,33 +351,33 @@ def _mpl() -> dict[str, Any]:
   """Fields of training by meta pseudo labels."""
   return dict(
     total_steps=0,
-    batch_size=128,  # Of labelled examples,
-    unlabelled_ratio=1,  # and so many times as many without.
-    # Slice of the data set, such as 'train[10%:]', whose labels are not looked
-    # at; '': the training split.
+    batch_size=128,  # Number of labelled examples per batch.
+    unlabelled_ratio=1,  # Unlabelled examples per labelled one.
+    # Slice of the data set, such as 'train[10%:]', whose labels are ignored;
+    # '': the training split.
     unlabelled='',
-    optimizer='',  # As for `train`, whose it is if empty.
+    optimizer='',  # '': that of `train`.
     learning_rate=0.1,
     warmup_steps=0,
     weight_decay=1e-4,
-    augment='none',  # Of what the student sees; else that of `train`.
-    gradient='exact',  # Of the teacher; or 'sampled', the paper's.
-    step_size=0.1,  # Of the student's step that the teacher looks ahead.
-    consistency=0.0,  # Weight of the teacher's agreeing on both views,
-    temperature=1.0,  # whose targets are sharpened by this divisor.
+    augment='none',  # Policy for the student; others use that of `train`.
+    gradient='exact',  # The teacher's: 'exact', or 'sampled' as in the paper.
+    step_size=0.1,  # Student's step size in the teacher's gradient.
+    consistency=0.0,  # Weight of the teacher's consistency loss.
+    temperature=1.0,  # Divisor of the logits of its targets.
   )
 
 
 def _pretrain() -> dict[str, Any]:
   """Fields of pre-training on the labels of another data set."""
   return dict(
-    dataset='',  # As for `data`.
-    data_dir='',  # Where its files are; that of `data` if empty.
-    split='train',  # Which of its examples.
+    dataset='',  # See `data`.
+    data_dir='',  # Folder of its files; '': that of `data`.
+    split='train',  # Slice of the data set.
     total_steps=0,
-    total_epochs=0.0,  # As for `train`, as are the other fields.
+    total_epochs=0.0,  # See `train`, also for the other fields.
     batch_size=128,
-    optimizer='',  # As for `train`, whose it is if empty.
+    optimizer='',  # '': that of `train`.
     learning_rate=0.1,
     learning_rate_batch=0,
     warmup_steps=0,
@@ -389,10 +392,10 @@ def _pretrain() -> dict[str, Any]:
 def _distill() -> dict[str, Any]:
   """Fields of distillation from another model."""
   return dict(
-    teacher='',  # The name of another model of the study.
+    teacher='',  # Name of another model of the study.
     kind='hard',  # 'hard': the teacher's class; 'soft': its distribution.
-    weight=0.5,  # Of the teacher against the labels.
-    temperature=1.0,  # Of 'soft'.
+    weight=0.5,  # Weight of the teacher's loss; labels: 1 - weight.
+    temperature=1.0,  # Temperature of 'soft'.
   )
 
 
@@ -400,18 +403,18 @@ def _head() -> dict[str, Any]:
   """Fields of the classifier."""
   return dict(
     # 'trained' with the network; 'lbfgs' on features; 'zero_shot' from texts,
-    # and trained from there where there are steps; or 'class_mapping': that
-    # of a checkpoint with other classes.
+    # then trained if there are steps; or 'class_mapping': the head of a
+    # checkpoint with other classes.
     fit='trained',
-    max_examples=0,  # Of the training split; 0: all.
-    strengths=(1e-4, 1e-3, 1e-2, 1e-1, 1.0),  # Of L2, chosen held-out.
+    max_examples=0,  # Maximal number of training examples; 0: all.
+    strengths=(1e-4, 1e-3, 1e-2, 1e-1, 1.0),  # L2, selected on held-out.
     max_iterations=1000,
-    # Of 'zero_shot'. See overlap/catalog/prompts for what may be given.
+    # For 'zero_shot'. See overlap/catalog/prompts for possible values.
     text_folder='',  # Tokenizer and config.json; '': beside the checkpoint.
-    templates=('openai_7',),  # Sentences, names of lists of them, files.
+    templates=('openai_7',),  # Sentences, names of lists of them, or files.
     class_names=(),  # Names, or one file; '()': the data set's.
-    # Of 'class_mapping'. See overlap/models/class_mapping.
+    # For 'class_mapping'. See overlap/models/class_mapping.
     mapping='',  # CSV file: source_class, target_class.
-    source_classes='',  # File of one name a line, in the checkpoint's order.
-    reduction='logsumexp',  # Of a class's sources; or 'max'.
+    source_classes='',  # File of one name per line, in the order of logits.
+    reduction='logsumexp',  # Of a class's sources: 'logsumexp' or 'max'.
   )

@@ -7,7 +7,7 @@ from typing import Any
 def scalar_writer(
   folder: str,
 ) -> Callable[[str, int, dict[str, float]], None] | None:
-  """Returns a function that writes TensorBoard scalars; None without TensorFlow."""
+  """Returns a writer of TensorBoard scalars; None without TensorFlow."""
   try:
     from clu import metric_writers
   except ImportError:
