@@ -141,7 +141,9 @@ def _log_probs(
       logs = np.log(values)
   rounding = zeros_lib.sum_tolerance(zeros, values.shape[1])
   tolerance = max(_SUM_TOLERANCE, rounding)
-  _check_sums(values.sum(axis=1), tolerance, start, what)
+  with np.errstate(over='ignore', invalid='ignore'):
+    sums = values.sum(axis=1)
+  _check_sums(sums, tolerance, start, what)
   return zeros_lib.fill(logs, zeros)
 
 

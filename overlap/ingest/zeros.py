@@ -19,6 +19,8 @@ from overlap.ingest.source import Blocks
 
 # Rounded values may have been float32 before they were written.
 _LEAST_PRECISION = 2.0**-23
+# What is above is no probability, rounded as it may be.
+_MOST = 2.0
 # How far a multiple of the unit may be from whole for want of precision.
 _NEAR = 0.1
 
@@ -48,8 +50,7 @@ def survey(blocks: Blocks, *, logarithms: bool) -> Zeros:
   """Reads all probabilities of a file to tell what its zeros stand for.
 
   Args:
-    blocks: probabilities `[rows, classes]`; what is none (NaN, negative or
-      infinite) is passed over.
+    blocks: probabilities `[rows, classes]`; what is none is passed over.
     logarithms: whether the blocks are logarithms of probabilities.
   """
   number, smallest, one_hot, rows = 0, np.inf, True, 0
@@ -153,9 +154,9 @@ def _both(block: np.ndarray, logarithms: bool) -> tuple[np.ndarray, np.ndarray]:
   with np.errstate(all='ignore'):
     given = block.astype(np.float64)
     if logarithms:
-      logs = np.where(given < np.inf, given, np.nan)
+      logs = np.where(given <= np.log(_MOST), given, np.nan)
       return logs, np.exp(logs)
-    values = np.where((given >= 0) & (given < np.inf), given, np.nan)
+    values = np.where((given >= 0) & (given <= _MOST), given, np.nan)
     return np.log(values), values
 
 

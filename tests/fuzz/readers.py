@@ -245,7 +245,10 @@ _HARD = pd.DataFrame(
   {'id': IDS, 'predicted': [0, 1, 0], 'confidence': [0.5, 1.0, 0.25]}
 )
 _TIMM = b'filename,index,prob\na,"[1 0]","[0.9 0.1]"\nb,"[0 1]","[0.8 0.2]"\n'
-_TRIALS = b'subj,object_response,category,imagename\ns,x,x,1_a_s1_b\ns,na,y,z\n'
+_TRIALS = (
+  b'subj,object_response,category,condition,imagename\n'
+  b's,x,x,c1,1_a_s1_c1_x_0_b\ns,na,y,NaN,z\n'
+)
 _IMAGENET_X = b'file_name,predicted_class,predicted_probability\na,3,0.5\n'
 _STATE = {'params': {'w': SCORES, 'b': np.zeros(2, np.float16)}}
 _SAFE = safetensors.numpy.save({'logits': SCORES, 'ids': np.arange(3)})

@@ -63,6 +63,7 @@ def test_probabilities_and_their_logarithms(dtype):
     ([0.5, 0.6], 'probs', 'got a sum of 1.1 in row 4'),
     ([1.5, -0.5], 'probs', 'have probabilities, got -0.5 in row 4'),
     ([0.0, 0.0], 'probs', 'got a sum of 0 in row 4'),
+    ([1e308, 1e308], 'probs', 'got a sum of inf in row 4'),
     ([np.nan, 1.0], 'probs', 'in 1 of 5 rows, first in row 4'),
     ([0.0, 0.0], 'log_probs', 'got a sum of 2 in row 4'),
     ([800.0, 0.0], 'log_probs', 'got a sum of inf in row 4'),
