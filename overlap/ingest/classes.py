@@ -18,7 +18,7 @@ _MISSING = {
 }  # fmt: skip
 _TRUTHS = ('False', 'True')
 # Above this, whole numbers are ids of something and no classes.
-_MOST = 1 << 24
+_MOST = 1 << 20
 
 
 def missing(values: np.ndarray, names: Sequence[str] | None) -> np.ndarray:

@@ -129,7 +129,7 @@ def test_two_classes_of_one_name_are_not_told_apart():
     (['1', '2', 'cat'], "got 'cat' in row 2"),
     (['cat', 'dog', '1.0'], "got '1.0' in row 2"),
     (['0.5', '1'], "must be whole numbers, got '0.5' in row 0"),
-    ([10**9], 'up to 16,777,216'),
+    ([10**9], 'up to 1,048,576'),
   ],
 )
 def test_labels_that_name_no_classes(given, got):
