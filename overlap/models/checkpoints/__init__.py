@@ -110,23 +110,23 @@ def load_variables(
       of the leaves.
   """
   following.check(model_name, path, options)
-  held = read_logged(path)
+  weights = read_logged(path)
   return fill(
     model_name,
-    held.state,
+    weights.state,
     template=template,
     skip_head=skip_head,
     initial=initial,
-    what=held.file,
+    what=weights.file,
   )
 
 
 def read_logged(path: str) -> Weights:
   """`weights.read`, and a line in the log of where they were."""
   with refusals.explained(path):
-    held = read(path)
-  logging.info('%s', held.in_words())
-  return held
+    weights = read(path)
+  logging.info('%s', weights.in_words())
+  return weights
 
 
 def fill(
@@ -170,9 +170,9 @@ def _fill(
   wanted = compare.flat(template, skip_head=skip_head)
   for name in got.keys() & wanted.keys():
     got[name] = leaves.fitted(got[name], wanted[name].shape)
-  got, said = positions.fit(model_name, got, wanted)
-  if said:
-    logging.info('%s: %s', what, said)
+  got, note = positions.fit(model_name, got, wanted)
+  if note:
+    logging.info('%s: %s', what, note)
   faults = compare.faults(got, wanted, strict=strict)
   if faults:
     raise errors.DataError(

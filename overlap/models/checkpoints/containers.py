@@ -95,20 +95,20 @@ def _chosen(value: Any, choice: str) -> str | None:
 def _check_averages(value: Mapping[Any, Any], key: str, path: str) -> None:
   """Refuses to take raw weights for averaged ones that can't be read."""
   for name in AVERAGED:
-    held = value.get(name)
-    if key not in AVERAGED and isinstance(held, Unread):
+    inner = value.get(name)
+    if key not in AVERAGED and isinstance(inner, Unread):
       raise errors.DataError(
         f'{path} must hold averaged weights as tensors by name, and has an '
-        f'object of the class {held.name[:_LONGEST_NAME]!r} under {name!r}, '
+        f'object of the class {inner.name[:_LONGEST_NAME]!r} under {name!r}, '
         f'which was not run. {path}#{key} takes {key!r} instead.'
       )
 
 
 def _unread(value: Mapping[Any, Any]) -> list[str]:
   return [
-    f'{str(key)[:_LONGEST_NAME]} ({held.name[:_LONGEST_NAME]})'
-    for key, held in value.items()
-    if isinstance(held, Unread) and isinstance(key, str)
+    f'{str(key)[:_LONGEST_NAME]} ({inner.name[:_LONGEST_NAME]})'
+    for key, inner in value.items()
+    if isinstance(inner, Unread) and isinstance(key, str)
   ]
 
 
@@ -153,17 +153,17 @@ def beginning(
   Raises:
     DataError: there is none.
   """
-  found = {
+  chosen = {
     name.removeprefix(f'{start}.'): tensor
     for name, tensor in tensors.items()
     if name.startswith(f'{start}.')
   }
-  if not found:
+  if not chosen:
     raise errors.DataError(
       f'{path} must hold what was chosen of it, {choice!r}, and does not. '
       f'Choices: {", ".join(first_parts(list(tensors)))}.'
     )
-  return found
+  return chosen
 
 
 def first_parts(names: Sequence[str]) -> list[str]:

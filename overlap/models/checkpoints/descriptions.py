@@ -98,14 +98,14 @@ def from_names(family: str, weights: Weights) -> Options:
     DataError: the name is that of another network.
   """
   if weights.architecture:
-    found = _named(family, f"'arch' in {weights.file}", weights.architecture)
-    if found:
-      return found
+    options = _named(family, f"'arch' in {weights.file}", weights.architecture)
+    if options:
+      return options
   if family in timm_names.TOLD_BY_FILES:
     for part in reversed(pathlib.PurePath(weights.file).parts):
-      found = _named(family, f'the name of {weights.file}', part)
-      if found:
-        return found
+      options = _named(family, f'the name of {weights.file}', part)
+      if options:
+        return options
   return {}
 
 
@@ -118,8 +118,8 @@ def _named(family: str, source: str, name: str) -> Options:
 
 def _with_source(options: Options, source: str) -> Options:
   return {
-    name: (value, f'{said} in {source}')
-    for name, (value, said) in options.items()
+    name: (value, f'{words} in {source}')
+    for name, (value, words) in options.items()
   }
 
 
@@ -140,16 +140,16 @@ def describe(family: str, source: str, config: Mapping[str, Any]) -> Options:
   """
   try:
     if _is_ours(config):
-      found = _of_study(family, config)
+      options = _of_study(family, config)
     elif 'architecture' in config:
-      found = timm_names.options(family, config['architecture'], config)
+      options = timm_names.options(family, config['architecture'], config)
     else:
       if 'model_cfg' in config:
         config = configs.from_open_clip(config)
-      found = _of_transformers(family, config)
+      options = _of_transformers(family, config)
   except errors.DataError as e:
     raise errors.DataError(f'{source}: {e}') from e
-  return _with_source(found, source)
+  return _with_source(options, source)
 
 
 def _is_ours(config: Mapping[str, Any]) -> bool:
@@ -211,21 +211,21 @@ def _of_vit(config: Mapping[str, Any]) -> Options:
     ('patch_size', 'patch_size', 16),
     ('epsilon', 'layer_norm_eps', 1e-12),
   )
-  found: Options = {
+  options: Options = {
     ours: (config.get(theirs, default), theirs)
     for ours, theirs, default in fields
   }
   units = config.get('intermediate_size', 3072)
   try:
-    ratio = units / found['hidden_size'][0]
+    ratio = units / options['hidden_size'][0]
   except (TypeError, ZeroDivisionError) as e:
     raise errors.DataError(
       'hidden_size and intermediate_size must be positive numbers, got '
-      f'{found["hidden_size"][0]!r} and {units!r}.'
+      f'{options["hidden_size"][0]!r} and {units!r}.'
     ) from e
-  found['mlp_ratio'] = ratio, 'intermediate_size'
-  found['activation'] = _activation(config), 'hidden_act'
-  return found
+  options['mlp_ratio'] = ratio, 'intermediate_size'
+  options['activation'] = _activation(config), 'hidden_act'
+  return options
 
 
 def _activation(config: Mapping[str, Any]) -> str:

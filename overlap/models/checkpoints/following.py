@@ -22,10 +22,10 @@ def follow(
 ) -> dict[str, Any]:
   """Options of the network that released weights are of.
 
-  They are those that the config.json beside the weights says, see
-  `descriptions`; else those that the architecture's name says, where the file
-  or its name has one; and for a vision transformer, those that the names of its
-  tensors tell. What is known of none of them is logged.
+  They are those that the config.json beside the weights says, or the model.json
+  of a study, see `descriptions`; else those that the architecture's name says,
+  where the file or its name has one; and for a vision transformer, those that
+  the names of its tensors tell. What is known of none of them is logged.
 
   Args:
     model_name: key of `models.MODELS`.
@@ -47,11 +47,11 @@ def follow(
   with refusals.explained(path):
     known = _known(model_name, path)
     for name in sorted(given.keys() & known.keys()):
-      value, said = known[name]
+      value, source = known[name]
       if not _equal(given[name], value):
         raise errors.DataError(
-          f'The option {name} of {model_name} must be {value!r} ({said}), got '
-          f'{given[name]!r}: leave it out.'
+          f'The option {name} of {model_name} must be {value!r} ({source}), '
+          f'got {given[name]!r}: leave it out.'
         )
   _log_unseen(model_name, path, given, known)
   return dict(given) | {name: value for name, (value, _) in known.items()}
@@ -87,19 +87,19 @@ def check(
 def _known(model_name: str, path: str) -> descriptions.Options:
   """Returns what is known about a network besides the shapes of its tensors."""
   plain, _ = places.split_choice(path)
-  found = descriptions.find(plain, places.resolve(plain))
-  if found is not None and model_name != 'vit':
-    return descriptions.describe(model_name, *found)
-  held = read(path)
-  if found is not None:
-    known = descriptions.describe(model_name, *found)
+  config = descriptions.find(plain, places.resolve(plain))
+  if config is not None and model_name != 'vit':
+    return descriptions.describe(model_name, *config)
+  weights = read(path)
+  if config is not None:
+    known = descriptions.describe(model_name, *config)
   else:
-    known = descriptions.from_names(model_name, held)
+    known = descriptions.from_names(model_name, weights)
   if model_name == 'vit':
     pool, _ = known.get('pool', ('', ''))
     known |= {
-      name: (value, f'{said} in {held.file}')
-      for name, (value, said) in vit.options(held.state, pool).items()
+      name: (value, f'{source} in {weights.file}')
+      for name, (value, source) in vit.options(weights.state, pool).items()
     }
   return known
 

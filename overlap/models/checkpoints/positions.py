@@ -47,7 +47,7 @@ def fit(
   ):
     return dict(leaves), ''
   tokens = leaves[token].shape[1] if token in leaves else 0
-  said = ''
+  note = ''
   without_tokens = _side(values.shape[1] - tokens) is None
   if values.shape[1] == shape[1] - tokens or (
     without_tokens and _side(values.shape[1])
@@ -55,13 +55,13 @@ def fit(
     # The positions are those of patches alone, added before the tokens.
     none = np.zeros((1, tokens, values.shape[2]), values.dtype)
     values = np.concatenate([none, values], axis=1)
-    said = 'tokens before the patches have no positions'
+    note = 'tokens before the patches have no positions'
   old, new = _side(values.shape[1] - tokens), _side(shape[1] - tokens)
   if old and new and old != new:
     resized = resize_grid(values[:, tokens:], old, new)
     values = np.concatenate([values[:, :tokens], resized], axis=1)
-    said = f'positions of {old}×{old} patches interpolated to {new}×{new}'
-  return dict(leaves) | {at: values}, said
+    note = f'positions of {old}×{old} patches interpolated to {new}×{new}'
+  return dict(leaves) | {at: values}, note
 
 
 def resize_grid(values: np.ndarray, old: int, new: int) -> np.ndarray:

@@ -28,13 +28,13 @@ def strip_prefixes(
     `PREFIXES`, several of them, or ''.
   """
   names = {name: name for name in state if name != _COUNTER}
-  taken = ''
+  stripped = ''
   while prefix := _shared(list(names)):
     names = {name.removeprefix(prefix): of for name, of in names.items()}
-    taken += prefix
-  if not taken:
+    stripped += prefix
+  if not stripped:
     return dict(state), ''
-  return {name: state[of] for name, of in names.items()}, taken
+  return {name: state[of] for name, of in names.items()}, stripped
 
 
 def _shared(names: list[str]) -> str | None:

@@ -67,14 +67,14 @@ def options(
     )
   config = config or {}
   read = _READERS.get(family)
-  found = read(name, config) if read else {}
-  _check_args(config, found)
-  return found
+  result = read(name, config) if read else {}
+  _check_args(config, result)
+  return result
 
 
-def _check_args(config: Mapping[str, Any], found: Options) -> None:
+def _check_args(config: Mapping[str, Any], result: Options) -> None:
   args = config.get('model_args') or {}
-  known = (*_SHOWN_ARGS, *found, *_ARGS_READ)
+  known = (*_SHOWN_ARGS, *result, *_ARGS_READ)
   for name in args if isinstance(args, Mapping) else ():
     if name not in known:
       raise errors.DataError(
@@ -87,12 +87,12 @@ def _efficientnet(name: str, config: Mapping[str, Any]) -> Options:
   match = _EFFICIENTNET.fullmatch(name)
   if not match:
     return {}
-  said = f'architecture {name!r}'
+  source = f'architecture {name!r}'
   from_tensorflow = bool(match[1])
   return {
-    'variant': (int(match[2]), said),
-    'padding': ('same' if from_tensorflow else 'half', said),
-    'epsilon': (1e-3 if from_tensorflow else 1e-5, said),
+    'variant': (int(match[2]), source),
+    'padding': ('same' if from_tensorflow else 'half', source),
+    'epsilon': (1e-3 if from_tensorflow else 1e-5, source),
   }
 
 
@@ -101,14 +101,14 @@ def _mobilenet_v2(name: str, config: Mapping[str, Any]) -> Options:
   match = _MOBILENET.fullmatch(name)
   if not match:
     return {}
-  said = f'architecture {name!r}'
+  source = f'architecture {name!r}'
   if not match[2]:
-    return {'width_multiplier': (int(match[1]) / 100, said)}
+    return {'width_multiplier': (int(match[1]) / 100, source)}
   width, depth = _SCALES.get(match[1] + match[2], (int(match[1]) / 100, 1.0))
   return {
-    'width_multiplier': (width, said),
-    'depth_multiplier': (depth, said),
-    'scale_ends': (False, said),
+    'width_multiplier': (width, source),
+    'depth_multiplier': (depth, source),
+    'scale_ends': (False, source),
   }
 
 
@@ -121,19 +121,19 @@ _ARGS_READ = ('num_heads', 'global_pool', 'class_token', 'fc_norm')
 
 
 def _vit(name: str, config: Mapping[str, Any]) -> Options:
-  found: Options = {}
-  said = f'architecture {name!r}'
+  result: Options = {}
+  source = f'architecture {name!r}'
   match = _VIT.fullmatch(name)
   if match and match[1] in _HEADS:
-    found['num_heads'] = _HEADS[match[1]], said
+    result['num_heads'] = _HEADS[match[1]], source
     activation = 'quick_gelu' if 'quickgelu' in name else 'gelu'
-    found['activation'] = activation, said
+    result['activation'] = activation, source
   args = config.get('model_args')
   args = args if isinstance(args, Mapping) else {}
   if 'num_heads' in args:
-    found['num_heads'] = args['num_heads'], 'model_args.num_heads'
+    result['num_heads'] = args['num_heads'], 'model_args.num_heads'
   if args.get('fc_norm') is not None:
-    found['fc_norm'] = bool(args['fc_norm']), 'model_args.fc_norm'
+    result['fc_norm'] = bool(args['fc_norm']), 'model_args.fc_norm'
   pool = args.get('global_pool', config.get('global_pool'))
   if pool is not None:
     if pool not in _POOLS:
@@ -142,8 +142,8 @@ def _vit(name: str, config: Mapping[str, Any]) -> Options:
         f'{pool!r}.'
       )
     # Whether there is a class token, the file shows.
-    found['pool'] = _POOLS[pool], 'global_pool'
-  return found
+    result['pool'] = _POOLS[pool], 'global_pool'
+  return result
 
 
 _READERS: Mapping[str, Callable[[str, Mapping[str, Any]], Options]] = {

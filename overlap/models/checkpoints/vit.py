@@ -80,25 +80,25 @@ def options(
   names = _timm_names(state)
   if big_vision.is_one(state) or 'patch_embed.proj.weight' not in names:
     return {}
-  found: dict[str, tuple[Any, str]] = {}
+  result: dict[str, tuple[Any, str]] = {}
   averaged = 'fc_norm.weight' in names
   if averaged:
-    found['fc_norm'] = True, 'fc_norm.weight'
+    result['fc_norm'] = True, 'fc_norm.weight'
   if 'cls_token' not in names:
-    found['pool'] = 'gap', 'no cls_token'
+    result['pool'] = 'gap', 'no cls_token'
   elif pool == 'gap':
-    found['pool'] = 'gap_with_token', 'cls_token, with the mean in the config'
+    result['pool'] = 'gap_with_token', 'cls_token, with the mean in the config'
   elif averaged and not pool:
-    found['pool'] = 'gap_with_token', 'cls_token and fc_norm.weight'
+    result['pool'] = 'gap_with_token', 'cls_token and fc_norm.weight'
   if 'head_dist.weight' in names:
-    found['distilled'] = True, 'head_dist.weight'
+    result['distilled'] = True, 'head_dist.weight'
   registers = names.get('reg_token')
   if registers is not None and registers.ndim == 3:
-    found['registers'] = registers.shape[1], 'reg_token'
+    result['registers'] = registers.shape[1], 'reg_token'
   # DeiT's token without a head of its own, which transformers leaves unread.
   elif 'dist_token' in names and 'head_dist.weight' not in names:
-    found['registers'] = 1, 'dist_token without a head'
-  return found
+    result['registers'] = 1, 'dist_token without a head'
+  return result
 
 
 def _timm_names(state: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:

@@ -94,11 +94,11 @@ def read(path: str) -> Weights:
   plain, choice = places.split_choice(path)
   file = places.resolve(plain)
   if file.name.endswith(_INDEX):
-    found = _sharded(file, lambda name: places.beside(plain, file, name))
+    weights = _sharded(file, lambda name: places.beside(plain, file, name))
   else:
-    found = _single(file, choice)
-  state, prefix = prefixes.strip_prefixes(found.state)
-  return found._replace(state=state, prefix=prefix)
+    weights = _single(file, choice)
+  state, prefix = prefixes.strip_prefixes(weights.state)
+  return weights._replace(state=state, prefix=prefix)
 
 
 def _single(file: epath.Path, choice: str) -> Weights:
