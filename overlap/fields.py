@@ -22,9 +22,7 @@ def study() -> ml_collections.ConfigDict:
   config = ml_collections.ConfigDict()
   config.name = 'study'
   config.base = 'base'  # Name of the model that the others are compared with.
-  config.models = (
-    ml_collections.ConfigDict()
-  )  # By name; see `model` and `probe`.
+  config.models = ml_collections.ConfigDict()  # Name -> `model` or `probe`.
 
   config.data = ml_collections.ConfigDict(_data())
   config.predict = ml_collections.ConfigDict(_predict())

@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all; names that are safe on disk."""
+"""Atomic writing and digests of files; names that are safe on disk."""
 
 import contextlib
 import ctypes
@@ -22,32 +22,32 @@ from etils import epath
 
 from overlap import errors
 
-# What to do where something can't be written.
+# Advice where something can't be written.
 ADVICE = 'see to the space and the rights there'
 _READ_BYTES = 2**22
-# Compressed data are refused where they are larger than this,
+# Compressed data are refused if they expand to more than this,
 _LARGE_BYTES = 2**28
-# and that many times as large as they are compressed.
+# and to more than this many times their compressed size.
 MOST_EXPANSION = 200
 
 _TOKEN = '[0-9a-f]{12}'
-# A folder's name is 22 bytes longer while it is written aside, and file
-# systems stop at 255.
+# Longest name: folders written aside have names that are 22 bytes longer, and
+# file systems allow 255.
 LONGEST_NAME = 200
 _SCHEME = re.compile(r'([A-Za-z][A-Za-z0-9+.-]*)://')
-# The scheme of Cloud Storage, and the package that reads it.
+# Scheme of Cloud Storage, and the package that reads it.
 _BUCKETS, _CLIENT = 'gs', 'gcsfs'
-# Unicode's controls, marks that turn text round, halves of characters, and
-# ends of lines: in a terminal, a log or a table they would not be seen.
+# Unicode categories of controls, direction marks, surrogates and line ends,
+# which are invisible in a terminal, a log or a table.
 _UNSEEN = ('Cc', 'Cf', 'Cs', 'Zl', 'Zp')
 
 
 @contextlib.contextmanager
 def writable(path: epath.PathLike) -> Iterator[None]:
-  """Turns what a file system raises while `path` is written into one line.
+  """Turns an OSError while `path` is written into a DataError of one line.
 
   Raises:
-    DataError: an OSError was raised within.
+    DataError: the block raised an OSError.
   """
   try:
     yield
@@ -58,21 +58,21 @@ def writable(path: epath.PathLike) -> Iterator[None]:
 
 
 def local_path(path: str) -> str:
-  """Expands '~' and '~USER', and takes 'file://' off; others stay."""
+  """Expands '~' and '~USER' and removes 'file://'; other paths stay."""
   if path.lower().startswith('file://'):
     path = path[len('file://') :].removeprefix('localhost')
   return os.path.expanduser(path)
 
 
 def check_scheme(what: str, path: str) -> None:
-  """Checks that a folder is local, or in a bucket that can be reached.
+  """Checks that a folder is local, or in a bucket that can be accessed.
 
   Args:
-    what: what names it, for the error's text.
+    what: name of the setting, for error messages.
     path: the folder, after `local_path`.
 
   Raises:
-    UsageError: it has another scheme, names no bucket, or the package that
+    UsageError: the scheme is unknown, there is no bucket, or the package that
       reads it is not installed.
   """
   scheme = _SCHEME.match(path)
@@ -93,11 +93,11 @@ def check_scheme(what: str, path: str) -> None:
 def report_unreadable(
   path: epath.PathLike, lines: Iterator[str]
 ) -> Iterator[str]:
-  """Yields a check's lines, and one more where reading a file ends it.
+  """Yields the lines of a check, and one more if an OSError ends it.
 
   Args:
-    path: the file or folder that is checked.
-    lines: one a fault; may raise OSError.
+    path: file or folder that is checked.
+    lines: one line per fault; may raise OSError.
   """
   try:
     yield from lines
@@ -109,17 +109,17 @@ def report_unreadable(
 
 
 def check_name(kind: str, name: str) -> str:
-  """A new name of a model, a data set or a split, where it can be one.
+  """Checks a new name of a model, data set or split, and returns it.
 
-  What is stored already may have others, which can still be read.
+  Names already stored need not satisfy this, and can still be read.
 
   Args:
-    kind: what is named, for the error's text.
+    kind: kind of the name, for error messages.
     name: any text; '/', '.' and spaces are encoded on disk.
 
   Raises:
-    UsageError: it is empty, too long on disk, or has characters that are not
-      seen.
+    UsageError: the name is empty, too long on disk, or has invisible
+      characters.
   """
   if not name or any(unicodedata.category(c) in _UNSEEN for c in name):
     raise errors.UsageError(
@@ -137,7 +137,7 @@ def check_name(kind: str, name: str) -> str:
 
 
 def encode_name(name: str) -> str:
-  """Percent-encodes a model's name so that it is one path component.
+  """Percent-encodes a name so that it is one path component.
 
   Raises:
     UsageError: the name is empty.
@@ -145,10 +145,10 @@ def encode_name(name: str) -> str:
   if not name:
     raise errors.UsageError("A name must not be empty, got ''.")
   quoted = urllib.parse.quote(name, safe=' (),=+@')
-  # `quote` leaves dots alone, and '..' would leave the folder; a leading dot
-  # marks what is being written aside.
+  # `quote` keeps dots, and '..' would leave the folder; a leading dot marks
+  # folders being written.
   quoted = f'%2E{quoted[1:]}' if quoted.startswith('.') else quoted
-  # What ends in '~' etils takes for an editor's copy, and does not list.
+  # etils does not list names ending in '~', which it takes for backups.
   return f'{quoted[:-1]}%7E' if quoted.endswith('~') else quoted
 
 
@@ -158,12 +158,12 @@ def is_plain_name(name: str) -> bool:
 
 
 def decode_name(component: str) -> str:
-  """The inverse of `encode_name`."""
+  """Decodes a name encoded by `encode_name`."""
   return urllib.parse.unquote(component)
 
 
 def new_token() -> str:
-  """Returns a fresh token for `aside`: 12 hexadecimal digits."""
+  """Returns a new random token for `aside`: 12 hexadecimal digits."""
   return uuid.uuid4().hex[:12]
 
 
@@ -171,9 +171,9 @@ def aside(path: epath.Path, token: str = '') -> epath.Path:
   """Returns a hidden path beside `path`, to write to before renaming.
 
   Args:
-    path: where the file or folder shall be in the end.
-    token: from `new_token`, the same on all processes that write it and
-      different for every attempt; '' for a fresh one.
+    path: final path of the file or folder.
+    token: token from `new_token`, the same on all processes that write it and
+      different for every attempt; '' for a new one.
   """
   token = token or new_token()
   if not re.fullmatch(_TOKEN, token):
@@ -182,13 +182,13 @@ def aside(path: epath.Path, token: str = '') -> epath.Path:
 
 
 def is_aside(path: epath.PathLike, name: str = '') -> bool:
-  """Returns whether a path is named as by `aside` and is no symbolic link.
+  """Returns whether a path has a name from `aside` and is no symbolic link.
 
   Args:
-    path: the path.
-    name: name of the file or folder that it was written for; '' for any.
+    path: path to test.
+    name: name of the final file or folder; '' for any.
   """
-  # A token has no dots: `.a.TOKEN.partial` is of `a` and never of `a.b`.
+  # Tokens have no dots: `.a.TOKEN.partial` belongs to `a`, never to `a.b`.
   pattern = rf'\.{re.escape(name) if name else ".+"}\.{_TOKEN}\.partial'
   return bool(
     re.fullmatch(pattern, os.path.basename(path))
@@ -196,10 +196,10 @@ def is_aside(path: epath.PathLike, name: str = '') -> bool:
 
 
 def write_bytes(path: epath.PathLike, content: bytes) -> None:
-  """Writes a file aside, syncs it, and renames it into place.
+  """Writes a file atomically: aside, synced, then renamed.
 
   Raises:
-    DataError: the place can't be written.
+    DataError: the path can't be written.
   """
   path = epath.Path(path)
   partial = aside(path)
@@ -219,20 +219,18 @@ def write_bytes(path: epath.PathLike, content: bytes) -> None:
 
 
 def write_text(path: epath.PathLike, content: str) -> None:
-  """`write_bytes` of UTF-8 text."""
+  """Writes text as UTF-8 with `write_bytes`."""
   write_bytes(path, content.encode('utf-8'))
 
 
 def exchange(first: epath.PathLike, second: epath.PathLike) -> bool:
-  """Swaps two paths of a local file system in one step.
-
-  Nobody can see it half done, and no kill can leave it so.
+  """Swaps two paths of a local file system atomically.
 
   Returns:
-    Whether it was done: not every system and file system knows how to.
+    Whether they were swapped: not every system and file system supports it.
 
   Raises:
-    OSError: one is absent, or the place can't be written.
+    OSError: a path is missing, or the folder can't be written.
   """
   rename = _renameat2()
   if rename is None:
@@ -246,13 +244,13 @@ def exchange(first: epath.PathLike, second: epath.PathLike) -> bool:
   raise OSError(code, os.strerror(code), os.fspath(second))
 
 
-# Of <fcntl.h> and <linux/fs.h>.
+# Constants of <fcntl.h> and <linux/fs.h>.
 _AT_CWD, _EXCHANGE = -100, 2
 
 
 @functools.cache
 def _renameat2() -> Any:
-  """The C library's function, None where there is none."""
+  """Returns the C library's `renameat2`, or None."""
   try:
     function = ctypes.CDLL(None, use_errno=True).renameat2
   except (AttributeError, OSError, TypeError):
@@ -264,19 +262,19 @@ def _renameat2() -> Any:
 
 
 def canonical_json(value: Any) -> str:
-  """JSON with sorted keys and no spaces: equal values, equal text."""
+  """Returns JSON with sorted keys and no spaces, equal for equal values."""
   return json.dumps(
     value, sort_keys=True, separators=(',', ':'), allow_nan=False
   )
 
 
 def json_text(value: Any) -> str:
-  """Indented JSON, as `write_json` writes it."""
+  """Returns indented JSON, as `write_json` writes it."""
   return json.dumps(value, indent=2, allow_nan=False) + '\n'
 
 
 def write_json(path: epath.PathLike, value: Any) -> None:
-  """Writes `value` as indented JSON, whole or not at all."""
+  """Writes `value` atomically as indented JSON."""
   write_text(path, json_text(value))
 
 
@@ -284,7 +282,7 @@ def read_json(path: epath.PathLike) -> Any:
   """Reads a JSON file.
 
   Raises:
-    DataError: the file is absent, unreadable or no JSON.
+    DataError: the file is missing, unreadable or not JSON.
   """
   path = epath.Path(path)
   try:
@@ -300,19 +298,19 @@ def read_json(path: epath.PathLike) -> Any:
 
 
 def most_expanded(compressed: int) -> int:
-  """Returns how many bytes may come of so many compressed ones.
+  """Returns the maximal allowed size of decompressed data, in bytes.
 
-  Arrays of numbers hardly ever shrink to a hundredth; what does, and is large,
-  was made to fill the memory.
+  Numeric arrays hardly ever compress to a hundredth; large data that do were
+  made to exhaust the memory.
   """
   return max(_LARGE_BYTES, MOST_EXPANSION * compressed)
 
 
 def check_expansion(archive: zipfile.ZipFile, path: epath.PathLike) -> None:
-  """Refuses an archive that would take far more memory than disk.
+  """Refuses an archive that would take far more memory than disk space.
 
   Raises:
-    DataError: it would.
+    DataError: the archive expands too much.
   """
   for info in archive.infolist():
     if info.file_size > most_expanded(info.compress_size):
@@ -324,7 +322,7 @@ def check_expansion(archive: zipfile.ZipFile, path: epath.PathLike) -> None:
 
 
 def numpy_of_any_age() -> contextlib.AbstractContextManager[object]:
-  """Within, NumPy reads what Python 2 wrote without a warning of its age."""
+  """Suppresses NumPy's warning about the age of files written by Python 2."""
   return warnings.catch_warnings(action='ignore', category=UserWarning)
 
 
@@ -337,7 +335,7 @@ def array_digest(values: np.ndarray) -> str:
 
 
 def file_digest(path: epath.PathLike) -> str:
-  """SHA-256 of a file's content, of which little is in memory at a time."""
+  """SHA-256 of a file's content, read in small pieces."""
   hasher = hashlib.sha256()
   with epath.Path(path).open('rb') as f:
     while content := f.read(_READ_BYTES):
@@ -346,7 +344,7 @@ def file_digest(path: epath.PathLike) -> str:
 
 
 def json_digest(value: Any) -> str:
-  """SHA-256 of canonical JSON.
+  """SHA-256 of a value's canonical JSON.
 
   Raises:
     ValueError: a number is not finite.
@@ -355,5 +353,5 @@ def json_digest(value: Any) -> str:
 
 
 def digest(value: Any) -> str:
-  """The first 16 hexadecimal digits of `json_digest`."""
+  """First 16 hexadecimal digits of `json_digest`."""
   return json_digest(value)[:16]

@@ -1,4 +1,4 @@
-"""A model over the examples of a split: logits and features, in order."""
+"""Inference over the examples of a split: logits and features, in order."""
 
 import functools
 from collections.abc import Callable, Iterator
@@ -14,13 +14,13 @@ from overlap.data.examples import Examples
 
 
 class Input(NamedTuple):
-  """Images as a model takes them: resized and normalised.
+  """Input format of a model: size and normalisation of images.
 
   Attributes:
     size: side of the square images.
-    channels: 1 or 3.
-    mean: mean of images in [0, 1], one for all channels or one each.
-    std: standard deviation of images in [0, 1], for all channels or each.
+    channels: number of channels, 1 or 3.
+    mean: mean of images in [0, 1], one value or one per channel.
+    std: standard deviation of images in [0, 1], one value or one per channel.
   """
 
   size: int
@@ -29,18 +29,18 @@ class Input(NamedTuple):
   std: tuple[float, ...]
 
   def shape(self, batch_size: int = 1) -> tuple[int, int, int, int]:
-    """The shape of a batch of images as the model sees them."""
+    """Shape of a batch of input images."""
     return batch_size, self.size, self.size, self.channels
 
 
 class Outputs(NamedTuple):
-  """Rows `[start, start + b)` of a split.
+  """Outputs for rows `[start, start + b)` of a split.
 
   Attributes:
-    start: the first row.
-    labels: int32 `[b]`.
-    logits: float32 `[b, classes]`.
-    features: float32 `[b, D]`, the pre-logit representation.
+    start: first row.
+    labels: labels, int32 `[b]`.
+    logits: logits, float32 `[b, classes]`.
+    features: pre-logit features, float32 `[b, D]`.
   """
 
   start: int
@@ -80,13 +80,13 @@ def run(
   """Yields the outputs for rows `[start, stop)` in order, each row once.
 
   Args:
-    forward: from `forward_function`.
+    forward: function from `forward_function`.
     variables: the model's params and batch_stats.
-    examples: the split.
-    batch_size: examples a call, over this process's devices.
-    num_threads: threads that read images ahead.
-    start: the first row.
-    stop: the row after the last one; None for the end.
+    examples: examples of the split.
+    batch_size: examples per call, over this process's devices.
+    num_threads: number of threads that read images ahead.
+    start: first row.
+    stop: row after the last; None for the end.
   """
   labels: list[np.ndarray] = []
 

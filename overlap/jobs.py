@@ -1,33 +1,33 @@
-"""Assignment of jobs to processes that work side by side."""
+"""Assignment of jobs to processes that run concurrently."""
 
 import threading
 from collections.abc import Mapping, Sequence
 
-# What is to be done, in order of preference, and what of it each needs first.
+# Jobs in order of preference, each with the jobs that it depends on.
 Jobs = Mapping[str, Sequence[str]]
 
-# There is something left, but it needs what others are still at.
+# Answer when the remaining jobs depend on unfinished ones.
 WAIT = ''
 
 
 class Board:
-  """Jobs taken and jobs finished, stage by stage."""
+  """Jobs started and jobs finished, by stage."""
 
   def __init__(self) -> None:
-    """Nothing is."""
+    """Creates a board without any job started."""
     self._lock = threading.Lock()
     self._taken: dict[str, set[str]] = {}
     self._finished: dict[str, set[str]] = {}
 
   def next(self, stage: str, jobs: Jobs, finished: Sequence[str]) -> str | None:
-    """Takes a job; whoever has taken one asks again when it is finished.
+    """Starts a job; the caller asks again when it has finished it.
 
     Args:
-      stage: names the jobs.
-      jobs: the same from all who ask; a need that is none of them counts as
-        finished. Somebody can always go on, unless they need each other in a
-        circle.
-      finished: what whoever asks has finished.
+      stage: name of the stage.
+      jobs: jobs of the stage, the same for all callers; dependencies that are
+        not among them count as finished. Without cyclic dependencies there is
+        always a caller that can go on.
+      finished: jobs that the caller has finished.
 
     Returns:
       The job, WAIT, or None when all are finished.
@@ -45,7 +45,7 @@ class Board:
 
 
 def choose(jobs: Jobs, taken: set[str], finished: set[str]) -> str:
-  """The first job that nobody has and that needs nothing more, or WAIT."""
+  """Returns the first job not started whose needs are finished, or WAIT."""
   for job, needs in jobs.items():
     if job not in taken and finished >= jobs.keys() & set(needs):
       return job

@@ -1,4 +1,4 @@
-"""Names to objects: a dict of `name -> 'module:object'`, imported lazily."""
+"""Lookup of objects by name in dicts of `name -> 'module:object'`."""
 
 import difflib
 import importlib
@@ -7,7 +7,7 @@ from typing import Any
 
 from overlap import errors
 
-# So many names are read at a glance.
+# Number of names that fit in a message.
 _FEW = 5
 
 
@@ -17,27 +17,27 @@ def nearest(name: str, choices: Iterable[str]) -> str:
 
 
 def close(name: str, choices: Iterable[str]) -> list[str]:
-  """The few of `choices` that a misspelt name is like, the nearest first."""
+  """Returns a few of `choices` similar to a misspelt name, nearest first."""
   return difflib.get_close_matches(str(name), list(choices), n=3, cutoff=0.5)
 
 
 def did_you_mean(choices: Sequence[str]) -> str:
-  """The question that an error's text asks; '' where there are no choices."""
+  """Returns the question of an error message; '' if there are no choices."""
   return f'Did you mean {" or ".join(map(repr, choices))}? ' if choices else ''
 
 
 def few(names: Sequence[str]) -> str:
-  """Names for one line: the first of many, and how many there are."""
+  """Formats names for one line: the first few, and how many there are."""
   if len(names) <= _FEW:
     return ', '.join(names)
   return f'{len(names)}: {", ".join(names[:_FEW])}, ...'
 
 
 def check(kind: str, name: str, choices: Iterable[str]) -> str:
-  """Returns `name` where it is one of `choices`.
+  """Returns `name` if it is one of `choices`.
 
   Raises:
-    UsageError: it is not; the text lists the choices and the nearest.
+    UsageError: it is not; the message lists the choices and the nearest.
   """
   choices = list(choices)
   if name not in choices:
@@ -52,12 +52,13 @@ def lookup(kind: str, name: str, table: Mapping[str, str]) -> Any:
   """Imports and returns the object that `table` names.
 
   Args:
-    kind: what is looked up, for the error text ('model', 'analysis').
-    name: key in `table`.
-    table: from names to `'module:object'`.
+    kind: kind of object, for the error message ('model', 'analysis').
+    name: key of `table`.
+    table: dictionary from names to `'module:object'`.
 
   Raises:
-    UsageError: no such name; lists the names and the nearest.
+    UsageError: the name is unknown; the message lists the names and the
+      nearest.
   """
   module, _, attribute = table[check(kind, name, table)].partition(':')
   return getattr(importlib.import_module(module), attribute)

@@ -1,9 +1,9 @@
 """Control of the freed memory that the C library keeps.
 
-glibc gives each thread a heap, 8 for each core, and never returns the free end
-of a heap that is not the first: a process of many threads that has freed all it
-needed may hold hundreds of MiB, more with every thread that was busy once.
-Where the C library is another one, nothing is done.
+glibc gives each thread a heap, up to 8 per core, and never returns the free end
+of any heap but the first: a process with many threads that has freed everything
+may keep hundreds of MiB, more with every thread that was ever busy. With other
+C libraries nothing is done.
 """
 
 import ctypes
@@ -18,12 +18,12 @@ def share_one_heap() -> None:
 
 
 def return_freed() -> None:
-  """Gives the system back what the process has freed."""
+  """Returns freed memory of the process to the system."""
   _call('malloc_trim', ctypes.c_size_t(0))
 
 
 def _call(name: str, *arguments: Any) -> None:
-  """Calls a function of the C library, where it has it."""
+  """Calls a function of the C library if it exists."""
   try:
     function = getattr(ctypes.CDLL(None), name)
   except (AttributeError, OSError, TypeError):

@@ -13,20 +13,21 @@ def sort_naturally(names: Iterable[str]) -> list[str]:
   Names without numbers are sorted as text, by code points.
 
   Args:
-    names: distinct or not; equal numbers of other lengths (`7`, `007`) are
-      sorted as text.
+    names: names to sort, possibly with duplicates; equal numbers of different
+      lengths (`7`, `007`) are sorted as text.
   """
   return sorted(map(str, names), key=_key)
 
 
 def describe_order(names: Sequence[str]) -> str:
-  """Returns text for the log: the first three, the last and the count.
+  """Describes an order for the log: the first three names, last and count.
 
   Args:
-    names: in the order that is described.
+    names: names in their order.
 
   Returns:
-    Such as `12: class_0, class_1, class_2, ..., class_11`; all of up to four.
+    Text such as `12: class_0, class_1, class_2, ..., class_11`; all names if
+    there are at most four.
   """
   shown = [repr(str(name)) for name in names]
   if len(shown) > _FIRST + 1:
@@ -35,8 +36,8 @@ def describe_order(names: Sequence[str]) -> str:
 
 
 def _key(name: str) -> tuple[list[object], str]:
-  # Text and digits alternate, text first. Digits compare by length and then
-  # as text: `int` refuses more than 4,300 of them.
+  # Text and digits alternate, starting with text. Digits compare by length and
+  # then as text, since `int` refuses more than 4,300 of them.
   parts: list[object] = []
   for place, part in enumerate(_DIGITS.split(name)):
     if place % 2:

@@ -1,12 +1,12 @@
-"""The processes of one run keep an eye on each other.
+"""Failure detection and job assignment among the processes of a run.
 
-Each holds a connection to process 0 while it works. A connection that ends
-before its process has said that it is done ends all the others, with one line
-each, within moments: JAX would notice after 100 seconds, and abort with a
-stack trace. Over the same connections, groups of processes that work side by
-side ask process 0 what to do next.
+Each process holds a connection to process 0 while it works. If a connection
+ends before its process has reported that it is done, all other processes end
+at once with a line each: JAX would notice only after 100 seconds, and abort
+with a stack trace. Over the same connections, groups of processes ask process
+0 for their next job.
 
-Nothing here needs JAX.
+This module does not need JAX.
 """
 
 import atexit
@@ -26,20 +26,20 @@ from typing import Any, NoReturn, TextIO
 from overlap import sockets
 from overlap.jobs import Board, Jobs
 
-# How long a process tries to reach process 0, at each of its addresses.
+# Timeout for connecting to process 0, for each of its addresses.
 _CONNECT_SECONDS = 10.0
-# How long a process whose peer has failed may take to fail by itself: what is
-# wrong with a config is wrong on all of them, and each says so.
+# Time for a process to fail by itself after a peer has failed: an error in the
+# config occurs on all processes, and each reports it.
 _GRACE_SECONDS = 1.0
-# How long process 0, having told the others to end, waits for them to do so.
+# Time that process 0 waits for the others to end after telling them to.
 _LAST_SECONDS = 5.0
-# How long an error of JAX, which may come of a lost process, waits for word of
-# which one that was.
+# Time to wait, after an error of JAX that may be due to a lost process, for a
+# report of that loss.
 _EXPLAIN_SECONDS = 10.0
 
 
 class _Peers:
-  """This process's place among those of the run."""
+  """This process's view of the processes of the run."""
 
   def __init__(self, index: int, count: int):
     self.index, self.count = index, count
@@ -52,7 +52,7 @@ class _Peers:
     raise NotImplementedError
 
   def lost(self, index: int, failure: str | None) -> NoReturn:
-    """Ends this process, because another one has ended."""
+    """Ends this process because another one has ended."""
     if failure is not None:
       time.sleep(_GRACE_SECONDS)
     which = f'process {index} of {self.count}'
@@ -65,7 +65,7 @@ class _Peers:
 
 
 class _First(_Peers):
-  """Process 0, to which all the others are connected."""
+  """Process 0, to which all others are connected."""
 
   def __init__(self, count: int, host: str):
     super().__init__(0, count)
@@ -79,7 +79,7 @@ class _First(_Peers):
     _thread(self._accept)
 
   def wait(self) -> None:
-    """Waits until all the others are connected."""
+    """Waits until all others are connected."""
     with self._lock:
       self._lock.wait_for(lambda: len(self._lines) == self.count - 1)
 
@@ -99,7 +99,7 @@ class _First(_Peers):
       for text in lines:
         message = json.loads(text)
         if index < 0:
-          # Anybody may connect; who has no token is not listened to.
+          # Anybody may connect; ignore those without the token.
           if not secrets.compare_digest(message['token'], self.token):
             break
           index = message['process']
@@ -116,7 +116,7 @@ class _First(_Peers):
       with self._lock:
         del self._lines[index]
         self._lock.notify_all()
-        # Those who end because of it are no further loss.
+        # Processes that end as a consequence are not reported.
         first = not (done or self._is_lost)
         self._is_lost |= first
       if first:
@@ -128,7 +128,7 @@ class _First(_Peers):
       _write(lines, message)
 
   def _tell(self, index: int, failure: str | None) -> None:
-    """Tells all the others that a process has ended."""
+    """Tells all others that a process has ended."""
     with self._lock:
       for lines in self._lines.values():
         with contextlib.suppress(OSError, ValueError):
@@ -140,11 +140,11 @@ class _First(_Peers):
   def leave(self, failure: str | None) -> None:
     if failure is not None:
       self._tell(0, failure)
-    # Its own end would look like a loss to those who are still at work.
+    # Its end would look like a failure to processes still at work.
     self._wait_for_others(None if failure is None else _LAST_SECONDS)
 
   def lost(self, index: int, failure: str | None) -> NoReturn:
-    # Last: JAX aborts, with a stack trace, whoever outlives process 0.
+    # Process 0 ends last: JAX aborts processes that outlive it.
     self._wait_for_others(_LAST_SECONDS)
     super().lost(index, failure)
 
@@ -154,7 +154,7 @@ class _First(_Peers):
 
 
 class _Other(_Peers):
-  """Any other process, connected to process 0."""
+  """Process other than 0, connected to process 0."""
 
   def __init__(
     self, index: int, count: int, connection: socket.socket, token: str
@@ -196,15 +196,15 @@ _ending = threading.Lock()
 def meet(
   index: int, count: int, share: Callable[[bytes], bytes], host: str = ''
 ) -> None:
-  """Connects this process with the others; called by all, once.
+  """Connects this process with the others; each process calls it once.
+
+  A process that can't reach process 0 ends with an error line.
 
   Args:
-    index: its number.
-    count: how many there are.
-    share: gives all processes what process 0 puts in.
-    host: host of process 0, where it is known.
-
-  A process that can't reach process 0 ends with a line.
+    index: index of this process.
+    count: number of processes.
+    share: broadcast from process 0: returns its argument on all processes.
+    host: host of process 0; '' if unknown.
   """
   global _peers
   atexit.register(leave)
@@ -244,29 +244,30 @@ def next_job(stage: str, jobs: Jobs, finished: Sequence[str]) -> str | None:
 
 
 def leave() -> None:
-  """This process's work is done: that it ends is no more to be wondered at."""
+  """Marks this process as finished, so that its exit is not a failure."""
   if _peers is not None:
     _peers.left = True
     _peers.leave(None)
 
 
 def fail(text: str, status: int) -> None:
-  """Ends this process and, with the same words, the others.
+  """Ends this process and the others with the same message.
 
-  Returns where there are no others.
+  Returns if there are no others.
   """
   if _peers is not None:
     _peers.left = True
     _peers.leave(text)
-    # At once: on the usual way out JAX waits for the others.
+    # Exit at once: a normal exit of JAX waits for the others.
     _exit(status)
 
 
 def explain(error: BaseException) -> None:
-  """Ends this process after an error that may come of a lost peer.
+  """Ends this process after an error that may be due to a lost peer.
 
-  Whoever tells of the loss ends it; where nobody does, the error is our own,
-  and is shown. Returns where there are no others.
+  Waits for a report of the loss, which ends the process with that message;
+  without one, shows the error and ends all processes. Returns if there are no
+  others.
   """
   if _peers is not None:
     time.sleep(_EXPLAIN_SECONDS)
@@ -276,7 +277,7 @@ def explain(error: BaseException) -> None:
 
 @contextlib.contextmanager
 def deadline(seconds: float, text: str) -> Iterator[None]:
-  """Ends this process with a line if the block takes longer."""
+  """Ends this process with a message if the block takes too long."""
   timer = threading.Timer(seconds, _end, (text, 1))
   timer.daemon = True
   timer.start()
@@ -287,9 +288,9 @@ def deadline(seconds: float, text: str) -> Iterator[None]:
 
 
 def _end(text: str, status: int) -> NoReturn:
-  # Where several are lost at once, the first is told of.
+  # If several processes are lost at once, only the first is reported.
   _ending.acquire()
-  # A bar may stand on the terminal's last line.
+  # A progress bar may be on the terminal's last line.
   start = '\r\x1b[K' if sys.stderr.isatty() else ''
   print(f'{start}overlap: {text}', file=sys.stderr)
   _exit(status)

@@ -1,8 +1,8 @@
-"""Numbers with the right form of a noun or a verb: '1 pair is', '2 are'."""
+"""Singular and plural forms of nouns and verbs after numbers."""
 
 
 def noun(count: int, word: str) -> str:
-  """The noun, in the plural but for one: 'batches'."""
+  """Returns the noun, in the plural unless `count` is 1: 'batches'."""
   if count == 1 or not word:
     return word
   if word.endswith(('s', 'x', 'z', 'ch', 'sh')):
@@ -13,10 +13,10 @@ def noun(count: int, word: str) -> str:
 
 
 def counted(count: int, word: str) -> str:
-  """A count and its noun: '2 batches'."""
+  """Returns a count with its noun: '2 batches'."""
   return f'{count} {noun(count, word)}'
 
 
 def verb(count: int, one: str, many: str) -> str:
-  """The form of a verb for so many: `one` for 1."""
+  """Returns the form of a verb for `count`: `one` for 1, else `many`."""
   return one if count == 1 else many

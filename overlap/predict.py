@@ -1,4 +1,4 @@
-"""One model over one split, into the store."""
+"""Prediction of one model over one split, into the store."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
@@ -11,15 +11,15 @@ from overlap import errors, files, inference, parallel, progress, store
 from overlap.data.examples import Examples
 
 ARRAYS = ('logits', 'features')
-# The first row, and arrays of some rows.
+# First row, and arrays of consecutive rows by name.
 Rows = tuple[int, Mapping[str, np.ndarray]]
 
 
 def ensure_examples(workdir: epath.PathLike, examples: Examples) -> str:
-  """Writes a split's ids and labels where they are not yet stored.
+  """Stores a split's ids and labels unless they are already stored.
 
   Returns:
-    The hash of the ids, which every record of the split carries.
+    The hash of the ids, which every record of the split contains.
 
   Raises:
     DataError: other ids or labels are stored under the same names.
@@ -53,29 +53,29 @@ def predict(
   arrays: Sequence[str] = ARRAYS,
   replace: bool = False,
 ) -> dict[str, Any]:
-  """Predicts a whole split and stores logits and features, or one of them.
+  """Predicts a whole split and stores logits, features, or both.
 
-  Each process predicts its own rows and writes them; the record appears when
-  all are there. Memory does not grow with the number of examples.
+  Each process predicts and writes its own rows; the record appears when all
+  are there. Memory does not grow with the number of examples.
 
   Args:
-    workdir: holds the store.
-    name: the model's.
-    forward: from `inference.forward_function`.
-    variables: the model's.
-    examples: the split; `ensure_examples` must have stored it.
-    batch_size: examples a call, over each process's devices.
+    workdir: folder that contains the store.
+    name: name of the model.
+    forward: function from `inference.forward_function`.
+    variables: variables of the model.
+    examples: examples of the split, stored with `ensure_examples`.
+    batch_size: examples per call, over each process's devices.
     num_threads: number of threads that read images.
-    record: what else record.json says of the model.
-    arrays: which of `ARRAYS` to store. Features alone may be of images whose
-      classes are not the model's.
+    record: further fields of record.json.
+    arrays: names from `ARRAYS` to store. With features alone, the images may
+      have other classes than the model.
     replace: whether an older record may be replaced.
 
   Returns:
     The record.
 
   Raises:
-    DataError: a label outside the classes the logits have.
+    DataError: a label is outside the classes of the logits.
   """
   shapes = jax.eval_shape(
     forward,
@@ -130,18 +130,18 @@ def write_record(
   record: Mapping[str, Any],
   replace: bool,
 ) -> dict[str, Any]:
-  """Stores arrays of which each process makes its own rows.
+  """Stores arrays of which each process computes its own rows.
 
   Args:
-    workdir: holds the store, and in it the split's examples.
-    dataset: name of their data set.
-    split: split of the data set.
-    name: the model's.
-    count: examples of the split.
-    widths: widths of each array, float32 `[count, width]`.
-    rows: `(start, stop)` to what this process writes, `(start, arrays)` at a
-      time.
-    record: what record.json says of the model.
+    workdir: folder that contains the store with the split's examples.
+    dataset: name of the data set.
+    split: name of the split.
+    name: name of the model.
+    count: number of examples of the split.
+    widths: width of each array, float32 `[count, width]`, by name.
+    rows: function `(start, stop)` that yields this process's rows as `(start,
+      arrays)`.
+    record: further fields of record.json.
     replace: whether an older record may be replaced.
 
   Returns:
@@ -173,7 +173,7 @@ def write_record(
 def _finish(
   writer: store.RecordWriter, record: dict[str, Any]
 ) -> dict[str, Any]:
-  """The primary process shows the record when all rows are there."""
+  """Publishes the record from the primary process when all rows are there."""
   if not parallel.is_primary():
     writer.finish(record)
   parallel.barrier('rows written')
@@ -184,12 +184,12 @@ def _finish(
 
 
 def _shared_rows(widths: Iterable[int], num_rows: int) -> int:
-  """Returns where to cut rows so that no chunk has two writers, if possible."""
+  """Returns the multiple at which to cut rows, if possible whole chunks."""
   rows = max(store.chunk_rows(4 * width) for width in widths)
   return rows if num_rows >= rows * parallel.process_count() else 1
 
 
 def _shared_token() -> str:
-  """One random name for what all processes write together."""
+  """Returns one random token, the same on all processes."""
   draw = np.frombuffer(bytes.fromhex(files.new_token()), np.uint16)
   return parallel.broadcast(draw).tobytes().hex()

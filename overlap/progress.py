@@ -1,4 +1,4 @@
-"""Progress of what runs long: a bar on a terminal, a log line elsewhere."""
+"""Progress of long loops: a bar on a terminal, log lines elsewhere."""
 
 import sys
 import time
@@ -17,17 +17,17 @@ _LOG_EVERY_SECONDS = 60.0
 def track(
   items: Iterable[T], *, total: int, what: str, unit: str, done: int = 0
 ) -> Iterator[T]:
-  """Yields `items`, showing how far they are.
+  """Yields `items` and shows the progress.
 
-  The first item is in no rate and in no time left: programs are compiled
-  during it, which can take as long as a thousand of those that follow.
+  The first item counts for neither the rate nor the time left: it includes
+  compilation, which can take as long as a thousand of the following items.
 
   Args:
-    items: what to go through.
-    total: how many there will be, those already done counted.
-    what: the text before the bar.
-    unit: what one item is called ('step', 'batch').
-    done: how many were done by an earlier run.
+    items: items to iterate over.
+    total: total number of items, including those already done.
+    what: text before the bar.
+    unit: name of one item ('step', 'batch').
+    done: number of items done by an earlier run.
   """
   if sys.stderr.isatty():
     with tqdm.tqdm(
@@ -51,19 +51,19 @@ def track(
 
 
 def _drawn(items: Iterable[T], bar: tqdm.tqdm) -> Iterator[T]:
-  """Yields items, moving a bar on."""
+  """Yields items and advances a bar."""
   for place, item in enumerate(items):
     yield item
     if place:
       bar.update()
-    else:  # As if an earlier run had done it.
+    else:  # Count the first item as done by an earlier run.
       bar.n = bar.initial = bar.last_print_n = bar.n + 1
       bar.unpause()
       bar.refresh()
 
 
 def _pace(done: int, left: int, seconds: float) -> str:
-  """The rate and the time left, '' before anything tells of them."""
+  """Returns the rate and the time left as text; '' before they are known."""
   if done < 1 or seconds <= 0:
     return ''
   rate = done / seconds
@@ -71,21 +71,21 @@ def _pace(done: int, left: int, seconds: float) -> str:
 
 
 class BesideBars:
-  """A terminal to log to: bars go before a line, and come again after it."""
+  """Terminal for the log: hides bars while a line is written."""
 
   def __init__(self, terminal: TextIO):
-    """Takes the terminal that bars are drawn on."""
+    """Wraps the terminal that bars are drawn on."""
     self._terminal = terminal
 
   def write(self, text: str) -> int:
-    """Writes text that is no part of a bar."""
+    """Writes text that is not part of a bar."""
     with tqdm.tqdm.external_write_mode(file=self._terminal):
       return self._terminal.write(text)
 
   def flush(self) -> None:
-    """As the terminal's."""
+    """Flushes the terminal."""
     self._terminal.flush()
 
   def isatty(self) -> bool:
-    """It is one."""
+    """Returns True."""
     return True

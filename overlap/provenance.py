@@ -22,7 +22,7 @@ _PACKAGES = (
 
 
 def versions() -> dict[str, str]:
-  """Package versions that results may depend on, with Python's."""
+  """Returns versions of Python and of packages that affect results."""
   found = {'python': sys.version.split()[0]}
   for package in _PACKAGES:
     with contextlib.suppress(importlib.metadata.PackageNotFoundError):
@@ -31,8 +31,8 @@ def versions() -> dict[str, str]:
 
 
 def device() -> dict[str, Any]:
-  """Returns the device that JAX computes on."""
-  import jax  # Not at the top: `overlap --help` should be quick.
+  """Returns a description of the device that JAX computes on."""
+  import jax  # Imported here to keep `overlap --help` quick.
 
   first = jax.devices()[0]
   return {
@@ -45,7 +45,7 @@ def device() -> dict[str, Any]:
 
 
 def git_revision() -> str | None:
-  """The revision of the source tree, '+' where it has changes; or None."""
+  """Returns the source tree's revision, with '+' if modified; None if none."""
   root = pathlib.Path(__file__).resolve().parents[1]
   git = ['git', '-C', str(root)]
   try:
@@ -61,7 +61,7 @@ def git_revision() -> str | None:
       .split('\n')
     )
     if pathlib.Path(top) != root:
-      return None  # Installed inside somebody else's repository.
+      return None  # Installed within another repository.
     changed = subprocess.run(
       [*git, 'status', '--porcelain'],
       capture_output=True,
@@ -75,7 +75,7 @@ def git_revision() -> str | None:
 
 
 def code_digest(pattern: str = '**/*.py') -> str:
-  """Identifies the program's own source, or what else lies beside it."""
+  """Returns a digest of the package's own files that match a pattern."""
   root = pathlib.Path(__file__).resolve().parent
   sums = hashlib.sha256()
   for file in sorted(root.glob(pattern)):
@@ -85,7 +85,7 @@ def code_digest(pattern: str = '**/*.py') -> str:
 
 
 def peak_memory_bytes() -> int:
-  """The most memory this process has held."""
+  """Returns the peak memory of this process, in bytes."""
   return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
@@ -93,7 +93,7 @@ def peak_memory_bytes() -> int:
 def timed(record: Callable[[float], None]) -> Iterator[None]:
   """Calls `record` with the seconds that the block took.
 
-  They include giving the system back what the block has freed.
+  They include returning freed memory to the system.
   """
   start = time.monotonic()
   yield

@@ -1,7 +1,7 @@
 """Ranges of the numbers in a study's config.
 
-Fields of `config.analyses` are checked where they are used, by
-`analyses.options`; this is of all others that are numbers.
+Covers all numeric fields except those of `config.analyses`, which
+`analyses.options` checks.
 """
 
 import math
@@ -12,14 +12,14 @@ from overlap import errors
 
 
 class Range(NamedTuple):
-  """Numbers that a field may be, the ends included if not open.
+  """Range of allowed numbers of a field, inclusive unless open.
 
   Attributes:
-    low: the least.
-    high: the greatest.
-    low_open: whether it must be above `low`.
-    high_open: whether it must be below `high`.
-    only: the few numbers that it may be, if not all between.
+    low: lower bound.
+    high: upper bound.
+    low_open: whether `low` itself is excluded.
+    high_open: whether `high` itself is excluded.
+    only: allowed numbers, if not all between the bounds.
   """
 
   low: float
@@ -29,7 +29,7 @@ class Range(NamedTuple):
   only: tuple[float, ...] = ()
 
   def holds(self, value: float) -> bool:
-    """Returns whether a number, which must be finite, is within."""
+    """Returns whether a finite number is in the range."""
     above = value > self.low if self.low_open else value >= self.low
     below = value < self.high if self.high_open else value <= self.high
     among = not self.only or value in self.only
@@ -55,12 +55,12 @@ _NOT_NEGATIVE = Range(0)
 _POSITIVE = Range(0, low_open=True)
 _SHARE = Range(0, 1)
 _BELOW_ONE = Range(0, 1, high_open=True)
-_SEED = Range(0, 2**32 - 1)  # Larger ones would be cut to this by JAX.
-_STEPS = Range(0, 2**31 - 1)  # As the state counts them.
+_SEED = Range(0, 2**32 - 1)  # JAX would truncate larger ones.
+_STEPS = Range(0, 2**31 - 1)  # Limit of the state's int32 counter.
 _COUNT = Range(1, 2**31 - 1)
 _MAY_BE_NONE = Range(0, 2**31 - 1)
 _BATCH = Range(1, 2**24)
-_PIXELS = Range(0, 2**14)  # More than any image has, less than fails to fit.
+_PIXELS = Range(0, 2**14)  # Above any image, below the limits of memory.
 _THREADS = Range(1, 1024)
 
 OF_STUDY: Mapping[str, Range] = {
@@ -132,15 +132,14 @@ def check(
   """Checks the numbers among some fields.
 
   Args:
-    at: what error texts call the place of the fields, such as 'config'.
-    flat: values, or lists of them, by the fields' dotted paths, of the right
+    at: path of the fields in error messages, such as 'config'.
+    flat: values, or lists of values, by the fields' dotted paths, of the right
       types.
-    ranges: ranges of numbers by path; fields that are in it and not in `flat`
-      are not looked for.
+    ranges: ranges by dotted path; paths that are not in `flat` are ignored.
 
   Raises:
-    UsageError: a number is outside its range or not finite, or a list of them
-      is empty.
+    UsageError: a number is outside its range or not finite, or a list is
+      empty.
   """
   for field, bounds in ranges.items():
     value = flat.get(field)
@@ -164,7 +163,7 @@ def _check_list(at: str, values: Sequence[Any], bounds: Range) -> None:
 
 
 def check_finite(at: str, flat: Mapping[str, Any]) -> None:
-  """Raises UsageError where a field is not finite, for JSON has no such."""
+  """Raises UsageError if a field is not finite, which JSON can't represent."""
   for field, value in flat.items():
     for one in value if isinstance(value, list) else [value]:
       if isinstance(one, float) and not math.isfinite(one):

@@ -1,11 +1,11 @@
-"""Reads files that another run may replace meanwhile."""
+"""Consistent reading of files that another run may replace meanwhile."""
 
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 from overlap import errors
 
-# Something is replaced while it is read, hardly again and again.
+# Number of attempts; more than a few are unlikely.
 _TRIES = 100
 
 T = TypeVar('T')
@@ -14,20 +14,20 @@ T = TypeVar('T')
 def read_unreplaced(
   read: Callable[[], T], stamp: Callable[[], Any], what: str
 ) -> T:
-  """Reads several files of one state, again where they were replaced.
+  """Reads several files of one state, again if they were replaced meanwhile.
 
   Args:
-    read: reads the files.
-    stamp: returns what tells one state from another, such as the bytes of the
-      file that lists the others' checksums.
-    what: what is read, for the error's text, in the plural.
+    read: function that reads the files.
+    stamp: function that returns a value that changes with the state, such as
+      the bytes of the file with the others' checksums.
+    what: description of the files in the plural, for error messages.
 
   Returns:
-    What `read` returned while the stamp stayed.
+    The result of `read` from a time when the stamp did not change.
 
   Raises:
     DataError: `read` raised it and nothing was replaced meanwhile, or the
-      files were replaced during every try.
+      files were replaced during every attempt.
   """
   for _ in range(_TRIES):
     before = stamp()

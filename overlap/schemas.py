@@ -1,12 +1,12 @@
-"""The columns of every table, in their order, each with its type.
+"""Columns of every table, in order, with their types.
 
-A study makes all of them, unless its config names some.
+A study makes all tables unless its config names some.
 """
 
 from collections.abc import Mapping
 
 TEXT, COUNT, NUMBER = 'str', 'int64', 'float64'
-# These may be missing, as may numbers.
+# Types that allow missing values, as those of numbers do.
 MAYBE_COUNT, MAYBE_FLAG = 'Int64', 'boolean'
 REQUIRED = ('bool', COUNT)
 
@@ -16,13 +16,13 @@ def _columns(kind: str, names: str) -> dict[str, str]:
 
 
 def _bounds(names: str) -> dict[str, str]:
-  """`_lower` and `_upper` columns."""
+  """Returns `_lower` and `_upper` columns."""
   ends = ('lower', 'upper')
   return {f'{name}_{end}': NUMBER for name in names.split() for end in ends}
 
 
-# Columns in their order, each with its type. One row a model, the base first;
-# the last two of the measurements are of the pair with the base.
+# One row per model, the base first; the last two of the measurements are those
+# of the pair with the base.
 _MODELS = {
   **_columns(TEXT, 'model category method head dataset split'),
   **_columns(COUNT, 'n'),
@@ -34,7 +34,7 @@ _MODELS = {
   **_columns(MAYBE_FLAG, 'calibration_converged calibration_bound_hit'),
   'calibration_left_out': MAYBE_COUNT,
 }
-# One row a pair, its models in the order of the models' table.
+# One row per pair, its models in the order of the models' table.
 _PAIRS = {
   **_columns(TEXT, 'model_1 model_2 category dataset split'),
   **_columns(COUNT, 'n both_correct only_1 only_2 neither'),
@@ -52,7 +52,7 @@ _PAIRS = {
   **_columns(NUMBER, 'agreement_when_wrong'),
   **_bounds('neither_conversion_rate loss_rate'),
 }
-# Means over the pairs of each category with the base.
+# Columns with means over the pairs of each category with the base.
 CATEGORY_MEANS = (
   'error_inconsistency',
   'gain',
@@ -70,14 +70,14 @@ _CATEGORIES = {
   **_columns(NUMBER, ' '.join(CATEGORY_MEANS)),
   **_bounds(' '.join(CATEGORY_MEANS)),
 }
-# `lower` and `upper` are Pearson's.
+# Pearson correlations with the bounds `lower` and `upper`.
 _CORRELATIONS = {
   **_columns(TEXT, 'name scope'),
   **_columns(NUMBER, 'pearson slope lower upper'),
   'n': COUNT,
   **_bounds('slope'),
 }
-# Histograms of the views of specialisation, one row a bin.
+# Histograms of the views of specialisation, one row per bin.
 _THETA = {
   'view': TEXT,
   'panel': COUNT,
@@ -99,7 +99,7 @@ _THETA_EXAMPLES = {
   'outcome': TEXT,
   'ensemble_correct': MAYBE_FLAG,
 }
-# What a pair does on some of the classes: groups of them, or each.
+# Comparison of a pair on some of the classes: groups of them, or each.
 _COMPARED = {
   **_columns(COUNT, 'n both_correct only_1 only_2 neither'),
   **_columns(NUMBER, 'accuracy_1 accuracy_2 difference'),
@@ -129,7 +129,7 @@ _SPECIALISATION = {
   **_columns(NUMBER, f'error_inconsistency {_SIDES}'),
   **_bounds(_SIDES),
 }
-# Accuracy along the weight of two models; `t` is that of the second.
+# Accuracy by the interpolation weight of two models; `t` is that of the second.
 _INTERPOLATION = {
   **_columns(TEXT, 'model_1 model_2 category kind'),
   't': NUMBER,
@@ -146,17 +146,17 @@ _INTERPOLATION_OPTIMA = {
   **_bounds('gain_best gain_cross_fitted'),
   **_columns(NUMBER, 't_fold_0 t_fold_1'),
 }
-# What one ensemble gets right that another does not, and the reverse.
+# Examples that one ensemble gets right and another does not, and the reverse.
 _GAINED = {
   **_columns(MAYBE_COUNT, 'gained lost'),
   **_columns(NUMBER, 'improvement'),
   **_bounds('improvement'),
   **_columns(NUMBER, 'mcnemar_p'),
 }
-# One row an ensemble on the way from a start, the start alone first. `members`
-# is a JSON list, empty where the halves chose different ones. `half` is what
-# is reported on: '1', '2', 'both' together, or 'all' without halves. The
-# improvement is over the step before.
+# Greedy forward selection, one row per ensemble from a start on, that of the
+# start alone first. `members` is a JSON list, empty if the halves selected different ones.
+# `half` is the half reported on: '1', '2', 'both' together, or 'all' without
+# halves. The improvement is over the previous step.
 _GREEDY = {
   **_columns(TEXT, 'start start_category protocol half'),
   **_columns(COUNT, 'step'),
@@ -172,8 +172,8 @@ _GREEDY = {
   **_columns(NUMBER, 'selection_accuracy'),
   'best_prefix': 'bool',
 }
-# One row a start, the best of its ensembles; the improvement is over the
-# start. `size` is empty where the halves chose different ones.
+# One row per start, the best of its ensembles; the improvement is over the
+# start. `size` is empty if the halves selected different ones.
 _GREEDY_BEST = {
   **_columns(TEXT, 'start start_category protocol half'),
   **_columns(MAYBE_COUNT, 'size'),
@@ -185,7 +185,7 @@ _GREEDY_BEST = {
   **_GAINED,
   **_columns(NUMBER, 'selection_accuracy'),
 }
-# One row a start and a model that may be added to it, the best first.
+# One row per start and model that may be added to it, the best first.
 _FIRST_ADDITIONS = {
   **_columns(TEXT, 'start start_category'),
   **_columns(COUNT, 'rank'),
@@ -197,7 +197,7 @@ _FIRST_ADDITIONS = {
   **_GAINED,
   **_columns(NUMBER, 'mcnemar_p_holm'),
 }
-# One row a size: the best of all subsets, and what greedy selection found.
+# One row per size: the best of all subsets, and that of greedy selection.
 _SUBSETS = {
   **_columns(TEXT, 'protocol half'),
   **_columns(COUNT, 'size subsets'),
@@ -212,9 +212,9 @@ _SUBSETS = {
   **_bounds('greedy_accuracy'),
   **_columns(NUMBER, 'greedy_selection_accuracy'),
 }
-# One row a pair whose models have features, in the order of the models' table.
+# One row per pair of models with features, in the order of the models' table.
 # `n` is the number of examples whose features are compared; error
-# inconsistency is over all.
+# inconsistency is over all examples.
 _SIMILARITY = {
   **_columns(TEXT, 'model_1 model_2 category'),
   'n': COUNT,
@@ -230,7 +230,7 @@ _SIMILARITY_CORRELATIONS = {
     for column in (name, *_bounds(name))
   },
 }
-# What every probe has: its strength, and how it does on the test split.
+# Columns of every probe: its strength, and its scores on the test split.
 _PROBE = {
   **_columns(NUMBER, 'l2 heldout_accuracy'),
   'converged': 'bool',
@@ -238,8 +238,8 @@ _PROBE = {
   'accuracy': NUMBER,
   **_bounds('accuracy'),
 }
-# One row a probe on dimensions of the base and another model; `whole` ones
-# are of all of the other's.
+# One row per probe on dimensions of the base and another model; `whole` ones
+# have all dimensions of the other model.
 _JOINED = {
   **_columns(TEXT, 'model_1 model_2 category'),
   'percent': NUMBER,
@@ -261,13 +261,13 @@ _JOINED_CATEGORIES = {
   'half_gain': NUMBER,
   **_bounds('half_gain'),
 }
-# One row a probe on the first `kept` joined dimensions of a ranking.
+# One row per probe on the first `kept` joined dimensions of a ranking.
 _COMPRESSION = {
   **_columns(TEXT, 'model_1 model_2 category ranking'),
   **_columns(COUNT, 'seed kept'),
   **_PROBE,
 }
-# `kept` is missing where no size reached the target.
+# `kept` is missing if no size reached the target.
 _COMPRESSION_TARGETS = {
   **_columns(TEXT, 'model_1 model_2 category ranking'),
   'seed': COUNT,
@@ -281,9 +281,10 @@ _COMPRESSION_CATEGORIES = {
   'kept': NUMBER,
   **_bounds('kept'),
 }
-# One row a model alone, then one a pair, `model_2` and what follows from it
-# empty for the former. The score is on another data set than the accuracies
-# and the error inconsistency; the gain is over `best_single`.
+# One row per single model, then one per pair; `model_2` and the columns that
+# depend on it are empty for single models. The score is on another data set
+# than the accuracies and the error inconsistency; the gain is over
+# `best_single`.
 _TRANSFER = {
   **_columns(TEXT, 'dataset model_1 model_2 category metric'),
   **_columns(COUNT, 'width n labels'),
@@ -297,7 +298,7 @@ _TRANSFER = {
   **_columns(NUMBER, 'p_value p_value_holm'),
   'converged': 'bool',
 }
-# Each label of these: a class, or a group of classes.
+# One row per label of these: a class, or a group of classes.
 _TRANSFER_CLASSES = {
   **_columns(TEXT, 'dataset model_1 model_2 kind class_name metric'),
   **_columns(COUNT, 'positives left_out'),
@@ -305,16 +306,16 @@ _TRANSFER_CLASSES = {
   **_bounds('score'),
   'l2': NUMBER,
 }
-# One row a pair, of which this much is shown when it is picked out: lists in
-# JSON. `theta_*` are counts of `bins` bins, empty without confidences;
-# `classes_*` are rows of a class, `only_1`, `only_2`, `n` and `q`.
+# One row per pair, with details for when it is selected, as JSON lists.
+# `theta_*` are counts in `bins` bins, empty without confidences; `classes_*`
+# are rows of class, `only_1`, `only_2`, `n` and `q`.
 _PAIR_CLOSEUPS = {
   **_columns(TEXT, 'model_1 model_2 category'),
   'bins': COUNT,
   **_columns(TEXT, 'theta_only_1 theta_only_2 classes_1 classes_2'),
 }
-# One row an example on which models disagree; `right` has a 'y' or
-# an 'n' for each model.
+# One row per example on which models disagree; `right` has a 'y' or an 'n' for
+# each model.
 _CONTESTED = {
   'id': TEXT,
   'label': COUNT,
@@ -322,15 +323,14 @@ _CONTESTED = {
   'models_right': COUNT,
   'right': TEXT,
 }
-# One row a model: what its forward pass of one image takes. Empty where the
-# predictions don't say.
+# One row per model: costs of its forward pass of one image; empty if unknown.
 _COSTS = {
   'model': TEXT,
   **_columns(MAYBE_COUNT, 'parameters flops'),
 }
-# One row a start and a budget of operations, in multiples of the start's: the
-# best ensemble that costs no more, the start counted. `flops` are those of all
-# members; empty, as `size`, where the halves chose different ones.
+# One row per start and budget of operations, in multiples of the start's: the
+# best ensemble within the budget, including the start. `flops` are those of all
+# members; empty, like `size`, if the halves selected different ones.
 _GREEDY_BUDGETS = {
   **_columns(TEXT, 'start start_category protocol half'),
   'budget': NUMBER,

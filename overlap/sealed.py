@@ -1,7 +1,8 @@
 """Detects edits and corruption of result files by SHA-256 checksums.
 
-A JSON file carries a checksum of all the rest of it. For other files
-`done.json` beside them holds the SHA-256, and may hold what they were made of.
+A JSON file contains a checksum of the rest of its content. For other files
+`done.json` beside them has the SHA-256, and may have a fingerprint of their
+inputs.
 """
 
 import json
@@ -17,7 +18,7 @@ _KEY = 'checksum'
 
 
 def checksum(values: Mapping[str, Any]) -> str:
-  """SHA-256 of the canonical JSON of all but `checksum`.
+  """SHA-256 of the canonical JSON of all fields but `checksum`.
 
   Raises:
     ValueError: a number is not finite.
@@ -27,22 +28,22 @@ def checksum(values: Mapping[str, Any]) -> str:
 
 
 def write(path: epath.PathLike, values: Mapping[str, Any]) -> None:
-  """Writes a JSON file with its checksum, whole or not at all."""
-  # As JSON keeps it: tuples are lists by then.
+  """Writes a JSON file with its checksum atomically."""
+  # As JSON stores them: tuples become lists.
   plain = json.loads(json.dumps(dict(values), allow_nan=False))
   files.write_json(path, plain | {_KEY: checksum(plain)})
 
 
 def read(path: epath.PathLike, again: str) -> dict[str, Any]:
-  """Reads a JSON file that `write` has written; leaves out the checksum.
+  """Reads a JSON file written by `write`, without the checksum.
 
   Args:
-    path: the file.
-    again: what to do where it is damaged, the end of a sentence.
+    path: path of the file.
+    again: advice for a damaged file, as the end of a sentence.
 
   Raises:
-    DataError: the file is absent, unreadable or no JSON, lacks its checksum,
-      or does not match it.
+    DataError: the file is missing, unreadable or not JSON, has no checksum, or
+      does not match it.
   """
   try:
     values = files.read_json(path)
@@ -57,7 +58,7 @@ def read(path: epath.PathLike, again: str) -> dict[str, Any]:
 
 
 def faults(path: epath.PathLike, again: str) -> Iterator[str]:
-  """Yields a line where such a file is not as it was written, to the byte."""
+  """Yields a line if a file of `write` was changed in any byte."""
   try:
     read(path, again)
     held = files.read_json(path)
@@ -70,28 +71,28 @@ def faults(path: epath.PathLike, again: str) -> Iterator[str]:
 
 
 def note(folder: epath.Path, written: Iterable[epath.Path]) -> None:
-  """Notes the checksums of files that were just written into a folder."""
+  """Records the checksums of files that were just written to a folder."""
   sums = {file.name: files.file_digest(file) for file in written}
   _keep(folder, noted(folder) | sums)
 
 
 def noted(folder: epath.Path) -> dict[str, str]:
-  """Checksums by name; none where the note is damaged or absent."""
+  """Returns the recorded checksums by name; {} if damaged or missing."""
   return _held(folder).get('files', {})
 
 
 def mark(folder: epath.Path, made_of: Mapping[str, Any]) -> None:
-  """Notes what a folder's files were made of, until they are written again."""
+  """Records the inputs of a folder's files, until they are written again."""
   write(folder / DONE, {'files': noted(folder), 'made_of': made_of})
 
 
 def marked(folder: epath.Path) -> dict[str, Any]:
-  """Returns the argument of `mark`; None where files were written since."""
+  """Returns the inputs recorded by `mark`; {} if files were written since."""
   return _held(folder).get('made_of', {})
 
 
 def forget(folder: epath.Path, names: Iterable[str]) -> None:
-  """Drops the checksums of files, before they are written again."""
+  """Deletes the checksums of files, before they are written again."""
   held = noted(folder)
   kept = {name: held[name] for name in held.keys() - set(names)}
   if kept != held:
@@ -99,11 +100,11 @@ def forget(folder: epath.Path, names: Iterable[str]) -> None:
 
 
 def changed(folder: epath.Path, again: str) -> Iterator[str]:
-  """Yields a line for each file of a folder that is not as it was noted.
+  """Yields a line for each file that differs from its recorded checksum.
 
   Args:
-    folder: with `done.json`; nothing is known of one without it.
-    again: what makes the files again, the end of a sentence.
+    folder: folder with `done.json`; without it nothing is checked.
+    again: advice for making the files again, as the end of a sentence.
   """
   done = folder / DONE
   if not done.exists():
@@ -140,5 +141,5 @@ def _keep(folder: epath.Path, sums: Mapping[str, str]) -> None:
 def _is_intact(values: dict[str, Any]) -> bool:
   try:
     return values.get(_KEY) == checksum(values)
-  except ValueError:  # A number was turned into one that is not finite.
+  except ValueError:  # A number was edited to one that is not finite.
     return False

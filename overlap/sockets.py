@@ -3,7 +3,7 @@
 import contextlib
 import socket
 
-# A machine that is gone without a word is noticed after 60 s of silence.
+# A machine that vanishes is noticed after 60 s without an answer.
 _KEEPALIVE = (('TCP_KEEPIDLE', 30), ('TCP_KEEPINTVL', 10), ('TCP_KEEPCNT', 3))
 
 
@@ -20,14 +20,14 @@ def own_address(host: str) -> str:
       host, 9, type=socket.SOCK_DGRAM
     )[0]
     with socket.socket(family, kind) as probe:
-      # Nothing is sent: this asks which address one leaves the machine by.
+      # Sends nothing: only selects the outgoing address.
       probe.connect(address)
       return str(probe.getsockname()[0])
   return ''
 
 
 def is_own(host: str) -> bool:
-  """Returns whether a name or address is one of this machine, to listen on."""
+  """Returns whether a name or address belongs to this machine."""
   try:
     _listen_at(host).close()
   except OSError:
@@ -36,11 +36,11 @@ def is_own(host: str) -> bool:
 
 
 def listen(host: str) -> socket.socket:
-  """Listens at a free port of an address, or of all of them.
+  """Listens at a free port of one address, or of all.
 
   Args:
-    host: one of this machine's names or addresses; all of them where it is ''
-      or another's, such as that of a proxy before this machine.
+    host: name or address of this machine; for '' or another machine's, such as
+      that of a proxy in front of this one, all addresses.
   """
   if host and is_own(host):
     return _listen_at(host)
@@ -58,7 +58,7 @@ def _listen_at(host: str) -> socket.socket:
 
 
 def keep_alive(connection: socket.socket) -> None:
-  """Has a connection end where the other machine is gone."""
+  """Makes a connection end if the other machine vanishes."""
   connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
   for name, value in _KEEPALIVE:
     if hasattr(socket, name):

@@ -1,15 +1,15 @@
-"""Sweeps as data: which runs there are, each a name and a few fields.
+"""Sweeps as data: lists of runs, each with a name and a few fields.
 
-A file of a sweep has `get_sweep(arg='')`, which returns a list of `Item`.
-Items are made of axes and put together:
+A sweep file has `get_sweep(arg='')`, which returns a list of `Item`. Items are
+made of axes and combined:
 
   seeds = sweeps.named('seed', 'seed', range(3))
   rates = sweeps.named('lr', 'train.learning_rate', (0.1, 0.2))
   return sweeps.variants('base', sweeps.grid(rates, seeds))
 
-An item is one of three things: a model of the study as it is (`models`), a
-further model, made of one of the study's by changing fields (`variants`), or
-fields of the whole study, which then becomes a study of its own.
+An item is one of three things: an unchanged model of the study (`models`), a
+further model that changes fields of one of the study's (`variants`), or fields
+of the whole study, which then becomes a separate study.
 """
 
 import dataclasses
@@ -29,11 +29,11 @@ class Item:
   """One run of a sweep.
 
   Attributes:
-    name: letters, digits and underscores; unique in its sweep.
-    overrides: values by the dotted paths of their fields: of the study, or of
-      the model that a variant is made of.
-    model: the study's model that is trained; '' for all of them.
-    variant_of: the model of which `model` is a variant, '' for none.
+    name: name of letters, digits and underscores, unique in the sweep.
+    overrides: values by the dotted paths of their fields in the study, or in
+      the model that a variant changes.
+    model: model of the study to train; '' for all.
+    variant_of: model of which `model` is a variant; '' for none.
   """
 
   name: str
@@ -45,13 +45,13 @@ class Item:
 def named(
   label: str, field: str, values: Sequence[Any] | Mapping[str, Any]
 ) -> list[Item]:
-  """An axis: one field, several values.
+  """Returns an axis: one field with several values.
 
   Args:
-    label: the first part of the items' names.
-    field: its dotted path.
-    values: the values, after which the items are named; or each by the word
-      that stands for it in the name.
+    label: prefix of the items' names.
+    field: dotted path of the field.
+    values: the values, which also end the items' names, or a dictionary from
+      endings of the names to values.
   """
   if isinstance(values, Mapping):
     pairs = list(values.items())
@@ -63,10 +63,10 @@ def named(
 
 
 def grid(*axes: Sequence[Item]) -> list[Item]:
-  """Every combination of the axes' items, the last axis changing fastest.
+  """Returns all combinations of the axes' items, the last axis fastest.
 
   Raises:
-    UsageError: two axes set the same field; no axes.
+    UsageError: two axes set the same field; there are no axes.
   """
   if not axes:
     raise errors.UsageError('A grid needs axes, got none.')
@@ -74,10 +74,11 @@ def grid(*axes: Sequence[Item]) -> list[Item]:
 
 
 def zipped(*axes: Sequence[Item]) -> list[Item]:
-  """The axes' first items together, their second ones, and so on.
+  """Combines the axes' first items, their second items, and so on.
 
   Raises:
-    UsageError: they are not equally long; two set the same field; no axes.
+    UsageError: the lengths differ; two axes set the same field; there are no
+      axes.
   """
   lengths = [len(axis) for axis in axes]
   if not axes or len(set(lengths)) > 1:
@@ -89,16 +90,16 @@ def zipped(*axes: Sequence[Item]) -> list[Item]:
 
 
 def models(*names: str) -> list[Item]:
-  """Models of the study as they are, one a run."""
+  """Returns items for unchanged models of the study, one per model."""
   return [Item(safe(name), model=name) for name in names]
 
 
 def variants(model: str, items: Iterable[Item]) -> list[Item]:
-  """Further models of the study, one an item, with an item's fields changed.
+  """Returns items for variants of a model, one per item of changed fields.
 
   Args:
-    model: the model of the study that they are made of.
-    items: their overrides are of that model's fields.
+    model: model of the study that is changed.
+    items: items whose overrides are fields of that model.
   """
   return [
     Item(name, item.overrides, model=name, variant_of=model)
@@ -108,10 +109,10 @@ def variants(model: str, items: Iterable[Item]) -> list[Item]:
 
 
 def check(items: Sequence[Item]) -> list[Item]:
-  """The items, where they can be run side by side.
+  """Returns the items if their runs can coexist.
 
   Raises:
-    UsageError: there are none; a name that is taken, or is no name.
+    UsageError: there are no items; a name is duplicate or invalid.
   """
   if not items:
     raise errors.UsageError('A sweep needs items, got none.')
@@ -126,7 +127,7 @@ def check(items: Sequence[Item]) -> list[Item]:
         'The name of an item must be of letters, digits and underscores, at '
         f'most {_LONGEST_NAME}, got {item.name!r}.'
       )
-    # As files they must differ where case does not count, too.
+    # Names become files, so they must differ even if case is ignored.
     if item.name.lower() in seen:
       raise errors.UsageError(
         f'The items of a sweep must have different names, got {item.name!r} '
@@ -144,10 +145,10 @@ def check(items: Sequence[Item]) -> list[Item]:
 
 
 def load(path: str) -> list[Item]:
-  """The checked items of a file, FILE.py or FILE.py:ARGUMENT.
+  """Returns the checked items of a file, FILE.py or FILE.py:ARGUMENT.
 
   Raises:
-    UsageError: there is no such file, or no `get_sweep` in it; see `check`.
+    UsageError: the file or its `get_sweep` is missing; see `check`.
   """
   made = code_files.call(path, 'get_sweep', '--sweep')
   if not isinstance(made, Iterable):
@@ -170,6 +171,6 @@ def _joined(items: Sequence[Item]) -> Item:
 
 
 def safe(text: str) -> str:
-  """A name for an item or a file, of letters, digits and underscores."""
+  """Returns text as a name of letters, digits and underscores."""
   # No dots: flags name the fields of a model by its name and dots.
   return re.sub(r'[^A-Za-z0-9]+', '_', text).strip('_')

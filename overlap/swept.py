@@ -1,4 +1,4 @@
-"""The study of a sweep's models, so that they can be compared."""
+"""Study of the models of a sweep, so that they can be compared."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -10,17 +10,17 @@ from overlap.sweeps import Item
 
 
 def study(arg: str) -> ml_collections.ConfigDict:
-  """The study of a sweep's models, so that they can be compared.
+  """Returns the study of a sweep's models, so that they can be compared.
 
-  It is the config's, with these models: the base, those that the sweep has,
-  and those that they need (teachers, and what probes are fitted on).
+  It is the config's study with these models: the base, those of the sweep, and
+  those that they depend on (teachers, and models under probes).
 
   Args:
     arg: CONFIG+SWEEP, each FILE.py or FILE.py:ARGUMENT.
 
   Raises:
     UsageError: `arg` is not of that form; an item has fields of the whole
-      study; no such model or field, or a variant's name is taken.
+      study; a model or field is unknown; or a variant's name is taken.
   """
   config_path, plus, sweep_path = arg.partition('+')
   if not (plus and config_path and sweep_path):
@@ -37,7 +37,7 @@ def study(arg: str) -> ml_collections.ConfigDict:
 def with_models(
   config: ml_collections.ConfigDict, items: Iterable[Item]
 ) -> ml_collections.ConfigDict:
-  """A copy of a study's config with the models of `items`; see `study`."""
+  """Returns a copy of a config with the models of `items`; see `study`."""
   every, wanted = dict(config.models.items()), [config.base]
   for item in items:
     if not item.model:
@@ -56,7 +56,7 @@ def with_models(
     wanted.append(item.model)
   kept = _with_needed(every, wanted)
   made = config.copy_and_resolve_references()
-  # A new one: what is unlocked in a copy may be locked here.
+  # A new ConfigDict: parts of an unlocked copy may still be locked.
   made.models = ml_collections.ConfigDict(
     {name: every[name] for name in every if name in kept}
   )
@@ -69,8 +69,8 @@ def override(
   """Sets fields by their dotted paths, in place, under the lock.
 
   Raises:
-    UsageError: no such field (the text names the nearest), or a value of
-      another type.
+    UsageError: a field is unknown (the message names the nearest), or a value
+      is of another type.
   """
   for path, value in overrides.items():
     node, at = config, where
@@ -96,7 +96,7 @@ def _variant(
 
 
 def _with_needed(every: Mapping[str, Any], wanted: Sequence[str]) -> set[str]:
-  """The names of models with those of their teachers, at any remove."""
+  """Returns the names of models and of all their direct or indirect needs."""
   kept: set[str] = set()
   todo = list(wanted)
   while todo:
@@ -108,7 +108,7 @@ def _with_needed(every: Mapping[str, Any], wanted: Sequence[str]) -> set[str]:
 
 
 def needed(settings: Mapping[str, Any]) -> list[str]:
-  """The names of the models that must be there before one is made."""
+  """Returns the names of the models that one model depends on."""
   if settings['source'] == 'probe':
     return list(settings['models'])
   if settings['source'] == 'train' and settings['method'] == 'distill':

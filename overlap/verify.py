@@ -1,9 +1,9 @@
-"""Checks a workdir: files against their checksums, tables against the arrays.
+"""Checks a workdir: files against checksums, tables against the arrays.
 
-Files that a stage makes are missed where another file tells that the stage was
-run: its times, a checkpoint, the page. Nothing is said of what decides no
-number and no picture: times, the log of a training run and its TensorBoard
-files, what a killed run has left.
+Files of a stage are reported as missing if another file shows that the stage
+was run: its times, a checkpoint, the report. Files that affect no number and
+no figure are not checked: times, logs and TensorBoard files of training runs,
+and remains of killed runs.
 """
 
 from collections.abc import Iterator
@@ -22,13 +22,13 @@ _DIFFERS = 'differs from what the arrays give'
 
 
 def faults(path: epath.PathLike) -> Iterator[str]:
-  """Yields one line a fault; none where all is as it should be.
+  """Yields one line per fault.
 
   Args:
-    path: the workdir.
+    path: path of the workdir.
 
   Raises:
-    DataError: there is no such folder.
+    DataError: the folder does not exist.
   """
   path = epath.Path(path)
   if not path.is_dir():
@@ -43,7 +43,7 @@ def faults(path: epath.PathLike) -> Iterator[str]:
 
 
 def _study_faults(path: epath.Path) -> Iterator[str]:
-  """The config, the times, the models' variables."""
+  """Yields faults of the config, the times and the models' variables."""
   config, models = path / 'config.json', path / 'models'
   if config.exists():
     yield from _config_faults(path)
@@ -69,10 +69,10 @@ def _config_faults(path: epath.Path) -> Iterator[str]:
 
 
 def _model_faults(folder: epath.Path) -> Iterator[str]:
-  """A trained model; nothing of one whose training is not through."""
+  """Yields faults of a trained model; none of an unfinished one."""
   file, again = folder / model_file.FILE, model_file.again(folder)
   if not file.exists():
-    # A run that is under way has a folder of its own until model.json is there.
+    # A run in progress has a folder of its own until model.json is written.
     if (folder / 'checkpoint').exists() and not any(folder.glob('run-*')):
       yield f'{file}: absent; {again}'
     return
@@ -80,7 +80,7 @@ def _model_faults(folder: epath.Path) -> Iterator[str]:
   yield from found
   values = None if found else model_file.read(folder)
   if values is None or 'variables_sha256' not in values:
-    return  # Of before it was noted.
+    return  # Written by a version that recorded no digest.
   try:
     got = checkpoint.digest(orbax_folder.load(folder / 'checkpoint'))
   except errors.DataError as e:
@@ -91,7 +91,7 @@ def _model_faults(folder: epath.Path) -> Iterator[str]:
 
 
 def _tables_faults(path: epath.Path, *, arrays_hold: bool) -> Iterator[str]:
-  """The tables, against what the arrays give."""
+  """Yields faults of the tables, compared with those computed anew."""
   folder = path / 'tables'
   request = folder / 'analysis.json'
   if not request.exists():
@@ -115,7 +115,7 @@ def _tables_faults(path: epath.Path, *, arrays_hold: bool) -> Iterator[str]:
 
 
 def _report_faults(path: epath.Path) -> Iterator[str]:
-  """The figures and the page, against the checksums noted beside them."""
+  """Yields faults of the figures and the report, from their checksums."""
   figures, report = path / 'figures', path / 'report'
   drawn = sealed.marked(report).get('figures') or any(figures.glob('*.svg'))
   shown = _was_run(path, 'report') or (report / 'index.html').exists()
@@ -184,7 +184,7 @@ def _differing_rows(got: pd.Series, wanted: pd.Series) -> list[int]:
       rtol=1e-9, atol=0, equal_nan=True,
     )  # fmt: skip
   else:
-    # A missing text is equal to no text, not even to another missing one.
+    # Missing values in text columns do not compare as equal.
     absent = got.isna() & wanted.isna()
     equal = got.astype(object) == wanted.astype(object)
     same = (absent | equal.fillna(False)).to_numpy(bool)
