@@ -155,8 +155,8 @@ _GAINED = {
 }
 # Greedy forward selection, one row per ensemble from a start on, that of the
 # start alone first. `members` is a JSON list, empty if the halves selected
-# different ones. `half` is the half reported on: '1', '2', 'both' together, or 'all' without
-# halves. The improvement is over the previous step.
+# different ones. `half` is the half reported on: '1', '2', 'both' together, or
+# 'all' without halves. The improvement is over the previous step.
 _GREEDY = {
   **_columns(TEXT, 'start start_category protocol half'),
   **_columns(COUNT, 'step'),
