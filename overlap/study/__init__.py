@@ -1,1 +1,1 @@
-"""A whole study: every stage over every model, each skipped when done."""
+"""Stages of a study over all its models; each skips what is done."""

@@ -1,4 +1,4 @@
-"""Options of a study's modules, with those that follow from their weights."""
+"""Options of a study's modules, including those implied by their weights."""
 
 from typing import Any
 
@@ -9,13 +9,13 @@ from overlap.study.study import Study
 
 
 def options(study: Study, name: str, *, fetch: bool = True) -> dict[str, Any]:
-  """Options of a model's module.
+  """Returns the options of a model's module.
 
   Args:
     study: the study.
     name: name of the model.
-    fetch: whether weights may be downloaded; where they may not, options that
-      only they tell are left out.
+    fetch: whether weights may be downloaded; if not, options that only they
+      imply are left out.
 
   Raises:
     UsageError, DataError: see `checkpoints.follow`; or model.json is damaged.
@@ -25,7 +25,7 @@ def options(study: Study, name: str, *, fetch: bool = True) -> dict[str, Any]:
   path = settings['init']['checkpoint']
   if not path:
     return given
-  # Once it is loaded, the file may be gone.
+  # After loading, the weight file may no longer exist.
   done = model_file.read(workdir.model_folder(study.path, name)) or {}
   made_by = specs.training_hash(study.config, name, study.dataset)
   if 'options' in done and done['training_hash'] == made_by:

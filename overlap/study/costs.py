@@ -17,20 +17,20 @@ from overlap.study import architecture, methods, model_images, specs
 from overlap.study.study import Study
 from overlap.train import lengths, trainer
 
-# The gradients by inputs and by parameters each take what the outputs do.
+# Gradients by inputs and gradients by parameters cost a forward pass each.
 TRAINING_PASSES = 3
 
 
 class Model(NamedTuple):
-  """Costs of one image's forward pass through a model, and its outputs.
+  """Costs of a model's forward pass of one image, and sizes of its outputs.
 
   Attributes:
-    parameters: how many.
-    num_bytes: bytes of all its variables.
-    flops: floating-point operations of the forward pass of one image, its
-      resizing with it.
-    classes: logits.
-    features: their width.
+    parameters: number of parameters.
+    num_bytes: bytes of all variables.
+    flops: floating-point operations of the forward pass of one image, including
+      its resizing.
+    classes: number of logits.
+    features: number of features.
   """
 
   parameters: int
@@ -41,7 +41,7 @@ class Model(NamedTuple):
 
 
 class Training(NamedTuple):
-  """The length of a training, and its operations."""
+  """Number of steps and images of a training, and its operations."""
 
   steps: int
   images: int
@@ -49,7 +49,7 @@ class Training(NamedTuple):
 
 
 def model(study: Study, name: str, examples: Examples) -> Model:
-  """Measures a model that is shown images of a split; compiles nothing."""
+  """Returns the costs of a model on images of a split, without compiling."""
   settings = study.config['models'][name]
   shown = model_images.prepared(settings, examples)
   return measure(
@@ -64,12 +64,12 @@ def model(study: Study, name: str, examples: Examples) -> Model:
 
 
 def measure(module: nn.Module, model_input: Input, shown: Examples) -> Model:
-  """Measures a module that is shown images as `shown` has them."""
+  """Returns the costs of a module on images like those of `shown`."""
   size, channels = shown.image_size, shown.channels
   return _model(module, model_input, (1, size, size, channels))
 
 
-# Many models of a study differ in their seed or their schedule alone.
+# Cached, as many models of a study differ in their seed or schedule only.
 @functools.cache
 def _model(
   module: nn.Module, model_input: Input, images: tuple[int, ...]
@@ -94,18 +94,18 @@ def _model(
 
 
 def _on_host() -> contextlib.AbstractContextManager[None]:
-  """Lowers for the CPU: of other devices, XLA counts compiled programs alone.
+  """Selects the CPU for lowering, so that costs do not depend on the device.
 
-  So that a model has the same operations wherever it is measured.
+  For other devices XLA counts operations of compiled programs only.
   """
   try:
     return jax.default_device(jax.local_devices(backend='cpu')[0])
-  except RuntimeError:  # Where JAX_PLATFORMS leaves the CPU out.
+  except RuntimeError:  # JAX_PLATFORMS excludes the CPU.
     return contextlib.nullcontext()
 
 
 def recorded(measured: Model) -> dict[str, int | None]:
-  """Returns the costs in a record.json; None for what is not known."""
+  """Returns the costs for record.json; None for unknown values."""
   return {
     'parameters': measured.parameters,
     'flops': round(measured.flops) or None,
@@ -115,15 +115,16 @@ def recorded(measured: Model) -> dict[str, int | None]:
 def of_probe(
   parts: Sequence[Mapping[str, Any]], width: int, classes: int
 ) -> dict[str, int | None]:
-  """The costs of a linear probe, with those of the models that it stands on.
+  """Returns the costs of a linear probe, including those of its models.
 
   Args:
-    parts: the models' records.
-    width: width of their features side by side.
-    classes: logits.
+    parts: records of the models whose features the probe uses.
+    width: total width of their features.
+    classes: number of logits.
 
   Returns:
-    As `recorded`; a product and a sum for each weight, as XLA counts.
+    Costs like those of `recorded`, with a multiplication and an addition per
+    weight, as XLA counts.
   """
   own = {'parameters': (width + 1) * classes, 'flops': 2 * width * classes}
   known = [record.get('costs') or {} for record in parts]
@@ -134,7 +135,7 @@ def of_probe(
 
 
 def _sum(values: Sequence[int | None]) -> int | None:
-  """The sum; None where a value is not known."""
+  """Returns the sum, or None if a value is unknown."""
   known = [value for value in values if value is not None]
   return sum(known) if len(known) == len(values) else None
 
@@ -146,19 +147,19 @@ def _sizes(tree: Any) -> list[int]:
 def training(
   study: Study, name: str, measured: Model, examples: Examples
 ) -> Training:
-  """The steps of a training, the images that the model is shown, operations.
+  """Returns the steps, images and operations of a training.
 
-  With those of the held-out split, and of the features that a head is fitted
-  on, once each. Augmentation, teachers and towers of text are left out.
+  Includes one pass over the held-out split, and over the examples that a head
+  is fitted on. Augmentation, teachers and text towers are not counted.
 
   Args:
     study: study of the model.
-    name: the model's.
-    measured: from `model`.
-    examples: the training split.
+    name: name of the model.
+    measured: costs of the model, from `model`.
+    examples: examples of the training split.
 
   Raises:
-    DataError: a data set that it learns from first is not there.
+    DataError: the data set of the pre-training is missing.
   """
   settings = study.config['models'][name]
   steps = images = 0
@@ -179,10 +180,10 @@ def training(
 
 
 def _other_count(study: Study, settings: methods.Settings) -> int:
-  """Examples of the data set that a model learns from first."""
+  """Returns the number of examples of the pre-training data set."""
   given = settings['pretrain']
   if given['total_steps']:
-    return 1  # No length depends on it.
+    return 1  # The number of steps does not depend on it.
   other = study.load_other(
     given['dataset'], given['data_dir'], split='pretrain', spec=given['split'],
     image_size=0,
@@ -191,6 +192,6 @@ def _other_count(study: Study, settings: methods.Settings) -> int:
 
 
 def stored_bytes(measured: Model, arrays: Sequence[str], count: int) -> int:
-  """Bytes of a model's float32 arrays over so many examples."""
+  """Returns the bytes of a model's float32 arrays over `count` examples."""
   widths = {'logits': measured.classes, 'features': measured.features}
   return 4 * count * sum(widths[array] for array in arrays)

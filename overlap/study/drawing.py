@@ -1,7 +1,7 @@
-"""The stage report, which needs the tables alone: figures, and the page.
+"""Stage report, which draws figures and report from the tables alone.
 
-`report/done.json` holds what both were made of (the tables, what else the page
-tells of, the program's own code) and the checksums of what was written.
+`report/done.json` has a fingerprint of their inputs (the tables, other facts on
+the report, the source code) and the checksums of the written files.
 """
 
 import functools
@@ -21,7 +21,7 @@ def draw(path: epath.Path, names: Sequence[str] | None = None) -> list[str]:
   """Draws figures into `figures/`; returns the files.
 
   Args:
-    path: the workdir.
+    path: path of the workdir.
     names: names of figures; None for those of the study's config, or all.
   """
   return [
@@ -30,29 +30,29 @@ def draw(path: epath.Path, names: Sequence[str] | None = None) -> list[str]:
 
 
 def require_tables(path: epath.Path) -> None:
-  """Raises DataError where there are no tables to draw from."""
+  """Raises DataError if there are no tables to draw from."""
   if not (path / 'tables' / 'models.csv').exists():
     tables.read(path, 'models')
 
 
 def warn_if_stale(path: epath.Path) -> None:
-  """Says so where the tables are older than the predictions."""
+  """Logs a warning if the tables are older than the predictions."""
   if parallel.is_primary() and (line := unchanged.stale(path)):
     logging.warning('%s', line)
 
 
 def write_report(path: epath.Path, *, again: bool = False) -> epath.Path:
-  """Draws the figures and writes the page, unless they are there.
+  """Draws the figures and writes the report, unless they are up to date.
 
   Args:
-    path: the workdir.
-    again: whether to draw them in any case.
+    path: path of the workdir.
+    again: whether to draw them even if they are up to date.
 
   Returns:
-    The page's path.
+    The path of the report.
 
   Raises:
-    DataError: a table is absent or damaged; the place can't be written.
+    DataError: a table is missing or damaged, or the workdir can't be written.
   """
   require_tables(path)
   page = path / 'report' / 'index.html'
@@ -78,10 +78,10 @@ def write_report(path: epath.Path, *, again: bool = False) -> epath.Path:
 
 
 def is_drawn(path: epath.Path) -> bool:
-  """Returns whether figures and page are up to date and unchanged.
+  """Returns whether figures and report are up to date and unchanged.
 
-  What the report itself took is shown by the page, and left out here: a page
-  that was drawn again for it would take another time.
+  The times of the stage report itself, which the report shows, are ignored:
+  drawing again would change them again.
   """
   held = sealed.marked(path / 'report')
   drawn = held.pop('figures', {})
@@ -95,7 +95,7 @@ def is_drawn(path: epath.Path) -> bool:
 
 
 def _made_of(path: epath.Path) -> dict[str, Any]:
-  """All that figures and page depend on."""
+  """Returns all inputs of the figures and the report."""
   timings = report.provenance.read(path, report.SHOWN['timings'])
   entries = timings.get('stages', ())
   shown = [

@@ -9,7 +9,7 @@ from overlap.train import lengths, mapped, zero_shot
 
 MAPPING = 'class_mapping'
 FITS = ('trained', 'lbfgs', 'zero_shot', MAPPING)
-# How a head is made that is not trained with the network.
+# Descriptions of heads that are not trained with the network.
 _MADE = {
   'lbfgs': 'its head fitted by L-BFGS',
   'zero_shot': 'its head made of texts',
@@ -20,10 +20,10 @@ Settings = Mapping[str, Any]
 
 
 def check(name: str, settings: Settings) -> None:
-  """Checks what can be known before anything is run.
+  """Checks the settings of a head before anything is run.
 
   Raises:
-    UsageError: no such way to a head, or what it needs is not given.
+    UsageError: the way to fit a head is unknown, or its settings are missing.
   """
   fit = settings['head']['fit']
   lookup.check(f'way to fit a head (in config.models.{name})', fit, FITS)
@@ -42,12 +42,12 @@ def knows_texts(settings: Settings) -> bool:
 
 
 def made(settings: Settings) -> str:
-  """Describes the head in a few words; '' where the network has its own."""
+  """Describes the head in a few words; '' for a head trained as usual."""
   return _MADE.get(settings['head']['fit'], '')
 
 
 def word(settings: Settings) -> str:
-  """The column `head` of the tables, as the paper words it."""
+  """Returns the column `head` of the tables, in the paper's terms."""
   fit = settings['head']['fit']
   if fit == 'lbfgs':
     return 'L-BFGS'

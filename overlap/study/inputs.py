@@ -1,6 +1,6 @@
 """Opens the data that a run needs before anything is trained.
 
-A missing file, split or class then stops a study in its first seconds, and not
+A missing file, split or class thus stops a study within seconds rather than
 after hours, when the split is first read.
 """
 
@@ -17,17 +17,17 @@ from overlap.study.study import Study
 def check(study: Study, stages: Sequence[str], model: str | None) -> None:
   """Opens every split that is to be learned from or predicted.
 
-  Data are fetched if need be. Nothing is opened where all models are trained
-  and have predicted. All processes of a run call this together.
+  Fetches data if necessary. Opens nothing if all models are trained and have
+  predicted. All processes of a run call this together.
 
   Args:
-    study: checked and bound to its folder.
+    study: study to run.
     stages: stages to run.
-    model: the one that they are run for; None for all.
+    model: name of the only model to run them for; None for all.
 
   Raises:
     DataError: data are missing or faulty, or the splits' classes differ.
-    UsageError: a split that the data do not have.
+    UsageError: the data have no such split.
   """
   if not {'train', 'predict'} & set(stages):
     return
@@ -60,10 +60,10 @@ def check(study: Study, stages: Sequence[str], model: str | None) -> None:
 
 
 def check_same_classes(examples: Sequence[Examples | None]) -> None:
-  """Raises DataError where splits differ in classes or in channels.
+  """Raises DataError if splits differ in classes or in channels.
 
   Args:
-    examples: splits of one data set; None for those that are left empty.
+    examples: splits of one data set; None for empty ones.
   """
   splits = [split for split in examples if split is not None]
   for first, other in itertools.pairwise(splits):
@@ -87,12 +87,12 @@ def check_same_classes(examples: Sequence[Examples | None]) -> None:
 
 
 def _open_others(study: Study, name: str) -> None:
-  """Opens the data that one model alone learns from."""
+  """Opens the data that only this model learns from."""
   settings = study.config['models'][name]
   data_dir = study.config['data']['data_dir']
   training.open_unlabelled(study, settings)
   if settings['method'] == 'pretrain':
-    assert study.reference is not None  # Else `check` has refused it.
+    assert study.reference is not None  # Checked by `check`.
     training.open_pretrain(study, settings, study.reference)
   if given := methods.pairs_of(settings):
     pairs.require(given, data_dir=data_dir)

@@ -11,25 +11,24 @@ from absl import logging
 
 from overlap import claims, files
 
-# The folders where this program writes files aside, to be renamed.
+# Folders in which this program writes files aside before renaming them.
 _PLACES = (
   'cache', 'figures', 'report', 'tables', 'timings', 'models/*',
   'predictions/*/*', 'sweep/units/*',
 )  # fmt: skip
-# What Orbax writes a model's variables to, to be renamed to `checkpoint`.
+# Names under which Orbax writes variables before renaming to `checkpoint`.
 _ORBAX = re.compile(r'checkpoint\.orbax-checkpoint-tmp(-\d+)?')
 
 
 def remove(path: os.PathLike) -> None:
-  """Removes what this program wrote aside before this run began.
+  """Removes files that earlier runs wrote aside and did not rename.
 
-  Only what has a name of its own making, in a folder of its own making that
-  is reached without a symbolic link. Only where no other run is at work, which
-  might still need its own; on Cloud Storage, where looking is slow, nothing is
-  done.
+  Removes only names that this program makes, in folders that it makes, reached
+  without a symbolic link, and only if no other run is active, which might need
+  them. Does nothing on Cloud Storage, where listing is slow.
 
   Args:
-    path: the workdir, on which this run has a claim.
+    path: path of the workdir, locked by this run.
   """
   own = claims.only_one(path)
   if own is None:
@@ -42,7 +41,7 @@ def remove(path: os.PathLike) -> None:
       if left.is_dir():
         shutil.rmtree(left, ignore_errors=True)
       else:
-        with contextlib.suppress(OSError):  # It does no harm.
+        with contextlib.suppress(OSError):  # It is harmless.
           left.unlink(missing_ok=True)
   if count:
     logging.info('removed %d things that a killed run had left', count)

@@ -1,4 +1,4 @@
-"""Training methods as a study sees them."""
+"""Training methods of a study: validation, phases and descriptions."""
 
 import functools
 from collections.abc import Callable, Mapping
@@ -24,11 +24,11 @@ Settings = Mapping[str, Any]
 
 
 def check(name: str, settings: Settings) -> None:
-  """Checks what can be known before anything is run.
+  """Checks the settings of a training method before anything is run.
 
   Raises:
-    UsageError: an unknown method, optimiser, schedule or augmentation, or
-      settings of the method that can't be.
+    UsageError: the method, optimiser, schedule or augmentation is unknown, or
+      settings of the method are invalid.
   """
   at = f'config.models.{name}'
   lookup.check(f'training method (in {at})', settings['method'], train.METHODS)
@@ -57,12 +57,12 @@ def check(name: str, settings: Settings) -> None:
 
 
 class Phase(NamedTuple):
-  """A part of a training.
+  """Phase of a training.
 
   Attributes:
-    fields: the length and batches, as `lengths.in_steps` takes them.
-    views: images that the model is shown for each example of a batch.
-    own_examples: whether it goes through the study's training split.
+    fields: length and batch size, as `lengths.in_steps` takes them.
+    views: number of images per example of a batch.
+    own_examples: whether it uses the study's training split.
   """
 
   fields: Settings
@@ -71,13 +71,13 @@ class Phase(NamedTuple):
 
 
 def phases(settings: Settings) -> list[Phase]:
-  """The parts of a model's training, in their order; none for no training."""
+  """Returns the phases of a model's training in order; empty for none."""
   method = settings['method']
   found = []
   if method == 'simclr':
     found.append(Phase(settings['simclr'], views=2))
   elif method == 'mpl':
-    # Labelled ones, and those whose labels are not looked at.
+    # Labelled and unlabelled images.
     views = 1 + settings['mpl']['unlabelled_ratio']
     found.append(Phase(settings['mpl'], views=views))
   elif method == 'image_text':
@@ -107,7 +107,7 @@ def in_words(settings: Settings) -> str:
 
 
 def learned_from(settings: Settings) -> str:
-  """The data set of the pre-training, '' where it is the study's."""
+  """Returns the data set of the pre-training; '' if it is the study's."""
   given = pairs_of(settings)
   if settings['method'] == 'pretrain':
     return settings['pretrain']['dataset']
@@ -119,17 +119,19 @@ def learned_from(settings: Settings) -> str:
 def pairs(
   settings: Settings, examples: Examples, data_dir: str
 ) -> Callable[[], Pairs] | None:
-  """Opens images with captions, which are made like the examples' images.
+  """Returns a function that opens images with captions; None without any.
+
+  The images are prepared like those of the examples. Opening is deferred
+  because an index of large data takes minutes.
 
   Args:
-    settings: settings of the model.
+    settings: config of the model.
     examples: examples of the study.
-    data_dir: where its data lie.
+    data_dir: folder of the study's data.
 
   Returns:
-    A function, since an index of large data takes minutes; None where captions
-    are made of the class names. It raises a UsageError or a DataError where
-    the pairs can't be had.
+    A function that raises a UsageError or a DataError if the pairs are not
+    available; None if captions are made of the class names.
   """
   given = pairs_of(settings)
   if not given:
@@ -142,7 +144,7 @@ def pairs(
 
 
 def pairs_of(settings: Settings) -> str:
-  """Images with captions that a model learns from, '' for none."""
+  """Returns the images with captions a model learns from; '' for none."""
   if settings['method'] != 'image_text':
     return ''
   return settings['image_text']['pairs']

@@ -1,4 +1,4 @@
-"""model.json: what is known of a trained model, beside its variables."""
+"""model.json: facts about a trained model, beside its variables."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -11,15 +11,15 @@ FILE = 'model.json'
 
 
 def write(folder: epath.Path, values: Mapping[str, Any]) -> None:
-  """Writes the model.json of a model's folder, which makes it trained."""
+  """Writes the model.json of a model's folder, which marks it as trained."""
   sealed.write(folder / FILE, values)
 
 
 def read(folder: epath.Path) -> dict[str, Any] | None:
-  """Returns the model.json of a trained model, None where there is none.
+  """Returns the model.json of a trained model, or None if absent.
 
   Raises:
-    DataError: it is damaged.
+    DataError: the file is damaged.
   """
   file = folder / FILE
   if not file.exists():
@@ -33,6 +33,6 @@ def read(folder: epath.Path) -> dict[str, Any] | None:
 
 
 def again(folder: epath.Path) -> str:
-  """Returns what to do about a damaged model folder, to end a sentence."""
+  """Returns advice on a damaged model folder, as the end of a sentence."""
   name = files.decode_name(folder.name)
   return f'delete {folder} and train model {name!r} again'

@@ -1,4 +1,4 @@
-"""Images that a model of a study sees: the fields of `input`."""
+"""Preparation of the images of a study's models: the fields of `input`."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -16,12 +16,12 @@ def check(name: str, settings: Settings, teacher: Settings | None) -> None:
 
   Args:
     name: name of the model.
-    settings: its.
-    teacher: the settings of the model that it learns from, None for none.
+    settings: config of the model.
+    teacher: config of its teacher; None for none.
 
   Raises:
-    UsageError: a value that can't be, one that would do nothing, or another
-      than the teacher's, who sees the images that its student is trained on.
+    UsageError: a value is invalid, has no effect, or differs from the
+      teacher's, which sees the same images as its student.
   """
   given, at = settings['input'], f'config.models.{name}.input'
   if given.get('resize'):
@@ -43,7 +43,7 @@ def check(name: str, settings: Settings, teacher: Settings | None) -> None:
 
 
 def prepared(settings: Settings, examples: Examples) -> Examples:
-  """The examples with images as the model's settings want them made."""
+  """Returns the examples with images prepared as the settings say."""
   given = settings['input']
   if not given.get('resize'):
     return examples

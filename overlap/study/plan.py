@@ -1,7 +1,7 @@
-"""Plan of a study: what it would do from the current workdir, and costs.
+"""Plan of a study: actions on the current workdir, and their costs.
 
-Each stage itself is asked what is done; nothing is fetched, compiled or
-written.
+Uses each stage's own test of what is done; fetches, compiles and writes
+nothing.
 """
 
 import functools
@@ -27,7 +27,7 @@ from overlap.study.prediction import Part
 from overlap.study.preview import Absent, Preview
 
 T = TypeVar('T')
-# What is done about a model, before it predicts.
+# Actions for a model before it predicts.
 THERE, TRAIN, GO_ON, LOAD, FIT, BRING = (
   'there', 'train', 'train on', 'load', 'fit', 'to be brought',
 )  # fmt: skip
@@ -39,14 +39,14 @@ class Row(NamedTuple):
   Attributes:
     name: name of the model.
     does: action, one of the words above.
-    measured: costs of the model; None where nothing will be done, or where
-      costs are unknown because the data are absent. So are the fields below.
-    trained: None also where the model is not trained.
-    splits: splits that it will predict, by the store's names of them.
-    predict_flops: floating-point operations of the images among them; None for
+    measured: costs of the model; None if nothing is to be done, or if they are
+      unknown because the data are missing.
+    trained: costs of the training; None if unknown or if it is not trained.
+    splits: splits to predict, by their names in the store.
+    predict_flops: floating-point operations of the predictions; None if
       unknown.
-    stored_bytes: bytes of the arrays among them; None for unknown.
-    kept_bytes: bytes of the weights that will be kept; None for unknown.
+    stored_bytes: bytes of the arrays to store; None if unknown.
+    kept_bytes: bytes of the weights to save; None if unknown.
   """
 
   name: str
@@ -63,12 +63,13 @@ class Plan(NamedTuple):
   """Plan of a study.
 
   Attributes:
-    data: each data set, and what there is to say of it.
-    sizes: split to its number of examples, None where that is not known.
-    rows: one a model.
-    tables: to be made; empty where they are there; None where the stage is
-      not asked for.
-    drawn: figures to be drawn, and 'the report'; likewise.
+    data: note on each data set by name.
+    sizes: number of examples of each split; None if unknown.
+    rows: plans of the models.
+    tables: names of the tables to make; empty if up to date; None if the stage
+      is not requested.
+    drawn: figures to draw and 'the report'; empty if up to date; None if the
+      stage is not requested.
   """
 
   data: dict[str, str]
@@ -81,15 +82,15 @@ class Plan(NamedTuple):
 def make(
   study: Preview, stages: Sequence[str], model: str | None = None
 ) -> Plan:
-  """Looks at the workdir and at the data.
+  """Plans a study from the workdir and the data.
 
   Args:
-    study: study, whose data are not fetched.
-    stages: stages, see `run.run`.
-    model: name of one model, or None for all.
+    study: study whose data are not fetched.
+    stages: stages to run, see `run.run`.
+    model: name of the only model to run them for; None for all.
 
   Raises:
-    DataError, UsageError: what a stage would raise before it began.
+    DataError, UsageError: a stage would raise it before it starts.
   """
   trained = study.selected(model)
   parts = prediction.parts(study) if trained and 'predict' in stages else []
@@ -122,7 +123,7 @@ def make(
 
 
 def _if_here(compute: Callable[[], T | None]) -> T | None:
-  """Calls a function; None where the data that it needs are not here."""
+  """Calls a function; returns None if it needs data that are not here."""
   try:
     return compute()
   except Absent:
@@ -176,7 +177,7 @@ def _image_row(
 
 
 def _making(study: Preview, name: str) -> str:
-  """Describes how a missing model would be made."""
+  """Returns the action that would make a missing model."""
   settings = study.config['models'][name]
   if not methods.phases(settings) and settings['init']['checkpoint']:
     return LOAD
@@ -190,7 +191,7 @@ def _probe_row(
   changed: set[str],
   sizes: dict[str, int | None],
 ) -> Row:
-  """A probe is fitted again on whatever features are made again."""
+  """Plans a probe, which is fitted anew if its features are made anew."""
   splits = list(study.config['predict']['splits'])
   if not changed & set(study.config['models'][name]['models']):
     splits = [

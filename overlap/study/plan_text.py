@@ -1,4 +1,4 @@
-"""A plan in words, for a terminal."""
+"""Formats a plan for a terminal."""
 
 import textwrap
 from collections.abc import Callable, Sequence
@@ -19,12 +19,12 @@ _WIDTH = 80
 
 
 def text(plan: Plan, *, name: str, workdir: str) -> str:
-  """The whole plan, a line each.
+  """Formats the whole plan.
 
   Args:
-    plan: from `plan.make`.
+    plan: plan from `plan.make`.
     name: name of the study.
-    workdir: where it would be.
+    workdir: path of the workdir.
   """
   lines = [f'dry run of {name} in {workdir}: nothing is made or written']
   lines += [
@@ -79,7 +79,7 @@ def _cells(row: Row, plan: Plan) -> tuple[str, ...]:
 
 
 def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
-  """Columns side by side: words to the left, numbers to the right."""
+  """Aligns columns: words to the left, numbers to the right."""
   widths = [max(map(len, column)) for column in zip(*rows)]
   last = len(widths) - 1
   return [
@@ -132,7 +132,7 @@ def _totals(rows: Sequence[Row]) -> list[str]:
 
 
 def _amount(value: float | None, describe: Callable[[Any], str]) -> str:
-  """One cell: a positive number in words, 'unknown' or '-'."""
+  """Formats one cell: a positive number in words, 'unknown' or '-'."""
   if value is None:
     return _UNKNOWN
   return describe(value) if value else _ABSENT
@@ -141,7 +141,7 @@ def _amount(value: float | None, describe: Callable[[Any], str]) -> str:
 def _total(
   values: Sequence[float | None], describe: Callable[[Any], str], word: str = ''
 ) -> str:
-  """The sum in words: 'unknown', or 'at least' what is known of it."""
+  """Formats a sum: 'at least' if some values are unknown, 'unknown' if all."""
   total = sum(value for value in values if value is not None)
   if None not in values:
     return describe(total)

@@ -1,4 +1,4 @@
-"""The stage that fills the store."""
+"""Stage predict, which fills the store."""
 
 import functools
 from collections.abc import Iterator
@@ -23,13 +23,13 @@ _FEATURES = ('features',)
 
 
 class Part(NamedTuple):
-  """A split that every model predicts, and what the store keeps of it.
+  """Split that every model predicts, and the arrays to store.
 
   Attributes:
-    dataset: name of its data set.
+    dataset: name of the data set.
     split: name of the split in the store.
     arrays: names from `predict.ARRAYS`.
-    is_transfer: whether it is of the data set that features are probed on.
+    is_transfer: whether it belongs to the data set to probe features on.
   """
 
   dataset: str
@@ -38,18 +38,18 @@ class Part(NamedTuple):
   is_transfer: bool = False
 
   def examples(self, study: Study) -> Examples:
-    """Its examples, which are fetched if need be."""
+    """Returns the examples of the split, fetched if necessary."""
     found = (
       study.transfer_examples(self.split.removeprefix(specs.TRANSFER))
       if self.is_transfer
       else study.examples(self.split)
     )
-    assert found is not None  # Else it would be no part.
+    assert found is not None  # An empty split is not a part.
     return found
 
 
 def parts(study: Study) -> list[Part]:
-  """All that is predicted, in its order.
+  """Returns the splits to predict, in order.
 
   Raises:
     UsageError: a split that is to be predicted is left empty.
@@ -79,15 +79,15 @@ def _needed(study: Study, split: str) -> str:
 
 
 def predict_all(study: Study, model: str | None = None) -> None:
-  """Predicts every split that config names with every model."""
+  """Predicts all configured splits with all models."""
   names = study.selected(model)
   stored: list[tuple[Part, Examples]] = []
-  for part in parts(study) if names else ():  # Else no data are needed.
+  for part in parts(study) if names else ():  # No model, no data.
     examples = part.examples(study)
     for name in names:
       if not is_predicted(study, name, part):
         require_trained(study, name)
-    examples.labels()  # They may be at fault: before anything is written.
+    examples.labels()  # Faulty labels must raise before anything is written.
     study.begin()
     predict.ensure_examples(study.path, examples)
     stored.append((part, examples))
@@ -95,21 +95,21 @@ def predict_all(study: Study, model: str | None = None) -> None:
   for job in sharing.share_out('predict', jobs):
     number, _, name = job.partition(' ')
     _predict(study, name, *stored[int(number)])
-  # Last: they are fitted on what the others have stored.
+  # Probes come last: they need the other models' stored features.
   for name in study.selected(model, 'probe'):
     probe_models.predict(study, name)
 
 
 def is_predicted(study: Study, name: str, part: Part) -> bool:
-  """Returns whether the store has a model's predictions, made by this config.
+  """Returns whether the store has a model's predictions of this config.
 
   Raises:
-    UsageError: it has another config's, and `study.replace` is not set.
+    UsageError: they are another config's, and `study.replace` is not set.
   """
   record = _record(study, name, part)
   if record is None:
     return False
-  # Features alone that are now wanted with logits are the same config's.
+  # Stored features alone, now wanted with logits, have the same config hash.
   if record.get('config_hash') == _hash(study, name, part):
     return set(part.arrays) <= set(record['arrays'])
   if not study.replace:
@@ -130,7 +130,7 @@ def _hash(study: Study, name: str, part: Part) -> str:
 
 
 def require_trained(study: Study, name: str) -> None:
-  """Raises DataError where a model has no variables to predict with."""
+  """Raises DataError if a model has no variables to predict with."""
   if read_model(study, name) is None:
     raise errors.DataError(
       f'{name} must be trained before it predicts: run the stage train.'
@@ -165,7 +165,7 @@ def _predict(study: Study, name: str, part: Part, examples: Examples) -> None:
         **specs.labels(settings, study.dataset_label),
       },
       arrays=part.arrays,
-      # What is there is then this config's, and lacks an array.
+      # An existing record is then of this config, and lacks an array.
       replace=study.replace or _record(study, name, part) is not None,
     )
   logging.info('%s: predicted %s', name, part.split)

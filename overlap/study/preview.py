@@ -1,4 +1,4 @@
-"""A study that looks at what is there, and fetches and writes nothing."""
+"""Study that fetches and writes nothing, for plans."""
 
 import functools
 import os
@@ -10,20 +10,20 @@ from overlap.study.study import Study
 
 
 class Absent(errors.DataError):
-  """Data that the study would fetch, or stop at, are not here."""
+  """Error for missing data that the study would fetch or require."""
 
 
 class Preview(Study):
-  """A study for which no data are fetched.
+  """Study whose data are not fetched.
 
-  Data that are not here keep their name, for models are known by it; of their
-  examples no more is known than `data.describe_examples` tells, and without
-  that, `examples`, `load` and the like raise `Absent`.
+  Missing data sets keep their name, which identifies models; their examples
+  are known only as far as `data.describe_examples` knows them, and otherwise
+  `examples`, `load` and similar methods raise `Absent`.
   """
 
   @functools.cached_property
   def notes(self) -> dict[str, str]:
-    """Returns the notes on each data set of the study."""
+    """Notes on each data set of the study by name."""
     return {}
 
   def obtain(
@@ -34,7 +34,7 @@ class Preview(Study):
     *,
     optional: bool = False,
   ) -> str:
-    """The data set that the study would take, as far as can be known."""
+    """Returns the data set the study would use, and adds a note on it."""
     here = functools.partial(data.is_here, data_dir=data_dir)
     if here(dataset):
       self.notes[dataset] = ''
@@ -46,7 +46,7 @@ class Preview(Study):
         then += f', or {fallback or "nothing"} takes its place'
       self.notes[dataset] = f'not in {place}: {then}'
       return dataset
-    # Nothing takes the place of these: see `data.stand_in`.
+    # No fallback replaces these: see `data.stand_in`.
     own_place = os.path.isabs(dataset.partition(':')[2])
     absent = 'absent' if own_place else f'not in {place}'
     if optional:
@@ -56,7 +56,7 @@ class Preview(Study):
     return dataset
 
   def load(self, split: str, spec: str) -> Examples:
-    """As `Study.load`, of data that are here, or whose sizes are published."""
+    """Runs `Study.load`; missing data are described by published sizes."""
     folder = self.config['data']['data_dir']
     if data.is_here(self.dataset, data_dir=folder):
       return super().load(split, spec)
@@ -66,7 +66,7 @@ class Preview(Study):
   def load_other(
     self, dataset: str, data_dir: str, *, split: str, spec: str, image_size: int
   ) -> Examples:
-    """As `Study.load_other`, likewise."""
+    """Runs `Study.load_other`; missing data are described as in `load`."""
     folder = data_dir or self.config['data']['data_dir']
     name = self.obtain(dataset, folder)
     if data.is_here(name, data_dir=folder):

@@ -1,8 +1,7 @@
-"""Models of a study that are linear probes on the stored features of others.
+"""Models of a study that are linear probes on stored features of others.
 
-The probe is fitted as those of Sec. 4.6 and A.5 are, and its logits enter the
-store as any model's do. Nothing but the store is read, so that features that
-came from elsewhere do as well.
+The probe is fitted like those of Sec. 4.6 and A.5, and its logits are stored
+like any model's. Only the store is read, so ingested features work as well.
 """
 
 import functools
@@ -21,17 +20,17 @@ from overlap.probes.selection import Selection
 from overlap.study import costs, results, specs, workdir
 from overlap.study.study import Study
 
-# Rows whose logits are made at a time.
+# Rows whose logits are computed at a time.
 _BATCH = 4096
 
 
 def predict(study: Study, name: str) -> None:
-  """Fits a probe and stores its logits on every split that config names.
+  """Fits a probe and stores its logits on every configured split.
 
   Raises:
     DataError: a split or its features are not stored.
-    UsageError: its predictions were made by another config or of other
-      features, and `study.replace` is not set.
+    UsageError: its predictions are of another config or of other features, and
+      `study.replace` is not set.
   """
   choice: Selection | None = None
   for split in study.config['predict']['splits']:
@@ -50,10 +49,10 @@ def predict(study: Study, name: str) -> None:
 
 
 def is_predicted(study: Study, name: str, split: str) -> bool:
-  """Returns whether the store has a probe's logits on a split, of this config.
+  """Returns whether the store has a probe's logits of this config on a split.
 
   Raises:
-    DataError, UsageError: as `predict`.
+    DataError, UsageError: see `predict`.
   """
   return _is_there(study, name, _open(study, name, split))
 
@@ -78,7 +77,7 @@ def _members(study: Study, name: str) -> list[str]:
 
 
 def _open(study: Study, name: str, split: str) -> Splits:
-  """The splits, on all of which there are features of all its models."""
+  """Opens the splits, checking that all models have features on them."""
   reader = store.Store(study.path)
   test = Where(results.stored_dataset(study.path, study.config), split)
   options = specs.probing(study.config, name)
@@ -107,7 +106,7 @@ def _has_features(reader: store.Store, place: Where, model: str) -> bool:
 
 
 def _identity(study: Study, name: str, splits: Splits) -> str:
-  """Identifies all that the predictions depend on."""
+  """Returns a hash of everything that the predictions depend on."""
   return files.digest(
     [
       dict(study.config['models'][name]),
@@ -194,7 +193,7 @@ def _place(
       axis: _joined([record['axes'][axis] for record in records])
       for axis in categories.AXES
     }
-    # The same features with another head are other hyper-parameters.
+    # Another head on the same features is a difference of hyper-parameters.
     axes['hparams'] = files.digest([axes['hparams'], dict(settings)])
     return place | {'axes': axes}
   said = [record.get('category') or categories.UNKNOWN for record in records]

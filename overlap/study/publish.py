@@ -1,9 +1,9 @@
-"""Shows new tables, all of them at once.
+"""Replaces all tables atomically.
 
 They are written to a hidden folder beside `tables/`, which is then swapped for
-it: whoever looks, at whatever moment, finds the old tables or the new ones with
-what was asked for, and never some of each. (Cloud Storage has no such swap;
-there `done.json` comes last.)
+it: readers see either the old tables or the new ones with their request, never
+a mixture. (Cloud Storage can't swap folders; there `done.json` is written
+last.)
 """
 
 from collections.abc import Mapping
@@ -25,19 +25,18 @@ def publish(
   made: Mapping[str, pd.DataFrame],
   made_of: Mapping[str, str],
 ) -> None:
-  """Puts tables in the place of all that were there.
+  """Replaces all existing tables.
 
-  Files in the folder that are no table of ours are kept.
+  Files in the folder that are not tables of the study are kept.
 
   Args:
-    path: the workdir.
-    request: what was asked for.
-    made: the tables.
-    made_of: from `unchanged.stamp`.
+    path: path of the workdir.
+    request: contents of `tables/analysis.json`.
+    made: tables by name.
+    made_of: stamp of their inputs, from `unchanged.stamp`.
 
   Raises:
-    DataError: the place can't be written; the older tables are then as they
-      were.
+    DataError: the workdir can't be written; the older tables are unchanged.
   """
   final = path / 'tables'
   aside = files.aside(final)
@@ -55,7 +54,7 @@ def publish(
 
 
 def _keep_others(old: epath.Path, new: epath.Path) -> None:
-  """Copies what is not ours, such as a table that somebody added."""
+  """Copies files of the old folder that this program did not write."""
   ours = {REQUEST, tables.DONE} | {
     f'{name}.{extension}'
     for name in tables.SCHEMAS

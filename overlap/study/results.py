@@ -1,7 +1,7 @@
-"""The stage analyse, which needs the store alone.
+"""Stage analyse, which needs the store alone.
 
-What was asked for stands in `tables/analysis.json` beside the tables, so
-that they can be computed again, by `overlap verify` for one.
+The request is stored in `tables/analysis.json` beside the tables, so that they
+can be recomputed, for example by `overlap verify`.
 """
 
 import functools
@@ -32,15 +32,15 @@ Request = Mapping[str, Any]
 
 
 def analyse(path: epath.Path, request: Request, *, again: bool = False) -> None:
-  """Computes and writes the tables of a request, unless they are there.
+  """Computes and writes the tables of a request, unless they are up to date.
 
   Args:
-    path: the workdir.
+    path: path of the workdir.
     request: contents of `tables/analysis.json`.
     again: whether to compute them in any case, reading every array.
 
   Raises:
-    DataError: what is stored is damaged.
+    DataError: the store is damaged.
   """
   store.Store(path).check_complete()
   made_of = unchanged.stamp(path, request)
@@ -58,7 +58,7 @@ def analyse(path: epath.Path, request: Request, *, again: bool = False) -> None:
       request['dataset'],
       request['split'],
     )
-    # On every process: they share what takes longest.
+    # All processes share the most expensive computations.
     made = compute(path, request, scratch=path / 'cache')
     changed = unchanged.stamp(path, request) != made_of
     if parallel.broadcast(np.array(changed)):
@@ -76,12 +76,12 @@ def analyse(path: epath.Path, request: Request, *, again: bool = False) -> None:
 def compute(
   path: epath.Path, request: Request, *, scratch: epath.Path | None = None
 ) -> dict[str, pd.DataFrame]:
-  """The tables of a request, from what the store holds, written nowhere.
+  """Computes the tables of a request from the store; writes none.
 
   Args:
-    path: the workdir.
+    path: path of the workdir.
     request: contents of `tables/analysis.json`.
-    scratch: see `analyses.run.analyse`.
+    scratch: cache folder, see `analyses.run.analyse`.
   """
   pairs = request['pairs']
   return analyses_run.analyse(
@@ -101,7 +101,7 @@ def study_request(path: epath.Path, study: Mapping[str, Any]) -> Request:
 
   Raises:
     DataError: a model has no stored predictions.
-    UsageError: the list of pairs can't be read.
+    UsageError: the list of pairs can't be parsed.
   """
   settings = study['analyses']
   dataset = stored_dataset(path, study)
@@ -132,20 +132,20 @@ def store_request(
   models: Sequence[str] = (),
   options: Mapping[str, Any] | None = None,
 ) -> Request:
-  """Asks for what the store holds.
+  """Returns a request of analyses of the models in a store.
 
   Args:
-    path: the workdir.
-    dataset: may be left out, with `split`, where the store has one alone.
-    split: split of the data set; of one that has conditions alone, the table of
-      means over them is asked for.
-    base: the model that the others are compared with.
-    models: the others; all that are stored if empty.
-    options: those that differ from the defaults.
+    path: path of the workdir.
+    dataset: name of the data set; None, like `split`, if the store has one.
+    split: name of the split; for a split with conditions, the table of means
+      over them is requested too.
+    base: name of the model that the others are compared with.
+    models: names of the others; all stored models if empty.
+    options: options that differ from the defaults.
 
   Raises:
-    UsageError: the store holds no such data set, split, base or model; no
-      such option or value.
+    UsageError: the store has no such data set, split, base or model; or an
+      option is unknown or invalid.
     DataError: a record is damaged, or has lost its record.json.
   """
   reader = store.Store(path)
@@ -203,7 +203,7 @@ def store_request(
 
 
 def _has_predictions(reader: store.Store, dataset: str, split: str) -> bool:
-  """Returns whether any model has more than features there."""
+  """Returns whether any model has more than features of the split."""
   for model in reader.models(dataset, split):
     record = reader.record(dataset, split, model)
     if record and {'logits', 'predicted'} & set(record['arrays']):
@@ -212,10 +212,10 @@ def _has_predictions(reader: store.Store, dataset: str, split: str) -> bool:
 
 
 def check(study: Mapping[str, Any]) -> None:
-  """Checks what a config asks of the analyses, before anything is run.
+  """Checks the analyses of a config before anything is run.
 
   Raises:
-    UsageError: an unknown table, figure, option or value.
+    UsageError: a table, figure or option is unknown, or a value is invalid.
   """
   options_lib.parse(_study_options(study))
   for name in study['report']['figures']:
@@ -246,7 +246,7 @@ def check(study: Mapping[str, Any]) -> None:
 
 
 def _check_views(study: Mapping[str, Any]) -> None:
-  """Raises UsageError for a pair to look into with no model of the study."""
+  """Raises UsageError for a pair of views with a model not in the study."""
   for name in ('pairs', 'contrast'):
     field = f'specialisation.{name}'
     text = study['analyses']['specialisation'][name]
@@ -258,7 +258,7 @@ def _check_views(study: Mapping[str, Any]) -> None:
 
 
 def _options(settings: Mapping[str, Any]) -> dict[str, Any]:
-  """The part of `config.analyses` that `analyses.options` knows."""
+  """Returns the part of `config.analyses` that `analyses.options` knows."""
   return {
     key: value
     for key, value in settings.items()
@@ -267,7 +267,7 @@ def _options(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _study_options(study: Mapping[str, Any]) -> dict[str, Any]:
-  """`_options` of a study, whose data set to transfer to stands elsewhere."""
+  """Returns `_options` of a study, with its data set for transfer."""
   options = _options(study['analyses'])
   transfer = dict(options['transfer'])
   transfer['dataset'] = transfer['dataset'] or study['transfer']['dataset']
@@ -275,7 +275,7 @@ def _study_options(study: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def dataset_names(study: Mapping[str, Any]) -> list[str]:
-  """The study's data set, and what takes its place where it can't be had."""
+  """Returns the names of the study's data set and of its fallback."""
   settings = study['data']
   name = settings['dataset']
   fallback = data.stand_in(name, settings['fallback'])
@@ -283,7 +283,7 @@ def dataset_names(study: Mapping[str, Any]) -> list[str]:
 
 
 def stored_dataset(path: epath.Path, study: Mapping[str, Any]) -> str:
-  """The study's data set as the store has it: the config's or the fallback.
+  """Returns the study's data set in the store: the config's or the fallback.
 
   Raises:
     DataError: the store has neither.

@@ -1,4 +1,4 @@
-"""All stages of a study, in their order."""
+"""Runs the stages of a study in order."""
 
 import time
 from collections.abc import Sequence
@@ -25,13 +25,13 @@ STAGES = ('train', 'predict', 'analyse', 'report')
 def run(
   study: Study, stages: Sequence[str], model: str | None = None
 ) -> epath.Path | None:
-  """Runs stages in their order; returns the report's path where it is made.
+  """Runs stages in order; returns the report's path if it is made.
 
   Args:
-    study: checked and bound to its folder.
+    study: study to run.
     stages: some of 'train', 'predict', 'analyse' and 'report'; 'analyse' or
-      'report' alone is done even where nothing has changed.
-    model: train and predict this one alone.
+      'report' alone is run even if nothing has changed.
+    model: name of the only model to train and predict; None for all.
   """
   began, start = workdir.now(), time.monotonic()
   page = _stages(study, stages, model)

@@ -1,4 +1,4 @@
-"""Models of a study divided among groups of processes."""
+"""Distributes models of a study among groups of processes."""
 
 import time
 from collections.abc import Iterator
@@ -8,22 +8,22 @@ from absl import logging
 
 from overlap import jobs, parallel, peers
 
-# How often a group that has to wait for another one looks again, in seconds.
+# Seconds between a waiting group's requests for a job.
 _POLL_SECONDS = 0.5
 _NONE_LEFT, _WAIT = -1, -2
 
 
 def share_out(stage: str, needs: jobs.Jobs) -> Iterator[str]:
-  """Yields what this process is to do, one after another, in its group.
+  """Yields the jobs of this process's group one by one.
 
-  All processes call it alike, and go through it to the end: then everything is
-  done, by whichever group. What a group does is taken to be done when it asks
-  for more. Where there is one group alone, it is given everything in order.
+  All processes call it alike and iterate to the end: then all jobs are done, by
+  any group. A job counts as done when its group asks for the next. A single
+  group gets all jobs in order.
 
   Args:
-    stage: named once a run.
-    needs: for each job, those that must be done before it; in an order that
-      respects this.
+    stage: name of the stage, used once in a run.
+    needs: jobs, each with the jobs that it depends on, in an order that
+      respects the dependencies.
   """
   if parallel.model_groups() == 1:
     yield from needs

@@ -1,4 +1,4 @@
-"""From a model's settings to objects, hashes and names in tables."""
+"""Objects, hashes and names in tables from the settings of models."""
 
 import dataclasses
 from collections.abc import Mapping, Sequence
@@ -19,24 +19,24 @@ from overlap.train import mapped
 
 SOURCES = ('train', 'probe', 'store')
 _DTYPES = {'float32': jnp.float32, 'bfloat16': jnp.bfloat16}
-# Parts of a model's config that make the axis of hyper-parameters.
+# Parts of a model's config that form the axis of hyper-parameters.
 _HPARAMS = (
   'architecture', 'input', 'train', 'simclr', 'image_text', 'mpl', 'pretrain',
   'distill', 'head',
 )  # fmt: skip
-# Before the names of the splits of the data set that features are probed on:
-# it may be the study's own, which has splits of these names.
+# Prefix of the splits of the data set to probe features on, which may be the
+# study's own with splits of the same names.
 TRANSFER = 'transfer_'
 
 Settings = Mapping[str, Any]
 
 
 def check(study: Settings) -> None:
-  """Checks what can be known before anything is run.
+  """Checks a config before anything is run.
 
   Raises:
-    UsageError: an unknown source, method, dtype, head, architecture or
-      teacher; teachers in a circle; or a head without what it needs.
+    UsageError: a source, method, dtype, head, architecture or teacher is
+      unknown; teachers form a cycle; or settings of a head are missing.
   """
   for name, settings in study['models'].items():
     at = f'(in config.models.{name})'
@@ -65,7 +65,7 @@ def check(study: Settings) -> None:
   for part in ('data', 'transfer'):
     for spec in filter(None, study[part]['splits'].values()):
       splits.parse(spec)
-  # What is in the store already may be of any.
+  # Predictions already in the store may be of any data set.
   for field in ('dataset', 'fallback') if _names(study, 'train') else ():
     given = study['data'][field].partition(':')[0]
     if given or field == 'dataset':
@@ -85,10 +85,10 @@ def _check_weights(name: str, settings: Settings) -> None:
 
 
 def training_order(study: Settings) -> list[str]:
-  """The models' names, teachers before their students.
+  """Returns the models' names, teachers before their students.
 
   Raises:
-    UsageError: a model learns from itself, at whatever remove.
+    UsageError: a model learns from itself, directly or indirectly.
   """
   order: list[str] = []
 
@@ -111,7 +111,7 @@ def training_order(study: Settings) -> list[str]:
 
 
 def teacher_of(settings: Settings) -> str:
-  """The teacher's name, '' where the method has none."""
+  """Returns the teacher's name; '' if the method has none."""
   distilled = settings['source'] == 'train' and settings['method'] == 'distill'
   return settings['distill']['teacher'] if distilled else ''
 
@@ -122,10 +122,10 @@ def _names(study: Settings, *sources: str) -> list[str]:
 
 
 def reference_split(study: Settings) -> str:
-  """The split that tells a study's classes, channels and size of images.
+  """Returns the split that determines classes, channels and image size.
 
-  It is the training split where a model learns from one, and else the first
-  that is predicted: a study of loaded models needs no other.
+  It is the training split if a model learns from it, and otherwise the first
+  predicted split: a study of loaded models needs no other.
   """
   learned = any(
     config.is_learned(study['models'][name]) for name in _names(study, 'train')
@@ -135,10 +135,10 @@ def reference_split(study: Settings) -> str:
 
 
 def image_size(study: Settings) -> int:
-  """Side of the images that data are opened at; 0 for their own.
+  """Returns the side at which images are opened; 0 for their own size.
 
-  Where every model makes its images of the originals at a size of its own,
-  the largest of these sizes: the data's own need not be square.
+  If every model prepares the original images at a size of its own, it is the
+  largest of these sizes, as the original images need not be square.
   """
   inputs = [study['models'][n]['input'] for n in _names(study, 'train')]
   if all(given.get('resize') and given['size'] for given in inputs):
@@ -148,11 +148,11 @@ def image_size(study: Settings) -> int:
 
 
 def probing(study: Settings, name: str) -> Probing:
-  """Returns how the probe `name` is fitted.
+  """Returns the options by which the probe `name` is fitted.
 
   Raises:
-    UsageError: no models to probe, or one that has no features; no such
-      split; or a value that can't be.
+    UsageError: there are no models to probe, one has no features, a split is
+      unknown, or a value is invalid.
   """
   settings, at = study['models'][name], f'config.models.{name}'
   with_features = _names(study, 'train', 'store')
@@ -185,7 +185,7 @@ def probing(study: Settings, name: str) -> Probing:
 
 
 def build_model(settings: Settings, *, num_classes: int) -> nn.Module:
-  """The Flax module that the settings describe."""
+  """Returns the Flax module that the settings describe."""
   return models.build(
     settings['architecture']['name'],
     num_classes=num_classes,
@@ -199,15 +199,16 @@ def build_for(
   class_names: Sequence[str],
   options: Settings | None = None,
 ) -> nn.Module:
-  """The module for a data set with these classes.
+  """Returns the module for a data set with these classes.
 
   Args:
-    settings: the model's part of the config.
+    settings: config of the model.
     class_names: names of the classes.
-    options: options of the module; those of the settings if None.
+    options: options of the module; None for those of the settings.
 
   Raises:
-    UsageError, DataError: the head maps classes, and can't; see `mapped`.
+    UsageError, DataError: the head maps classes, and the mapping is invalid;
+      see `mapped`.
   """
   if options is not None:
     architecture = {**settings['architecture'], 'options': options}
@@ -222,7 +223,7 @@ def build_for(
 
 
 def model_input(settings: Settings, examples: Examples) -> Input:
-  """Returns how images of a data set are prepared for the model."""
+  """Returns the model's input format for images of a data set."""
   given = settings['input']
   return Input(
     size=given['size'] or examples.image_size,
@@ -233,10 +234,10 @@ def model_input(settings: Settings, examples: Examples) -> Input:
 
 
 def training_hash(study: Settings, name: str, dataset: str) -> str:
-  """Identifies all that a model's variables depend on.
+  """Returns a hash of everything that a model's variables depend on.
 
-  How often a run is logged or checkpointed, and how it lies on the devices, do
-  not matter; a teacher's own settings do.
+  The frequencies of logs and checkpoints and the sharding are left out; a
+  teacher's settings are included.
   """
   settings = _without_folders(study['models'][name])
   source = study['data']
@@ -260,7 +261,7 @@ def training_hash(study: Settings, name: str, dataset: str) -> str:
 
 
 def _without_folders(settings: Settings) -> dict[str, Any]:
-  """Without where data lie, on which nothing depends."""
+  """Returns settings without the paths of data, which do not affect results."""
   first = settings.get('pretrain')
   if not first:
     return dict(settings)
@@ -271,7 +272,7 @@ def _without_folders(settings: Settings) -> dict[str, Any]:
 def prediction_hash(
   study: Settings, name: str, dataset: str, split: str
 ) -> str:
-  """Identifies all that a model's predictions depend on."""
+  """Returns a hash of everything that a model's predictions depend on."""
   trained = training_hash(study, name, dataset)
   if split in study['data']['splits']:
     return files.digest([trained, study['data']['splits'][split]])
@@ -283,9 +284,9 @@ def prediction_hash(
 def axes(settings: Settings, dataset: str) -> dict[str, str]:
   """Returns a model's position on the five axes of Sec. 3.1.
 
-  Two models' category is the furthest axis on which these strings differ.
-  Depth and width are hyper-parameters, as ResNet-101 at half width is in the
-  paper's table 1.
+  The category of a pair is the furthest axis on which these strings differ.
+  Depth and width are hyper-parameters, like ResNet-101 at half width in table
+  1 of the paper.
   """
   active = _without_folders(settings)
   hparams = {key: active[key] for key in _HPARAMS if key in active}
@@ -305,7 +306,7 @@ def axes(settings: Settings, dataset: str) -> dict[str, str]:
 
 
 def labels(settings: Settings, dataset_label: str) -> dict[str, str]:
-  """The columns `method` and `head` of the tables, as the paper words them."""
+  """Returns the columns `method` and `head`, in the paper's terms."""
   contrastive = settings['method'] == 'simclr' or heads.knows_texts(settings)
   learned_from = methods.learned_from(settings) or dataset_label
   return {

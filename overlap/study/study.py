@@ -1,4 +1,4 @@
-"""A checked config bound to a folder and to data."""
+"""Study: a checked config with a folder and data."""
 
 import dataclasses
 import functools
@@ -16,11 +16,11 @@ from overlap.study import specs, workdir
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Study:
-  """A checked config with a folder and data.
+  """Checked config with a folder and data.
 
   Attributes:
-    config: plain dictionaries, as `config.resolve` gives them.
-    path: the workdir.
+    config: config as plain dictionaries, from `config.resolve`.
+    path: path of the workdir.
     replace: whether records of an older config may be replaced.
   """
 
@@ -29,18 +29,18 @@ class Study:
   replace: bool = False
 
   def begin(self) -> None:
-    """Binds the folder to the config, before anything is written there.
+    """Binds the folder to the config; call it before anything is written.
 
-    Not before: what fails until then leaves the folder as it was. Called by
-    all processes that work together.
+    It is not done earlier, so that a run that fails before leaves the folder
+    unchanged. All processes that work together call it.
 
     Raises:
       DataError: the folder can't be written.
     """
     self._bind(parallel.group())
 
-  # Once for each group that this process works in: what one group has begun,
-  # while another found nothing to do, all of them then begin together.
+  # Once per group of this process: if only one group had something to write,
+  # all processes together still bind the folder later.
   @functools.cache  # noqa: B019 (a process has one study)
   def _bind(self, group: parallel.Group) -> None:
     del group
@@ -48,7 +48,7 @@ class Study:
 
   @functools.cached_property
   def dataset(self) -> str:
-    """The data set's name, the fallback's where the first can't be had."""
+    """Name of the data set, or of the fallback if it is not available."""
     settings = self.config['data']
     return self.obtain(
       settings['dataset'], settings['data_dir'], settings['fallback']
@@ -56,7 +56,7 @@ class Study:
 
   @functools.cached_property
   def dataset_label(self) -> str:
-    """Returns the name of the data set in tables."""
+    """Name of the data set in tables."""
     settings = self.config['data']
     if settings['label'] and self.dataset == settings['dataset']:
       return settings['label']
@@ -69,21 +69,21 @@ class Study:
 
   @functools.cache  # noqa: B019 (a process has one study)
   def examples(self, split: str) -> Examples | None:
-    """A split of the study; None where the config leaves it empty."""
+    """Returns a split of the study; None if the config leaves it empty."""
     spec = self.config['data']['splits'][split]
     return self.load(split, spec) if spec else None
 
   @property
   def reference(self) -> Examples | None:
-    """The split of `specs.reference_split`; None where it is left empty."""
+    """Examples of `specs.reference_split`; None if it is left empty."""
     return self.examples(specs.reference_split(self.config))
 
   def load(self, split: str, spec: str) -> Examples:
-    """Examples of the study's data set.
+    """Loads examples of the study's data set.
 
     Args:
-      split: what they are called.
-      spec: which they are, such as 'train[10%:]'.
+      split: name of the split.
+      spec: specification of the split, such as 'train[10%:]'.
     """
     settings = self.config['data']
     return data.load_examples(
@@ -98,14 +98,14 @@ class Study:
   def load_other(
     self, dataset: str, data_dir: str, *, split: str, spec: str, image_size: int
   ) -> Examples:
-    """Examples of another data set, which is fetched if need be.
+    """Loads examples of another data set, which is fetched if necessary.
 
     Args:
-      dataset: value for `config.data.dataset`.
-      data_dir: where its files are; that of `config.data` if empty.
-      split: what they are called.
-      spec: which they are, such as 'train[10%:]'.
-      image_size: see `data.load_examples`.
+      dataset: data set, as for `config.data.dataset`.
+      data_dir: folder of its files; that of `config.data` if empty.
+      split: name of the split.
+      spec: specification of the split, such as 'train[10%:]'.
+      image_size: side of the images, see `data.load_examples`.
     """
     data_dir = data_dir or self.config['data']['data_dir']
     return data.load_examples(
@@ -118,10 +118,10 @@ class Study:
 
   @functools.cached_property
   def transfer_dataset(self) -> str:
-    """The data set that features are probed on; '' for none.
+    """Name of the data set to probe features on; '' for none.
 
-    There is none, and a line, where it can't be had and need not be, and where
-    the study itself had to fall back on it.
+    It is '', with a warning, if the data set is optional and not available, or
+    if it is the fallback that the study itself uses.
     """
     settings = self.config['transfer']
     name = settings['dataset']
@@ -135,7 +135,7 @@ class Study:
 
   @functools.cache  # noqa: B019 (a process has one study)
   def transfer_examples(self, split: str) -> Examples | None:
-    """A split of the data set that features are probed on; None for none.
+    """Returns a split of the data set to probe features on; None for none.
 
     Args:
       split: a key of `config.transfer.splits`.
@@ -144,7 +144,7 @@ class Study:
     spec = settings['splits'][split]
     if not (spec and self.transfer_dataset):
       return None
-    # As large as the study's own images, for which the models were made.
+    # The size of the study's own images, for which the models were made.
     size = specs.image_size(self.config)
     own = None if size else self.reference
     return self.load_other(
@@ -156,11 +156,11 @@ class Study:
     )
 
   def selected(self, model: str | None, source: str = 'train') -> list[str]:
-    """All models that are made here, teachers first, or the one asked for.
+    """Returns the models made here, teachers first, or the requested one.
 
     Args:
-      model: the one asked for; None for all.
-      source: 'train', or 'probe' for those that are probes.
+      model: name of the requested model; None for all.
+      source: source of the models, such as 'train' or 'probe'.
     """
     order = specs.training_order(self.config)
     if model is not None:
@@ -177,10 +177,10 @@ class Study:
     *,
     optional: bool = False,
   ) -> str:
-    """Makes sure that a data set is there; returns its or the fallback's name.
+    """Obtains a data set; returns its name or the fallback's.
 
-    The primary process fetches it, the others wait. One that can't be had
-    gives '' and a line where it is optional.
+    The primary process fetches it while the others wait. If an optional data
+    set is not available, logs a warning and returns ''.
     """
     if not parallel.is_primary():
       parallel.barrier(f'data {dataset}')

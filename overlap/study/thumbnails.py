@@ -1,7 +1,7 @@
-"""Small pictures of the examples that models disagree on, for the report.
+"""Thumbnails of the examples that models disagree on, for the report.
 
-The report knows tables alone: this stage, which has the data, hands it the
-pictures in a file.
+The report reads tables only; this stage, which has the data, passes it the
+images in a file.
 """
 
 import base64
@@ -19,11 +19,11 @@ from overlap.data.examples import Examples
 from overlap.data.preparation import Preparation
 from overlap.study.study import Study
 
-_QUALITY = 85  # Of JPEG, for colours; grey images are PNG.
+_QUALITY = 85  # JPEG quality of colour images; grey images are PNG.
 
 
 def check(study: Mapping[str, Any]) -> None:
-  """Raises UsageError for pictures that can't be made."""
+  """Raises UsageError for thumbnails that can't be made."""
   size = study['report']['thumbnails']
   if size < 0:
     raise errors.UsageError(
@@ -39,13 +39,14 @@ def check(study: Mapping[str, Any]) -> None:
 
 
 def make(study: Study) -> None:
-  """Writes `report/thumbnails.json`; removes it where none are asked for.
+  """Writes `report/thumbnails.json`; removes it if none are requested.
 
-  It holds `dataset`, `split`, `size` and `images`, ids -> data URLs of the
-  examples of the table 'contested'. Nothing is read where it holds them.
+  It contains `dataset`, `split`, `size` and `images`, a dictionary from ids to
+  data URLs for the examples of the table 'contested'. No image is read if the
+  file is up to date.
 
   Raises:
-    DataError: the table is absent, or has an example that the data has not.
+    DataError: the table is missing, or has an example that is not in the data.
   """
   size = study.config['report']['thumbnails']
   file = study.path / 'report' / 'thumbnails.json'
@@ -59,7 +60,7 @@ def make(study: Study) -> None:
   if _holds(file, head, ids):
     return
   examples = study.examples(split)
-  assert examples is not None  # It has been predicted.
+  assert examples is not None  # The split has been predicted.
   if parallel.is_primary():
     found = pictures(examples, ids, size)
     sealed.write(file, head | {'images': found})
@@ -69,15 +70,15 @@ def make(study: Study) -> None:
 def pictures(
   examples: Examples, ids: Sequence[str], size: int
 ) -> dict[str, str]:
-  """Examples as data URLs by id.
+  """Returns examples as data URLs by id.
 
   Args:
     examples: examples of the split.
     ids: ids of some of them.
-    size: pixels a side; smaller images stay as they are.
+    size: side in pixels; smaller images keep their size.
 
   Raises:
-    DataError: an id that the split has not.
+    DataError: an id is not in the split.
   """
   place = {str(name): i for i, name in enumerate(examples.ids)}
   for name in ids:

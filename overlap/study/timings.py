@@ -1,8 +1,7 @@
-"""Time and memory of each stage of a study, kept in the workdir.
+"""Time and memory of each stage of a study, recorded in the workdir.
 
-Each entry is a file of its own, `timings/STAGE[.SPLIT][.MODEL].json`, so that
-runs side by side in one workdir lose none of each other's; `timings.json` joins
-them all.
+Each entry is a file, `timings/STAGE[.SPLIT][.MODEL].json`, so that concurrent
+runs in one workdir do not overwrite each other's; `timings.json` joins them.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,19 +14,19 @@ from overlap import errors, files, provenance, sealed
 from overlap.figures import wording
 
 _AGAIN = 'delete it; it holds times alone, which no result depends on'
-# Of the models of a stage, so many of the longest are named.
+# Number of a stage's longest models to name.
 _LONGEST = 3
 
 Entry = Mapping[str, Any]
 
 
 def add(path: epath.PathLike, entry: Entry) -> None:
-  """Writes an entry, in place of an older one of its stage, model and split.
+  """Writes an entry, replacing an older one of its stage, model and split.
 
   Args:
-    path: the workdir.
-    entry: `stage`, `seconds`, `finished` (the time), `peak_memory_bytes` and,
-      or None, `model` and `split`.
+    path: path of the workdir.
+    entry: `stage`, `seconds`, `finished` (the time), `peak_memory_bytes`, and
+      `model` and `split`, which may be None.
   """
   path = epath.Path(path)
   name = '.'.join(
@@ -39,8 +38,8 @@ def add(path: epath.PathLike, entry: Entry) -> None:
   joined = read(path)
   while True:
     sealed.write(path / 'timings.json', joined)
-    # Another run may have added an entry meanwhile, and have joined before us:
-    # who writes last has then looked again, and found nothing more.
+    # Another run may have added an entry meanwhile: repeat until nothing new is
+    # found, so that the last writer has joined all entries.
     again = read(path)
     if again == joined:
       return
@@ -48,12 +47,12 @@ def add(path: epath.PathLike, entry: Entry) -> None:
 
 
 def read(path: epath.PathLike) -> dict[str, Any]:
-  """All entries, as `stages`, and the most memory any process has held.
+  """Returns all entries, as `stages`, and the peak memory of any process.
 
-  A damaged file is left out, with a warning: a study goes on without it.
+  Damaged files are left out, with a warning, since a study can go on without.
 
   Args:
-    path: the workdir.
+    path: path of the workdir.
   """
   folder = epath.Path(path) / 'timings'
   found = [
@@ -69,7 +68,7 @@ def read(path: epath.PathLike) -> dict[str, Any]:
 
 
 def _read(file: epath.Path) -> dict[str, Any]:
-  """Returns the contents of a file; nothing where it is damaged."""
+  """Returns the contents of a file; {} if it is damaged."""
   try:
     return sealed.read(file, _AGAIN)
   except errors.DataError as e:
@@ -85,11 +84,11 @@ def _order(entry: Entry) -> tuple[str, ...]:
 def summary(
   entries: Sequence[Entry], stages: Sequence[str], seconds: float
 ) -> list[str]:
-  """A line for each stage of a run, and one for all.
+  """Returns a line for each stage of a run, and one for the total.
 
   Args:
-    entries: those that the run has added, as for `add`.
-    stages: stages that were run, in their order.
+    entries: entries that the run has added, as for `add`.
+    stages: stages that were run, in order.
     seconds: total time of the run.
   """
   lines = []

@@ -1,4 +1,4 @@
-"""The stage that trains or loads every model."""
+"""Stage train, which trains or loads every model."""
 
 import dataclasses
 import functools
@@ -29,7 +29,7 @@ _RUN = re.compile('run-[0-9a-f]{16}')
 
 
 def train(study: Study, model: str | None = None) -> None:
-  """Trains (or loads) every model whose variables are not there yet."""
+  """Trains or loads every model whose variables are missing."""
   names = study.selected(model)
   if parallel.model_groups() > 1:
     _obtain_all(study, names)
@@ -40,7 +40,7 @@ def train(study: Study, model: str | None = None) -> None:
   for name in sharing.share_out('train', needs):
     if is_trained(study, name):
       logging.info('%s: trained already', name)
-      if parallel.is_primary():  # It may have been killed before its last act.
+      if parallel.is_primary():  # A run may have been killed before doing it.
         _forget_runs(workdir.model_folder(study.path, name))
       continue
     with provenance.timed(
@@ -50,9 +50,9 @@ def train(study: Study, model: str | None = None) -> None:
 
 
 def _obtain_all(study: Study, names: Sequence[str]) -> None:
-  """Fetches all data while all processes are together, once for all."""
-  study.dataset  # noqa: B018 (whether or not there is a split to train on)
-  study.reference  # noqa: B018 (likewise)
+  """Fetches all data once, while all processes are together."""
+  study.dataset  # noqa: B018 (even if there is no split to train on)
+  study.reference  # noqa: B018 (even if there is no split to train on)
   for name in names:
     settings = study.config['models'][name]
     if settings['method'] == 'pretrain' and not is_trained(study, name):
@@ -62,7 +62,7 @@ def _obtain_all(study: Study, names: Sequence[str]) -> None:
 
 
 def is_trained(study: Study, name: str) -> bool:
-  """Returns whether a model's variables are there and are those of this config.
+  """Returns whether a model's variables exist and are of this config.
 
   Raises:
     UsageError: they are another config's, and `study.replace` is not set.
@@ -88,23 +88,23 @@ def _hash(study: Study, name: str) -> str:
 def run_folder(study: Study, name: str) -> epath.Path:
   """Returns the folder of the checkpoints of an unfinished training run.
 
-  A run is bound to the config it began with: another one starts afresh.
+  A run belongs to the config that started it: another config starts anew.
   """
   folder = workdir.model_folder(study.path, name)
   return folder / f'run-{_hash(study, name)}'
 
 
 def read_model(study: Study, name: str) -> dict[str, Any] | None:
-  """Returns the model.json of a trained model, None where there is none.
+  """Returns the model.json of a trained model, or None if absent.
 
   Raises:
-    DataError: it is damaged.
+    DataError: the file is damaged.
   """
   return model_file.read(workdir.model_folder(study.path, name))
 
 
 def make_task(study: Study, name: str) -> Task:
-  """A model of the study with its data, ready to be trained or applied."""
+  """Returns a model of the study with its data, to train or to apply."""
   settings = study.config['models'][name]
   examples = study.reference
   if examples is None:
@@ -139,7 +139,7 @@ def make_task(study: Study, name: str) -> Task:
 def open_unlabelled(
   study: Study, settings: Mapping[str, Any]
 ) -> Examples | None:
-  """Examples whose labels are not looked at, where a model asks for some."""
+  """Returns the unlabelled examples that a model's settings name, or None."""
   spec = settings.get('mpl', {}).get('unlabelled', '')
   if settings['method'] != 'mpl' or not spec:
     return None
@@ -149,7 +149,7 @@ def open_unlabelled(
 def open_pretrain(
   study: Study, settings: Mapping[str, Any], like: Examples
 ) -> Examples:
-  """The examples that a model learns from first, as large as its others."""
+  """Returns the pre-training examples, with images of the size of `like`."""
   given = settings['pretrain']
   examples = study.load_other(
     given['dataset'],
@@ -172,10 +172,10 @@ def _teacher(study: Study, name: str) -> Teacher:
 
 
 def load(study: Study, task: Task) -> Any:
-  """A trained model's variables.
+  """Loads a trained model's variables.
 
   Raises:
-    DataError: they are damaged.
+    DataError: the variables are damaged.
   """
   folder = workdir.model_folder(study.path, task.name)
   done = model_file.read(folder) or {}
@@ -221,15 +221,15 @@ def _train(study: Study, name: str) -> None:
 
 
 def _forget_runs(folder: epath.Path) -> None:
-  """Removes what a model was trained in, once it is there."""
+  """Removes the run folders of a model that is trained."""
   for run in folder.glob('run-*'):
-    # Nothing of the user's own, and nothing that a link leads to.
+    # Only folders of this program, and nothing that a link leads to.
     if _RUN.fullmatch(run.name) and not os.path.islink(run):
       run.rmtree()
 
 
 def _keep_metrics(run: epath.Path, folder: epath.Path) -> None:
-  """Moves each phase's metrics.csv out of a run that is about to go."""
+  """Moves each phase's metrics.csv out of a run folder before its removal."""
   for metrics in run.glob('*/metrics.csv'):
     files.write_text(
       folder / f'metrics_{metrics.parent.name}.csv', metrics.read_text()

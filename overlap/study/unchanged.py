@@ -1,7 +1,7 @@
 """Decides whether the tables are up to date.
 
-`tables/done.json` holds what they were made of (the request, the program's
-own code, the records of the store) and the checksums of what was written.
+`tables/done.json` has a fingerprint of their inputs (the request, the source
+code, the records of the store) and the checksums of the written files.
 """
 
 from collections.abc import Iterator, Mapping
@@ -13,10 +13,10 @@ from overlap import errors, files, provenance, sealed, store, tables
 
 
 def stamp(path: epath.Path, request: Mapping[str, Any]) -> dict[str, str]:
-  """Identifies all that the tables of a request depend on.
+  """Returns hashes of everything that the tables of a request depend on.
 
   Args:
-    path: the workdir.
+    path: path of the workdir.
     request: contents of `tables/analysis.json`.
   """
   return {
@@ -35,21 +35,21 @@ def is_done(path: epath.Path, wanted: Mapping[str, str]) -> bool:
   try:
     done = sealed.read(file, tables.AGAIN)
   except errors.DataError:
-    return False  # They are made again, and it with them.
+    return False  # The tables and this file are made anew.
   if done.get('stamp') != wanted:
     return False
   return done.get('tables') == checksums(path)
 
 
 def stale(path: epath.Path) -> str:
-  """A line where predictions were stored after the tables were made; or ''.
+  """Returns a line if predictions are newer than the tables, else ''.
 
-  '' too where that can't be told: tables without a stamp, tables alone, as
-  they are when copied to somewhere else, and records that can't be read, whose
-  fault is told by whoever needs them.
+  Also returns '' if that is unknown: for tables without a stamp, tables alone
+  (as after copying them elsewhere), and unreadable records, which are reported
+  where they are needed.
 
   Args:
-    path: the workdir.
+    path: path of the workdir.
   """
   file = path / 'tables' / tables.DONE
   try:
@@ -67,7 +67,7 @@ def stale(path: epath.Path) -> str:
 
 
 def note(path: epath.Path, made_of: Mapping[str, str]) -> None:
-  """Writes the stamp of the tables that are there."""
+  """Records the stamp and the checksums of the present tables."""
   sealed.write(
     path / 'tables' / tables.DONE,
     {'stamp': made_of, 'tables': checksums(path)},
@@ -75,7 +75,7 @@ def note(path: epath.Path, made_of: Mapping[str, str]) -> None:
 
 
 def checksums(path: epath.Path) -> dict[str, str]:
-  """SHA-256 of the tables as they are, by their files' names."""
+  """Returns the SHA-256 of the present tables by file name."""
   return {
     file.name: files.file_digest(file)
     for file in sorted((path / 'tables').iterdir())
@@ -88,7 +88,7 @@ def _store_digest(path: epath.Path) -> str:
 
 
 def _records(path: epath.Path) -> Iterator[Any]:
-  """The names and checksums of all that the store holds."""
+  """Yields the names and checksums of everything in the store."""
   reader = store.Store(path)
   for dataset, split in reader.splits():
     examples = reader.examples(dataset, split)

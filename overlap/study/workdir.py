@@ -1,4 +1,4 @@
-"""A study's folder: which config made it, what is done, what it cost."""
+"""Folder of a study: its config, its locks and its times."""
 
 import datetime
 import os
@@ -22,7 +22,7 @@ from overlap import (
 from overlap.store import arrays
 from overlap.study import timings
 
-# What the stages analyse and report make, as a claim names it.
+# Lock name of the results of the stages analyse and report.
 TABLES = 'tables'
 RESUME = ('same', 'update', 'original')
 AGAIN = (
@@ -31,17 +31,17 @@ AGAIN = (
 
 
 def bind(path: epath.PathLike, chosen: Mapping[str, Any]) -> None:
-  """Writes config.json, unless it is there; before any result is written.
+  """Writes config.json if absent; call it before any result is written.
 
   Args:
-    path: the folder; made where it is absent.
+    path: path of the workdir; created if absent.
     chosen: config from `choose_config`.
 
   Raises:
     DataError: the folder can't be written.
   """
   path = epath.Path(path)
-  # One process looks for all: to another it may be there by now.
+  # One process decides for all, since others might see the file just written.
   if parallel.broadcast(np.array(is_bound(path, chosen))):
     check_writable(path)
     return
@@ -61,10 +61,10 @@ def bind(path: epath.PathLike, chosen: Mapping[str, Any]) -> None:
 
 
 def is_bound(path: epath.Path, chosen: Mapping[str, Any]) -> bool:
-  """Returns whether config.json is there, and holds what `bind` would write.
+  """Returns whether config.json exists with the content `bind` would write.
 
   Raises:
-    DataError: it is damaged.
+    DataError: the file is damaged.
   """
   there = (path / 'config.json').exists() and _holds_results(path)
   return there and read_config(path) == chosen
@@ -73,17 +73,17 @@ def is_bound(path: epath.Path, chosen: Mapping[str, Any]) -> bool:
 def choose_config(
   path: epath.PathLike, resolved: Mapping[str, Any], *, resume: str
 ) -> dict[str, Any]:
-  """The config to work with in a folder, nothing of which is changed.
+  """Returns the config to use in a folder; writes nothing.
 
   Args:
-    path: the folder; may be absent.
+    path: path of the workdir; may be absent.
     resolved: the study's config.
-    resume: where the folder was made by a config with other fields: 'same'
-      refuses, 'update' goes on with the new one (what its changes touch is
-      made again), 'original' goes on with the old one.
+    resume: action if the folder was made by a different config: 'same' raises
+      an error, 'update' uses the new one (and makes anew what depends on the
+      changes), 'original' uses the old one.
 
   Raises:
-    UsageError: the configs differ under 'same', or an unknown `resume`.
+    UsageError: the configs differ under 'same', or `resume` is unknown.
     DataError: the folder's config.json is damaged.
   """
   lookup.check('way to resume (--resume)', resume, RESUME)
@@ -110,7 +110,7 @@ def choose_config(
 
 
 def check_place(path: epath.PathLike) -> None:
-  """Looks whether a folder could be made or written, and writes nothing.
+  """Checks that a folder could be created or written; writes nothing.
 
   Raises:
     DataError: it could not.
@@ -132,12 +132,12 @@ def check_place(path: epath.PathLike) -> None:
 def claimed(
   resolved: Mapping[str, Any], stages: Sequence[str], model: str | None
 ) -> list[str]:
-  """Returns what stages of a study make, as `claims.held` takes it.
+  """Returns the lock names of what stages make, for `claims.held`.
 
   Args:
     resolved: the study's config.
     stages: stages to run.
-    model: the one that they are run for; None for all.
+    model: name of the only model to run them for; None for all.
   """
   names = set()
   if {'train', 'predict'} & set(stages):
@@ -149,23 +149,23 @@ def claimed(
 
 
 def _holds_results(path: epath.Path) -> bool:
-  """Returns whether the workdir holds results that depend on the config."""
+  """Returns whether the workdir has results that depend on the config."""
   return any((path / folder).exists() for folder in ('models', 'predictions'))
 
 
 def check_writable(path: epath.PathLike) -> None:
-  """Raises DataError unless files can be made in `path`."""
+  """Raises DataError unless files can be created in `path`."""
   probe = epath.Path(path) / f'.probe{parallel.process_index()}'
   files.write_bytes(probe, b'')
-  # Of two runs in one folder, another may have been quicker.
+  # A concurrent run may have removed it already.
   probe.unlink(missing_ok=True)
 
 
 def read_config(path: epath.PathLike) -> dict[str, Any]:
-  """The config a folder was made by.
+  """Returns the config by which a folder was made.
 
   Raises:
-    DataError: it was made by none, or config.json is damaged.
+    DataError: config.json is missing or damaged.
   """
   return _read(epath.Path(path) / 'config.json')['config']
 
@@ -174,7 +174,7 @@ def _read(file: epath.Path) -> dict[str, Any]:
   """Returns the contents of config.json.
 
   Raises:
-    DataError: it is damaged, or holds no config.
+    DataError: the file is damaged, or has no config.
   """
   held = sealed.read(file, AGAIN)
   if not isinstance(held.get('config'), dict):
@@ -195,7 +195,7 @@ def add_timing(
   *,
   split: str | None = None,
 ) -> None:
-  """Notes in the workdir what a stage took, and the most memory until then."""
+  """Records the time of a stage and the peak memory so far."""
   if not parallel.is_primary():
     return
   timings.add(
@@ -212,5 +212,5 @@ def add_timing(
 
 
 def now() -> str:
-  """The time in UTC, to the second."""
+  """Returns the time in UTC, to the second."""
   return datetime.datetime.now(datetime.UTC).isoformat(timespec='seconds')
