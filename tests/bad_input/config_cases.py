@@ -2,6 +2,8 @@
 
 import os
 
+from overlap import sealed
+
 _EMPTY = 'def get_config(arg=""):\n  '
 
 
@@ -472,7 +474,11 @@ def _workdirs(case):
   def holding(content):
     def words(a):
       (a.case / 'w' / 'models').mkdir(parents=True)
-      (a.case / 'w' / 'config.json').write_bytes(content)
+      file = a.case / 'w' / 'config.json'
+      if isinstance(content, bytes):
+        file.write_bytes(content)
+      else:
+        sealed.write(file, content)
       return a.case / 'w'
 
     return at(words)
@@ -536,7 +542,7 @@ def _workdirs(case):
       ['config.json'],
     ),
     'a workdir of another config': case(
-      holding(b'{"config": {"name": "other"}}'),
+      holding({'config': {'name': 'other'}}),
       2,
       ['another config', '--resume=update'],
     ),
