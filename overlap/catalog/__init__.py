@@ -1,1 +1,1 @@
-"""The models, categories and figures of the paper."""
+"""Models, categories and figures of the paper."""

@@ -1,28 +1,27 @@
-"""BiT-HyperRule: how a pre-trained model is fine-tuned, whatever the data.
+"""BiT-HyperRule: fine-tuning settings of a pre-trained model for any data.
 
 Kolesnikov et al., 'Big Transfer (BiT): General Visual Representation Learning'
-(ECCV 2020), Sec. 3.3. The rule looks at the number of training examples and at
-the size of their images alone.
+(ECCV 2020), Sec. 3.3. The rule depends on the number of training examples and
+the size of their images only.
 """
 
 from typing import Any
 
 from overlap import errors
 
-# Fewer examples than the first are a small task, fewer than the second a
-# medium one.
+# Number of examples from which on a task is medium, and large.
 MEDIUM, LARGE = 20_000, 500_000
 _STEPS = {'small': 500, 'medium': 10_000, 'large': 20_000}
-# The paper gives none for small tasks, where 500 would be the whole schedule;
+# Warm-up steps. For small tasks the paper's 500 would be the whole schedule;
 # these are the 100 steps of the authors' code.
 _WARMUP_STEPS = {'small': 100, 'medium': 500, 'large': 500}
-# Images smaller than this (by area) are resized and cropped to less.
+# Side of the square below whose area images are resized and cropped to less.
 _SMALL_IMAGE = 96
 _SIZES = {True: (160, 128), False: (448, 384)}
 
 
 def task_size(num_examples: int) -> str:
-  """'small', 'medium' or 'large'.
+  """Returns the size of a task: 'small', 'medium' or 'large'.
 
   Raises:
     UsageError: there are no examples.
@@ -37,10 +36,10 @@ def task_size(num_examples: int) -> str:
 
 
 def sizes(height: int, width: int) -> tuple[int, int]:
-  """Sides of images before and after the random crop, in pixels.
+  """Returns the sides of images before and after the random crop, in pixels.
 
   Raises:
-    UsageError: an image without pixels.
+    UsageError: a side has no pixels.
   """
   if min(height, width) < 1:
     raise errors.UsageError(
@@ -50,15 +49,15 @@ def sizes(height: int, width: int) -> tuple[int, int]:
 
 
 def overrides(num_examples: int, height: int, width: int) -> dict[str, Any]:
-  """Fields of a model's config, by their dotted paths.
+  """Returns the rule's fields of a model's config, by dotted path.
 
   Args:
     num_examples: number of examples of the training split.
-    height: height of its images, in pixels.
+    height: height of the images, in pixels.
     width: width of the images, in pixels.
 
   Raises:
-    UsageError: there are no examples, or no pixels.
+    UsageError: there are no examples, or a side has no pixels.
   """
   task = task_size(num_examples)
   resized, cropped = sizes(height, width)

@@ -1,14 +1,14 @@
-"""The paper's models whose weights nobody outside has.
+"""Models of the paper whose weights are not public.
 
-Their architectures are named as the paper and the works it cites do; sizes are
-those of these works, rounded as there.
+Their architectures are named as in the paper and the works it cites; their
+numbers of parameters are those of these works, rounded as there.
 """
 
 from typing import NamedTuple
 
 
 class Brought(NamedTuple):
-  """A model that is run elsewhere; see `models.PaperModel`."""
+  """Model that is run elsewhere; see `models.PaperModel`."""
 
   needs: str
   architecture: str
@@ -18,7 +18,7 @@ class Brought(NamedTuple):
 _JFT = 'predictions: JFT is private'
 _ALIGN = "predictions: ALIGN's data and weights are private"
 
-# By name in the paper's tables.
+# Models by name in the paper's tables.
 BROUGHT = {
   'ALIGN-ZS': Brought(_ALIGN, 'align'),
   'ALIGN': Brought(_ALIGN, 'align'),

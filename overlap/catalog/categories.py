@@ -1,22 +1,22 @@
 """Distance between two models' training methods (Sec. 3.1 of the paper).
 
 A pair's category is the furthest axis on which its two models differ. A model
-that was trained here says where it lies on every axis; one that was brought
-in may say only its category relative to the base model.
+trained here has a position on every axis; an ingested one may have only a
+category relative to the base model.
 """
 
 from collections.abc import Mapping
 
 from overlap import errors, lookup
 
-# From near to far.
+# Categories from near to far.
 CATEGORIES = ('REINIT', 'HPARAM', 'ARCH', 'FRAMEWORK', 'DATASET')
-# What the base model itself has in place of a category.
+# Category of the base model itself.
 BASE = 'BASE'
-# What a model has of which neither the axes nor the category is known.
+# Category of a model without known axes or category.
 UNKNOWN = ''
 
-# The axis that makes each category, from near to far.
+# Category of each axis, from near to far.
 AXES = {
   'seed': 'REINIT',
   'hparams': 'HPARAM',
@@ -30,10 +30,10 @@ Axes = Mapping[str, str]
 
 
 def rank(category: str) -> int:
-  """The position from near to far: BASE 0, REINIT 1, ... unknown last.
+  """Returns the rank from near to far: BASE 0, REINIT 1, ... unknown last.
 
   Raises:
-    UsageError: no such category.
+    UsageError: the category is unknown.
   """
   if category == UNKNOWN:
     return len(_RANKS)
@@ -41,14 +41,14 @@ def rank(category: str) -> int:
 
 
 def category_to_base(axes: Axes, base_axes: Axes) -> str:
-  """The furthest axis on which a model differs from the base.
+  """Returns the furthest axis on which a model differs from the base.
 
-  Two runs with nothing set differently are 'REINIT': what differs is then
-  what no setting controls.
+  Two runs with the same settings are 'REINIT': they differ only in what no
+  setting controls.
 
   Args:
-    axes: the model's place on each of `AXES`, compared as strings.
-    base_axes: the base model's.
+    axes: position of the model on each of `AXES`, compared as strings.
+    base_axes: position of the base model.
 
   Returns:
     One of `CATEGORIES`.
@@ -69,22 +69,22 @@ def pair_category(
   category_1: str = UNKNOWN,
   category_2: str = UNKNOWN,
 ) -> str:
-  """The category of a pair of models.
+  """Returns the category of a pair of models.
 
   Args:
-    axes_1: the first model's place on each of `AXES`, or None.
-    axes_2: the second model's.
-    category_1: the first model's category relative to the base ('BASE' for
-      the base itself, '' where unknown); used where axes are missing.
-    category_2: the second model's.
+    axes_1: position of the first model on each of `AXES`, or None.
+    axes_2: position of the second model, or None.
+    category_1: category of the first model relative to the base ('BASE' for
+      the base itself, '' if unknown); used if axes are missing.
+    category_2: category of the second model relative to the base.
 
   Returns:
-    The furthest axis on which the two differ, where both have axes; else the
-    further of the two categories, and '' where either is unknown.
+    The furthest axis on which the two differ if both have axes; otherwise the
+    further of the two categories, or '' if either is unknown.
 
   Raises:
     DataError: an axis is missing.
-    UsageError: no such category.
+    UsageError: a category is unknown.
   """
   if axes_1 and axes_2:
     return category_to_base(axes_1, axes_2)

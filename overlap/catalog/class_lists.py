@@ -1,10 +1,10 @@
 """Lists of classes in the order of their indices, and names matched to them.
 
-A list is given as names, as 'imagenet', or as a file in one of the forms that
-people have: a name a line; lines of an index and a name, either first, as in
-Places365's `categories_places365.txt`; lines that begin with a synset id of
-WordNet, as ImageNet's `LOC_synset_mapping.txt`; JSON with a list of names, an
-index by name, or a name (or a list of a synset id and a name) by index.
+A list is given as names, as 'imagenet', or as a file in one of these common
+formats: a name per line; lines of an index and a name in either order, as in
+Places365's `categories_places365.txt`; lines that begin with a WordNet synset
+id, as in ImageNet's `LOC_synset_mapping.txt`; JSON with a list of names, with
+an index by name, or with a name (or a list of a synset id and a name) by index.
 """
 
 import collections
@@ -32,11 +32,11 @@ def read(given: Sequence[str]) -> tuple[str, ...]:
   """Returns names of classes in the order of their indices.
 
   Args:
-    given: the names; or one item, a file or 'imagenet', which stands for the
-      1,000 synset ids of ImageNet; none for no list.
+    given: names; or one item, a file or 'imagenet', which stands for the 1,000
+      synset ids of ImageNet; empty for no list.
 
   Raises:
-    DataError: the file can't be read, or has no such form.
+    DataError: the file can't be read, or has another format.
     UsageError: a name is given twice, is empty, or is no text.
   """
   if not all(isinstance(name, str) for name in given):
@@ -64,7 +64,7 @@ def read(given: Sequence[str]) -> tuple[str, ...]:
 
 
 def is_part_of_imagenet(names: Sequence[str]) -> bool:
-  """Whether names are synset ids of some, and not all, classes of ImageNet."""
+  """Returns whether names are synset ids of a proper subset of ImageNet."""
   known = prompts.imagenet_names()
   return 0 < len(names) < len(known) and set(names) <= known.keys()
 
@@ -72,14 +72,13 @@ def is_part_of_imagenet(names: Sequence[str]) -> bool:
 def match(names: Sequence[str], classes: Sequence[str], what: str) -> list[int]:
   """Returns the index of each name in a list of classes.
 
-  Names equal those of the list; or are synset ids of ImageNet where the list
-  has its names, or the other way round; or are whole numbers, which are then
-  indices.
+  Names may equal those of the list; be ImageNet synset ids where the list has
+  ImageNet names, or vice versa; or be whole numbers, taken as indices.
 
   Args:
     names: names of the classes of a data set.
     classes: all names, in the order of their indices.
-    what: the data set, for the error text.
+    what: description of the data set, for the error message.
 
   Raises:
     DataError: a name is not in the list.
@@ -111,16 +110,16 @@ def match(names: Sequence[str], classes: Sequence[str], what: str) -> list[int]:
 def number(
   classes: Sequence[str], names: Sequence[str], what: str
 ) -> tuple[np.ndarray, list[str], str]:
-  """Returns labels, names of the classes, and their order in words.
+  """Returns labels, class names, and a description of the classes' order.
 
   Args:
-    classes: classes of the examples [M]: whole numbers from 0, or names.
-    names: names of the classes in their order; none where they are not known:
-      then numbers are names of themselves, and names come in natural order.
-    what: the data set, for the error text.
+    classes: class of each example [M]: whole numbers from 0, or names.
+    names: names of the classes in order; empty if unknown: then numbers are
+      their own names, and names are sorted in natural order.
+    what: description of the data set, for the error message.
 
   Raises:
-    DataError: numbers among names, or a name that is none of `names`.
+    DataError: numbers and names are mixed, or a name is not in `names`.
   """
   are_numbers = [bool(_NUMBER.fullmatch(each)) for each in classes]
   if all(are_numbers):
@@ -148,7 +147,7 @@ def number(
 
 
 def _by_synset(classes: Sequence[str]) -> dict[str, int]:
-  """Indices by what ImageNet has for the same class: synset id or name."""
+  """Returns indices by ImageNet's other identifier: synset id or name."""
   known = prompts.imagenet_names()
   counts = collections.Counter(known.values())
   by_name = {name: wnid for wnid, name in known.items() if counts[name] == 1}
@@ -157,7 +156,7 @@ def _by_synset(classes: Sequence[str]) -> dict[str, int]:
 
 
 def _normalise(name: str) -> str:
-  """The name composed (NFC), without the slash that Places365's begin with."""
+  """Normalises a name to NFC, without the leading slash of Places365."""
   return unicodedata.normalize('NFC', name.strip()).removeprefix('/')
 
 

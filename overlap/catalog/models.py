@@ -1,12 +1,12 @@
-"""The paper's models, one record each, and what each of them needs here.
+"""Models of the paper, one record each, and the requirements to use them here.
 
-There are three ways to a model's predictions:
+There are three ways to obtain a model's predictions:
 
 - 'load': a public checkpoint is loaded into our module by `init.checkpoint`.
 - 'train': a config trains it; `settings` are the fields in which it differs
-  from `overlap.config.model(architecture)`, the schedule's apart.
+  from `overlap.config.model(architecture)`, without the schedule.
 - 'bring': its weights are not public; it is run elsewhere, and `overlap
-  ingest` brings in its predictions.
+  ingest` imports its predictions.
 """
 
 import dataclasses
@@ -20,34 +20,35 @@ from overlap.catalog.released import RELEASED
 from overlap.catalog.sweeps import OPTIONS, Settings
 
 WAYS = ('train', 'load', 'bring')
-# The REINIT row of table 1 has the plain name.
+# Name of the base; the REINIT row of table 1 has the plain name.
 BASE_NAME = 'ResNet-50 (base)'
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class PaperModel:
-  """A model of the paper; shares are fractions, None where it gives none.
+  """Model of the paper; shares are fractions, None if the paper gives none.
 
   Attributes:
     name: name in the paper's tables.
-    table: which of them lists it; 0 for the base, which none does.
+    table: number of the table with the model; 0 for the base, which is in none.
     citation: citation in the tables, often empty.
-    category: relative to the base, 'BASE' for itself; as in the tables.
-    method: 'Sup. / IN': the objective and the training data.
-    head: 'Trained', 'L-BFGS', 'Zero Shot', ...
+    category: category relative to the base as in the tables, 'BASE' for the
+      base itself.
+    method: training objective and data, such as 'Sup. / IN'.
+    head: head as in the tables: 'Trained', 'L-BFGS', 'Zero Shot', ...
     accuracy: accuracy on ImageNet.
-    temperature: temperature of its calibration.
-    error_inconsistency: with the base.
-    ensemble_accuracy: with the base.
+    temperature: temperature of the calibration.
+    error_inconsistency: error inconsistency with the base.
+    ensemble_accuracy: accuracy of the ensemble with the base.
     way: one of `WAYS`.
-    needs: what has to be given for it, for people.
-    architecture: a key of `overlap.models.MODELS`; where it is not there, what
-      the paper calls it.
-    parameters: number of parameters at 1,000 classes; of two towers, of that
-      for images. 0 where the paper does not say.
-    image_size: side of the images in pixels, 0 where the paper does not say.
-    checkpoint: public weights, as `init.checkpoint` takes them; '' for none.
-    settings: (dotted field of a model's config, value), without the
+    needs: requirements, as text for users.
+    architecture: a key of `overlap.models.MODELS`, or the paper's name of an
+      architecture that is not implemented.
+    parameters: number of parameters at 1,000 classes, of the image tower if
+      there are two towers; 0 if the paper does not say.
+    image_size: side of the images in pixels; 0 if the paper does not say.
+    checkpoint: public weights, as for `init.checkpoint`; '' for none.
+    settings: pairs (dotted field of a model's config, value), without the
       checkpoint.
   """
 
@@ -70,11 +71,11 @@ class PaperModel:
   settings: Settings = ()
 
   def axes(self) -> dict[str, str]:
-    """Returns the model's position on the axes of Sec. 3.1, from its fields."""
+    """Position of the model on the axes of Sec. 3.1, from its fields."""
     objective, _, dataset = self.method.partition(' / ')
     fields = dict(self.settings)
     seed = fields.pop('seed', 0)
-    # What distils learns from a model and not from labels alone.
+    # A distilled model learns from a model as well as from labels.
     distilled = ' distilled' if self.head == 'Distilled' else ''
     return {
       'dataset': dataset,
@@ -86,7 +87,7 @@ class PaperModel:
 
 
 def category(model: PaperModel, base: PaperModel) -> str:
-  """A model's category relative to any of them, told from the fields.
+  """Returns a model's category relative to any base, from the fields.
 
   Returns:
     'BASE' for the base itself, else as `categories.category_to_base`.
@@ -98,7 +99,7 @@ def category(model: PaperModel, base: PaperModel) -> str:
 
 @functools.cache
 def models() -> tuple[PaperModel, ...]:
-  """The base, then the rows of tables 1 to 4 in their order."""
+  """Returns the base, then the models of tables 1 to 4 in their order."""
   rows = [_base()]
   for number in paper.TABLES:
     for row in paper.table(number).to_dict('records'):
@@ -107,15 +108,15 @@ def models() -> tuple[PaperModel, ...]:
 
 
 def find(name: str) -> PaperModel | None:
-  """The record of that name, None where the paper has no such model."""
+  """Returns the model of that name, or None if the paper has none."""
   return next((model for model in models() if model.name == name), None)
 
 
 def get(name: str) -> PaperModel:
-  """The record of that name.
+  """Returns the model of that name.
 
   Raises:
-    UsageError: the paper has no such model; the text names the nearest.
+    UsageError: the paper has no such model; the message names the nearest.
   """
   lookup.check('model of the paper', name, [model.name for model in models()])
   found = find(name)
@@ -140,7 +141,7 @@ def _base() -> PaperModel:
 
 
 def _record(number: int, row: dict[str, Any]) -> PaperModel:
-  """The record of a row of a table, whose accuracies are per cent."""
+  """Returns the model in a row of a table, whose accuracies are per cent."""
   name = row['model']
   return PaperModel(
     name=name,
@@ -158,15 +159,15 @@ def _record(number: int, row: dict[str, Any]) -> PaperModel:
 
 
 def _fraction(per_cent: float | None) -> Any:
-  # Rounded, so that 76.2 is 0.762 and not its neighbour.
+  # Rounded, so that 76.2 becomes 0.762 exactly.
   return None if per_cent is None else round(per_cent / 100, 6)
 
 
 def _way(name: str) -> dict[str, Any]:
-  """The fields from `way` on of a model."""
+  """Returns a model's fields from `way` on."""
   settings = sweeps.resnet_settings(name)
   if settings is not None:
-    # The REINIT row differs from the base in its seed alone.
+    # The REINIT row differs from the base in its seed only.
     reinit = settings == sweeps.BASE
     seeded = (*settings, ('seed', 1)) if reinit else settings
     return _resnet(name, seeded)
@@ -194,7 +195,7 @@ def _resnet(name: str, settings: Settings, more: str = '') -> dict[str, Any]:
 def _training(
   architecture: str, parameters: int, settings: Settings, more: str = ''
 ) -> dict[str, Any]:
-  """The fields of a model that a config trains; a ResNet-50's go unsaid."""
+  """Returns the fields of a trained model; `needs` omits those of the base."""
   shown = [
     f'{field.removeprefix(OPTIONS)}={_text(value)}'
     for field, value in settings
@@ -222,7 +223,7 @@ _VIT: Settings = (
   (f'{OPTIONS}patch_size', 16),
   ('train.optimizer', 'adamw'),
 )
-# Name: (architecture, parameters, settings, what else it needs).
+# Name: (architecture, parameters, settings, further requirements).
 _TRAINED: dict[str, tuple[str, int, Settings, str]] = {
   'ViT-B/16': ('vit', 86_567_656, _VIT, ''),
   'SimCLR': (

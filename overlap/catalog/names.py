@@ -1,4 +1,4 @@
-"""The paper's names of models as names in a config, and back.
+"""Conversion between the paper's names of models and names in a config.
 
 A config's models are named without spaces, brackets and dots, so that flags
 can name their fields: 'ResNet-50 (Dropout 0.1)' is `resnet_50_dropout_0_1`.
@@ -11,16 +11,16 @@ from overlap.catalog import paper
 
 
 def key(name: str) -> str:
-  """The paper's name in small letters, digits and single underscores."""
+  """Returns a name in lower-case letters, digits and single underscores."""
   return re.sub(r'[^a-z0-9]+', '_', name.lower()).strip('_')
 
 
 def in_tables(model: str, method: str) -> str:
-  """The name in the paper's tables of a model of a study, '' for none.
+  """Returns the name in the paper's tables of a study's model; '' for none.
 
   Args:
-    model: its name in the study. The paper's own name counts as it is; one by
-      `key` only with the paper's method, as 'simclr' may be on any data.
+    model: name in the study. The paper's own name is accepted as it is; a name
+      from `key` only with the paper's method, as 'simclr' may be on any data.
     method: method of the study's model, such as 'Sup. / IN'.
   """
   found = _methods()
@@ -32,7 +32,7 @@ def in_tables(model: str, method: str) -> str:
 
 @functools.cache
 def _methods() -> dict[str, str]:
-  """The method of every model in the paper's tables, by its name."""
+  """Returns the method of every model in the paper's tables, by name."""
   rows = [paper.table(number) for number in paper.TABLES]
   return {
     name: method

@@ -1,8 +1,8 @@
-"""The paper's models whose weights, or whose like, are public.
+"""Models of the paper with public weights of their own or a similar model's.
 
-The checkpoints are named as timm and the Hugging Face hub name them; images
-are prepared as those weights were evaluated. Where several checkpoints of an
-architecture are public, the one nearest to the paper's accuracy was taken.
+Checkpoints are named as by timm and the Hugging Face hub; images are prepared
+as in the evaluation of those weights. If several checkpoints of an architecture
+are public, the one nearest to the paper's accuracy is used.
 """
 
 from typing import NamedTuple
@@ -19,16 +19,16 @@ _CLIP = (
 
 
 class Released(NamedTuple):
-  """A model with public weights.
+  """Model with public weights.
 
   Attributes:
     architecture: a key of `overlap.models.MODELS`.
-    checkpoint: value for `init.checkpoint`; '' where only a file that was
-      fetched by hand can be named.
-    needs: what has to be given, for people.
-    parameters: number of parameters at 1,000 classes; of two towers, of that
-      for images.
-    settings: fields of its config beside the checkpoint.
+    checkpoint: value for `init.checkpoint`; '' if the file must be downloaded
+      by hand.
+    needs: requirements, as text for users.
+    parameters: number of parameters at 1,000 classes, of the image tower if
+      there are two towers.
+    settings: fields of the model's config, without the checkpoint.
   """
 
   architecture: str
@@ -67,7 +67,7 @@ def _timm(
   hub: bool = True,
   **options,
 ) -> Released:
-  """Weights of timm; `hub` where they are on the hub by this name."""
+  """Returns a model of timm; `hub`: whether its weights are on the hub."""
   by_hand = f'a file of timm {tag} in init.checkpoint'
   checkpoint = f'hf://timm/{tag}/model.safetensors' if hub else ''
   return Released(
@@ -116,7 +116,7 @@ _LBFGS: Settings = (
 )
 _ZERO_SHOT: Settings = (('head.fit', 'zero_shot'),)
 
-# By name in the paper's tables.
+# Models by name in the paper's tables.
 RELEASED = {
   'EfficientNet-B0': _timm(
     'efficientnet', 'efficientnet_b0.ra_in1k', 5_288_548, _BICUBIC, variant=0
@@ -158,7 +158,7 @@ RELEASED = {
   'Adv Inception-V3': _timm(
     'inception_v3', 'inception_v3.tf_adv_in1k', 23_834_568, _INCEPTION
   ),
-  # The second version: timm's first is at 72.3 %.
+  # Version 2: timm's version 1 has 72.3 % accuracy.
   'HRNet-W18-Small': _timm(
     'hrnet', 'hrnet_w18_small_v2.ms_in1k', 15_597_464, _BILINEAR
   ),

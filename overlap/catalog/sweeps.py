@@ -1,18 +1,18 @@
-"""The ResNets of the paper, most of them sweeps of one setting or two.
+"""ResNets of the paper, mostly sweeps of one or two settings.
 
-Their names say their settings, and are read here.
+Their settings are parsed from their names.
 """
 
 import re
 from typing import Any
 
-# (dotted field of a model's config, value).
+# Pairs (dotted field of a model's config, value).
 Settings = tuple[tuple[str, Any], ...]
 
 OPTIONS = 'architecture.options.'
-# Blocks in each stage, by depth.
+# Number of blocks in each stage, by depth.
 _STAGES = {50: (3, 4, 6, 3), 101: (3, 4, 23, 3)}
-# Parameters at 1,000 classes, by depth and width.
+# Number of parameters at 1,000 classes, by depth and width.
 _PARAMETERS = {
   (50, 1.0): 25_557_032,
   (50, 2.0): 98_004_072,
@@ -22,7 +22,7 @@ _PARAMETERS = {
 
 
 def _settings(depth: int = 50) -> Settings:
-  """A ResNet, trained with RandAugment as the base is (Sec. 3.2)."""
+  """Returns settings of a ResNet trained with RandAugment (Sec. 3.2)."""
   return (
     (f'{OPTIONS}stage_sizes', _STAGES[depth]),
     ('input.size', 224),
@@ -30,9 +30,9 @@ def _settings(depth: int = 50) -> Settings:
   )
 
 
-# What the base itself is.
+# Settings of the base model.
 BASE = _settings()
-# What the names of the sweeps in tables 1 and 4 set.
+# Config fields of the settings in names of tables 1 and 4.
 _FIELDS = {
   'Dropout': f'{OPTIONS}dropout_rate',
   'Label Smoothing': 'train.label_smoothing',
@@ -49,8 +49,8 @@ _NAME = re.compile(r'ResNet-(50|101)(?:x([\d.]+))?(?: \((.+)\))?')
 def resnet_settings(name: str) -> Settings | None:
   """Returns the config settings that a ResNet's name in the tables implies.
 
-  'ResNet-50 (LR 0.2, WD 0.00005)' sets two fields beside those of a
-  ResNet-50. None where the name is not of one.
+  'ResNet-50 (LR 0.2, WD 0.00005)' sets two fields beside those of a ResNet-50.
+  Returns None for other names.
   """
   found = _NAME.fullmatch(name)
   if not found:

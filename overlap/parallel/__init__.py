@@ -1,7 +1,7 @@
-"""Everything that is spread over devices and processes, in one place.
+"""Computation and data over several devices and processes.
 
 `processes` has the processes of a run and groups of them, `meshes` their
-devices.
+devices. No other package deals with either.
 """
 
 from overlap.parallel.meshes import (

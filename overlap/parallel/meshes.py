@@ -1,9 +1,9 @@
-"""Arrays and computations spread over the devices of several processes.
+"""Arrays and computations on the devices of several processes.
 
-Training is `jax.jit` over a mesh of all their devices: the batch
-is sharded by example, what is trained is replicated or fully sharded, so
-statistics and negatives are those of the whole batch. Prediction is `jax.pmap`
-over this process's devices: each process works through its own rows.
+Training is `jax.jit` over a mesh of all their devices: the batch is sharded by
+example and the training state is replicated or fully sharded, so statistics
+and negatives are those of the global batch. Prediction is `jax.pmap` over this
+process's devices: each process works through its own rows.
 """
 
 import contextlib
@@ -19,17 +19,17 @@ from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 from overlap import errors
 from overlap.parallel import processes
 
-# How what is trained lies on the devices: whole on each of them, or each leaf
-# cut along its largest axis that divides ('fully sharded data parallel').
+# Shardings of the training state: replicated on all devices, or each leaf
+# sharded along its largest divisible axis ('fully sharded data parallel').
 SHARDINGS = ('replicated', 'fsdp')
 
-# Batches under way on the devices: the next one is sent while the last one
+# Batches in flight on the devices: the next one is sent while the last one
 # computes, and no more, so that memory does not grow.
 _IN_FLIGHT = 2
 
 
 def mesh() -> Mesh:
-  """All devices of all processes along one axis, 'data'."""
+  """Returns the mesh of all devices of all processes along an axis 'data'."""
   return _mesh(processes.group())
 
 
@@ -52,11 +52,11 @@ def check_batch_size(batch_size: int, *, parts: int = 1) -> None:
   """Checks that all devices get equally many examples.
 
   Args:
-    batch_size: over all devices.
-    parts: number of parts that each batch is computed in, one after another.
+    batch_size: number of examples over all devices.
+    parts: number of parts per batch (gradient accumulation).
 
   Raises:
-    UsageError: they don't.
+    UsageError: the batch is not divisible.
   """
   if parts < 1:
     raise errors.UsageError(
@@ -91,9 +91,9 @@ def shardings(tree: Any, kind: str = 'replicated') -> Any:
 
 
 def place(tree: Any, kind: str = 'replicated') -> Any:
-  """Puts arrays that every process has whole where `shardings` says."""
+  """Places arrays that every process has in full as `shardings` says."""
   if processes.process_count() == 1:
-    # A copy, never an alias: the step donates what it is given.
+    # A copy, never an alias: steps donate their inputs.
     return jax.device_put(tree, shardings(tree, kind), may_alias=False)
 
   def put(leaf: Any, sharding: NamedSharding) -> jax.Array:
@@ -107,12 +107,12 @@ def place(tree: Any, kind: str = 'replicated') -> Any:
 
 
 def replicate(tree: Any) -> Any:
-  """Puts a pytree on every device of the mesh, ready for a jitted step."""
+  """Replicates a pytree on all devices of the mesh, for a jitted step."""
   return place(tree)
 
 
 def constrain(tree: Any, kind: str = 'replicated') -> Any:
-  """Within `jit`: keeps a tree where `shardings` says."""
+  """Constrains a tree within `jit` to its `shardings`."""
   return jax.lax.with_sharding_constraint(tree, shardings(tree, kind))
 
 
@@ -129,11 +129,11 @@ def abstract(function: Callable[..., Any], *args: Any, kind: str) -> Any:
 
 
 def build(function: Callable[..., Any], *args: Any, kind: str) -> Any:
-  """Applies a function to arrays of the host, whole on no device.
+  """Builds a sharded tree from host arrays, never in full on one device.
 
   Args:
-    function: makes of them the tree that is trained.
-    *args: trees that every process has whole.
+    function: function of `args` that returns the training state.
+    *args: trees that every process has in full.
     kind: name from `SHARDINGS`, for the arguments and for the result.
   """
   places = shardings(jax.eval_shape(function, *args), kind)
@@ -144,11 +144,11 @@ def build(function: Callable[..., Any], *args: Any, kind: str) -> Any:
 
 
 def fetch(tree: Any) -> Any:
-  """A tree on the mesh as NumPy arrays, whole, on every process."""
+  """Returns a tree on the mesh as full NumPy arrays, on every process."""
   if processes.process_count() == 1:
     return jax.device_get(tree)
 
-  # Leaf by leaf: of what is sharded, no device has room for the whole.
+  # Leaf by leaf: a sharded tree may not fit on one device.
   def gather(leaf: jax.Array) -> np.ndarray:
     if leaf.is_fully_replicated:
       return np.asarray(leaf)
@@ -158,13 +158,13 @@ def fetch(tree: Any) -> Any:
 
 
 def as_shared(tree: Any) -> Any:
-  """Arrays of this process alone as the first copy of what others have too.
+  """Presents this process's arrays as one of two replicas.
 
-  The other copies, on devices of another process, are never looked at: this is
-  for Orbax, which saves nothing that lies on one process's devices alone.
+  The other replica, on another process's devices, is never read. Orbax needs
+  this, as it does not save arrays on the devices of a single process.
 
   Args:
-    tree: tree of arrays on devices; those of several processes stay as they
+    tree: tree of arrays on devices; arrays on several processes stay as they
       are.
   """
   return jax.tree.map(_as_shared, tree)
@@ -191,7 +191,7 @@ def _as_shared(leaf: jax.Array) -> jax.Array:
 
 
 def shard(batch: dict[str, np.ndarray]) -> dict[str, jax.Array]:
-  """Spreads this process's part of a batch over its devices, by example."""
+  """Shards this process's part of a batch over its devices, by example."""
   sharding = NamedSharding(mesh(), PartitionSpec('data'))
   return {
     name: jax.make_array_from_process_local_data(sharding, values)
@@ -200,11 +200,11 @@ def shard(batch: dict[str, np.ndarray]) -> dict[str, jax.Array]:
 
 
 def shard_columns(tree: Any) -> Any:
-  """Spreads arrays `[..., n]` over all devices along their last axis.
+  """Shards arrays `[..., n]` over all devices along their last axis.
 
   Args:
-    tree: this process's columns; every process gives equally many, a multiple
-      of its devices (see `padded_columns`).
+    tree: columns of this process; all processes have equally many, a multiple
+      of their devices (see `padded_columns`).
   """
 
   def spread(leaf: np.ndarray) -> jax.Array:
@@ -216,14 +216,14 @@ def shard_columns(tree: Any) -> Any:
 
 
 def padded_columns(count: int) -> int:
-  """Returns the common number of columns of all processes, for `count` here."""
+  """Returns the number of columns to pad to, common to all processes."""
   counts = processes.gather_rows(np.asarray([count]))
   devices = jax.local_device_count()
   return -(-int(counts.max()) // devices) * devices
 
 
 def jit_summed(function: Callable[..., Any], **options: Any) -> Any:
-  """Compiles a function of spread arrays whose results every process gets.
+  """Compiles a function of sharded arrays with replicated results.
 
   Sums over examples become sums over the devices of all processes.
 
@@ -246,16 +246,15 @@ def map_batches(
   """Applies a function to batches of examples on all local devices.
 
   Args:
-    function: `(constants, batch [b, ...]) -> {name: [b, ...]}`, pmapped here;
-      an example's result must not depend on the others in its batch.
-    constants: a pytree (the model's variables), sent to the devices once.
-    batches: arrays `[n, ...]`, n <= batch_size; shorter ones are padded by
-      repeating their first example.
-    batch_size: examples a call, rounded up to a multiple of the devices.
+    function: function `(constants, batch [b, ...]) -> {name: [b, ...]}`, which
+      is pmapped; an example's result must not depend on the rest of the batch.
+    constants: pytree (the model's variables), sent to the devices once.
+    batches: arrays `[n, ...]` with n <= batch_size; shorter ones are padded
+      with copies of their first example.
+    batch_size: examples per call, rounded up to a multiple of the devices.
 
   Yields:
-    For each batch, in order, arrays of exactly its n rows: padding is
-    masked out, so every example comes out once.
+    For each batch, in order, arrays of exactly its n rows, without padding.
   """
   devices = jax.local_device_count()
   per_device = -(-batch_size // devices)
@@ -282,15 +281,15 @@ def sum_over_devices(
   *,
   size: int,
 ) -> np.ndarray:
-  """Sums what a function makes of each local device's part of the rows.
+  """Sums a function's results over the local devices' parts of the rows.
 
   Args:
-    function: `(constants, rows {name: [n, ...]}, valid [n]) -> sums`, to which
-      rows that are not valid add nothing; compiled here.
-    constants: a pytree of arrays, the same on each device.
-    rows: arrays `[rows, ...]`.
-    size: to how many rows they are filled up, with zeros, before that to a
-      multiple of the devices.
+    function: function `(constants, rows {name: [n, ...]}, valid [n]) -> sums`,
+      to which invalid rows must add nothing; it is compiled.
+    constants: pytree of arrays, the same on each device.
+    rows: arrays `[rows, ...]` by name.
+    size: minimal number of rows to pad to, with zeros; the number is also
+      rounded up to a multiple of the devices.
   """
   devices = jax.local_device_count()
   total = len(next(iter(rows.values())))
@@ -325,14 +324,14 @@ def _summed(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def float64() -> contextlib.AbstractContextManager[Any]:
-  """Within it, JAX has 64-bit types."""
+  """Context manager that enables JAX's 64-bit types."""
   return jax.enable_x64(True)
 
 
 @functools.lru_cache(maxsize=256)
 def _pmapped(function: Callable[..., Any]) -> Callable[..., Any]:
-  # Where there are several processes, not over the devices of all of them: each
-  # calls it as often as its own rows need.
+  # With several processes, only over local devices: each process calls it as
+  # often as its own rows need.
   several = jax.process_count() > 1
   return jax.pmap(function, devices=jax.local_devices() if several else None)
 

@@ -1,8 +1,8 @@
-"""The processes of one run, and the groups of them that work side by side.
+"""Processes of one run, and groups of them that work concurrently.
 
-Within `in_groups`, 'the processes' are those of this process's group: its
-first one is primary, and what is gathered, summed or spread over devices is so
-among its members alone.
+Within `in_groups`, all functions refer to the processes of this process's
+group: the first one is primary, and arrays are gathered, summed or sharded
+among the members only.
 """
 
 import contextlib
@@ -18,8 +18,8 @@ from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 from overlap import errors, peers, sockets
 
-# How long processes wait for each other to start, in seconds: after 300 JAX
-# ends them with a stack trace, and we a little earlier with a line.
+# Seconds that processes wait for each other to start. After 300 JAX ends them
+# with a stack trace; this ends them a little earlier with a message.
 _JOIN_SECONDS = 290
 
 
@@ -27,9 +27,9 @@ class Group(NamedTuple):
   """Processes that work together.
 
   Attributes:
-    number: which group it is, from 0.
-    start: number of its first process.
-    size: how many processes it has.
+    number: index of the group, from 0.
+    start: index of its first process.
+    size: number of its processes.
   """
 
   number: int
@@ -47,19 +47,19 @@ def initialize(
   process_id: int,
   model_groups: int = 1,
 ) -> None:
-  """Joins the processes of one run; nothing to do for a single one.
+  """Joins the processes of one run; does nothing for a single process.
 
   Args:
-    coordinator: HOST:PORT of process 0; 'auto' where a cluster (a TPU pod,
-      SLURM, Open MPI, Kubernetes) tells each process what it is; '' for one.
-    num_processes: how many there are, where they are told.
-    process_id: this process's number, where it is told.
-    model_groups: into how many groups `in_groups` divides them.
+    coordinator: HOST:PORT of process 0; 'auto' if a cluster (a TPU pod, SLURM,
+      Open MPI, Kubernetes) tells each process its index; '' for one process.
+    num_processes: number of processes, with HOST:PORT.
+    process_id: index of this process, with HOST:PORT.
+    model_groups: number of groups into which `in_groups` divides them.
 
   Raises:
-    UsageError: 'auto' where nothing tells, or where numbers are given too;
-      numbers that don't fit together.
-    DataError: the others can't be reached.
+    UsageError: 'auto' is given without a cluster or together with numbers, or
+      the numbers do not fit together.
+    DataError: the other processes can't be reached.
   """
   global _model_groups
   if coordinator == 'auto':
@@ -95,7 +95,7 @@ def initialize(
 
 
 def _check_address(coordinator: str) -> None:
-  # JAX ends the process at what is no address.
+  # JAX would end the process for an invalid address.
   host, _, port = coordinator.rpartition(':')
   if not (host and port.isascii() and port.isdigit() and 0 < int(port) < 2**16):
     raise errors.UsageError(
@@ -105,9 +105,9 @@ def _check_address(coordinator: str) -> None:
 
 
 def _join(**told: Any) -> None:
-  """Joins JAX's processes, then has them watch each other."""
-  # SIGTERM is to end a process, as it does everywhere else; for JAX it is news
-  # of a preemption to come, after which one would go on.
+  """Joins JAX's processes, and connects them for failure detection."""
+  # SIGTERM should end a process as usual; JAX would take it as the notice of a
+  # preemption and go on.
   with contextlib.suppress(AttributeError):
     jax.config.update('jax_enable_preemption_service', False)
   where = told.get('coordinator_address', '')
@@ -137,19 +137,18 @@ def _join(**told: Any) -> None:
         f'{str(e).splitlines()[0]}'
       ) from e
     if jax.process_count() > 1:
-      # The first exchange must come while all are here: JAX gives processes 30
-      # seconds to open their connections, and later one may keep the others
-      # waiting for longer.
+      # Communicate once while all processes are here: JAX allows 30 seconds for
+      # opening connections, and later some processes may be busy for longer.
       peers.meet(
         jax.process_index(), jax.process_count(), broadcast_bytes, host
       )
 
 
 def _listening(where: str, host: str, process_id: int) -> dict[str, str]:
-  """Has JAX listen on the address that was asked for, if it is this machine's.
+  """Makes JAX listen on the requested address if it is this machine's.
 
-  By itself it listens on all addresses, and the exchange between CPUs on that
-  of the host's name, which others may not reach.
+  By default it listens on all addresses, and communication between CPUs uses
+  the address of the host's name, which may be unreachable for others.
 
   Returns:
     Further arguments of `jax.distributed.initialize`.
@@ -177,9 +176,9 @@ def model_groups() -> int:
 
 @contextlib.contextmanager
 def in_groups() -> Iterator[Group]:
-  """Has each group of processes work for itself until the end of the block.
+  """Context manager in which each group of processes works independently.
 
-  The processes of the run meet before and after it.
+  The processes of the run synchronise before and after it.
   """
   global _group
   size = jax.process_count() // _model_groups
@@ -191,7 +190,7 @@ def in_groups() -> Iterator[Group]:
   barrier('before the groups')
   _group = group
   try:
-    barrier('a group')  # Opens its connections while all are here.
+    barrier('a group')  # Opens the group's connections while all are here.
     yield group
   finally:
     _group = None
@@ -199,17 +198,17 @@ def in_groups() -> Iterator[Group]:
 
 
 def group() -> Group:
-  """The processes that now work together: all, or those of a group."""
+  """Returns the processes that work together: all, or those of a group."""
   return _group or Group(0, 0, jax.process_count())
 
 
 def is_primary() -> bool:
-  """Returns whether this process writes what is written once."""
+  """Returns whether this process writes what only one process writes."""
   return process_index() == 0
 
 
 def process_index() -> int:
-  """This process's number among those that work together, from 0."""
+  """Returns the index of this process among those that work together."""
   return jax.process_index() - group().start
 
 
@@ -219,20 +218,20 @@ def process_count() -> int:
 
 
 def devices() -> list[jax.Device]:
-  """The devices of the processes that work together."""
+  """Returns the devices of the processes that work together."""
   own = group()
   members = range(own.start, own.start + own.size)
   return [d for d in jax.devices() if d.process_index in members]
 
 
 def own_rows(count: int) -> tuple[int, int]:
-  """This process's part `(start, stop)` of rows that are shared evenly."""
+  """Returns this process's equal share `(start, stop)` of `count` rows."""
   index, processes = process_index(), process_count()
   return index * count // processes, (index + 1) * count // processes
 
 
 def barrier(name: str) -> None:
-  """Waits until every process is here, and not at another barrier."""
+  """Waits for all processes to reach the barrier of this name."""
   if process_count() > 1:
     names = gather(np.asarray(zlib.crc32(name.encode()), np.uint32))
     if len(np.unique(names)) > 1:
@@ -240,15 +239,15 @@ def barrier(name: str) -> None:
 
 
 def broadcast(tree: Any) -> Any:
-  """The primary process's arrays, on every process."""
+  """Returns the primary process's arrays, on every process."""
   if process_count() == 1:
     return tree
   return jax.tree.map(lambda leaf: gather(np.asarray(leaf))[0], tree)
 
 
 def broadcast_bytes(content: bytes) -> bytes:
-  """The primary process's bytes, of any length, on every process."""
-  # The length as bytes too: JAX may cut an int64.
+  """Returns the primary process's bytes, of any length, on every process."""
+  # The length is sent as bytes, since JAX may truncate an int64.
   header = np.frombuffer(len(content).to_bytes(8, 'little'), np.uint8)
   size = int.from_bytes(broadcast(header).tobytes(), 'little')
   padded = np.zeros(size, np.uint8)
@@ -258,7 +257,7 @@ def broadcast_bytes(content: bytes) -> bytes:
 
 
 def gather(values: np.ndarray) -> np.ndarray:
-  """All processes' arrays of one shape, `[processes, ...]`; on each."""
+  """All-gathers equally shaped arrays: `[processes, ...]` on each process."""
   by_process = sorted(devices(), key=lambda d: (d.process_index, d.id))
   mesh = Mesh(
     np.array(by_process).reshape(process_count(), -1),
@@ -274,7 +273,7 @@ def gather(values: np.ndarray) -> np.ndarray:
 
 
 def whole(values: jax.Array) -> np.ndarray:
-  """An array that lies on the devices of several processes; on each."""
+  """All-gathers an array sharded over processes: in full on each process."""
   assert isinstance(values.sharding, NamedSharding)
   sharding = NamedSharding(values.sharding.mesh, PartitionSpec())
   gathered = jax.jit(_same, out_shardings=sharding)(values)
@@ -286,7 +285,7 @@ def _same(values: jax.Array) -> jax.Array:
 
 
 def gather_rows(rows: np.ndarray) -> np.ndarray:
-  """All processes' rows `[n_i, ...]`, in the order of the processes."""
+  """All-gathers rows `[n_i, ...]`, in the order of the processes."""
   if process_count() == 1:
     return rows
   counts = gather(np.asarray(len(rows), np.int32))
@@ -296,7 +295,7 @@ def gather_rows(rows: np.ndarray) -> np.ndarray:
 
 
 def gather_exact(rows: np.ndarray) -> np.ndarray:
-  """`gather_rows` of float64 `[n_i, ...]`, which JAX would round."""
+  """All-gathers rows of float64 `[n_i, ...]`, which JAX would round."""
   if process_count() == 1:
     return rows
   words = np.ascontiguousarray(rows, np.float64).view(np.int32)
@@ -304,10 +303,10 @@ def gather_exact(rows: np.ndarray) -> np.ndarray:
 
 
 def sum_over_processes(values: np.ndarray) -> np.ndarray:
-  """The sum of int64 arrays of one shape, one of each process; on each."""
+  """Sums int64 arrays of one shape over the processes, on each process."""
   if process_count() == 1:
     return values
-  # In halves: without 64-bit types JAX would cut them.
+  # As int32 halves: without 64-bit types JAX would truncate them.
   halves = np.ascontiguousarray(values, np.int64).reshape(-1).view(np.int32)
   summed = gather(halves).view(np.int64).sum(axis=0)
   return summed.reshape(values.shape)

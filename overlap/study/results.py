@@ -137,8 +137,8 @@ def store_request(
   Args:
     path: path of the workdir.
     dataset: name of the data set; None, like `split`, if the store has one.
-    split: name of the split; for a split with conditions, the table of means
-      over them is requested too.
+    split: name of the split; for a split that is stored by condition only, the
+      table of means over the conditions is requested.
     base: name of the model that the others are compared with.
     models: names of the others; all stored models if empty.
     options: options that differ from the defaults.
