@@ -1,8 +1,8 @@
-"""One self-contained page about a study: `report/index.html`.
+"""Self-contained HTML page about a study: `report/index.html`.
 
-It asks the network for nothing: scripts, styles and data are inline, and its
-content security policy lets no other script run, so that even a name that
-got past the escaping would stay text.
+The page makes no network requests: scripts, styles and data are inline. Its
+content security policy allows no other scripts, so that a name that is not
+escaped correctly still can't run code.
 """
 
 import base64
@@ -23,7 +23,7 @@ from overlap.report import charts as charts_lib
 from overlap.report import findings as findings_lib
 from overlap.report import recommender as recommender_lib
 
-# What the page tells of besides the tables, where it is there.
+# Optional files that the page shows besides the tables.
 SHOWN = {
   'config': 'config.json',
   'request': 'tables/analysis.json',
@@ -31,13 +31,13 @@ SHOWN = {
   'done': 'tables/done.json',
   'thumbnails': 'report/thumbnails.json',
 }
-# One module in the page; later ones use what earlier ones define.
+# Concatenated to one module; later files use definitions of earlier ones.
 _SCRIPTS = (
   'core.js', 'charts.js', 'tables.js', 'heatmap.js', 'pair.js', 'recommend.js',
 )  # fmt: skip
-# Rows of the pairs that are there without JavaScript.
+# Rows of the table of pairs in the page without JavaScript.
 _STATIC_ROWS = 100
-# As text inside <script>, these could end it or break its lines.
+# Characters that could end a <script> element or break its lines.
 _ESCAPES = {
   '<': '\\u003c',
   '>': '\\u003e',
@@ -52,19 +52,19 @@ def write(
 ) -> epath.Path:
   """Writes `report/index.html` from the tables of a workdir.
 
-  The files of `SHOWN` are shown where they exist. The same files give the same
-  page.
+  The page includes those files of `SHOWN` that exist. It is deterministic: the
+  same files give the same page.
 
   Args:
     workdir: folder of the study.
-    figures: those that the page shows, keys of `overlap.figures.FIGURES`;
-      all by default. Those without data are left out.
+    figures: keys of `overlap.figures.FIGURES` to show; all by default.
+      Figures without data are left out.
 
   Returns:
     The path of the page.
 
   Raises:
-    UsageError: no such figure.
+    UsageError: a figure is unknown.
     DataError: a table is absent, a file is damaged, or the page can't be
       written.
   """
@@ -90,10 +90,20 @@ def render(
   thumbnails: dict[str, Any] | None = None,
   figures: Iterable[str] | None = None,
 ) -> str:
-  """The page as text; arguments as the files of `SHOWN`."""
+  """Returns the HTML text of the page.
+
+  Args:
+    tables: tables from `figures.load`.
+    config: contents of `config.json`.
+    request: contents of `tables/analysis.json`.
+    timings: contents of `timings.json`.
+    done: contents of `tables/done.json`.
+    thumbnails: contents of `report/thumbnails.json`.
+    figures: keys of `overlap.figures.FIGURES` to show; all by default.
+  """
   config, timings = config or {}, timings or {}
   charts = charts_lib.charts(tables, figures)
-  # The library last: nothing but the charts waits for it.
+  # The large chart library comes last, since only the charts need it.
   scripts = [
     '\n'.join(_asset(name) for name in _SCRIPTS),
     charts_lib.javascript(),
@@ -103,7 +113,7 @@ def render(
   return _template().render(
     title=provenance.title(config, tables),
     policy=_policy(scripts),
-    # Ours alone, as the scripts are.
+    # Trusted: our own style sheet, without data of the study.
     css=markupsafe.Markup(_asset('page.css') + charts_lib.colours()),  # nosec B704
     run=provenance.what_was_run(config, request or {}, tables),
     findings=findings_lib.findings(tables, _level(request or {})),
@@ -137,7 +147,7 @@ def _of_pairs(
   table: cells.Table | None,
   thumbnails: dict[str, Any],
 ) -> dict[str, Any]:
-  """Returns the data of heat map, table of pairs and chosen pair."""
+  """Returns the data of the heat map, table of pairs and selected pair."""
   names = ('pairs', 'heat', 'closeups', 'contested')
   if table is None:
     return dict.fromkeys(names)
@@ -157,7 +167,7 @@ def _of_pairs(
 
 
 def script_json(value: Any) -> markupsafe.Markup:
-  """JSON that is safe inside a <script> element, whatever strings it holds."""
+  """Returns JSON escaped for use inside a <script> element."""
   text = json.dumps(
     value, allow_nan=False, ensure_ascii=False, separators=(',', ':')
   )
@@ -167,12 +177,12 @@ def script_json(value: Any) -> markupsafe.Markup:
 
 
 def _level(request: dict[str, Any]) -> float:
-  """The level of the intervals that the tables were asked for."""
+  """Returns the confidence level of the intervals in the tables."""
   return float((request.get('options') or {}).get('confidence', 0.95))
 
 
 def _policy(scripts: Sequence[str]) -> str:
-  """Only these very scripts may run, and nothing is fetched."""
+  """Returns a content security policy that allows only the given scripts."""
   digests = (hashlib.sha256(script.encode()).digest() for script in scripts)
   hashes = [
     f"'sha256-{base64.b64encode(digest).decode()}'" for digest in digests

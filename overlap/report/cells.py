@@ -1,4 +1,4 @@
-"""Columns of the page's tables: a heading, and how a cell becomes text."""
+"""Columns of the page's tables: headings and formatting of cells."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -9,7 +9,14 @@ _NOTHING = (wording.MISSING, style.UNKNOWN)
 
 
 class Column(NamedTuple):
-  """A heading, what it means, and how a cell is written."""
+  """Column of a table.
+
+  Attributes:
+    heading: heading of the column.
+    hint: explanation of the heading, or ''.
+    cell: function from a row to the text of its cell.
+    numeric: whether the column holds numbers.
+  """
 
   heading: str
   hint: str
@@ -18,7 +25,7 @@ class Column(NamedTuple):
 
 
 class Table(NamedTuple):
-  """Table of the page: texts only, to be escaped by the template."""
+  """Table of the page as plain text, which the template escapes."""
 
   name: str
   caption: str
@@ -28,7 +35,7 @@ class Table(NamedTuple):
 
   @property
   def first_number(self) -> int:
-    """Returns the first column of numbers, counted from one."""
+    """Returns the one-based position of the first numeric column."""
     return 1 + next(
       i for i, column in enumerate(self.columns) if column.numeric
     )
@@ -41,18 +48,17 @@ def table(
   rows: Sequence[Mapping[str, Any]],
   total: int,
 ) -> Table:
-  """The texts of a table.
+  """Returns a table with its cells as text.
 
   Args:
     name: name of the table on the page.
     caption: caption of the table.
-    columns: those in which no row has anything are left out.
-    rows: what the columns read.
-    total: total number of rows, of which these are the first.
+    columns: columns of the table; columns without any value are left out.
+    rows: rows to show, as mappings from field to value.
+    total: total number of rows, including those not shown.
   """
   texts = [[column.cell(row) for column in columns] for row in rows]
-  # What no row has (temperatures of models without logits, categories of
-  # models that nobody put into any) only takes room.
+  # Leave out empty columns, such as temperatures of models without logits.
   shown = [
     i
     for i in range(len(columns))
@@ -64,7 +70,7 @@ def table(
 
 
 def category() -> Column:
-  """The category of a row, a text."""
+  """Returns a text column of the row's category."""
   return Column(
     'Category',
     '',
@@ -74,7 +80,7 @@ def category() -> Column:
 
 
 def percent(heading: str, field: str, hint: str = '') -> Column:
-  """A fraction as per cent, with the interval that the row may have."""
+  """Returns a column of fractions in per cent, with intervals if known."""
   return Column(
     heading,
     hint,
@@ -83,7 +89,7 @@ def percent(heading: str, field: str, hint: str = '') -> Column:
 
 
 def points(heading: str, field: str, hint: str = '') -> Column:
-  """A difference of fractions in percentage points, with its interval."""
+  """Returns a column of differences in percentage points, with intervals."""
   return Column(
     heading,
     hint,
@@ -92,7 +98,7 @@ def points(heading: str, field: str, hint: str = '') -> Column:
 
 
 def number(heading: str, field: str, digits: int, hint: str = '') -> Column:
-  """A plain number with its interval."""
+  """Returns a column of decimal numbers, with intervals if known."""
   return Column(
     heading,
     hint,
@@ -103,7 +109,7 @@ def number(heading: str, field: str, digits: int, hint: str = '') -> Column:
 
 
 def count(heading: str, field: str, hint: str = '') -> Column:
-  """A whole number."""
+  """Returns a column of whole numbers."""
   return Column(heading, hint, lambda row: wording.count(row.get(field)))
 
 

@@ -1,4 +1,4 @@
-"""The figures as the page needs them: bare specs, and a config a theme."""
+"""Figures for the page: Vega-Lite specs without data, and theme configs."""
 
 import functools
 from collections.abc import Iterable
@@ -11,17 +11,21 @@ from absl import logging
 from overlap import figures
 from overlap.figures import frames, style
 
-# The models are on the page as one table that can be sorted, the heat map as
-# one that can be picked from.
+# The page has its own sortable table of models and interactive heat map.
 _NOT_CHARTS = ('table1', 'table2', 'table3', 'table4', 'heatmap')
 
 
 class Chart(NamedTuple):
-  """A figure on the page; title and notes are text, `spec` is Vega-Lite.
+  """Figure on the page.
 
-  `data` are the rows drawn, `{'fields': [...], 'rows': [[...], ...]}`; the
-  page puts them into the spec. Vega's own reader of CSV text would compile
-  code, which the page's policy forbids.
+  Attributes:
+    name: key of `overlap.figures.FIGURES`.
+    title: title, plain text.
+    notes: lines of the subtitle, plain text.
+    spec: Vega-Lite spec without data, title and config.
+    data: rows to draw, `{'fields': [...], 'rows': [[...], ...]}`. The page
+      inserts them into the spec, since Vega's CSV reader compiles code, which
+      the page's policy forbids.
   """
 
   name: str
@@ -34,14 +38,14 @@ class Chart(NamedTuple):
 def charts(
   tables: frames.Tables, names: Iterable[str] | None = None
 ) -> list[Chart]:
-  """Draws the figures that the page shows; those without data are left out.
+  """Draws the figures of the page, leaving out those without data.
 
   Args:
     tables: tables from `figures.load`.
     names: keys of `figures.FIGURES`; all by default.
 
   Raises:
-    UsageError: no such figure.
+    UsageError: a figure is unknown.
   """
   drawn = []
   for name in figures.FIGURES if names is None else names:
@@ -50,7 +54,7 @@ def charts(
     try:
       chart, rows = figures.plot(name, tables)
     except figures.NotDrawableError as e:
-      # Whoever draws the files beside the page has been warned.
+      # Not a warning: drawing the figure files already warns.
       logging.debug('No %s on the page: %s', name, e)
       continue
     drawn.append(_bare(name, chart.to_dict(), rows))
@@ -58,7 +62,7 @@ def charts(
 
 
 def configs() -> dict[str, dict[str, Any]]:
-  """The Vega-Lite config of each theme, on the page's own background."""
+  """Returns the Vega-Lite config of each theme, with a clear background."""
   own = {'background': 'transparent', 'font': 'system-ui, sans-serif'}
   themes = {}
   for theme in ('light', 'dark'):
@@ -67,13 +71,13 @@ def configs() -> dict[str, dict[str, Any]]:
 
 
 def legend(tables: frames.Tables) -> list[tuple[str, int]]:
-  """The categories of the models, with the place of each one's colour."""
+  """Returns the categories of the models and the indices of their colours."""
   found = style.present(tables['models']['category'].map(style.category_name))
   return [(name, style.ORDER.index(name)) for name in found]
 
 
 def colours() -> str:
-  """Style sheet: the colour of each category, by its place, and its theme."""
+  """Returns a style sheet with the colour of each category in both themes."""
   light, dark = (
     ''.join(
       f'.swatch.c{place}{{background:{colour}}}'
@@ -86,13 +90,13 @@ def colours() -> str:
 
 @functools.lru_cache(maxsize=1)
 def javascript() -> str:
-  """Vega, Vega-Lite and vega-embed as one script, 0.9 MB."""
+  """Returns Vega, Vega-Lite and vega-embed as one script of 0.9 MB."""
   return vl_convert.javascript_bundle(vl_version=figures.vegalite_version())
 
 
 def _bare(name: str, spec: dict[str, Any], drawn: pd.DataFrame) -> Chart:
-  # Titles become text of the page, which wraps; the config depends on the
-  # reader's theme; the schema's address is of no use to the page.
+  # The page shows the title as text, which wraps; the config depends on the
+  # reader's theme; the page does not use the schema's address.
   title = spec.pop('title', {})
   for key in ('config', '$schema', 'data', 'datasets'):
     spec.pop(key, None)

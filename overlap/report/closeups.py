@@ -10,7 +10,8 @@ import pandas as pd
 from overlap.figures import frames, wording
 from overlap.report import cells
 
-# Cells of the joint table, and how many of each the ensemble gets right.
+# Columns with the cells of the joint table, and the number of examples in each
+# cell that the ensemble gets wrong (`lost`) or right.
 _CELLS = ('both_correct', 'only_1', 'only_2', 'neither')
 _RIGHT = ('lost', 'converted_only_1', 'converted_only_2', 'converted_neither')
 _KEYS = ['model_1', 'model_2']
@@ -19,17 +20,18 @@ _IMAGE = re.compile(r'data:image/(png|jpeg);base64,[A-Za-z0-9+/=]+')
 
 
 def closeups(tables: frames.Tables, pairs: pd.DataFrame) -> dict[str, Any]:
-  """Returns the details of every pair, as JSON.
+  """Returns the details of every pair, ready for JSON.
 
   Args:
     tables: tables of the study.
-    pairs: rows of its pairs, in the order of the page.
+    pairs: rows of `pairs.csv`, in the order of the page.
 
   Returns:
-    Lists with an entry a pair: `counts` (both right, only one, only the other,
-    neither), `right` (how many of these the ensemble gets right, or null),
-    `theta` (two histograms, or null) and `classes` (those that each model
-    wins, or null); and `facts`, `headings` and a list of texts a pair.
+    Lists with one entry per pair: `counts` (examples that both, only model 1,
+    only model 2 and neither get right), `right` (number of each that the
+    ensemble gets right, or None), `theta` (two histograms, or None) and
+    `classes` (classes that each model wins, or None); and `facts`, with
+    `headings`, `hints` and one list of texts per pair in `rows`.
   """
   table = _facts(tables, pairs)
   found = _found(tables, pairs)
@@ -49,16 +51,16 @@ def closeups(tables: frames.Tables, pairs: pd.DataFrame) -> dict[str, Any]:
 def contested(
   tables: frames.Tables, thumbnails: Mapping[str, Any]
 ) -> list[dict[str, str]]:
-  """The examples on which the models disagree the most.
+  """Returns the examples on which the models disagree the most.
 
   Args:
     tables: tables of the study.
-    thumbnails: `dataset`, `split` and `images`, ids -> data URLs, or nothing;
-      those of other data are not taken.
+    thumbnails: `dataset`, `split` and `images` (data URLs by example id), or
+      empty; thumbnails of another data set or split are ignored.
 
   Returns:
-    `id`, `class_name` and `right` of each, a letter a model as in the table,
-    and `image` where there is one.
+    One dict per example: `id`, `class_name`, `right` (one letter per model, as
+    in the table) and `image` if the example has a thumbnail.
   """
   table = tables.get('contested')
   if table is None:
@@ -76,7 +78,7 @@ def contested(
 
 
 def _facts(tables: frames.Tables, pairs: pd.DataFrame) -> cells.Table:
-  """Returns the facts that the table of pairs has no room for."""
+  """Returns a table of further measures that the table of pairs leaves out."""
   for name, columns in (
     ('similarity', ['cka', 'mutual_knn']),
     ('specialisation', [f'theta_separation{e}' for e in _ENDS]),
@@ -117,7 +119,7 @@ def _facts(tables: frames.Tables, pairs: pd.DataFrame) -> cells.Table:
 def _found(
   tables: frames.Tables, pairs: pd.DataFrame
 ) -> Sequence[Mapping[str, Any]]:
-  """The row of 'pair_closeups' of each pair, empty where there is none."""
+  """Returns each pair's row of 'pair_closeups', empty if absent."""
   table = tables.get('pair_closeups')
   if table is None:
     return [{}] * len(pairs)

@@ -1,4 +1,4 @@
-"""Costs of ensembles in words: operations as multiples of one model's."""
+"""Text for costs of ensembles, as multiples of one model's operations."""
 
 from collections.abc import Iterable
 
@@ -6,10 +6,10 @@ from overlap.figures import frames, wording
 
 
 class Costs:
-  """The operations of a study's models, as far as they are known."""
+  """Floating-point operations of a study's models, where known."""
 
   def __init__(self, tables: frames.Tables):
-    """Reads the table 'costs', which may be absent."""
+    """Reads the table 'costs', if there is one."""
     table = tables.get('costs')
     self._flops: dict[str, int] = {}
     if table is not None:
@@ -17,13 +17,19 @@ class Costs:
       self._flops = dict(zip(known['model'], known['flops'].astype(int)))
 
   def of(self, model: str) -> str:
-    """A model's operations for an image: '4.26 MFLOP'."""
+    """Returns a model's operations per image as text: '4.26 MFLOP'."""
     return wording.flops(self._flops.get(model))
 
   def times(self, members: Iterable[str], start: str) -> str:
-    """An ensemble's operations as a multiple of one model's: '2.13'.
+    """Returns an ensemble's operations as a multiple of one model's: '2.13'.
 
-    '–' where they are not known; a model that is there twice counts once.
+    Args:
+      members: names of the members besides `start`; repeated models count
+        once.
+      start: name of the model that all ensembles contain.
+
+    Returns:
+      The multiple, or '–' if the operations of a model are unknown.
     """
     distinct = {start, *members}
     if not distinct <= self._flops.keys():

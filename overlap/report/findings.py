@@ -1,7 +1,7 @@
-"""Findings of a study in plain words: pure functions, tables to sentences.
+"""Findings of a study in plain words.
 
-Each takes the study's tables and returns a `Finding`, or None where the
-tables have nothing to say. Fractions become per cent and points here.
+Each function takes the study's tables and returns a `Finding`, or None if the
+tables lack the data for it. Fractions are shown as per cent and points.
 """
 
 import contextlib
@@ -27,11 +27,11 @@ ALPHA = 0.05
 
 
 def findings(tables: Tables, confidence: float = 0.95) -> list[say.Finding]:
-  """All findings that the tables allow, the most asked for first.
+  """Returns all findings that the tables allow, the most relevant first.
 
   Args:
     tables: tables of the study.
-    confidence: level of the intervals that the tables don't have.
+    confidence: level of the intervals that are computed here.
   """
   functions = (
     differences, functools.partial(gains.ensembles, confidence=confidence),
@@ -121,7 +121,7 @@ def _of_the_base(gain: Mapping[str, Any]) -> list[str]:
 
 
 def _neither(tables: Tables) -> list[str]:
-  """Sentence on the examples neither gets right and the ensemble does."""
+  """Sentence on ensembles being right where neither model is."""
   means = frames.category_means(tables)
   name = 'neither_conversion_rate'
   if name not in means or means[name].nunique() < 2:
@@ -182,7 +182,7 @@ def window(tables: Tables) -> say.Finding | None:
 
 
 def calibration(tables: Tables) -> say.Finding | None:
-  """Temperatures that can't be trusted, and models that have none."""
+  """Sentences on unreliable temperatures and models without temperatures."""
   models = tables['models']
   bound = models[frames.flag(models, 'calibration_bound_hit', default=False)]
   loose = models[~frames.flag(models, 'calibration_converged', default=True)]

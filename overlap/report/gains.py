@@ -15,7 +15,7 @@ from overlap.report import sentences as say
 def ensembles(
   tables: frames.Tables, *, confidence: float = 0.95
 ) -> say.Finding | None:
-  """Sentences on the largest gains: over the members' mean, and the better."""
+  """Sentences on the largest gains over both members' mean and the better."""
   pairs = tables['pairs'].dropna(subset=['ensemble_accuracy', 'gain'])
   if pairs.empty:
     return None
@@ -67,28 +67,31 @@ def _of_one(above: int, sure: int) -> list[str]:
 
 
 def over_one(pair: Mapping[str, Any], side: int, confidence: float) -> str:
-  """Gain in accuracy of an ensemble over one of its two models.
+  """Returns an ensemble's gain in accuracy over one of its two models.
 
   Args:
-    pair: a row of `pairs.csv` with counts of an ensemble.
-    side: which model, 1 or 2.
+    pair: row of `pairs.csv` with the counts of the ensemble.
+    side: number of the model, 1 or 2.
     confidence: level of the interval.
 
   Returns:
-    Points with their interval.
+    The gain in percentage points with its interval, as text.
   """
   found = paired.difference(*_counts(pair, side), confidence=confidence)
   return wording.points(*(float(value) for value in found))
 
 
 def _counts(pair: Any, side: int) -> tuple[Any, Any, Any]:
-  """Examples that the ensemble alone gets right, the model alone, and all.
+  """Returns counts for the difference between an ensemble and one member.
 
   Args:
-    pair: a row of `pairs.csv`, or all of it.
-    side: side of the model.
+    pair: row of `pairs.csv`, or the whole table.
+    side: number of the member, 1 or 2.
+
+  Returns:
+    The numbers of examples that only the ensemble gets right, that only the
+    member gets right, and of all examples.
   """
-  # The model is right on what both are and on what it alone is.
   own, other = f'only_{side}', f'only_{3 - side}'
   return (
     pair[f'converted_{other}'] + pair['converted_neither'],
@@ -103,7 +106,7 @@ def _over_better(pair: Mapping[str, Any], confidence: float) -> str:
 
 
 def _least_over_better(pairs: pd.DataFrame, confidence: float) -> np.ndarray:
-  """The lower bounds of what ensembles gain over the better of the two."""
+  """Returns lower bounds of the ensembles' gains over the better member."""
   lower = [
     paired.difference(*_counts(pairs, side), confidence=confidence)[1]
     for side in (1, 2)

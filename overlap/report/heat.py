@@ -1,4 +1,4 @@
-"""The heat map of all pairs: orders of the models, and what cells may show."""
+"""Data of the heat map of all pairs: orders of the models, and measures."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -9,7 +9,7 @@ import pandas as pd
 from overlap.analyses import seriation
 from overlap.figures import frames, heatmap, style, wording
 
-# A column of the pairs, what the table of pairs calls it, how it is written.
+# Column of `pairs.csv`, heading in the table of pairs, formatting function.
 MEASURES = (
   ('error_inconsistency', 'Error inconsistency', wording.percent),
   ('kappa', 'Kappa', wording.decimal),
@@ -20,17 +20,18 @@ MEASURES = (
 
 
 def heat(tables: frames.Tables, pairs: pd.DataFrame) -> dict[str, Any]:
-  """Returns the data of the heat map, as JSON.
+  """Returns the data of the heat map, ready for JSON.
 
   Args:
     tables: tables of the study.
-    pairs: rows of its pairs, in the order of the page.
+    pairs: rows of `pairs.csv`, in the order of the page.
 
   Returns:
-    `models`; `categories`, one each; `first` and `second`, the places of each
-    pair's models among them; `orders`, name -> places; `measures`: each with
-    `values`, one a pair, and the texts of its `low` and `high` end. The order
-    by clustering is there where every pair has its error inconsistency.
+    `models`, their names; `categories`, one per model; `first` and `second`,
+    the indices of each pair's models; `orders`, a permutation of the models by
+    name of the order; `measures`, each with `heading`, `values` (one per pair)
+    and the texts of the `low` and `high` end of its range. The order by
+    clustering is absent if the error inconsistency of a pair is unknown.
   """
   models = tables['models']
   names = models['model'].tolist()
@@ -56,7 +57,7 @@ def heat(tables: frames.Tables, pairs: pd.DataFrame) -> dict[str, Any]:
 
 
 def most_apart(pairs: pd.DataFrame) -> int:
-  """The row of the pair that errs most differently: shown at first."""
+  """Returns the row of the pair with the largest error inconsistency."""
   values = pairs['error_inconsistency'].to_numpy()
   return 0 if np.isnan(values).all() else int(np.nanargmax(values))
 

@@ -17,7 +17,7 @@ _NAMES = {
 
 
 def joined(tables: frames.Tables) -> say.Finding | None:
-  """Sentences on whether half of each beats both, and after compression."""
+  """Sentences on probes on half of both models' features, and compression."""
   pairs = tables.get('joined_pairs')
   if pairs is None or pairs['half_gain'].isna().all():
     return None
@@ -73,7 +73,7 @@ def _compressed(tables: frames.Tables) -> str:
   if targets is None or targets.empty:
     return ''
   keys = ['model_2', 'ranking']
-  # A size that is never reached is more than there are.
+  # The accuracy is never reached: more dimensions are needed than there are.
   kept = targets['kept'].astype('Float64').fillna(float('inf'))
   needed = targets.assign(kept=kept).groupby(keys)['kept'].mean().unstack()
   ranked = [name for name in _NAMES if name in needed]

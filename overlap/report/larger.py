@@ -45,9 +45,10 @@ _WARNING = (
 def _recommended(
   tables: frames.Tables, best: pd.DataFrame, scored: pd.DataFrame
 ) -> list[str]:
-  """The start whose ensemble seems best where it was chosen, honestly scored.
+  """Sentences on the start whose ensemble is best on the selection examples.
 
-  Which start that is, is told from what members were chosen by, too.
+  The start is selected on the same examples as the members, so that the score
+  on the other examples stays unbiased.
   """
   row = scored.loc[scored['selection_accuracy'].idxmax()]
   start = say.quote(row['start'])
@@ -82,7 +83,7 @@ def _recommended(
 
 
 def _optimism(scored: pd.DataFrame) -> list[str]:
-  """By how much accuracies on the examples of the choice are too high."""
+  """Sentence on the optimism of accuracies on the selection examples."""
   over = (scored['selection_accuracy'] - scored['accuracy']).dropna()
   if over.empty:
     return []

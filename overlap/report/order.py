@@ -1,4 +1,4 @@
-"""Order of the categories on this data, against the paper's."""
+"""Findings on the order of the categories, compared with the paper's."""
 
 import itertools
 from collections.abc import Mapping, Sequence
@@ -90,7 +90,7 @@ def _overlap(first: Mapping[str, Any], second: Mapping[str, Any]) -> str:
 
 
 def _neighbours(rows: Sequence[Mapping[str, Any]]) -> str:
-  """Returns neighbours in the paper's order that are not distinguishable."""
+  """Returns a clause on neighbours whose intervals overlap, or ''."""
   close = [
     f'{a["category"]} and {b["category"]}'
     for a, b in itertools.pairwise(rows)

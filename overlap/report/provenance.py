@@ -1,4 +1,4 @@
-"""Provenance on the page: from config.json and timings.json."""
+"""Provenance on the page, from config.json and timings.json."""
 
 import json
 from collections.abc import Collection, Mapping, Sequence
@@ -11,21 +11,21 @@ from overlap import sealed
 from overlap import tables as tables_lib
 from overlap.figures import frames, wording
 
-# Tells, among others, the level of the intervals in the tables.
+# Settings of the analyses, such as the level of the intervals in the tables.
 _REQUEST = 'tables/analysis.json'
 # Stages in the order in which a study runs them.
 _STAGES = ('train', 'predict', 'analyse', 'report')
 
 
 class Fact(NamedTuple):
-  """A name and its value, both plain text."""
+  """Name and value of a fact, both plain text."""
 
   name: str
   value: str
 
 
 class Stage(NamedTuple):
-  """Time that a stage took, over all models; `models` has each one's."""
+  """Time of a stage over all models; `models` has the time of each model."""
 
   name: str
   seconds: str
@@ -33,11 +33,11 @@ class Stage(NamedTuple):
 
 
 def read(workdir: epath.PathLike, name: str) -> dict[str, Any]:
-  """A JSON file of the workdir; empty where it is absent.
+  """Reads a JSON file of the workdir; returns {} if it is absent.
 
   Raises:
-    DataError: it is damaged; it is `tables/analysis.json`, and is gone from
-      beside tables that it tells about.
+    DataError: the file is damaged, or is `tables/analysis.json` and absent
+      although the tables are complete.
   """
   path = epath.Path(workdir) / name
   if not path.exists() and not (
@@ -48,14 +48,14 @@ def read(workdir: epath.PathLike, name: str) -> dict[str, Any]:
 
 
 def _again(name: str) -> str:
-  """Returns the command that makes a JSON file of the workdir again."""
+  """Returns instructions for writing a JSON file of the workdir again."""
   if name.startswith('tables/'):
     return tables_lib.AGAIN
   return 'delete it, and the next `overlap study` writes it again'
 
 
 def title(config: Mapping[str, Any], tables: frames.Tables) -> str:
-  """The study's name; without a config, what its models are evaluated on."""
+  """Returns the study's name; without a config, its data set and split."""
   first = tables['models'].iloc[0]
   name = _get(config, 'config.name')
   return str(name or f'{first["dataset"]}, {first["split"]}')
@@ -66,12 +66,12 @@ def what_was_run(
   request: Mapping[str, Any],
   tables: frames.Tables,
 ) -> list[Fact]:
-  """Data, splits, numbers of examples and models, the base, analyses.
+  """Returns facts on data, splits, examples, models, base and analyses.
 
   Args:
-    config: config of `config.json`; empty where the store was filled without
-      one.
-    request: request of `tables/analysis.json`: what the tables were asked for.
+    config: contents of `config.json`; empty if the store was filled without a
+      config.
+    request: contents of `tables/analysis.json`, the settings of the analyses.
     tables: tables from `figures.load`.
   """
   models = tables['models']
@@ -99,7 +99,7 @@ def what_was_run(
 def software(
   config: Mapping[str, Any], timings: Mapping[str, Any]
 ) -> list[Fact]:
-  """Device, memory, revision, versions, date."""
+  """Returns facts on device, memory, revision, date and versions."""
   facts = []
   if device := config.get('device'):
     kind, count = device.get('kind', ''), device.get('count', 1)
@@ -124,13 +124,13 @@ def software(
 
 
 def checksums(done: Mapping[str, Any]) -> list[Fact]:
-  """SHA-256 of every CSV table, from `tables/done.json`."""
+  """Returns the SHA-256 of every CSV table, from `tables/done.json`."""
   held = done.get('tables') or {}
   return [Fact(k, str(held[k])) for k in sorted(held) if k.endswith('.csv')]
 
 
 def stages(timings: Mapping[str, Any]) -> list[Stage]:
-  """Time a stage and a model, over all splits, the latest run of each."""
+  """Returns times by stage and model, from the latest run on each split."""
   latest: dict[tuple[str, str, str], float] = {}
   for entry in timings.get('stages', ()):
     stage, model, split = (
@@ -147,7 +147,7 @@ def stages(timings: Mapping[str, Any]) -> list[Stage]:
 
 
 def config_text(config: Mapping[str, Any]) -> str:
-  """The resolved config as indented JSON, or ''."""
+  """Returns the resolved config as indented JSON, or ''."""
   resolved = config.get('config')
   return json.dumps(resolved, indent=2, ensure_ascii=False) if resolved else ''
 

@@ -1,9 +1,9 @@
-"""Rows for the reader to choose from: ensembles with a given model.
+"""Recommended ensembles with a given model, for the reader to select from.
 
-All of it was computed before: greedy selection from a few starts. Members are
-told as chosen by all examples; what they are worth is the accuracy of members
-chosen on one half of the examples and scored on the other. From other models
-there are only pairs, which are optimistic.
+The tables hold greedy selections from a few starts. Members are those selected
+on all examples; their accuracy is that of members selected on one half of the
+examples and scored on the other. For other models there are only pairs, whose
+accuracies are optimistic.
 """
 
 import json
@@ -23,18 +23,18 @@ _FIRST = 10  # Models listed that may be added to a start.
 def recommender(
   tables: frames.Tables, request: Mapping[str, Any]
 ) -> dict[str, Any] | None:
-  """Returns the recommendations as JSON; None without greedy selection.
+  """Returns the recommendations for JSON; None without greedy selection.
 
   Args:
     tables: tables of the study.
-    request: request of `tables/analysis.json`, empty where it is unknown.
+    request: contents of `tables/analysis.json`, empty if unknown.
 
   Returns:
-    `pool`, a sentence on which models may be added; `starts`, each with
-    `name`, `category`, `flops` (of an image, in words), `steps` (see `_step`;
-    none where greedy selection was not run from the model), `budgets` (see
-    `_budgets`) and `first`, what each other model alone adds; `free`, the best
-    subsets of any models.
+    `pool`, a sentence on the models that may be added; `starts`, each with
+    `name`, `category`, `flops` (per image, as text), `steps` (see `_step`;
+    empty if greedy selection was not run from the model), `budgets` (see
+    `_budgets`) and `first` (gains from adding one other model); `free`, the
+    best subsets without a fixed start.
   """
   greedy = tables.get('greedy')
   if greedy is None or not (greedy['step'] > 0).any():
@@ -72,7 +72,7 @@ def recommender(
 def _steps(
   rows: pd.DataFrame, start: str, costs: Costs
 ) -> list[dict[str, Any]]:
-  """The ensembles from one start, the start alone first."""
+  """Returns the ensembles from one start, beginning with the start alone."""
   whole = _by(rows[rows['half'] == 'all'], 'size')
   both = _by(rows[rows['half'] == 'both'], 'size')
   best = _best(both) if both else _best(whole)
@@ -86,7 +86,7 @@ def _steps(
 def _step(
   whole: Row | None, both: Row | None, start: str, costs: Costs
 ) -> dict[str, Any]:
-  """An `_ensemble` that greedy selection came by, and what it added last."""
+  """Returns an `_ensemble` of greedy selection and its last added model."""
   row = whole if both is None else both
   assert row is not None
   gain = _gain(both, 'improvement_over_start')
@@ -101,11 +101,11 @@ def _step(
 def _budgets(
   tables: frames.Tables, start: str, costs: Costs
 ) -> list[dict[str, Any]]:
-  """The best ensembles from a start within budgets of operations.
+  """Returns the best ensembles from a start within budgets of operations.
 
   Returns:
-    For each an `_ensemble`, and `budget`, in multiples of the start's
-    operations: '2'.
+    One `_ensemble` per budget, with its `gain` and `budget`, a multiple of the
+    start's operations such as '2'.
   """
   table = tables.get('greedy_budgets')
   if table is None:
@@ -126,17 +126,22 @@ def _budgets(
 def _ensemble(
   whole: Row | None, both: Row | None, start: str, costs: Costs
 ) -> dict[str, Any]:
-  """One ensemble.
+  """Returns the texts of one ensemble.
+
+  Args:
+    whole: row of the selection on all examples, if it was run.
+    both: row of the cross-fitted selection, if it was run.
+    start: name of the model that selection started from.
+    costs: operations of the models.
 
   Returns:
-    `members`, as chosen by all examples, empty where that was not asked for;
-    `cost`, their operations as a multiple of the start's; `accuracy`, of
-    members chosen on other examples than they are scored on, '–' where that
-    was not asked for; `optimistic`, the accuracy on the examples of the
-    choice.
+    `members`, selected on all examples, empty if that was not run; `cost`,
+    their operations as a multiple of the start's; `accuracy`, of members
+    selected on one half and scored on the other, '–' if that was not run;
+    `optimistic`, the accuracy on the examples of the selection.
   """
   told = None if whole is None else whole['members']
-  # The halves may agree, too.
+  # Cross-fitted selection has members if both halves select the same ones.
   members = json.loads(told or (both or {}).get('members') or '[]')
   return {
     'members': members,
@@ -149,7 +154,7 @@ def _ensemble(
 
 
 def _best(rows: Mapping[int, Row]) -> int:
-  """The size that seems best where members are chosen."""
+  """Returns the size with the best accuracy on the selection examples."""
   known = {
     size: row['selection_accuracy']
     for size, row in rows.items()
@@ -181,7 +186,10 @@ def _first(
 def _partners(
   tables: frames.Tables, name: str, costs: Costs, confidence: float
 ) -> list[dict[str, str]]:
-  """As `_first`, of all pairs with a model, whatever is the more accurate."""
+  """Returns rows as `_first` does, from all pairs with a model.
+
+  Unlike those of `_first`, partners may be more accurate than the model.
+  """
   pairs, models = tables['pairs'], tables['models']
   categories = dict(zip(models['model'], models['category']))
   found = pd.concat(
@@ -207,7 +215,7 @@ def _partners(
 
 
 def _free(tables: frames.Tables) -> list[dict[str, Any]]:
-  """The best of all subsets of each size, where these were searched."""
+  """Returns the best subset of each size, if all subsets were searched."""
   table = tables.get('subsets')
   if table is None or table.empty:
     return []

@@ -1,4 +1,4 @@
-"""The sortable tables of the page: headings and cells as text."""
+"""Sortable tables of the page, with headings and cells as text."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,12 +9,12 @@ from overlap.catalog.paper import published
 from overlap.figures import frames, style, wording
 from overlap.report import cells
 
-# More pairs would make the page too heavy; the CSV file has them all.
+# Limits the size of the page; the CSV file has all pairs.
 MAX_PAIRS = 10_000
 
 
 def models_table(tables: frames.Tables) -> cells.Table:
-  """Table 1 of the study, with calibration: one row a model."""
+  """Returns Table 1 of the study with calibration, one row per model."""
   models = tables['models']
   inside = frames.flag(models, 'in_window', default=True)
   columns = [
@@ -42,7 +42,7 @@ def models_table(tables: frames.Tables) -> cells.Table:
 def pairs_in_order(
   tables: frames.Tables, limit: int = MAX_PAIRS
 ) -> pd.DataFrame:
-  """The rows of `pairs.csv` that the page has: those with the base first."""
+  """Returns up to `limit` rows of `pairs.csv`, pairs with the base first."""
   pairs = tables['pairs']
   base = frames.base_name(tables['models'])
   with_base = (pairs['model_1'] == base) | (pairs['model_2'] == base)
@@ -51,7 +51,7 @@ def pairs_in_order(
 
 
 def pairs_table(tables: frames.Tables, limit: int = MAX_PAIRS) -> cells.Table:
-  """One row a pair, those with the base first."""
+  """Returns a table with one row per pair, pairs with the base first."""
   columns = [
     cells.Column('Model 1', '', lambda row: row['model_1'], numeric=False),
     cells.Column('Model 2', '', lambda row: row['model_2'], numeric=False),
@@ -87,7 +87,7 @@ def pairs_table(tables: frames.Tables, limit: int = MAX_PAIRS) -> cells.Table:
 
 
 def categories_table(tables: frames.Tables) -> cells.Table | None:
-  """Category means beside the paper's; None where there are none."""
+  """Returns category means beside the paper's; None if there are none."""
   means = frames.category_means(tables)
   if means.empty:
     return None
@@ -112,7 +112,7 @@ def categories_table(tables: frames.Tables) -> cells.Table | None:
 
 
 def category_order() -> list[str]:
-  """Returns sort keys of categories: the base, then the paper's order."""
+  """Returns the categories in order: base, the paper's order, unknown."""
   return [style.BASE, *style.CATEGORIES, style.UNKNOWN]
 
 

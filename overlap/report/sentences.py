@@ -1,4 +1,4 @@
-"""Sentences about models: how they name them and how long they get."""
+"""Building blocks of sentences about models: names and short lists."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -9,7 +9,7 @@ _NAMED = 6  # Longer lists of models are cut short.
 
 
 class Finding(NamedTuple):
-  """A heading and sentences of plain text; `warning` asks for attention."""
+  """Heading and sentences of plain text; `warning` marks a problem."""
 
   title: str
   sentences: tuple[str, ...]
@@ -17,22 +17,22 @@ class Finding(NamedTuple):
 
 
 def quote(name: str) -> str:
-  """A model's name as it stands in a sentence."""
+  """Returns a model's name in quotation marks."""
   return f'“{name}”'
 
 
 def both(pair: Mapping[str, Any]) -> str:
-  """The names of a pair as they stand in a sentence."""
+  """Returns the quoted names of a pair: '“a” and “b”'."""
   return f'{quote(pair["model_1"])} and {quote(pair["model_2"])}'
 
 
 def named(models: Iterable[str]) -> str:
-  """Names in a row, the later ones as a number: '“a”, “b” and 3 more'."""
+  """Returns a list of quoted names, cut short: '“a”, “b” and 3 more'."""
   return cut([quote(name) for name in models])
 
 
 def cut(texts: Sequence[str]) -> str:
-  """Texts in a row, the later ones as a number; 'none' where there are none."""
+  """Returns a list of texts, cut short; 'none' if there are none."""
   if not texts:
     return 'none'
   left = len(texts) - _NAMED
@@ -41,13 +41,13 @@ def cut(texts: Sequence[str]) -> str:
 
 
 def either(words: Sequence[str]) -> str:
-  """'a, b or c'."""
+  """Returns words joined as 'a, b or c'."""
   *first, last = words
   return f'{", ".join(first)} or {last}' if first else last
 
 
 def inconsistency(row: Mapping[str, Any]) -> str:
-  """A row's error inconsistency with its interval."""
+  """Returns a row's error inconsistency with its interval, as text."""
   name = 'error_inconsistency'
   return wording.percent(
     row[name], row.get(f'{name}_lower'), row.get(f'{name}_upper')

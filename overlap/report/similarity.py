@@ -1,4 +1,4 @@
-"""Findings on similar representations and similar mistakes."""
+"""Findings on similar representations and similar errors."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -18,7 +18,7 @@ Row = Mapping[str, Any]
 
 
 def similarity(tables: frames.Tables) -> say.Finding | None:
-  """Sentences on the similarity that best tracks error inconsistency."""
+  """Sentences on correlations of similarity and error inconsistency."""
   found = {
     measure: row
     for measure in _NAMES
@@ -50,12 +50,12 @@ def _listed(found: Mapping[str, Row], others: list[str]) -> str:
 
 
 def _best(found: Mapping[str, Row]) -> str:
-  """The strongest correlation, and whether it is so beyond doubt."""
+  """Sentence on the strongest correlation and its uncertainty."""
   best = max(found, key=lambda m: abs(found[m]['pearson']))
   row, name = found[best], _NAMES[best]
   text = f'{name[0].upper()}{name[1:]} goes best with error inconsistency'
   if best == 'cka':
-    # Against each of the others, whose rows hold the differences.
+    # The rows of the other measures hold their differences from CKA.
     behind = [m for m in found if _below(found[m]['stronger_upper'], 0)]
     if len(behind) == len(found) - 1:
       return f'{text}, by more than the uncertainty of each difference.'
@@ -72,12 +72,12 @@ def _best(found: Mapping[str, Row]) -> str:
 
 
 def _below(one: Any, two: Any) -> bool:
-  """Returns whether both are numbers and the first is the smaller."""
+  """Returns whether both are numbers and the first is smaller."""
   return not wording.absent(one) and not wording.absent(two) and one < two
 
 
 def _doubt(row: Row) -> str:
-  """Returns the caveat for an interval that contains 0, or for none."""
+  """Returns a caveat if the interval contains 0 or is absent, else ''."""
   lower, upper = row['pearson_lower'], row['pearson_upper']
   if wording.absent(lower) or wording.absent(upper):
     return ' (too few models for an interval)'

@@ -15,7 +15,7 @@ _CLASSES = 4  # Longer lists of classes are cut short.
 
 
 def confident(tables: Tables) -> say.Finding | None:
-  """Sentences on the confidence of the model that alone is right."""
+  """Sentences on the confidence of the only model that is right."""
   found = _of_panels(tables, 'specialisation')
   if found.empty:
     return None
@@ -27,7 +27,7 @@ def confident(tables: Tables) -> say.Finding | None:
 
 
 def groups(tables: Tables) -> say.Finding | None:
-  """Sentences on the groups of classes, and the classes, that a model wins."""
+  """Sentences on the class groups and classes on which a model is better."""
   by_group = _of_panels(tables, 'class_groups', contrast=True)
   by_class = _of_panels(tables, 'classes', contrast=True)
   if by_group.empty and by_class.empty:
@@ -74,7 +74,7 @@ def weights(tables: Tables) -> say.Finding | None:
 def _of_panels(
   tables: Tables, name: str, *, contrast: bool = False
 ) -> pd.DataFrame:
-  """The rows of a table for the pairs of the panels, in their order."""
+  """Returns the rows of a table for the panels' pairs, in their order."""
   table = tables.get(name)
   if table is None or table.empty:
     return pd.DataFrame()
@@ -95,7 +95,7 @@ def _rows(table: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def _confident(row: Mapping[str, Any]) -> str:
-  """Sentence on one pair; '' where no model is right alone."""
+  """Returns a sentence on one pair; '' if no model is ever right alone."""
   parts = []
   for side, model in (('only_1', 'model_1'), ('only_2', 'model_2')):
     name = f'{side}_confident'
@@ -188,7 +188,7 @@ def _class_sentences(table: pd.DataFrame) -> list[str]:
 
 
 def _classes(table: pd.DataFrame) -> str:
-  """Names of classes, the clearest first, the later ones as a number."""
+  """Returns names of classes, the most significant first, cut short."""
   names = table.sort_values(['q', 'label'])['class_name'].tolist()
   left = len(names) - _CLASSES
   listed = ', '.join(names[:_CLASSES])

@@ -1,4 +1,4 @@
-"""Findings on the transfer of two models' features against one's."""
+"""Findings on the transfer of two models' features compared with one's."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -16,7 +16,7 @@ Row = Mapping[str, Any]
 
 
 def transfer(tables: frames.Tables) -> say.Finding | None:
-  """Sentences on the best features on another data set, and pairs' gains."""
+  """Sentences on the best features for another data set, and pairs' gains."""
   table = tables.get('transfer')
   if table is None:
     return None
@@ -38,7 +38,7 @@ def transfer(tables: frames.Tables) -> say.Finding | None:
 
 
 def _best(known: pd.DataFrame) -> str:
-  """The highest score, and how many may be as high."""
+  """Sentence on the highest score and overlapping intervals."""
   best = known.loc[known['score'].idxmax()]
   near = int((known['score_upper'] >= best['score_lower']).sum()) - 1
   text = (
