@@ -1,5 +1,6 @@
 """Files of predictions, and what is given beside them."""
 
+import gzip
 import io
 import json
 import struct
@@ -75,6 +76,10 @@ def _flags(case):
     'ingest of a file without an extension': words(
       name='m', told=['--format', 'npz']
     ),
+    'ingest of a file of PyTorch': words(
+      name='m.pt', told=['never loaded', 'numpy.savez', '.float().cpu()']
+    ),
+    'ingest of a spreadsheet': words(name='m.xlsx', told=['as CSV']),
     'ingest of what is not there': words(
       '--predictions=/none/*.npy', status=1, told=["'/none/*.npy'"]
     ),
@@ -309,6 +314,12 @@ def _tables(case):
       told or ['m.csv'],
     )
 
+  def csv_of(scores, *told):
+    columns = {f'logit_{i}': scores[:, i] for i in range(scores.shape[1])}
+    return case(
+      lambda a: a.ingested(a.csv('m.csv', id=IDS, **columns)), 1, told
+    )
+
   def parquet(content, *told):
     def make(a):
       path = a.case / 'm.parquet'
@@ -371,6 +382,24 @@ def _tables(case):
     'CSV of 100,000 columns': text(
       'id,' + ','.join(f'logit_{i}' for i in range(10**5)) + '\n'
     ),
+    'CSV of scores that are sorted by value': csv_of(
+      -np.sort(-SCORES, axis=1), 'sorted by value', '--include-index'
+    ),
+    'CSV that is compressed and cut': case(
+      lambda a: a.ingested(
+        a.file('m.csv.gz', gzip.compress(b'id,predicted\n')[:-4])
+      ),
+      1,
+      ['m.csv.gz', 'runcated'],
+    ),
+    'CSV that is compressed by its name alone': case(
+      lambda a: a.ingested(a.file('m.csv.zst', 'id,predicted\n')),
+      1,
+      ['m.csv.zst', 'ZSTD'],
+    ),
+    'CSV with a list that was cut': text(
+      'id,logits\nimage 0,[0.5 ... 1.5]\n', 'row 0', 'cut where it was printed'
+    ),
     'Parquet of no bytes': parquet(b''),
     'Parquet that ends early': parquet(cut),
     'Parquet that is CSV': parquet(b'id,predicted\n'),
@@ -410,6 +439,14 @@ def _json(case):
     'JSON that ends early': text('[1, 2'),
     'JSON of bytes': text(b'\xff\xfe[1]'),
     'JSON of a number': text('5', 'int'),
+    'JSON lines of which one is none': case(
+      lambda a: a.ingested(a.file('m.jsonl', '{"id": "a"}\n{"id": \n')),
+      1,
+      ['m.jsonl', 'line 2 of JSON lines'],
+    ),
+    'JSON of records of different things': text(
+      '[{"id": "a", "logits": [1, 2]}, {"id": "b", "logits": 1}]', 'one type'
+    ),
     'JSON of a dict': text('{"a": [1], "b": 2}', 'dict'),
     'JSON of classes by other ids': text('{"a": 1}', "1 extra ('a')"),
     'JSON of nothing': text('[]', 'no rows'),
@@ -456,6 +493,19 @@ def _beside(case):
 
   return {
     'labels of another kind': beside('labels', 'l.pkl', b'', '.npy', status=2),
+    'labels of PyTorch': beside(
+      'labels', 'l.pt', b'', 'never loaded', 'numpy.savez', status=2
+    ),
+    'labels of two lengths': case(
+      lambda a: (
+        np.savez(a.case / 'l.npz', labels=LABELS, ids=IDS[:3])
+        or a.ingested(
+          a.npy('m.npy', SCORES), '--split=new', f'--labels={a.case}/l.npz'
+        )
+      ),
+      1,
+      ['12 in labels', '3 in ids'],
+    ),
     'labels in a folder': case(
       lambda a: a.ingested(
         a.npy('m.npy', SCORES), '--split=new', f'--labels={a.case}/'

@@ -10,7 +10,7 @@ import pytest
 
 from overlap import errors
 from overlap.ingest import columns, csv_table, parquet_table, source
-from overlap.ingest.columns import NUMBER, TEXT
+from overlap.ingest.columns import CLASS, NUMBER, TEXT
 
 
 @pytest.fixture(params=['csv', 'parquet'])
@@ -151,6 +151,39 @@ def test_names_of_parquet_columns_are_taken_as_they_are(tmp_path):
   assert columns.read(made, {'id ': TEXT})['id '].tolist() == ['a']
   with pytest.raises(errors.DataError, match='lacks id'):
     columns.read(made, {'id': TEXT})
+
+
+@pytest.mark.parametrize(
+  ('values', 'expected'),
+  [
+    (pa.array(['é', '007'], pa.string_view()), ['é', '007']),
+    (pa.array(['é'.encode(), b'007']), ['é', '007']),
+    (pa.array([b'ab', b'07'], pa.binary(2)), ['ab', '07']),
+    (pa.array([5, 12]).cast(pa.decimal128(19, 0)), ['5', '12']),
+    (pa.array([2**64 - 1, 0], pa.uint64()), [str(2**64 - 1), '0']),
+  ],
+)
+def test_texts_of_other_types(tmp_path, values, expected):
+  pa.parquet.write_table(pa.table({'x': values}), tmp_path / 't.parquet')
+  made = parquet_table.open_parquet(str(tmp_path / 't.parquet'))
+  assert columns.read(made, {'x': TEXT})['x'].tolist() == expected
+  found = columns.read(made, {'x': CLASS})['x']
+  assert [str(value) for value in found] == expected
+
+
+def test_bytes_that_are_no_text(tmp_path):
+  pa.parquet.write_table(pa.table({'x': [b'\xff']}), tmp_path / 't.parquet')
+  made = parquet_table.open_parquet(str(tmp_path / 't.parquet'))
+  for kind in (TEXT, CLASS):
+    with pytest.raises(errors.DataError, match='Invalid UTF8'):
+      columns.read(made, {'x': kind})
+
+
+def test_decimal_numbers(tmp_path):
+  values = pa.array([decimal.Decimal('0.25'), decimal.Decimal('-1.5')])
+  pa.parquet.write_table(pa.table({'x': values}), tmp_path / 't.parquet')
+  made = parquet_table.open_parquet(str(tmp_path / 't.parquet'))
+  assert columns.read(made, {'x': NUMBER})['x'].tolist() == [0.25, -1.5]
 
 
 LISTS = [[0.5, 1.5], [2.5, -3.0], [4.0, 5.0]]
