@@ -99,7 +99,7 @@ def _dialect(f: TextIO, first: str, encoding: str) -> Dialect:
 
 
 def _decimal(dialect: Dialect, wanted: Mapping[str, str]) -> str:
-  """The decimal mark, '.' or ',', of the columns that may hold numbers."""
+  """Returns the decimal mark, '.' or ',', of the columns of numbers."""
   if dialect.delimiter == ',':
     return '.'
   places = [

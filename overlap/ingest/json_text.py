@@ -1,4 +1,4 @@
-"""JSON, as one value or as one in every line."""
+"""JSON files, of one value or of one on each line."""
 
 import json
 from typing import Any

@@ -1,4 +1,4 @@
-"""Opens files with named columns, whatever they are told by extension."""
+"""Files with named columns, opened according to their extension."""
 
 from overlap import errors
 from overlap.ingest import (
@@ -17,7 +17,7 @@ EXTENSIONS = (*CSV, *PARQUET, *JSON)
 
 
 def open_table(path: str, key: str = 'id') -> Table:
-  """Opens a table: Parquet or JSON after its extension, else CSV.
+  """Opens a table: Parquet or JSON according to its extension, else CSV.
 
   Args:
     path: the file.

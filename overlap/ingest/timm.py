@@ -73,10 +73,7 @@ def read_table(table: Table) -> Source:
 
 
 def _columns(table: Table, prefix: str) -> list[str]:
-  """The columns with one value for each of the best classes, or one of lists.
-
-  Those of names may be lists, of which only the first is read.
-  """
+  """Returns the numbered columns of the best classes, or the one of lists."""
   return tables.numbered(table, prefix) or [prefix] * (prefix in table.names)
 
 
@@ -87,7 +84,7 @@ def _by_index(
   scores: Sequence[str],
   ids: np.ndarray,
 ) -> Source:
-  """Scores of all classes where the indices are those of all, else classes."""
+  """Reads scores if each row has the indices of all classes, else classes."""
   places = _whole(table, indices)
   confidence = None
   if scores:
@@ -166,7 +163,7 @@ def _classes(
 
 
 def _first(value: Any) -> Any:
-  """The first of a list, also of one as text; else the value."""
+  """Returns the first item of a list or of its text; other values as is."""
   if isinstance(value, str):
     items = cells.split_list(value)
     return value if not items else items[0]
