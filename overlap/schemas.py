@@ -344,7 +344,7 @@ _GREEDY_BUDGETS = {
   **_GAINED,
   **_columns(NUMBER, 'selection_accuracy'),
 }
-# One row a pair: means over the conditions of a split, each counted alike.
+# One row per pair: unweighted means over the conditions of a split.
 _CONDITIONS = {
   **_columns(TEXT, 'model_1 model_2 category dataset split'),
   **_columns(COUNT, 'conditions n'),

@@ -27,7 +27,7 @@ from overlap.store import schema
 FAULTS = (ValueError, OSError, LookupError, RuntimeError, MemoryError)
 
 _READS_IN_FLIGHT = 3
-_CRC_BYTES = 4  # At the end of each chunk's file.
+_CRC_BYTES = 4  # Length of the checksum that ends each chunk file.
 # Hexadecimal digits per chunk in an entry's `crc32c`.
 CRC_DIGITS = 2 * _CRC_BYTES
 
