@@ -1,7 +1,7 @@
-"""The figures and tables for people, drawn from the study's tables alone.
+"""Figures and tables for readers, drawn from the study's CSV tables alone.
 
-`FIGURES` names them. Each module has `plot(tables) -> (chart, rows drawn)`;
-in a notebook, `overlap.load_study(workdir).figure('fig02')` shows one.
+`FIGURES` maps names to plot functions, `plot(tables) -> (chart, rows drawn)`;
+in a notebook, `overlap.load_study(workdir).figure('fig02')` shows a figure.
 """
 
 import itertools
@@ -48,13 +48,14 @@ _EXTENSIONS = ('svg', 'png', 'csv')
 
 
 def load(workdir: epath.PathLike) -> dict[str, pd.DataFrame]:
-  """Reads the tables that the figures and the report are made from.
+  """Reads the tables for the figures and the report.
 
-  All are of one analysis, even where another one replaces them meanwhile.
+  All tables come from the same analysis, even if another analysis replaces
+  them during the reading.
 
   Raises:
-    DataError: `models`, `pairs` or one that was made is absent, or a table
-      is not as it was made; the others may be absent.
+    DataError: `models`, `pairs` or another table that the analysis wrote is
+      absent, or a table was changed since.
   """
   return replaced.read_unreplaced(
     lambda: _load(workdir),
@@ -81,14 +82,14 @@ def plot(
 
   Args:
     name: a key of `FIGURES`.
-    tables: as `load` returns them.
+    tables: tables from `load`.
 
   Returns:
     The Altair chart, and the rows drawn: fractions, not per cent.
 
   Raises:
-    UsageError: no such figure.
-    NotDrawableError: the tables hold nothing that this figure shows.
+    UsageError: the figure is unknown.
+    NotDrawableError: the tables have no data for this figure.
   """
   return lookup.lookup('figure', name, FIGURES)(tables)
 
@@ -98,18 +99,18 @@ def save(
 ) -> list[epath.Path]:
   """Writes `figures/<name>.svg`, `.png` and `.csv`.
 
-  A figure for which the tables hold nothing is left out, with a line; an
-  older one of its name goes, for it would show other tables.
+  Figures without data are left out with a log message, and their older files
+  are deleted, since these show other tables.
 
   Args:
     workdir: folder of the study.
     names: keys of `FIGURES`; all by default.
 
   Returns:
-    The files written.
+    The paths of the written files.
 
   Raises:
-    UsageError: no such figure.
+    UsageError: a figure is unknown.
     DataError: a table is absent, or a file can't be written.
   """
   names = list(FIGURES) if names is None else list(names)
@@ -138,7 +139,7 @@ def save(
 
 
 def vegalite_version() -> str:
-  """The version of Vega-Lite that Altair's specs are written for: '6.1'."""
+  """Returns the version of Vega-Lite of Altair's specs: '6.1'."""
   return '.'.join(alt.SCHEMA_VERSION.lstrip('v').split('.')[:2])
 
 
@@ -163,10 +164,10 @@ def _write(
 
 
 def _wrapped(spec: dict[str, Any]) -> dict[str, Any]:
-  """The lines of the subtitle cut at `usermeta.line` characters, if given.
+  """Wraps the subtitle at `usermeta.line` characters, if present.
 
-  Who opens a file may have wider letters than it was laid out with, and what
-  doesn't fit the picture is not seen. A page or a notebook lays it out itself.
+  A reader's fonts may be wider than those of the layout, and text beyond the
+  edge of a picture is cut off. Pages and notebooks do their own layout.
   """
   if width := spec.get('usermeta', {}).get('line'):
     lines = [textwrap.wrap(line, width) for line in spec['title']['subtitle']]
@@ -175,10 +176,10 @@ def _wrapped(spec: dict[str, Any]) -> dict[str, Any]:
 
 
 def _renumbered(svg: str) -> str:
-  """Counts the ids of clip paths and gradients from 0.
+  """Renumbers the ids of clip paths and gradients from 0.
 
-  Vega counts on over all that a process draws, so that the same figure would
-  give other bytes the second time.
+  Vega's counters run on over all charts of a process, so that the same figure
+  would otherwise give different bytes the second time.
   """
   ids = re.findall(r'<(?:clipPath|linearGradient) id="([a-z]+_?)(\d+)"', svg)
   for i, (kind, number) in enumerate(ids):

@@ -1,8 +1,8 @@
-"""Fig. 1: the further apart the training, the less the errors coincide.
+"""Fig. 1: the more different the training, the less the errors coincide.
 
-Error inconsistency of every pair with the base, by category: the points are
-pairs, a filled star is the mean of a category with its interval, an outlined
-star the mean of the same category in the paper's table 1.
+Error inconsistency of every pair with the base, by category. Points are pairs,
+filled stars are category means with their intervals, and outlined stars are
+the means of the same categories in the paper's table 1.
 """
 
 import altair as alt
@@ -30,7 +30,7 @@ _STARS = (
 
 
 def rows(tables: frames.Tables) -> pd.DataFrame:
-  """Rows to draw: pairs with the base, our means, the paper's means."""
+  """Returns rows to draw: pairs with the base, our means, the paper's means."""
   bounds = {
     'error_inconsistency_lower': 'lower',
     'error_inconsistency_upper': 'upper',
@@ -61,7 +61,7 @@ def plot(tables: frames.Tables) -> tuple[alt.LayerChart, pd.DataFrame]:
     The chart and the rows drawn.
 
   Raises:
-    NotDrawableError: no pair with the base.
+    NotDrawableError: there is no pair with the base.
   """
   drawn = rows(tables)
   base = frames.base_name(tables['models'])

@@ -1,12 +1,11 @@
 """Fig. 2: the less the errors coincide, the more an ensemble gains.
 
-Error inconsistency of each pair with the base against, left, the ensemble's
-gain over the mean of its two members; centre, its accuracy; right, the share
-of the inconsistent examples that it gets right. Stars are category means.
-The paper's own points (its table 1, which has no conversion rates) are drawn
-faintly beside. Accuracies on ImageNet say nothing beside accuracies on other
-data, so there the centre panel shows what the ensemble adds to its base,
-for both.
+For each pair with the base, three measures against error inconsistency: left,
+the ensemble's gain over the mean of its two members; centre, its accuracy;
+right, the share of the inconsistent examples that it gets right. Stars are
+category means. The paper's own points (its table 1, which has no conversion
+rates) are drawn faintly. Since accuracies on ImageNet and on other data are
+not comparable, the centre panel shows gains over the base on other data.
 """
 
 from collections.abc import Mapping
@@ -43,7 +42,7 @@ Axes = Mapping[str, Any]
 
 
 class Panel(NamedTuple):
-  """One panel: a column against error inconsistency."""
+  """Panel that shows a column against error inconsistency."""
 
   value: str
   title: str
@@ -73,7 +72,7 @@ _CONVERSION = Panel(
 
 
 def rows(tables: frames.Tables) -> pd.DataFrame:
-  """Rows to draw: pairs with the base, our means, the paper's pairs."""
+  """Returns rows to draw: pairs with the base, our means, the paper's pairs."""
   pairs = frames.base_pairs(tables)
   pairs['gain_over_base'] = pairs['ensemble_accuracy'] - pairs['base_accuracy']
   return frames.stack(
@@ -93,7 +92,7 @@ def plot(tables: frames.Tables) -> tuple[alt.ConcatChart, pd.DataFrame]:
     The chart and the rows drawn.
 
   Raises:
-    NotDrawableError: no pair with the base.
+    NotDrawableError: there is no pair with the base.
   """
   drawn = rows(tables)
   ours = drawn[drawn['source'] == style.STUDY]
@@ -168,7 +167,7 @@ def _r(row: trends.Row | None) -> str:
 
 
 def _too_few(row: trends.Row | None) -> list[str]:
-  """Said once, not by each panel."""
+  """Returns a note for the whole figure if there are too few pairs."""
   if row is None or trends.enough(row):
     return []
   return [f'r: {trends.too_few(row)}.']

@@ -2,9 +2,9 @@
 
 Top left, the plane of two confidences with the angle theta; the other panels
 are histograms over theta of the examples on which at least one of the pairs
-is inconsistent, by who is right. Bottom left, where the mean of theta lies
-when only one of the two is right. Dotted: beyond, under the mean of
-probabilities, the more confident model's top class wins for certain.
+is inconsistent, by which model is right. Bottom left, the means of theta when
+only one of the two is right. Beyond the dotted lines, the more confident
+model's top class always wins under the mean of probabilities.
 """
 
 import altair as alt
@@ -35,7 +35,7 @@ _TITLES = {
 
 
 def rows(tables: frames.Tables) -> pd.DataFrame:
-  """Rows to draw: bins, means, thresholds, and the plane's regions."""
+  """Returns rows to draw: bins, means, thresholds, the plane's regions."""
   bins = views.histograms(tables, 'panel')
   bins = bins[bins['group'] == '']
   return frames.stack(
@@ -50,7 +50,7 @@ def plot(tables: frames.Tables) -> tuple[alt.ConcatChart, pd.DataFrame]:
     The chart and the rows drawn.
 
   Raises:
-    NotDrawableError: no pair with confidences.
+    NotDrawableError: no pair has confidences.
   """
   drawn, chosen = rows(tables), views.pairs(tables, 'panel')
   order = views.label(chosen).tolist()
@@ -78,7 +78,7 @@ def plot(tables: frames.Tables) -> tuple[alt.ConcatChart, pd.DataFrame]:
 
 
 def _means(tables: frames.Tables) -> pd.DataFrame:
-  """Means of theta where only one of the two is right, with intervals."""
+  """Returns means of theta where only one model is right, with intervals."""
   table, chosen = tables.get('specialisation'), views.pairs(tables, 'panel')
   if table is None or table.empty:
     return pd.DataFrame()

@@ -1,6 +1,6 @@
-"""Fig. 4: what kind of examples a model specialises to.
+"""Fig. 4: the kinds of examples that a model specialises to.
 
-The examples of Fig. 3 by class, against theta, one panel a pair; below, on
+The examples of Fig. 3 by class, against theta, one panel per pair; below, on
 two groups of classes, histograms of the examples that only one of the two
 gets right.
 """
@@ -12,7 +12,7 @@ from overlap.figures import frames, scatter, scatter_panels, style, views
 
 
 def rows(tables: frames.Tables) -> pd.DataFrame:
-  """Rows to draw: points, bands and bins of the panels' pairs."""
+  """Returns rows to draw: points, bands and bins of the panels' pairs."""
   found = scatter.rows(tables, 'panel')
   bins = found['kind'].isin(['bin', 'end']) & (
     (found['group'] == '') | ~found['outcome'].isin(list(views.SIDES))
@@ -27,7 +27,8 @@ def plot(tables: frames.Tables) -> tuple[alt.ConcatChart, pd.DataFrame]:
     The chart and the rows drawn.
 
   Raises:
-    NotDrawableError: no pair with confidences, or no examples as points.
+    NotDrawableError: no pair has confidences, or the tables have no examples
+      to draw as points.
   """
   drawn, chosen = rows(tables), views.pairs(tables, 'panel')
   pairs = list(chosen.to_dict('records'))

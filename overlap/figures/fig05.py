@@ -1,9 +1,10 @@
-"""Fig. 5: what lower-accuracy models add to more accurate ones (Sec. 4.5).
+"""Fig. 5: gains from adding less accurate models (Sec. 4.5).
 
-Left, the accuracy of ensembles that grow greedily from each start; right, the
-best first additions to each start. Members are chosen on one half of the
-examples and the ensemble is scored on the other, both ways, where the tables
-have that; else as in the paper, on the same examples.
+Left, the accuracy of ensembles that grow by greedy forward selection from each
+start; right, the best first additions to each start. If the tables have
+cross-fitted results, members are selected on one half of the examples and
+scored on the other, both ways; else both use the same examples, as in the
+paper.
 """
 
 import altair as alt
@@ -34,14 +35,13 @@ _COLUMNS = {
   'improvement_upper': 'float',
   'mcnemar_p': 'float',
 }
-# How many first additions of each start are shown.
+# First additions shown per start.
 _SHOWN = 4
 _ROW_HEIGHT = 16
-# The shape of a step at which the halves add models of different categories:
-# a dot smaller than any category's.
+# Steps at which the halves add models of different categories: a small dot.
 _DIFFERENT = 'differs between the halves'
 _DOT = 'M0.5,0A0.5,0.5,0,1,1,-0.5,0A0.5,0.5,0,1,1,0.5,0Z'
-# The protocols, the honest one first, and what of each is drawn.
+# Protocols, the unbiased one first, and the half whose rows are drawn.
 _PROTOCOLS = {'cross_fitted': 'both', 'optimistic': 'all'}
 _SAID = {
   'cross_fitted': (
@@ -55,7 +55,7 @@ _SAID = {
 
 
 def rows(tables: frames.Tables) -> pd.DataFrame:
-  """Rows to draw: each step of each path, then the best first additions."""
+  """Returns rows to draw: steps of each path, then best first additions."""
   steps = tables.get('greedy')
   if steps is None or not (steps['step'] > 0).any():
     raise frames.NotDrawableError(
@@ -65,7 +65,7 @@ def rows(tables: frames.Tables) -> pd.DataFrame:
 
 
 def _paths(steps: pd.DataFrame) -> pd.DataFrame:
-  """The steps of the most honest protocol that there is."""
+  """Returns the steps of the least biased protocol in the table."""
   protocol = next(p for p in _PROTOCOLS if (steps['protocol'] == p).any())
   of_protocol = steps[steps['protocol'] == protocol]
   drawn = of_protocol[of_protocol['half'] == _PROTOCOLS[protocol]].copy()
@@ -89,7 +89,7 @@ def _paths(steps: pd.DataFrame) -> pd.DataFrame:
 
 
 def _first(tables: frames.Tables) -> pd.DataFrame:
-  """A heading and the best first additions of each start, row by row."""
+  """Returns a heading and the best first additions for each start."""
   table = tables.get('first_additions')
   if table is None or table.empty:
     return pd.DataFrame()
@@ -116,7 +116,7 @@ def plot(tables: frames.Tables) -> tuple[alt.HConcatChart, pd.DataFrame]:
     The chart and the rows drawn.
 
   Raises:
-    NotDrawableError: no ensemble of at least two models.
+    NotDrawableError: there is no ensemble of at least two models.
   """
   drawn = rows(tables)
   starts = list(dict.fromkeys(drawn['start']))
@@ -163,7 +163,7 @@ def _notes(tables: frames.Tables, drawn: pd.DataFrame) -> list[str]:
 
 
 def _shape(shown: pd.DataFrame) -> alt.Shape:
-  """The shape of what is added, with a legend of what is shown."""
+  """Returns the shape channel of added models, with a legend."""
   names = [*style.ORDER, _DIFFERENT]
   return alt.Shape(
     'shape:N',
@@ -177,7 +177,7 @@ def _shape(shown: pd.DataFrame) -> alt.Shape:
 
 
 def _accuracy(values: pd.Series, title: str) -> dict[str, object]:
-  """The scale and axis of accuracies."""
+  """Returns the scale and axis of accuracies."""
   low, high = float(values.min()), float(values.max())
   margin = 0.06 * max(high - low, 0.002)
   return {

@@ -1,8 +1,8 @@
 """Fig. 6: probes on the joined features of two models.
 
-Left, accuracy by how much of either model's features a representation of the
-same width holds; beside it, what half of each gains over the better of the
-two alone; right, accuracy by how many joined dimensions are kept.
+Left, accuracy by the share of the features from each model, at constant width;
+centre, the gain of half of each over the better model alone; right, accuracy
+by the number of joined dimensions that are kept.
 """
 
 import altair as alt
@@ -37,7 +37,7 @@ _SIZE = 250
 
 
 def rows(tables: frames.Tables) -> pd.DataFrame:
-  """Rows to draw: means by category, and each pair's gain.
+  """Returns rows to draw: means by category, and each pair's gain.
 
   Raises:
     NotDrawableError: no features were joined.
@@ -60,20 +60,23 @@ def rows(tables: frames.Tables) -> pd.DataFrame:
 
 
 def _wide(joined: pd.DataFrame) -> pd.Series:
-  """Probes on all of a model that is wider than the base."""
+  """Returns a mask of probes on all features of a model wider than the base."""
   own = joined.groupby('model_2')['dims_1'].transform('max')
   return joined['whole'].astype(bool) & (joined['dims_2'] > own)
 
 
 def _rankings(compressed: pd.DataFrame) -> list[str]:
-  """The first ranking that is none of chance, and the control."""
+  """Returns the first ranking other than the random control, then the control.
+
+  Either is left out if the table does not have it.
+  """
   held = list(dict.fromkeys(compressed['ranking']))
   chosen = [name for name in held if name != CONTROL][:1]
   return [*chosen, *(name for name in held if name == CONTROL)]
 
 
 def _means(table: pd.DataFrame, kind: str, along: str) -> pd.DataFrame:
-  """Mean accuracies: over a pair's draws, then over a category's pairs."""
+  """Returns accuracies averaged over a pair's draws, then over pairs."""
   ranking = ['ranking'] if 'ranking' in table else []
   of_pair = table.groupby(
     ['category', 'model_2', *ranking, along], as_index=False
@@ -82,7 +85,7 @@ def _means(table: pd.DataFrame, kind: str, along: str) -> pd.DataFrame:
   grouped = of_pair.groupby(keys, as_index=False)
   found = grouped['accuracy'].mean()
   found['pairs'] = grouped.size()['size']
-  # A mean over fewer pairs than its neighbours' would jump.
+  # Means over fewer pairs than their neighbours' would make the curve jump.
   most = found.groupby(['category', *ranking])['pairs'].transform('max')
   return found[found['pairs'] == most].assign(kind=kind)
 

@@ -1,9 +1,9 @@
-"""Fig. 7: features on another data set, of models alone and in pairs.
+"""Fig. 7: features on another data set, of single models and pairs.
 
-Left, the score of probes on each model's features against its accuracy on the
-data that it was made for; centre, how differently the models of each pair err
-there; right, the scores of all, those on the features of two models side by
-side among them.
+Left, the score of probes on each model's features against the model's accuracy
+on its own (source) data set; centre, the error inconsistency of each pair on
+the source; right, the scores of all single models and of pairs, whose features
+are concatenated.
 """
 
 from typing import Any
@@ -41,10 +41,10 @@ _NAMES = 170  # Pixels for names beside rows.
 
 
 def rows(tables: frames.Tables) -> pd.DataFrame:
-  """Rows to draw: one per model and pair, in descending order of scores.
+  """Returns rows to draw: one per model and pair, by descending score.
 
   Raises:
-    NotDrawableError: there is none.
+    NotDrawableError: there are no scores.
   """
   table = tables.get('transfer')
   if table is None or table['score'].isna().all():
@@ -67,7 +67,7 @@ def rows(tables: frames.Tables) -> pd.DataFrame:
 
 
 def _bounded(drawn: pd.DataFrame, tables: frames.Tables) -> pd.DataFrame:
-  """Adds the intervals that other tables have of what is on the source."""
+  """Adds intervals of the measures on the source, from the other tables."""
   models = tables['models'].set_index('model')
   pairs = tables['pairs']
   known = {}
@@ -91,7 +91,7 @@ def plot(tables: frames.Tables) -> tuple[alt.HConcatChart, pd.DataFrame]:
     The chart and the rows drawn.
 
   Raises:
-    NotDrawableError: no scores on another data set.
+    NotDrawableError: there are no scores on another data set.
   """
   drawn = rows(tables)
   title = _TITLES[str(tables['transfer']['metric'].iloc[0])]
@@ -170,18 +170,18 @@ def _tooltip() -> list[alt.Tooltip]:
 
 
 def _span(channel: Any, column: str, end: str) -> Any:
-  """A copy of an axis for the lower ends of its intervals."""
+  """Returns a copy of a channel for an end of its intervals."""
   other = channel.copy()
   other.shorthand = f'{column}_{end}:Q'
   return other
 
 
 def _left(drawn: pd.DataFrame, title: str) -> alt.LayerChart:
-  """The scores of models alone against their accuracies on the source."""
+  """Draws scores of single models against their accuracies on the source."""
   mine = drawn[drawn['kind'] == MODEL]
   x = _axis(alt.X, 'source_accuracy', 'Accuracy on the source (%)', mine)
   y = _axis(alt.Y, 'score', f'{title} (%)', mine)
-  # Names stand towards the middle.
+  # Names are drawn towards the middle.
   ends = mine['source_accuracy'].agg(['min', 'max'])
   middle = float(ends.mean())
   base = alt.Chart().transform_filter(f"datum.kind=='{MODEL}'")
@@ -233,15 +233,15 @@ def _rows(
   keep: str,
   pointed: str = 'true',
 ) -> alt.LayerChart:
-  """Names, intervals and points, one below another.
+  """Draws names, intervals and points in rows.
 
   Args:
     drawn: rows of the figure.
-    row: the column of the places.
-    value: the column of the points.
-    axis: its title.
-    keep: which rows these are, as an expression.
-    pointed: which of them have a point.
+    row: column of the row positions.
+    value: column of the values.
+    axis: title of the axis.
+    keep: Vega expression that selects the rows of this panel.
+    pointed: Vega expression that selects the rows with a point.
   """
   mine = drawn[drawn[row].notna() & drawn[value].notna()]
   x = _axis(alt.X, value, axis, mine)

@@ -1,7 +1,7 @@
 """Fig. 8: examples that only one, both or neither of a pair gets right.
 
-Shares of the examples over the pairs with the base, by category; the counts
-are in the CSV file and under the pointer. Stars are category means.
+Shares of the examples for the pairs with the base, by category; the counts are
+in the CSV file and the tooltips. Stars are category means.
 """
 
 import altair as alt
@@ -9,7 +9,7 @@ import pandas as pd
 
 from overlap.figures import frames, strips, style, wording
 
-# Outcome -> the column of its share in categories.csv.
+# Column of each outcome's share in categories.csv.
 _OUTCOMES = {
   'only one correct': 'error_inconsistency',
   'both correct': 'both_correct',
@@ -32,7 +32,7 @@ _COLUMNS = {
 
 
 def rows(tables: frames.Tables) -> pd.DataFrame:
-  """Rows to draw, one per mark: each pair and mean, in each of three panels."""
+  """Returns rows to draw: each pair and mean, in each of three panels."""
   pairs = frames.base_pairs(tables)
   pairs['error_inconsistency_count'] = pairs['only_1'] + pairs['only_2']
   means = frames.category_means(tables)
@@ -78,7 +78,7 @@ def plot(tables: frames.Tables) -> tuple[alt.ConcatChart, pd.DataFrame]:
     The chart and the rows drawn.
 
   Raises:
-    NotDrawableError: no pair with the base.
+    NotDrawableError: there is no pair with the base.
   """
   drawn = rows(tables)
   panels = [

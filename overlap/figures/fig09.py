@@ -1,9 +1,9 @@
-"""Fig. 9: why theta, and not the difference of two confidences.
+"""Fig. 9: theta compared with the difference of two confidences.
 
-Above, both over the plane of confidences, with the lines beyond which the
-more confident model's class wins for certain; below, histograms of both where
-only one model of the furthest pair is right. On the axis of theta each line
-is one place; on that of the difference it is none.
+Above, both measures over the plane of confidences, with the lines beyond which
+the more confident model's class always wins; below, histograms of both for
+examples that only one model of the furthest pair gets right. Each line is a
+single value of theta, but not of the difference.
 """
 
 import altair as alt
@@ -13,7 +13,7 @@ import pandas as pd
 from overlap.analyses.specialisation import angle
 from overlap.figures import frames, style, views, wording
 
-_CELLS = 32  # Of the plane to either side.
+_CELLS = 32  # Cells along each side of the plane.
 _MEASURES = {
   'theta': 'θ',
   'confidence_difference': 'confidence 1 − confidence 2',
@@ -37,7 +37,7 @@ _COLUMNS = {
 
 
 def rows(tables: frames.Tables) -> pd.DataFrame:
-  """Rows to draw: the cells of both planes, lines, and bins of one pair."""
+  """Returns rows to draw: cells of both planes, lines, bins of one pair."""
   pair = furthest(tables)
   colours = views.right_categories(tables, pair)
   found = []
@@ -51,10 +51,10 @@ def rows(tables: frames.Tables) -> pd.DataFrame:
 
 
 def furthest(tables: frames.Tables) -> pd.Series:
-  """The pair of the furthest category among the panels, the last of equals.
+  """Returns the panels' pair of the furthest category, the last if tied.
 
   Raises:
-    NotDrawableError: no pair with confidences.
+    NotDrawableError: no pair has confidences.
   """
   chosen = views.pairs(tables, 'panel')
   ranks = chosen['category'].map(
@@ -70,7 +70,7 @@ def plot(tables: frames.Tables) -> tuple[alt.ConcatChart, pd.DataFrame]:
     The chart and the rows drawn.
 
   Raises:
-    NotDrawableError: no pair with confidences.
+    NotDrawableError: no pair has confidences.
   """
   drawn, pair = rows(tables), furthest(tables)
   panels = [_plane(measure) for measure in _MEASURES]
@@ -95,7 +95,7 @@ def plot(tables: frames.Tables) -> tuple[alt.ConcatChart, pd.DataFrame]:
 
 
 def _cells() -> pd.DataFrame:
-  """Both measures in the middle of each cell of the plane."""
+  """Returns both measures at the centre of each cell of the plane."""
   ends = np.linspace(0, 1, _CELLS + 1)
   middle = (ends[:-1] + ends[1:]) / 2
   one, two = (part.ravel() for part in np.meshgrid(middle, middle))

@@ -1,11 +1,10 @@
-"""Fig. 10: what the ensemble gets right although neither model does.
+"""Fig. 10: examples that the ensemble gets right although neither model does.
 
-Of the examples that neither model of a pair gets right, the ensemble gets a
-few: their share against error inconsistency, the same by category, and its
-two parts, as shares of all examples: how many are converted, and how many
-there are to convert. Each is of a pair with the base; the paper has one pair
-of three categories each, drawn as open stars. Counts are in the CSV file and
-under the pointer.
+The share of examples that the ensemble gets right, of those that neither model
+does, against error inconsistency and by category; and numerator and denominator
+of that share, as shares of all examples. Points are pairs with the base; open
+stars are the paper's, which has one pair for each of three categories. Counts
+are in the CSV file and the tooltips.
 """
 
 from typing import Any
@@ -43,16 +42,16 @@ _COLUMNS = {
   'error_inconsistency_upper': 'float',
   'pairs': 'int',
 }
-# Examples of ImageNet's validation split, on which the paper counts.
+# Examples of ImageNet's validation split, used by the paper.
 _PAPERS_EXAMPLES = 50_000
 _SIZE = {'width': 340, 'height': 240}
 
 
 def rows(tables: frames.Tables) -> pd.DataFrame:
-  """Rows to draw, one per mark; `value` is `count / n`.
+  """Returns rows to draw, one per mark; `value` is `count / n`.
 
   Raises:
-    NotDrawableError: no pair with the base that has an ensemble.
+    NotDrawableError: no pair with the base has an ensemble.
   """
   pairs = frames.base_pairs(tables)
   pairs = pairs[pairs['ensemble_accuracy'].notna()].reset_index(drop=True)
@@ -94,7 +93,11 @@ def _of_pairs(pairs: pd.DataFrame, measure: str) -> pd.DataFrame:
 def _of_means(
   means: pd.DataFrame, pairs: pd.DataFrame, measure: str
 ) -> pd.DataFrame:
-  """Of `categories.csv`; what it lacks, over the pairs in the window."""
+  """Returns category means of a measure.
+
+  They come from `categories.csv` if it has them, else from the pairs in the
+  accuracy window.
+  """
   if measure in means:
     ends = {end: means.get(f'{measure}_{end}') for end in ('lower', 'upper')}
     return means.assign(measure=measure, value=means[measure], **ends)
@@ -124,12 +127,12 @@ def plot(tables: frames.Tables) -> tuple[alt.ConcatChart, pd.DataFrame]:
     The chart and the rows drawn.
 
   Raises:
-    NotDrawableError: no pair with the base that has an ensemble.
+    NotDrawableError: no pair with the base has an ensemble.
   """
   drawn = rows(tables)
   present = [name for name in _TITLES if (drawn['measure'] == name).any()]
   panels = [_strips(name, drawn[drawn['measure'] == name]) for name in present]
-  # No pair has a rate where none has an example that neither gets right.
+  # A pair has no rate if it has no example that neither gets right.
   rates = drawn[(drawn['measure'] == _RATE) & (drawn['source'] == style.STUDY)]
   if len(rates):
     panels.insert(0, _against(rates))
@@ -179,10 +182,10 @@ def _strips(measure: str, drawn: pd.DataFrame) -> alt.LayerChart:
 
 
 def _against(ours: pd.DataFrame) -> alt.LayerChart:
-  """The rate against error inconsistency, this study's alone.
+  """Draws the rate against error inconsistency, for this study only.
 
-  Of the paper's three pairs, error inconsistencies are not given. Colours are
-  those of the other panels, whose axes name the categories.
+  The paper does not state the error inconsistencies of its three pairs. Colours
+  are those of the other panels, whose axes name the categories.
   """
   x = _axis(alt.X, 'error_inconsistency', 'Error inconsistency (%)', ours)
   y = _axis(alt.Y, 'value', _TITLES[_RATE][1], ours)

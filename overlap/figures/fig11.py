@@ -1,8 +1,8 @@
-"""Fig. 11: ensembles that do not weigh their two models equally.
+"""Fig. 11: ensembles with unequal weights of their two models.
 
-Accuracy along the weight t. Left, t is model 2's weight; right, it is model
-2's on one group of classes and model 1's on another. Points are the optima,
-with their intervals; the dotted line is equal weights.
+Accuracy against the weight t. Left, t is model 2's weight; right, it is model
+2's weight on one group of classes and model 1's on another. Points are the
+optima with their intervals; the dotted line marks equal weights.
 """
 
 import altair as alt
@@ -25,13 +25,13 @@ _COLUMNS = {
   'accuracy_half': 'float',
   'accuracy_cross_fitted': 'float',
 }
-_NAMED = 4  # So many pairs are told by their names.
-_LINE = 56  # Characters of the subtitle over a panel, whatever the font.
+_NAMED = 4  # Pairs that are listed by name.
+_LINE = 56  # Characters per line of a panel's subtitle.
 _TITLES = {'simple': 'One weight', 'class_aware': 'A weight for each group'}
 
 
 def rows(tables: frames.Tables) -> pd.DataFrame:
-  """Rows to draw: the curves of the panels' pairs, and their optima.
+  """Returns rows to draw: the curves of the panels' pairs and their optima.
 
   Raises:
     NotDrawableError: no pair has the logits of both models.
@@ -64,7 +64,7 @@ def rows(tables: frames.Tables) -> pd.DataFrame:
 
 
 def _pairs(tables: frames.Tables, curves: pd.DataFrame) -> pd.DataFrame:
-  """The panels' pairs that have curves; where none has, all that have."""
+  """Returns the panels' pairs that have curves, or all if none of them has."""
   keys = ['model_1', 'model_2']
   held = curves[[*keys, 'category']].drop_duplicates(keys)
   try:

@@ -1,8 +1,8 @@
-"""Fig. 12: two models far apart, neither of them the base, specialise too.
+"""Fig. 12: specialisation of two very different models other than the base.
 
 The contrast is a pair such as the paper's CLIP-S and SimCLR. Left, its
-examples by class against theta; beside it, histograms over theta of what only
-one of the two gets right: on all classes, and on two groups of them.
+examples by class against theta; right, histograms over theta of the examples
+that only one of the two gets right, on all classes and on two groups of them.
 """
 
 import altair as alt
@@ -12,7 +12,7 @@ from overlap.figures import frames, scatter, scatter_panels, style, views
 
 
 def rows(tables: frames.Tables) -> pd.DataFrame:
-  """Rows to draw: points, bands and bins of the contrast."""
+  """Returns rows to draw: points, bands and bins of the contrast."""
   found = scatter.rows(tables, 'contrast')
   bins = found['kind'].isin(['bin', 'end'])
   both = bins & ~found['outcome'].isin(list(views.SIDES))
@@ -26,7 +26,8 @@ def plot(tables: frames.Tables) -> tuple[alt.ConcatChart, pd.DataFrame]:
     The chart and the rows drawn.
 
   Raises:
-    NotDrawableError: there is no contrast, or it has no examples as points.
+    NotDrawableError: there is no contrast, or the tables have no examples to
+      draw as points.
   """
   drawn, chosen = rows(tables), views.pairs(tables, 'contrast')
   pair, shown = chosen.iloc[0], views.alone_legend(tables, chosen)

@@ -1,8 +1,8 @@
 """Fig. 13: similarity of representations against error inconsistency.
 
 First, linear CKA between the features of each pair of models; then other
-similarities of the same pairs, for whoever asks which of them tells how
-differently two models err.
+similarities of the same pairs, to compare how well they predict error
+inconsistency.
 """
 
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ from overlap.figures import frames, style, trends, wording
 
 
 class Panel(NamedTuple):
-  """One similarity: its column, and what it is called."""
+  """Panel of one similarity: column, title of the panel, title of the axis."""
 
   value: str
   title: str
@@ -41,7 +41,7 @@ _PAPER = (
   'The paper, on ImageNet, finds CKA and error inconsistency not well'
   ' correlated.'
 )
-# Which pairs, by scope and whether there is an accuracy window.
+# Names of the pairs, by scope and whether there is an accuracy window.
 _SCOPES = {
   ('all', False): '',
   ('all', True): ' within the accuracy window',
@@ -51,10 +51,10 @@ _SCOPES = {
 
 
 def rows(tables: frames.Tables) -> pd.DataFrame:
-  """Rows to draw: one per pair whose models have features.
+  """Returns rows to draw: one per pair whose models have features.
 
   Raises:
-    NotDrawableError: there is none.
+    NotDrawableError: there is no such pair.
   """
   table = tables.get('similarity')
   if table is None or table['cka'].isna().all():
@@ -71,7 +71,7 @@ def rows(tables: frames.Tables) -> pd.DataFrame:
   ]
   drawn = table.assign(in_window=['yes' if b else 'no' for b in both])
   drawn = drawn[drawn['cka'].notna()]
-  # The furthest categories last, so that the fewest are covered.
+  # The furthest categories are drawn last, over the others.
   order = drawn['category'].map(style.rank).argsort(kind='stable')
   return frames.stack([drawn.iloc[order]], _COLUMNS)
 
@@ -83,7 +83,7 @@ def plot(tables: frames.Tables) -> tuple[alt.ConcatChart, pd.DataFrame]:
     The chart and the rows drawn.
 
   Raises:
-    NotDrawableError: no pair of models that both have features.
+    NotDrawableError: there is no pair of models with features.
   """
   drawn = rows(tables)
   shown = [p for p in PANELS if drawn[p.value].notna().any()]
@@ -110,11 +110,11 @@ def plot(tables: frames.Tables) -> tuple[alt.ConcatChart, pd.DataFrame]:
 def correlation(
   tables: frames.Tables, measure: str
 ) -> Mapping[str, Any] | None:
-  """The correlation of a similarity with error inconsistency.
+  """Returns the correlation of a similarity with error inconsistency.
 
   Returns:
-    A row of 'similarity_correlations': over all pairs where it has that, else
-    over those with the base; None where it has neither.
+    A row of 'similarity_correlations': over all pairs if the table has it,
+    else over the pairs with the base; None if the table has neither.
   """
   table = tables.get('similarity_correlations')
   if table is None or table.empty:

@@ -1,4 +1,4 @@
-"""From the study's tables to the rows that a figure draws."""
+"""Conversion of the study's tables to the rows that a figure draws."""
 
 import io
 from collections.abc import Iterable, Mapping, Sequence
@@ -18,14 +18,14 @@ _DTYPES = {'float': 'float64', 'int': 'Int64'}
 
 
 class NotDrawableError(errors.DataError):
-  """The tables are in order but hold nothing that this figure could draw."""
+  """Raised if the tables are valid but have no data for a figure."""
 
 
 def base_name(models: pd.DataFrame) -> str:
-  """The name of the model that the others are compared with.
+  """Returns the name of the model that the others are compared with.
 
   Raises:
-    NotDrawableError: not exactly one model has the category 'BASE'.
+    NotDrawableError: the number of models of category 'BASE' is not one.
   """
   names = models.loc[models['category'] == style.BASE, 'model']
   if len(names) != 1:
@@ -37,14 +37,14 @@ def base_name(models: pd.DataFrame) -> str:
 
 
 def base_pairs(tables: Tables) -> pd.DataFrame:
-  """The pairs with the base, one row for each other model.
+  """Returns the pairs with the base, one row per other model.
 
   Returns:
-    The columns of `pairs.csv` that have no side, `model` (the other one),
-    `accuracy` (the other one's), `base_accuracy`, `in_window` ('yes' or
-    'no'; 'yes' where `models.csv` doesn't say), `ensemble_accuracy_lower`
-    and `_upper` (from `models.csv`), in the order of the categories, then of
-    `models.csv`.
+    The columns of `pairs.csv` that do not refer to model 1 or 2; `model`, the
+    other model; `accuracy`, the other model's; `base_accuracy`; `in_window`
+    ('yes' or 'no'; 'yes' if absent from `models.csv`);
+    `ensemble_accuracy_lower` and `_upper` (from `models.csv`). Rows are in
+    the order of the categories, then of `models.csv`.
 
   Raises:
     NotDrawableError: there is no base, or no pair with it.
@@ -78,7 +78,7 @@ def base_pairs(tables: Tables) -> pd.DataFrame:
 
 
 def in_order(rows: pd.DataFrame, place: Mapping[str, int]) -> pd.DataFrame:
-  """Rows by category, then by the place of their model."""
+  """Returns rows sorted by category, then by the position of their model."""
   categories = rows['category'].map(style.rank)
   places = rows['model'].map(place)
   order = np.lexsort((places, categories))
@@ -86,7 +86,7 @@ def in_order(rows: pd.DataFrame, place: Mapping[str, int]) -> pd.DataFrame:
 
 
 def flag(frame: pd.DataFrame, name: str, *, default: bool) -> pd.Series:
-  """A column of truth values; `default` where it is absent or empty."""
+  """Returns a boolean column; `default` where it is absent or empty."""
   if name not in frame:
     return pd.Series(default, index=frame.index)
   values = frame[name].map(lambda value: str(value).strip().lower())
@@ -96,9 +96,9 @@ def flag(frame: pd.DataFrame, name: str, *, default: bool) -> pd.Series:
 
 
 def category_means(tables: Tables) -> pd.DataFrame:
-  """`categories.csv` in the order of the categories, without the base.
+  """Returns `categories.csv` in the order of the categories, without the base.
 
-  Empty where the table is absent.
+  The result is empty if the table is absent.
   """
   table = tables.get('categories')
   if table is None or table.empty:
@@ -109,12 +109,12 @@ def category_means(tables: Tables) -> pd.DataFrame:
 
 
 def paper_points() -> pd.DataFrame:
-  """The paper's table 1 in fractions: what its Fig. 2 is drawn from.
+  """Returns the paper's table 1 in fractions, the data of its Fig. 2.
 
   Returns:
     `model`, `category`, `accuracy`, `error_inconsistency`,
     `ensemble_accuracy`, `gain` (over the mean of the two members) and
-    `gain_over_base` (ResNet-50 at 76.5 %), one row a model.
+    `gain_over_base` (ResNet-50 at 76.5 %), one row per model.
   """
   table = paper.table(1)
   accuracy = table['accuracy'].astype(float) / 100
@@ -133,14 +133,14 @@ def paper_points() -> pd.DataFrame:
 
 
 def offsets(values: Sequence[float], *, height: float) -> np.ndarray:
-  """Sideways places in [-1, 1] so that points of a strip don't cover.
+  """Returns sideways offsets in [-1, 1] that keep a strip's points apart.
 
-  Points are placed from the lowest up, each at the free place nearest the
-  middle. Deterministic, unlike jitter.
+  Points are placed from the lowest up, each at the free offset nearest the
+  middle. This is deterministic, unlike jitter.
 
   Args:
-    values: where the points are along the strip.
-    height: how much of that a point covers.
+    values: positions of the points along the strip.
+    height: height of a point, in the units of `values`.
   """
   along = np.asarray(values, dtype=float)
   slots = [0.0]
@@ -158,11 +158,11 @@ def offsets(values: Sequence[float], *, height: float) -> np.ndarray:
 def domain(
   values: pd.Series, lower: pd.Series, upper: pd.Series
 ) -> list[float]:
-  """The ends of an axis on which all values are, and most of every interval.
+  """Returns the ends of an axis that shows all values and most intervals.
 
-  The interval of a mean over two models can be so wide that nothing else
-  would be told apart: intervals reach at most a quarter of the values' span
-  beyond them, and are cut off there.
+  The interval of a mean over two models can be so wide that all points would
+  coincide, so the axis extends to at most a quarter of the values' span beyond
+  them, and intervals are cut off there.
   """
   low, high = float(values.min()), float(values.max())
   span = max(high - low, 0.01)
@@ -177,14 +177,14 @@ def domain(
 
 
 def to_csv(frame: pd.DataFrame) -> str:
-  """The text of `figures/<name>.csv`; every float as its shortest repr."""
+  """Returns the text of `figures/<name>.csv`, floats as shortest reprs."""
   buffer = io.StringIO()
   frame.to_csv(buffer, index=False, lineterminator='\n')
   return buffer.getvalue()
 
 
 def as_data(frame: pd.DataFrame) -> alt.InlineData:
-  """The frame as a chart's data: the very text of its CSV file."""
+  """Returns the frame as a chart's data, in the same text as its CSV file."""
   parse = {name: _kind(column) for name, column in frame.items()}
   return alt.InlineData(
     values=to_csv(frame), format=alt.CsvDataFormat(type='csv', parse=parse)
@@ -198,11 +198,12 @@ def _kind(column: pd.Series) -> str:
 def stack(
   parts: Iterable[pd.DataFrame], columns: Mapping[str, Any]
 ) -> pd.DataFrame:
-  """Frames below one another with exactly these columns.
+  """Concatenates frames and selects columns.
 
   Args:
-    parts: frames; empty ones and absent columns are all right.
-    columns: name -> dtype ('str', 'float', 'int'); `category` among them.
+    parts: frames, which may be empty or lack columns.
+    columns: dtype ('str', 'float', 'int') of each column of the result;
+      `category` is required.
   """
   frames = [part.reindex(columns=list(columns)) for part in parts if len(part)]
   rows: list[dict[str, Any]] = []

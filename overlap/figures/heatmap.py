@@ -1,7 +1,7 @@
-"""Error inconsistency of every pair of models, ordered by category.
+"""Heat map of the error inconsistency of every pair, ordered by category.
 
-The lower triangle only, for a pair has no order; on the diagonal, where a
-model would meet itself, stands its category. Not a figure of the paper.
+Only the lower triangle is drawn, since the measure is symmetric; the diagonal
+shows each model's category. The paper has no such figure.
 """
 
 import altair as alt
@@ -22,7 +22,7 @@ _DIAGONAL = 'datum.model_1==datum.model_2'
 
 
 def rows(tables: frames.Tables) -> pd.DataFrame:
-  """Rows to draw: one per pair, and one per model for the diagonal."""
+  """Returns rows to draw: one per pair, and one per model for the diagonal."""
   models = by_category(tables['models'])
   place = {name: i for i, name in enumerate(models['model'])}
   pairs = tables['pairs'].copy()
@@ -42,10 +42,10 @@ def rows(tables: frames.Tables) -> pd.DataFrame:
 
 
 def by_category(models: pd.DataFrame) -> pd.DataFrame:
-  """Rows of `models.csv` in the order of the categories, the base first."""
+  """Returns the rows of `models.csv` by category, the base first."""
   place = {name: i for i, name in enumerate(models['model'])}
   models = frames.in_order(models, place)
-  # Before the categories, which are relative to it.
+  # The base comes before the categories, which are relative to it.
   first = models['category'] == style.BASE
   return pd.concat([models[first], models[~first]])
 
@@ -57,7 +57,7 @@ def plot(tables: frames.Tables) -> tuple[alt.LayerChart, pd.DataFrame]:
     The chart and the rows drawn.
 
   Raises:
-    NotDrawableError: no pairs.
+    NotDrawableError: there are no pairs.
   """
   drawn = rows(tables)
   models = list(dict.fromkeys(drawn['model_2']))
@@ -102,7 +102,7 @@ def plot(tables: frames.Tables) -> tuple[alt.LayerChart, pd.DataFrame]:
 
 
 def _axes(models: list[str]) -> dict[str, alt.SchemaBase]:
-  # Labels that no longer fit the cells are smaller, then left out.
+  # Labels shrink with the cells, and are left out if they still don't fit.
   size = min(11.0, 0.85 * _SIDE / len(models))
   angle = -45 if len(models) <= 30 else -90
   axis = {
@@ -114,8 +114,8 @@ def _axes(models: list[str]) -> dict[str, alt.SchemaBase]:
     'domain': False,
     'title': None,
   }
-  # The order as a domain: for `sort` Vega-Lite writes each name into an
-  # expression, where Vega fails on names such as 'toString'.
+  # The order is set by the domain: for `sort`, Vega-Lite writes each name into
+  # an expression, where Vega fails on names such as 'toString'.
   scale = alt.Scale(domain=models)
   return {
     'x': alt.X(

@@ -1,9 +1,9 @@
-"""One row a model, as the paper's tables 1 to 4 have it.
+"""Tables with one row per model, like the paper's tables 1 to 4.
 
-Method, head, temperature, accuracy, error inconsistency with the base,
-category, and accuracy of the ensemble with the base. Where a model's name is
-in one of the paper's tables, or is such a name as a config has it, the paper's
-name is drawn and its values stand beside ours.
+Columns are method, head, temperature, accuracy, error inconsistency with the
+base, category, and accuracy of the ensemble with the base. If a model's name,
+or its spelling in a config, is in one of the paper's tables, the row has the
+paper's name and shows its values beside ours.
 """
 
 import dataclasses
@@ -44,11 +44,11 @@ class ModelTable:
   """One of the four tables.
 
   Attributes:
-    number: number of the table, as in the paper.
-    title: what is said above it.
-    holds: what it holds, for the message that there is none.
-    chosen: which rows of `models.csv`, as `sorted_out` returns them.
-    brief: whether intervals are left to the CSV file, as there are many rows.
+    number: number of the table in the paper.
+    title: title of the table.
+    holds: description of its models, for the message if there are none.
+    chosen: function from the models of `sorted_out` to a mask of its rows.
+    brief: whether intervals are only in the CSV file, to shorten the table.
   """
 
   number: int
@@ -58,7 +58,7 @@ class ModelTable:
   brief: bool = False
 
   def rows(self, tables: frames.Tables) -> pd.DataFrame:
-    """Rows to draw: the models in the order of `models.csv`."""
+    """Returns rows to draw: the models in the order of `models.csv`."""
     models = sorted_out(tables['models'].reset_index(drop=True))
     models = models[self.chosen(models)].reset_index(drop=True)
     inside = models['place'] == INSIDE
@@ -81,7 +81,7 @@ class ModelTable:
       The chart and the rows drawn.
 
     Raises:
-      NotDrawableError: no model belongs into it.
+      NotDrawableError: no model belongs to this table.
     """
     drawn = self.rows(tables)
     if drawn.empty:
@@ -92,20 +92,21 @@ class ModelTable:
     return _chart(self, drawn), drawn
 
 
-# Where a model's accuracy is.
+# Positions of a model's accuracy relative to the accuracy window.
 INSIDE, ABOVE, BELOW = 'inside', 'above', 'below'
 _SWEPT = ('REINIT', 'HPARAM')
 
 
 def sorted_out(models: pd.DataFrame) -> pd.DataFrame:
-  """`models.csv` with `place`, and `swept`: only seed or settings differ.
+  """Adds columns `place` and `swept` to `models.csv`.
 
-  A model is 'inside' the accuracy window, 'above' or 'below'. The base is
-  inside wherever the window is: the others are compared with it.
+  `place` is the position relative to the accuracy window, 'inside', 'above' or
+  'below'; the base is always 'inside'. `swept` is true if a model differs from
+  the base only in seed or settings.
   """
   inside = frames.flag(models, 'in_window', default=True)
   base = models['category'] == style.BASE
-  # The window itself is in no table; the models within it tell where it is.
+  # No table has the window itself; infer it from the models inside it.
   known = models.loc[inside if inside.any() else base, 'accuracy']
   place = pd.Series(BELOW, index=models.index)
   place[models['accuracy'] > known.max()] = ABOVE
@@ -114,7 +115,7 @@ def sorted_out(models: pd.DataFrame) -> pd.DataFrame:
 
 
 class Column(NamedTuple):
-  """A drawn column: header lines, the text as an expression, its width."""
+  """Column to draw: header lines, text as a Vega expression, width."""
 
   header: str
   text: str
@@ -149,7 +150,7 @@ def _chart(table: ModelTable, drawn: pd.DataFrame) -> alt.LayerChart:
 
 
 def _published(drawn: pd.DataFrame) -> pd.DataFrame | None:
-  """The paper's names and values of the models; None where it has none."""
+  """Returns the paper's names and values of the models, None without any."""
   table = pd.concat([paper.table(number) for number in paper.TABLES])
   table = table.drop_duplicates('model').set_index('model')
   models = [
@@ -173,7 +174,7 @@ def _columns(*, beside: Sequence[str], brief: bool) -> list[Column]:
   def number(name: str, header: str) -> list[Column]:
     bounds = () if brief else None
     text = wording.percent_of(name, bounds=bounds)
-    # Wide enough for the headings in whatever font a file is seen with.
+    # Wide enough for the headings in any font.
     ours = Column(header, text, 138)
     if name not in beside:
       return [ours]

@@ -1,12 +1,12 @@
-"""The plane of two confidences: what theta is, and which class can win."""
+"""Plane of two confidences: definition of theta, and classes that can win."""
 
 import altair as alt
 import pandas as pd
 
 from overlap.figures import style
 
-# Where which class can win under the mean of probabilities, as areas over
-# model 1's confidence: (x, lower, upper) corner by corner.
+# Regions by the classes that can win under the mean of probabilities, as areas
+# over model 1's confidence: corners (x, lower, upper).
 REGIONS = {
   'model 1': ((0.5, 0, 0), (1, 0, 1)),
   'model 2': ((0, 0.5, 1), (1, 1, 1)),
@@ -29,7 +29,7 @@ _SHADES = {
 
 
 def rows() -> pd.DataFrame:
-  """Regions, lines of theta, and their texts."""
+  """Returns rows to draw: regions, lines of theta, and their labels."""
   parts = [
     pd.DataFrame(corners, columns=['x', 'lower', 'upper']).assign(
       kind='region', region=name
@@ -61,7 +61,7 @@ def rows() -> pd.DataFrame:
 
 
 def chart() -> alt.LayerChart:
-  """The plane of confidences: who wins where, and what theta measures."""
+  """Draws the plane of confidences, with winning classes and theta."""
   x = alt.X(
     'x:Q',
     title='Confidence of model 1',

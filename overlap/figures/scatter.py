@@ -1,7 +1,7 @@
-"""Classes against theta: where each of two models is alone in being right.
+"""Rows of scatter plots of classes against theta, by which model is right.
 
-Shared by Fig. 4 and Fig. 12. Few classes are bands with names, among which
-points are spread; many are an axis of class indices.
+Shared by Fig. 4 and Fig. 12. Up to `_FEW` classes are named bands within which
+points are spread; more classes are an axis of class indices.
 """
 
 from collections.abc import Mapping, Sequence
@@ -33,22 +33,22 @@ COLUMNS = {
   'count': 'int',
   'n': 'int',
 }
-_FEW = 24  # So many class names are told apart on an axis.
-_REACH = 0.46  # Of a class's band to either side.
+_FEW = 24  # Most class names on an axis.
+_REACH = 0.46  # Half the height of a class's band.
 
 
 def rows(tables: frames.Tables, view: str) -> pd.DataFrame:
-  """Points, names of few classes, bands of groups, bins and thresholds.
+  """Returns points, class names if few, group bands, bins and thresholds.
 
   Args:
     tables: tables of the study.
     view: 'panel' or 'contrast'.
 
   Returns:
-    `category` is that of the model whose colour a row has.
+    Rows to draw; `category` is the category whose colour a row has.
 
   Raises:
-    NotDrawableError: the view has no pairs, or no examples as points.
+    NotDrawableError: the view has no pairs, or no examples to draw as points.
   """
   chosen = views.pairs(tables, view)
   examples = tables.get('theta_examples')
@@ -67,7 +67,7 @@ def rows(tables: frames.Tables, view: str) -> pd.DataFrame:
     y=points['label'].map(place) + _spread(points),
     ensemble_correct=points['ensemble_correct'].map({True: 'yes', False: 'no'}),
   )
-  # Nobody sees more digits, and there are thousands of points.
+  # More digits would be invisible, and there are thousands of points.
   fine = ['x', 'y', 'confidence_1', 'confidence_2']
   points[fine] = points[fine].round(4)
   coloured = _coloured(pd.concat([points, bins]), tables, chosen)
@@ -76,7 +76,7 @@ def rows(tables: frames.Tables, view: str) -> pd.DataFrame:
 
 
 def _spread(points: pd.DataFrame) -> np.ndarray:
-  """The same place for the same example in every panel."""
+  """Returns offsets within classes, the same for an example in every panel."""
   ids = points.drop_duplicates('id')
   place = dict(zip(ids['id'], views.spread(ids['label'])))
   return points['id'].map(place).to_numpy(float)
@@ -97,10 +97,10 @@ def _coloured(
 
 
 def group_names(bins: pd.DataFrame) -> list[str]:
-  """Two groups of classes at most, those with the most of the examples.
+  """Returns up to two groups of classes, those with the most examples.
 
   Returns:
-    In the order of their classes, as 'class_groups' has them.
+    Names of the groups, in the order of 'class_groups'.
   """
   sizes = bins[bins['group'] != ''].drop_duplicates('group')
   sizes = sizes.sort_values('n', ascending=False, kind='stable')
@@ -111,7 +111,7 @@ def group_names(bins: pd.DataFrame) -> list[str]:
 def _runs(
   tables: frames.Tables, names: Sequence[str]
 ) -> list[tuple[str, int, int]]:
-  """The runs of neighbouring classes of groups: name, first, last."""
+  """Returns runs of adjacent classes of groups: name, first, last class."""
   table = tables.get('class_groups')
   if table is None:
     return []
@@ -126,7 +126,7 @@ def _runs(
 
 
 def _names(tables: frames.Tables, points: pd.DataFrame) -> pd.DataFrame:
-  """All classes that the tables name: `label` and `class_name`."""
+  """Returns all classes with a name in the tables: `label`, `class_name`."""
   table = tables.get('classes')
   table = points if table is None or table.empty else table
   return table.drop_duplicates('label')[['label', 'class_name']]
@@ -135,7 +135,7 @@ def _names(tables: frames.Tables, points: pd.DataFrame) -> pd.DataFrame:
 def _order(
   names: pd.DataFrame, runs: Sequence[tuple[str, int, int]]
 ) -> dict[int, float]:
-  """Returns the positions of classes: few by group, many by index."""
+  """Returns positions of classes: by group if there are few, else by index."""
   labels = sorted(int(label) for label in names['label'])
   if len(labels) > _FEW:
     return {label: float(label) for label in labels}
@@ -147,7 +147,7 @@ def _order(
 def _bands(
   runs: Sequence[tuple[str, int, int]], place: Mapping[int, float]
 ) -> pd.DataFrame:
-  """The classes of groups, one row a run of neighbours, and their names."""
+  """Returns one row per run of a group's adjacent classes, and group names."""
   found: list[tuple[str, float, float]] = []
   for name, first, last in runs:
     places = [place[i] for i in range(first, last + 1) if i in place]
@@ -168,7 +168,7 @@ def _bands(
 def _name_marks(
   tables: frames.Tables, points: pd.DataFrame, place: Mapping[int, float]
 ) -> pd.DataFrame:
-  """The names of classes, where there are few."""
+  """Returns rows with the names of classes, if there are few."""
   if len(place) > _FEW:
     return pd.DataFrame()
   found = _names(tables, points)
@@ -181,7 +181,7 @@ def _name_marks(
 def explained(
   tables: frames.Tables, drawn: pd.DataFrame, view: str
 ) -> list[str]:
-  """Returns a caption: which examples, and what arrows and lines show.
+  """Returns a caption that explains the examples, arrows and lines.
 
   Args:
     tables: tables of the study.

@@ -1,6 +1,6 @@
 """Panels of Fig. 4 and Fig. 12: points by class, and histograms by group.
 
-`scatter` has the rows that they draw.
+They draw the rows of `scatter`.
 """
 
 from collections.abc import Sequence
@@ -13,19 +13,19 @@ from overlap.figures import views
 
 _ALONE = "indexof(['only_1','only_2'],datum.outcome)>=0"
 _POINT = 18
-# What names to both sides take of the width on the page, in pixels.
+# Width of the names on both sides on the page, in pixels.
 ROOM = {'margin': 130}
 
 
 def panel(
   drawn: pd.DataFrame, number: int, shown: Sequence[str], *, height: int = 300
 ) -> alt.LayerChart:
-  """One pair: class against theta, coloured by who alone is right.
+  """Draws class against theta for one pair, coloured by which model is right.
 
   Args:
     drawn: rows of the figure.
     number: number of the pair.
-    shown: the categories of the legend, the same in all panels of a figure.
+    shown: categories of the legend, the same in all panels of a figure.
     height: height of the panel, in pixels.
   """
   named = bool((drawn['kind'] == 'class').any())
@@ -41,7 +41,7 @@ def panel(
 
 
 def _class_axis(drawn: pd.DataFrame, named: bool) -> alt.Y:
-  """Class indices from below, or names from above."""
+  """Returns an axis of class indices from below, or of names from above."""
   shown = drawn['kind'].isin(['point', 'class', 'band'])
   places = drawn.loc[shown, ['y', 'y2']]
   domain = [float(places.min(axis=None)), float(places.max(axis=None))]
@@ -65,7 +65,7 @@ def _band_layer(x: alt.X, y: alt.Y) -> alt.Chart:
 
 
 def _texts(text: str, x: str, y: alt.Y, **mark: Any) -> alt.Chart:
-  """Names of classes or of groups: never through an expression."""
+  """Draws names of classes or groups, without pasting them into expressions."""
   kind = {'group': 'group', 'class_name': 'class'}[text]
   return (
     alt.Chart()
@@ -78,7 +78,7 @@ def _texts(text: str, x: str, y: alt.Y, **mark: Any) -> alt.Chart:
 def _points(
   x: alt.X, y: alt.Y, number: int, alone: bool, shown: Sequence[str]
 ) -> alt.Chart:
-  """Points where only one is right; small and pale where both or neither is."""
+  """Draws the points; small and pale where both models or neither is right."""
   size, opacity = (_POINT, 0.75) if alone else (7, 0.3)
   shapes = {'both': 'circle', 'neither': 'circle'} | views.SIDES
   return (
@@ -119,14 +119,14 @@ def detail(
   *,
   height: int = 110,
 ) -> alt.LayerChart:
-  """One pair on some classes: histograms over theta of who is right.
+  """Draws one pair's histograms over theta by which model is right.
 
   Args:
     drawn: rows of the figure.
     number: number of the pair.
     group: group of classes; '' for all.
-    shown: the categories of the legend.
-    outcomes: outcomes that have a histogram.
+    shown: categories of the legend.
+    outcomes: outcomes with a histogram.
     height: height of the panel, in pixels.
   """
   mine = drawn[(drawn['kind'] == 'bin') & (drawn['group'] == group)]
@@ -136,7 +136,7 @@ def detail(
     'count:Q',
     title='Examples',
     axis=alt.Axis(tickCount=4, tickMinStep=1),
-    # As high in the panels of all pairs, so that they compare.
+    # The same scale in the panels of all pairs.
     scale=alt.Scale(domain=[0, float(max(1, mine['count'].max()))]),
   )
   wanted = ','.join(f"'{outcome}'" for outcome in outcomes)

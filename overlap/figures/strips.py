@@ -1,4 +1,4 @@
-"""Strips of points by category with the means beside them (Fig. 1, Fig. 8)."""
+"""Strips of points by category, with means beside them (Fig. 1, 8 and 10)."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -11,25 +11,24 @@ from overlap.figures import frames, style
 
 MODEL, MEAN = 'model', 'category mean'
 _OUR_MEAN = f"datum.kind=='{MEAN}'&&datum.source=='{style.STUDY}'"
-# What the pointer calls a mark. Names come from the data, never from text
-# pasted into an expression.
+# Names of marks in tooltips, read from the data, since names must not be pasted
+# into expressions.
 LABEL = (
   f"datum.kind=='{MODEL}'?datum.model:"
   "'mean of '+datum.pairs+(datum.pairs==1?' pair, ':' pairs, ')+datum.source"
 )
-# Sideways places within a category's band: points, then our mean and the
-# paper's.
+# Offsets within a category's band: points, then our mean and the paper's.
 _POINTS_WIDTH = 0.5
 _MEAN_PLACE, _PAPER_PLACE = 0.72, -0.78
 
 
 def placed(rows: pd.DataFrame, value: str, by: Sequence[str]) -> pd.DataFrame:
-  """`rows` with a column `offset`: the place within the category's band.
+  """Adds a column `offset`, the sideways position in the category's band.
 
   Args:
-    rows: with `kind`, `source`, `category` and the columns of `by`.
-    value: the column that the strips show.
-    by: the columns which together tell one strip from another.
+    rows: rows with `kind`, `source`, `category` and the columns of `by`.
+    value: column that the strips show.
+    by: columns that identify a strip.
   """
   rows = rows.reset_index(drop=True)
   offset = np.where(rows['source'] == style.STUDY, _MEAN_PLACE, _PAPER_PLACE)
@@ -49,12 +48,12 @@ def placed(rows: pd.DataFrame, value: str, by: Sequence[str]) -> pd.DataFrame:
 def strips(
   value: str, drawn: pd.DataFrame, *, tooltip: list[alt.Tooltip], title: str
 ) -> alt.LayerChart:
-  """Points, means with their intervals, and the paper's means.
+  """Draws points, means with their intervals, and the paper's means.
 
   Args:
-    value: the column that the strips show; `lower` and `upper` bound it.
-    drawn: the rows of this panel, as `placed` returns them.
-    tooltip: what is shown under the pointer.
+    value: column that the strips show; its interval is in `lower`, `upper`.
+    drawn: rows of this panel from `placed`.
+    tooltip: fields of the tooltip.
     title: title of the axis.
   """
   ours = drawn[(drawn['kind'] == MEAN) & (drawn['source'] == style.STUDY)]

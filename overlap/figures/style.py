@@ -1,8 +1,8 @@
 """Style of every figure: colours, shapes, sizes, fonts, category order.
 
-The colours keep at least 3:1 against their background and stay apart under
-simulated protanopia, deuteranopia and tritanopia; the shapes say the same
-again, so that no reading depends on colour alone.
+The colours have a contrast of at least 3:1 against their background and remain
+distinguishable under simulated protanopia, deuteranopia and tritanopia; shapes
+encode the same categories, so that no figure depends on colour alone.
 """
 
 import copy
@@ -16,11 +16,11 @@ from overlap.catalog import categories
 
 BASE = categories.BASE
 CATEGORIES = categories.CATEGORIES
-# What figures call the category of a model that has none in the tables.
+# Name of the category of models without a category in the tables.
 UNKNOWN = 'unknown'
 ORDER = (*CATEGORIES, BASE, UNKNOWN)
 
-# One colour a category, in the order of `ORDER`.
+# One colour per category, in the order of `ORDER`.
 COLOURS = {
   'light': (
     '#1b2f7a', '#3a9ad9', '#00805a', '#d07c00', '#c03a8c', '#666666', '#8f8f8f',
@@ -33,7 +33,7 @@ SHAPES = (
   'circle', 'square', 'triangle-up', 'diamond', 'triangle-down', 'cross',
   'triangle-right',
 )  # fmt: skip
-# A five-pointed star in Vega's symbol coordinates ([-1, 1] both ways).
+# A five-pointed star in Vega's symbol coordinates, [-1, 1] x [-1, 1].
 STAR = (
   'M0,-1L0.276,-0.38L0.951,-0.309L0.447,0.145L0.588,0.809'
   'L0,0.47L-0.588,0.809L-0.447,0.145L-0.951,-0.309L-0.276,-0.38Z'
@@ -47,7 +47,7 @@ BACKGROUND = {'light': '#ffffff', 'dark': '#15181e'}
 
 POINT = 60
 STAR_SIZE = 320
-# A category's mean: a star that stays apart from the points it covers.
+# A category's mean: a star that stands out from the points below it.
 STAR_MARK = {
   'size': STAR_SIZE,
   'shape': STAR,
@@ -56,13 +56,13 @@ STAR_MARK = {
   'strokeWidth': 1,
   'style': 'halo',
 }
-# The names of the two sources of points, as the legends have them.
+# Names of the two sources of points in the legends.
 STUDY = 'this study'
 PAPER = 'paper (ImageNet)'
 
 
 def config(theme: str = 'light') -> dict[str, Any]:
-  """The Vega-Lite config of a theme, 'light' or 'dark'."""
+  """Returns the Vega-Lite config of a theme, 'light' or 'dark'."""
   ink, muted, grid = _INK[theme], _MUTED[theme], _GRID[theme]
   text = {'labelColor': muted, 'titleColor': ink}
   return {
@@ -108,30 +108,30 @@ def config(theme: str = 'light') -> dict[str, Any]:
 
 
 def themed(chart: Any, theme: str = 'light') -> Any:
-  """A copy of an Altair chart which carries the theme's config."""
+  """Returns a copy of an Altair chart with the theme's config."""
   chart = copy.copy(chart)
   chart.config = alt.Config.from_dict(config(theme), validate=False)
   return chart
 
 
 def present(values: Sequence[str]) -> list[str]:
-  """Those of `ORDER` that are among `values`, in that order."""
+  """Returns the categories among `values`, in the order of `ORDER`."""
   found = set(values)
   return [category for category in ORDER if category in found]
 
 
 def category_name(category: Any) -> str:
-  """A category of `ORDER`; 'unknown' for whatever else a table holds."""
+  """Returns the category if it is in `ORDER`, else 'unknown'."""
   return category if category in ORDER else UNKNOWN
 
 
 def rank(category: Any) -> int:
-  """The place of a category in `ORDER`."""
+  """Returns the position of a category in `ORDER`."""
   return ORDER.index(category_name(category))
 
 
 def category_scale() -> alt.Scale:
-  """Every category has the same colour in every figure, present or not."""
+  """Returns the scale that gives a category the same colour in all figures."""
   return alt.Scale(domain=list(ORDER))
 
 
@@ -145,16 +145,16 @@ def axis(
   scale: int = 100,
   **more: Any,
 ) -> Any:
-  """`channel` (alt.X or alt.Y) of numbers, labelled `scale` times as large.
+  """Returns a numeric position channel, with labels multiplied by `scale`.
 
   Args:
     channel: alt.X or alt.Y.
     column: column of the numbers.
-    title: with the unit.
-    limits: the ends of the axis, as the numbers are.
-    ticks: how many, about.
-    scale: 100 for fractions in per cent.
-    **more: more of the Vega-Lite scale.
+    title: title of the axis, with the unit.
+    limits: ends of the axis, in the units of the column.
+    ticks: approximate number of ticks.
+    scale: factor of the labels, 100 for fractions in per cent.
+    **more: further properties of the Vega-Lite scale.
   """
   return channel(
     f'{column}:Q',
@@ -167,20 +167,20 @@ def axis(
 
 
 def colour(channel: type, shown: Sequence[str], **legend: Any) -> Any:
-  """`channel` (alt.Fill, alt.Color …) of the category of a row."""
+  """Returns a colour channel (alt.Fill, alt.Color …) of a row's category."""
   return channel(
     'category:N', scale=category_scale(), legend=key(shown, **legend)
   )
 
 
 def shape(shown: Sequence[str], **legend: Any) -> alt.Shape:
-  """The shape channel of the category of a row."""
+  """Returns the shape channel of a row's category."""
   scale = alt.Scale(domain=list(ORDER), range=list(SHAPES))
   return alt.Shape('category:N', scale=scale, legend=key(shown, **legend))
 
 
 def key(shown: Sequence[str], **legend: Any) -> alt.Legend | None:
-  """The legend of the categories `shown`; none where nothing is shown."""
+  """Returns the legend of the categories `shown`; None without any."""
   if not shown:
     return None
   defaults = {
@@ -193,12 +193,12 @@ def key(shown: Sequence[str], **legend: Any) -> alt.Legend | None:
 
 
 def solid_inside() -> Any:
-  """Points are filled; those of models outside the window are outlines."""
+  """Returns an opacity that outlines points outside the accuracy window."""
   outside = "datum.in_window=='no'"
   return alt.condition(outside, alt.value(0), alt.value(0.85))
 
 
 def outside_note(drawn: pd.DataFrame) -> list[str]:
-  """The line that explains outlined points, where there are any."""
+  """Returns a line that explains outlined points, if there are any."""
   outside = (drawn['in_window'] == 'no').any()
   return ['Outlined points: outside the accuracy window.'] if outside else []

@@ -1,6 +1,6 @@
-"""Table 2: models above the accuracy window, however they were trained.
+"""Table 2: models above the accuracy window, of any training.
 
-Those that differ from the base in seed or settings alone are in table 4.
+Models that differ from the base only in seed or settings are in table 4.
 """
 
 from overlap.figures import model_table

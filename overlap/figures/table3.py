@@ -1,6 +1,6 @@
 """Table 3: models below the accuracy window that are trained differently.
 
-Those that differ from the base in seed or settings alone are in table 4.
+Models that differ from the base only in seed or settings are in table 4.
 """
 
 from overlap.figures import model_table

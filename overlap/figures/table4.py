@@ -1,4 +1,4 @@
-"""Table 4: other seeds and settings of the base that missed the window."""
+"""Table 4: other seeds and settings of the base outside the window."""
 
 from overlap.figures import model_table
 

@@ -1,7 +1,7 @@
-"""From how many points on a trend is told of, and what is said below that.
+"""Minimal numbers of points for reporting a trend, and texts below them.
 
-Tables hold every number that can be computed; what people read doesn't state
-one that could hardly be otherwise.
+Tables hold every number that can be computed; figures and texts leave out
+those that are nearly determined by the small number of points.
 """
 
 from collections.abc import Mapping
@@ -9,11 +9,11 @@ from typing import Any
 
 from overlap.figures import wording
 
-# Two points always lie on a line, so that r is 1 or −1 whatever was measured,
-# and three or four come near one by chance: of four points without any trend,
-# every tenth set has |r| of 0.9 and more.
+# Two points always lie on a line, so that r is 1 or −1, and three or four are
+# often close to one by chance: without any trend, a tenth of the sets of four
+# points have |r| >= 0.9.
 POINTS = 5
-# Of two categories, any order is the paper's or its reverse: τ is 1 or −1.
+# With two categories, τ is always 1 or −1.
 CATEGORIES = 3
 
 Row = Mapping[str, Any]
@@ -30,7 +30,7 @@ def too_few(row: Row) -> str:
 
 
 def r(row: Row) -> str:
-  """A correlation with its interval, as a panel has it, or `too_few`."""
+  """Returns the text of a correlation with its interval, or `too_few`."""
   if not enough(row):
     return too_few(row)
   return f'r = {wording.decimal(row["pearson"], row["lower"], row["upper"])}'

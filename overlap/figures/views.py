@@ -10,7 +10,7 @@ import pandas as pd
 from overlap.analyses.specialisation import angle
 from overlap.figures import frames, style
 
-# As legends and pointers call the outcomes of a pair.
+# Names of the outcomes of a pair in legends and tooltips.
 OUTCOMES = {
   'both': 'both correct',
   'only_1': 'only model 1 correct',
@@ -18,7 +18,7 @@ OUTCOMES = {
   'neither': 'neither correct',
 }
 END = angle.MEASURES['theta']
-# An arrow's head points to the side on which the model is the more confident.
+# Arrowheads point to the side on which the model is the more confident.
 SIDES = {'only_1': 'triangle-right', 'only_2': 'triangle-left'}
 DOTTED = (
   'Dotted: beyond, under the mean of probabilities, the more confident'
@@ -35,19 +35,19 @@ THRESHOLDS = pd.DataFrame(
 
 
 def pairs(tables: frames.Tables, view: str) -> pd.DataFrame:
-  """The pairs of a view.
+  """Returns the pairs of a view.
 
   Args:
     tables: tables of the study.
     view: 'panel' or 'contrast'.
 
   Returns:
-    `panel`, `model_1`, `model_2`, `category` and `colour`, one row a pair:
-    `colour` is the category whose colour the pair has, its own where all are
-    of different ones.
+    One row per pair with `panel`, `model_1`, `model_2`, `category` and
+    `colour`, the category whose colour the pair has: its own if the categories
+    of all pairs differ.
 
   Raises:
-    NotDrawableError: there are none.
+    NotDrawableError: the view has no pairs.
   """
   table = tables.get('theta')
   columns = ['panel', 'model_1', 'model_2', 'category']
@@ -71,12 +71,12 @@ def pairs(tables: frames.Tables, view: str) -> pd.DataFrame:
 def histograms(
   tables: frames.Tables, view: str, measure: str = 'theta'
 ) -> pd.DataFrame:
-  """The bins of a view over all classes and by group, coloured by pair.
+  """Returns the bins of a view over all classes and by group.
 
   Returns:
-    The rows of 'theta' of that measure as `kind` 'bin', with `x`, the lower
-    end, `pair`, and the pair's colour as `category`; and after the last bin
-    of each histogram one of `kind` 'end', where its outline stops.
+    The rows of 'theta' of that measure with `kind` 'bin', `x` (lower end of
+    the bin), `pair`, and the pair's colour as `category`; and after the last
+    bin of each histogram a row of `kind` 'end', where its outline stops.
   """
   chosen = pairs(tables, view)
   table = tables['theta']
@@ -93,20 +93,21 @@ def histograms(
 
 
 def label(rows: pd.DataFrame) -> pd.Series:
-  """The names of pairs: 'base – CLIP-S'."""
+  """Returns the names of pairs: 'base – CLIP-S'."""
   return rows['model_1'] + ' – ' + rows['model_2']
 
 
 def legend(chosen: pd.DataFrame) -> list[str]:
-  """The categories to explain; none where colours stand for pairs instead."""
+  """Returns the categories of the legend; none if colours stand for pairs."""
   names = chosen['category'].map(style.category_name)
   return style.present(names) if (names == chosen['colour']).all() else []
 
 
 def alone_legend(tables: frames.Tables, chosen: pd.DataFrame) -> list[str]:
-  """The categories of models that are right alone, as colours have them.
+  """Returns the categories in the legend of models that are right alone.
 
-  None where two models of a pair are of the same, which colours can't tell.
+  The list is empty if both models of a pair have the same category, since
+  colours then can't distinguish them.
   """
   models = tables['models'].set_index('model')['category']
   found = [
@@ -119,7 +120,7 @@ def alone_legend(tables: frames.Tables, chosen: pd.DataFrame) -> list[str]:
 
 
 def alone_colour(channel: type, shown: Sequence[str]) -> Any:
-  """`channel` of the category of the model that is right alone."""
+  """Returns a colour channel of the category of the only model right."""
   return style.colour(
     channel, shown, title='Right alone:', titleOrient='left', titlePadding=16,
     symbolOpacity=1,
@@ -127,17 +128,17 @@ def alone_colour(channel: type, shown: Sequence[str]) -> Any:
 
 
 def first_name(chosen: pd.DataFrame) -> str:
-  """Model 1's name where all pairs have the same, else 'model 1'."""
+  """Returns model 1's name if all pairs share it, else 'model 1'."""
   names = set(chosen['model_1'])
   return f'“{names.pop()}”' if len(names) == 1 else 'model 1'
 
 
 def right_categories(tables: frames.Tables, pair: pd.Series) -> dict[str, str]:
-  """Whose colour an example has that only one of a pair gets right.
+  """Returns the colours of examples that only one model of a pair gets right.
 
   Returns:
-    From 'only_1' and 'only_2' to the category of that model; where both have
-    the same, of two that can be told apart.
+    Category whose colour is used, for 'only_1' and 'only_2': that of the
+    model, or of two distinguishable categories if both models have the same.
   """
   models = tables['models'].set_index('model')['category']
   found = [
@@ -150,7 +151,7 @@ def right_categories(tables: frames.Tables, pair: pd.Series) -> dict[str, str]:
 
 
 def theta_axis(title: bool = True, **axis: object) -> alt.X:
-  """The horizontal axis of theta."""
+  """Returns the horizontal axis of theta."""
   text = 'θ: ← model 2 · more confident · model 1 →' if title else None
   return alt.X(
     'x:Q',
@@ -161,7 +162,7 @@ def theta_axis(title: bool = True, **axis: object) -> alt.X:
 
 
 def threshold_rules(x: alt.X) -> alt.Chart:
-  """Faint dotted lines where a top class surely wins."""
+  """Draws faint dotted lines beyond which one model's top class always wins."""
   return (
     alt.Chart()
     .mark_rule(strokeDash=[1, 3], strokeWidth=1.4)
@@ -173,13 +174,13 @@ def threshold_rules(x: alt.X) -> alt.Chart:
 def steps(
   x: alt.X, y: alt.Y, colour: Sequence[object], keep: str
 ) -> list[alt.Chart]:
-  """Histograms as outlines over a faint fill, one for each colour.
+  """Draws histograms as outlines over a faint fill, one for each colour.
 
   Args:
-    x: lower ends of the bins.
-    y: counts.
-    colour: the channels fill and stroke.
-    keep: a Vega expression of the rows to draw, among bins and ends.
+    x: channel of the lower ends of the bins.
+    y: channel of the counts.
+    colour: channels of fill and stroke.
+    keep: Vega expression that selects the bins and ends to draw.
   """
   fill, stroke = colour
   keep = f"(datum.kind=='bin'||datum.kind=='end')&&{keep}"
@@ -199,7 +200,7 @@ def steps(
 
 
 def spread(labels: pd.Series) -> np.ndarray:
-  """Places in (-0.4, 0.4) within each class, even and the same every time."""
+  """Returns even, deterministic offsets in (-0.4, 0.4) within each class."""
   order = labels.groupby(labels).cumcount().to_numpy()
   golden = (np.sqrt(5) - 1) / 2
   return 0.8 * ((order * golden + 0.5) % 1 - 0.5)

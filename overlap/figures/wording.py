@@ -1,8 +1,8 @@
-"""Numbers as people read them: '8.5 % (8.1–8.9)', '+1.17 points'.
+"""Formatting of numbers for readers: '8.5 % (8.1–8.9)', '+1.17 points'.
 
-Tables hold fractions; only here do they become per cent and points. The
-same texts exist twice: as Python functions for the page, and as Vega
-expressions for what a chart shows under the pointer.
+Tables hold fractions, which this module converts to per cent and points. Each
+format exists twice: as a Python function for the page, and as a Vega expression
+for the tooltips of charts.
 """
 
 import math
@@ -14,7 +14,7 @@ _PREFIXES = ('', 'k', 'M', 'G', 'T', 'P', 'E', 'Z')
 
 
 def number(value: Any, digits: int = 1, *, plus: bool = False) -> str:
-  """A rounded number with a true minus sign; '–' where there is none."""
+  """Returns a rounded number with a true minus sign; '–' if it is absent."""
   if absent(value):
     return MISSING
   text = f'{float(value):{"+" if plus else ""},.{digits}f}'
@@ -32,7 +32,7 @@ def absent(value: Any) -> bool:
 
 
 def interval(lower: Any, upper: Any, digits: int = 1) -> str:
-  """' (8.1–8.9)' with its leading space, or '' where a bound is missing."""
+  """Returns ' (8.1–8.9)' with a leading space, or '' if a bound is missing."""
   if absent(lower) or absent(upper):
     return ''
   between = ' to ' if lower < 0 else '–'
@@ -42,7 +42,7 @@ def interval(lower: Any, upper: Any, digits: int = 1) -> str:
 def percent(
   value: Any, lower: Any = None, upper: Any = None, *, digits: int = 1
 ) -> str:
-  """A fraction as per cent, with its interval: '8.5 % (8.1–8.9)'."""
+  """Returns a fraction as per cent with its interval: '8.5 % (8.1–8.9)'."""
   if absent(value):
     return MISSING
   bounds = interval(_hundredfold(lower), _hundredfold(upper), digits)
@@ -52,7 +52,7 @@ def percent(
 def points(
   value: Any, lower: Any = None, upper: Any = None, *, digits: int = 2
 ) -> str:
-  """A difference of fractions in percentage points: '+1.17 (0.95–1.40)'."""
+  """Returns a difference in percentage points: '+1.17 (0.95–1.40)'."""
   if absent(value):
     return MISSING
   bounds = interval(_hundredfold(lower), _hundredfold(upper), digits)
@@ -62,26 +62,26 @@ def points(
 def decimal(
   value: Any, lower: Any = None, upper: Any = None, *, digits: int = 2
 ) -> str:
-  """A plain number with its interval: '0.97 (0.93–0.99)'."""
+  """Returns a decimal number with its interval: '0.97 (0.93–0.99)'."""
   return f'{number(value, digits)}{interval(lower, upper, digits)}'
 
 
 def p_value(value: Any) -> str:
-  """A p-value: three decimals, or powers of ten where it is smaller."""
+  """Returns a p-value with three decimals, or a power of ten if < 0.001."""
   if absent(value):
     return MISSING
-  if not value:  # Smaller than any number there is.
+  if not value:  # Below the smallest floating-point number.
     return '<1e−300'
   return f'{value:.3f}' if value >= 0.001 else f'{value:.0e}'.replace('-', '−')
 
 
 def count(value: Any) -> str:
-  """A whole number with thousands apart: '10,000'."""
+  """Returns a whole number with thousands separators: '10,000'."""
   return number(value, 0)
 
 
 def duration(seconds: Any) -> str:
-  """'12 s', '3 min 20 s', '2 h 5 min'."""
+  """Returns a duration as '12 s', '3 min 20 s' or '2 h 5 min'."""
   if absent(seconds):
     return MISSING
   if seconds < 10:
@@ -94,7 +94,7 @@ def duration(seconds: Any) -> str:
 
 
 def size(number_of_bytes: Any) -> str:
-  """'512 MiB', '1.4 GiB'."""
+  """Returns a size as '512 MiB' or '1.4 GiB'."""
   if absent(number_of_bytes):
     return MISSING
   mebibytes = float(number_of_bytes) / 2**20
@@ -104,7 +104,7 @@ def size(number_of_bytes: Any) -> str:
 
 
 def flops(value: Any) -> str:
-  """Operations with three digits: '1.23 TFLOP'."""
+  """Returns operations with three digits: '1.23 TFLOP'."""
   if absent(value):
     return MISSING
   place = 0
@@ -116,13 +116,13 @@ def flops(value: Any) -> str:
 def percent_of(
   field: str, *, bounds: Sequence[str] | None = None, digits: int = 1
 ) -> str:
-  """`percent` of a column as a Vega expression.
+  """Returns a Vega expression that formats a column like `percent`.
 
   Args:
-    field: the column.
-    bounds: the two columns of its interval; `field_lower` and `field_upper`
-      by default, none if empty.
-    digits: after the point.
+    field: name of the column.
+    bounds: two columns of its interval; `field_lower` and `field_upper` by
+      default, no interval if empty.
+    digits: number of decimals.
   """
   return _expression(field, bounds, digits, unit=' %', sign='')
 
@@ -130,7 +130,14 @@ def percent_of(
 def points_of(
   field: str, *, bounds: Sequence[str] | None = None, digits: int = 2
 ) -> str:
-  """`points` of a column as a Vega expression; arguments as `percent_of`."""
+  """Returns a Vega expression that formats a column like `points`.
+
+  Args:
+    field: name of the column.
+    bounds: two columns of its interval; `field_lower` and `field_upper` by
+      default, no interval if empty.
+    digits: number of decimals.
+  """
   return _expression(field, bounds, digits, unit='', sign='+')
 
 
