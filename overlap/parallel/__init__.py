@@ -15,6 +15,7 @@ from overlap.parallel.meshes import (
   fetch,
   float64,
   jit_summed,
+  local_parts,
   map_batches,
   mesh,
   padded_columns,
@@ -23,6 +24,8 @@ from overlap.parallel.meshes import (
   shard,
   shard_columns,
   shardings,
+  sum_in_order,
+  sum_over_columns,
   sum_over_devices,
 )
 from overlap.parallel.processes import (
@@ -64,6 +67,7 @@ __all__ = [
   'initialize',
   'is_primary',
   'jit_summed',
+  'local_parts',
   'map_batches',
   'mesh',
   'model_groups',
@@ -76,6 +80,8 @@ __all__ = [
   'shard',
   'shard_columns',
   'shardings',
+  'sum_in_order',
+  'sum_over_columns',
   'sum_over_devices',
   'sum_over_processes',
 ]

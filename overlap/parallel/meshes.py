@@ -8,11 +8,13 @@ process's devices: each process works through its own rows.
 
 import contextlib
 import functools
-from collections.abc import Callable, Iterable, Iterator
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import flax
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
@@ -203,23 +205,52 @@ def shard_columns(tree: Any) -> Any:
   """Shards arrays `[..., n]` over all devices along their last axis.
 
   Args:
-    tree: columns of this process; all processes have equally many, a multiple
-      of their devices (see `padded_columns`).
+    tree: columns of this process, those of its first device first; all
+      processes have equally many, see `padded_columns`.
   """
 
   def spread(leaf: np.ndarray) -> jax.Array:
-    axes = (*(None,) * (leaf.ndim - 1), 'data')
-    sharding = NamedSharding(mesh(), PartitionSpec(*axes))
+    sharding = NamedSharding(mesh(), _last_axis(leaf))
     return jax.make_array_from_process_local_data(sharding, leaf)
 
   return jax.tree.map(spread, tree)
 
 
-def padded_columns(count: int) -> int:
-  """Returns the number of columns to pad to, common to all processes."""
-  counts = processes.gather_rows(np.asarray([count]))
+def local_parts(count: int) -> list[slice]:
+  """Divides this process's rows among its devices, in their order.
+
+  Rows that the processes share by `own_rows` lie on the same devices as those
+  of one process with as many devices, where all processes have equally many.
+
+  Args:
+    count: number of rows that this process has.
+  """
   devices = jax.local_device_count()
-  return -(-int(counts.max()) // devices) * devices
+  bounds = [index * count // devices for index in range(devices + 1)]
+  return [slice(*pair) for pair in itertools.pairwise(bounds)]
+
+
+def padded_columns(counts: Sequence[int]) -> int:
+  """Returns the number of columns to pad to, common to all processes.
+
+  Args:
+    counts: number of columns that each device of this process has.
+  """
+  most = processes.gather_rows(np.asarray([max(counts)]))
+  return int(most.max()) * jax.local_device_count()
+
+
+def sum_in_order(parts: Iterable[np.ndarray]) -> np.ndarray:
+  """Sums float64 arrays over all devices, in the order of the devices.
+
+  The sum is rounded in the same way however many processes have the devices.
+
+  Args:
+    parts: arrays of one shape, one for each device of this process.
+  """
+  if processes.process_count() > 1:
+    parts = processes.gather_exact(np.stack(list(parts)))
+  return functools.reduce(np.add, parts)
 
 
 def jit_summed(function: Callable[..., Any], **options: Any) -> Any:
@@ -234,6 +265,45 @@ def jit_summed(function: Callable[..., Any], **options: Any) -> Any:
   return jax.jit(
     function, out_shardings=NamedSharding(mesh(), PartitionSpec()), **options
   )
+
+
+def sum_over_columns(
+  function: Callable[..., Any], whole: Any, spread: Any
+) -> Any:
+  """Within `jit`: sums what a function makes of each device's columns.
+
+  On CPUs in the order of the devices, so that the sum is rounded in the same
+  way however many processes have them: the collectives within a process and
+  between processes add in different orders.
+
+  Args:
+    function: `(whole, spread) -> sums`, a tree.
+    whole: arrays that every device has.
+    spread: a tree of arrays as `shard_columns` spreads them.
+  """
+  if mesh().size == 1:
+    return function(whole, spread)
+  ordered = mesh().devices.flat[0].platform == 'cpu'
+
+  def add(leaf: jax.Array) -> jax.Array:
+    if not ordered:
+      return jax.lax.psum(leaf, 'data')
+    return functools.reduce(jnp.add, jax.lax.all_gather(leaf, 'data'))
+
+  def each(whole: Any, spread: Any) -> Any:
+    return jax.tree.map(add, function(whole, spread))
+
+  return jax.shard_map(
+    each,
+    mesh=mesh(),
+    in_specs=(PartitionSpec(), jax.tree.map(_last_axis, spread)),
+    out_specs=PartitionSpec(),
+    check_vma=False,
+  )(whole, spread)
+
+
+def _last_axis(leaf: Any) -> PartitionSpec:
+  return PartitionSpec(*(None,) * (leaf.ndim - 1), 'data')
 
 
 def map_batches(

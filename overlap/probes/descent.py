@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
+from overlap import parallel
 from overlap.probes import losses, slots
 from overlap.probes.slots import Setting
 
@@ -41,6 +42,13 @@ def evaluate_block(
     Losses `[p, g]`, gradients `[p, k, d + 1]`, and traces of the Hessians with
     respect to the logits, `[p, g]`.
   """
+  return parallel.sum_over_columns(_own_block, params, block)
+
+
+def _own_block(
+  params: jax.Array, block: Data
+) -> tuple[jax.Array, jax.Array, jax.Array]:
+  """`evaluate_block` of one device's columns."""
   p, k, width = params.shape
   kernel = params[:, :, :-1].reshape(p * k, width - 1)
   logits = _product(kernel, block.features, 0).reshape(p, k, -1)
@@ -57,19 +65,27 @@ def evaluate(
   params: jax.Array, l2: jax.Array, data: Data
 ) -> tuple[jax.Array, jax.Array, jax.Array]:
   """Returns `evaluate_block` summed over all blocks, with the L2 penalty."""
+  sums = parallel.sum_over_columns(_own_blocks, params, data)
+  values, grads, bends = sums
+  return penalised(values, grads, bends, params, l2)
+
+
+def _own_blocks(
+  params: jax.Array, data: Data
+) -> tuple[jax.Array, jax.Array, jax.Array]:
+  """`_own_block` summed over one device's blocks."""
   one = jax.tree.map(lambda leaf: leaf[0], data)
   if len(data.features) == 1:
-    sums = evaluate_block(params, one)
-  else:
+    return _own_block(params, one)
 
-    def add(sums: Any, block: Data) -> tuple[Any, None]:
-      more = evaluate_block(params, block)
-      return jax.tree.map(jnp.add, sums, more), None
+  def add(sums: Any, block: Data) -> tuple[Any, None]:
+    more = _own_block(params, block)
+    return jax.tree.map(jnp.add, sums, more), None
 
-    empty = jax.eval_shape(evaluate_block, params, one)
-    zero = jax.tree.map(lambda s: jnp.zeros(s.shape, s.dtype), empty)
-    sums, _ = jax.lax.scan(add, zero, data)
-  return penalised(*sums, params, l2)
+  empty = jax.eval_shape(_own_block, params, one)
+  zero = jax.tree.map(lambda s: jnp.zeros(s.shape, s.dtype), empty)
+  (values, grads, bends), _ = jax.lax.scan(add, zero, data)
+  return values, grads, bends
 
 
 def penalised(

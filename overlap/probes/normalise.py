@@ -1,11 +1,11 @@
 """Normalisation of features before a probe (Sec. 4.6)."""
 
 import dataclasses
-from collections.abc import Iterable
 
 import numpy as np
 
 from overlap import lookup, parallel
+from overlap.probes.rows import Rows
 
 KINDS = {
   'l2_standardise': "each example's vector to length 1, then each dimension "
@@ -65,39 +65,45 @@ def lengths_one(features: np.ndarray, kind: str) -> np.ndarray:
   return (features / lengths).astype(np.float32)
 
 
-def measure(
-  blocks: Iterable[np.ndarray], kind: str = 'l2_standardise'
-) -> Normalisation:
+def measure(rows: Rows, kind: str = 'l2_standardise') -> Normalisation:
   """Computes the statistics of the training rows of all processes.
 
   Args:
-    blocks: consecutive blocks of rows, float32 `[rows, d]`, finite.
+    rows: training rows `[n, d]` of this process.
     kind: normalisation, a key of `KINDS`.
 
   Raises:
     UsageError: `kind` is unknown.
+    DataError: features are not finite.
   """
   lookup.check('normalisation', kind, KINDS)
-  count, mean, squares = 0.0, np.zeros(1), np.zeros(1)
-  low, high = np.full(1, np.inf), np.full(1, -np.inf)
-  for block in blocks:
-    block = lengths_one(block, kind)
-    own = _moments(block)
-    count, mean, squares = _merge((count, mean, squares), own)
-    low = np.minimum(low, block.min(axis=0))
-    high = np.maximum(high, block.max(axis=0))
-  rows = parallel.gather_exact(
-    np.stack([np.full_like(mean, count), mean, squares, low, high])[None]
+  found = parallel.gather_exact(
+    np.stack([_part(rows, part, kind) for part in rows.local_parts()])
   )
+  # In the order of the devices, whichever process has them.
   total = (0.0, np.zeros(1), np.zeros(1))
-  for counts, means, sums, _, _ in rows:
-    total = _merge(total, (float(counts[0]), means, sums))
+  for counts, means, sums, _, _ in found:
+    if counts[0]:
+      total = _merge(total, (float(counts[0]), means, sums))
   count, mean, squares = total
   std = np.sqrt(squares / count)
-  constant = rows[:, 3].min(axis=0) == rows[:, 4].max(axis=0)
+  constant = found[:, 3].min(axis=0) == found[:, 4].max(axis=0)
   constant |= std < _LEAST_STD
   scale = std if 'standardise' in kind else np.ones_like(std)
   return Normalisation(kind, mean, np.where(constant, np.inf, scale))
+
+
+def _part(rows: Rows, part: slice, kind: str) -> np.ndarray:
+  """Count, mean, squared distances, least and greatest; float64 `[5, d]`."""
+  width = rows.shape[1]
+  count, mean, squares = 0.0, np.zeros(width), np.zeros(width)
+  low, high = np.full(width, np.inf), np.full(width, -np.inf)
+  for _, block in rows.part_blocks(part):
+    block = lengths_one(block, kind)
+    count, mean, squares = _merge((count, mean, squares), _moments(block))
+    low = np.minimum(low, block.min(axis=0))
+    high = np.maximum(high, block.max(axis=0))
+  return np.stack([np.full(width, count), mean, squares, low, high])
 
 
 def _moments(block: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:

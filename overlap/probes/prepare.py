@@ -8,7 +8,6 @@ of the loss is nearly diagonal, which gives a preconditioner for each strength.
 
 import dataclasses
 from collections.abc import Iterator
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -76,7 +75,7 @@ def prepare(
     normalisation: a key of `normalise.KINDS`.
     stream: whether features are read anew in each pass.
   """
-  normal = normalise.measure((b for _, b in rows.blocks()), normalisation)
+  normal = normalise.measure(rows, normalisation)
   frequencies, total = _frequencies(labels, num_classes)
   variances, rotation = _axes(rows, normal, total)
   bias = np.log(frequencies)
@@ -141,21 +140,26 @@ def _axes(
   rows: Rows, normal: Normalisation, total: int
 ) -> tuple[np.ndarray, np.ndarray]:
   """Returns variances `[d]` along the principal axes, and the axes `[d, d]`."""
-  gram: Any = 0.0
-  for _, block in rows.blocks():
-    gram = gram + np.asarray(_gram(normal.centred(block)), np.float64)
-  covariance = parallel.gather_exact(gram[None]).sum(axis=0) / total
+  width = rows.shape[1]
+
+  def gram(part: slice) -> np.ndarray:
+    total = np.zeros((width, width))
+    for _, block in rows.part_blocks(part):
+      total += np.asarray(_gram(normal.centred(block)), np.float64)
+    return total
+
+  covariance = parallel.sum_in_order(map(gram, rows.local_parts())) / total
   variances, rotation = map(np.asarray, _eigh(covariance.astype(np.float32)))
   return np.maximum(variances, 0), rotation
 
 
 def _in_memory(problem: Problem) -> Data:
   """Returns all examples along the principal axes, sharded over the devices."""
-  count, width = problem.rows.shape
-  columns = parallel.padded_columns(count)
-  wide = max(width, problem.num_classes)
+  columns = most_columns(problem)
+  wide = max(problem.rows.shape[1], problem.num_classes)
   blocks = -(-columns * wide // _BLOCK_NUMBERS)
-  size = parallel.padded_columns(-(-columns // blocks))
+  devices = len(problem.rows.local_parts())
+  size = -(-columns // (blocks * devices)) * devices
   arrays = [
     (_turned(block, problem.rotation), labels, weights)
     for block, labels, weights in padded_blocks(problem, size, blocks)
@@ -163,30 +167,40 @@ def _in_memory(problem: Problem) -> Data:
   return parallel.shard_columns(Data(*map(np.stack, zip(*arrays))))
 
 
+def most_columns(problem: Problem) -> int:
+  """Columns of each process where all devices have as many as the fullest."""
+  parts = problem.rows.local_parts()
+  return parallel.padded_columns([part.stop - part.start for part in parts])
+
+
 def padded_blocks(
   problem: Problem, size: int, blocks: int
 ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
   """Yields centred features, labels and weights of `size` rows each.
 
+  Each device has a share of every block, in which its next rows come first.
+
   Args:
     problem: prepared data.
-    size: rows per block; the last rows are padded with zeros of weight 0.
+    size: rows per block, a multiple of the devices; the last rows of each share
+      are padded with zeros of weight 0.
     blocks: number of blocks to yield; those beyond the last row are padding.
 
   Yields:
     Features `[size, d]`, labels int32 `[size]` or `[k, size]`, and weights
     `[size]`.
   """
-  read = problem.rows.blocks(size)
-  for number in range(blocks):
-    start, block = next(read, (0, None))
-    rows = 0 if block is None else len(block)
+  parts = problem.rows.local_parts()
+  share = size // len(parts)
+  reads = [problem.rows.part_blocks(part, share) for part in parts]
+  for _ in range(blocks):
     features = np.zeros((size, problem.rows.shape[1]), np.float32)
     labels = np.zeros((size, *problem.labels.shape[1:]), np.int32)
     weights = np.zeros(size, np.float32)
-    if block is not None:
-      assert start == number * size
-      features[:rows] = problem.normalisation.centred(block)
-      labels[:rows] = problem.labels[start : start + rows]
-      weights[:rows] = 1 / problem.total
+    for place, read in enumerate(reads):
+      start, block = next(read, (0, features[:0]))
+      rows = slice(place * share, place * share + len(block))
+      features[rows] = problem.normalisation.centred(block)
+      labels[rows] = problem.labels[start : start + len(block)]
+      weights[rows] = 1 / problem.total
     yield features, np.ascontiguousarray(labels.T), weights

@@ -1,12 +1,12 @@
 """Features as rows that are read in slices and checked when read."""
 
 import dataclasses
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
-from overlap import errors
+from overlap import errors, parallel
 
 # Values in one block: 64 MiB of float32.
 _BLOCK_NUMBERS = 1 << 24
@@ -20,14 +20,17 @@ class Rows:
     read: function `(start, stop) -> [stop - start, d]`, of any float type.
     shape: shape `(n, d)`.
     what: name of the split, for error messages.
+    parts: rows of each device of this process, in order; evenly divided if
+      empty.
   """
 
   read: Callable[[int, int], Any]
   shape: tuple[int, ...]
   what: str = 'training'
+  parts: tuple[slice, ...] = ()
 
   def blocks(self, size: int = 0) -> Iterator[tuple[int, np.ndarray]]:
-    """Yields `(start, features float32 [rows, d])`, in order.
+    """Returns an iterator of `(start, features float32 [rows, d])`, in order.
 
     Args:
       size: rows per block (the last may have fewer); 0 for blocks of 64 MiB.
@@ -35,9 +38,19 @@ class Rows:
     Raises:
       DataError: a value is not finite.
     """
+    return self.part_blocks(slice(0, self.shape[0]), size)
+
+  def local_parts(self) -> Sequence[slice]:
+    """The rows of each device of this process."""
+    return self.parts or parallel.local_parts(self.shape[0])
+
+  def part_blocks(
+    self, part: slice, size: int = 0
+  ) -> Iterator[tuple[int, np.ndarray]]:
+    """`blocks` of the rows of one device."""
     size = size or max(1, _BLOCK_NUMBERS // self.shape[1])
-    for start in range(0, self.shape[0], size):
-      stop = min(start + size, self.shape[0])
+    for start in range(part.start, part.stop, size):
+      stop = min(start + size, part.stop)
       yield start, self._checked(start, stop)
 
   def _checked(self, start: int, stop: int) -> np.ndarray:
@@ -84,18 +97,42 @@ def as_rows(features: Any, what: str = 'training') -> Rows:
 
 
 def joined(first: Rows, second: Rows) -> Rows:
-  """Returns the concatenation of two sets of rows, read lazily."""
-  count = first.shape[0]
+  """Returns the rows of two splits, those of both side by side on each device.
+
+  Labels are joined likewise by `joined_labels`.
+  """
+  sources, parts, place = [], [], 0
+  for one, two in zip(first.local_parts(), second.local_parts()):
+    start = place
+    for source, part in ((first, one), (second, two)):
+      sources.append((source, part, place))
+      place += part.stop - part.start
+    parts.append(slice(start, place))
 
   def read(start: int, stop: int) -> np.ndarray:
-    parts = []
-    if start < count:
-      parts.append(np.asarray(first.read(start, min(stop, count))))
-    if stop > count:
-      parts.append(np.asarray(second.read(max(start - count, 0), stop - count)))
-    return np.concatenate(parts)
+    found = []
+    for source, part, offset in sources:
+      low = max(start - offset, 0) + part.start
+      high = min(stop - offset + part.start, part.stop)
+      if low < high:
+        found.append(np.asarray(source.read(low, high)))
+    return np.concatenate(found)
 
-  return Rows(read, (count + second.shape[0], first.shape[1]), 'training')
+  return Rows(read, (place, first.shape[1]), 'training', tuple(parts))
+
+
+def joined_labels(
+  first: tuple[Rows, np.ndarray], second: tuple[Rows, np.ndarray]
+) -> np.ndarray:
+  """Labels `[n, ...]` of the rows of `joined`, given those of both splits."""
+  (one, labels_1), (two, labels_2) = first, second
+  return np.concatenate(
+    [
+      labels
+      for part_1, part_2 in zip(one.local_parts(), two.local_parts())
+      for labels in (labels_1[part_1], labels_2[part_2])
+    ]
+  )
 
 
 def check_labels(

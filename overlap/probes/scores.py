@@ -35,15 +35,19 @@ def score(
   bias = np.stack([one.fit.params['bias'] for one in probes])
   size = max(1, _LOGITS // bias.size)
   groups = labels.shape[1] if labels.ndim == 2 else 1
-  right, total = np.zeros((2, len(probes), groups))
-  for start, block in features.blocks(size):
-    own = labels[start : start + len(block)].T
-    hits, loss = _score(kernel, bias, probes[0].normalisation(block), own)
-    right += np.asarray(hits)
-    total += np.asarray(loss, np.float64)
-  count = np.full_like(right, len(labels))
-  sums = parallel.gather_exact(np.stack([right, total, count])[None]).sum(0)
-  return sums[0], sums[1] / sums[2], int(sums[2].flat[0])
+
+  def sums(part: slice) -> np.ndarray:
+    found = np.zeros((3, len(probes), groups))
+    for start, block in features.part_blocks(part, size):
+      own = labels[start : start + len(block)].T
+      hits, loss = _score(kernel, bias, probes[0].normalisation(block), own)
+      found[0] += np.asarray(hits)
+      found[1] += np.asarray(loss, np.float64)
+      found[2] += len(block)
+    return found
+
+  right, total, count = parallel.sum_in_order(map(sums, features.local_parts()))
+  return right, total / count, int(count.flat[0])
 
 
 @jax.jit

@@ -131,7 +131,7 @@ def select(
   )
   chosen = choose(strengths, right, nlls, converged, train[1].ndim == 2)
   everything = rows.joined(train[0], heldout[0])
-  labels = np.concatenate([train[1], heldout[1]])
+  labels = rows.joined_labels(train, heldout)
   l2 = tuple(strengths[place] for place in chosen)
   final = probe.fit(
     everything,

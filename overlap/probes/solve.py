@@ -120,10 +120,11 @@ def _stream(
 
 def _blocks(problem: Problem) -> Iterator[Data]:
   """Yields the examples of all processes in blocks."""
-  rows, width = problem.rows.shape
-  most = max(1, _BLOCK_NUMBERS // max(width, problem.num_classes))
-  columns = parallel.padded_columns(rows)
-  size = parallel.padded_columns(min(most, columns))
+  wide = max(problem.rows.shape[1], problem.num_classes)
+  columns = prepare.most_columns(problem)
+  devices = len(problem.rows.local_parts())
+  most = max(1, _BLOCK_NUMBERS // wide)
+  size = -(-min(most, columns) // devices) * devices
   for features, labels, weights in prepare.padded_blocks(
     problem, size, -(-columns // size)
   ):

@@ -147,13 +147,13 @@ def fit_head(task: Task, variables: Any) -> tuple[Any, selection.Selection]:
     task, variables, views.sample(task.train, settings['max_examples'])
   )
   heldout_features, heldout_labels = features(task, variables, task.heldout)
-  # All processes have all rows: each row counts once per process, which leaves
-  # every mean unchanged.
+  train = slice(*parallel.own_rows(len(train_labels)))
+  heldout = slice(*parallel.own_rows(len(heldout_labels)))
   choice = selection.select(
-    train_features,
-    train_labels,
-    heldout_features,
-    heldout_labels,
+    train_features[train],
+    train_labels[train],
+    heldout_features[heldout],
+    heldout_labels[heldout],
     num_classes=len(task.train.class_names),
     strengths=tuple(settings['strengths']),
     normalisation='standardise',

@@ -1,5 +1,7 @@
 """Rows read in slices."""
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -30,13 +32,31 @@ def test_blocks_are_all_rows_in_order(size, kind):
   assert all(block.dtype == np.float32 for _, block in blocks)
 
 
-def test_joined_rows_are_read_across_the_seam():
-  both = rows.joined(rows.as_rows(VALUES), rows.as_rows(Reader(VALUES[:4])))
+@pytest.mark.parametrize('devices', [1, 2, 3, 8])
+def test_joined_rows_are_those_of_each_device(devices, monkeypatch):
+  monkeypatch.setattr(rows.parallel, 'local_parts', lambda n: even(n, devices))
+  one, two = rows.as_rows(VALUES), rows.as_rows(Reader(VALUES[:4] + 100))
+  both = rows.joined(one, two)
   assert both.shape == (11, 3)
-  expected = np.concatenate([VALUES, VALUES[:4]])
+  expected = []
+  for first, second in zip(even(7, devices), even(4, devices)):
+    expected += [VALUES[first], (VALUES[:4] + 100)[second]]
+  expected = np.concatenate(expected)
   for size in (1, 2, 5, 11):
     read = np.concatenate([block for _, block in both.blocks(size)])
     np.testing.assert_array_equal(read, expected)
+  of_parts = [
+    block for part in both.local_parts() for _, block in both.part_blocks(part)
+  ]
+  np.testing.assert_array_equal(np.concatenate(of_parts), expected)
+  assert len(both.local_parts()) == devices
+  labels = rows.joined_labels((one, VALUES[:, 0]), (two, VALUES[:4, 0] + 100))
+  np.testing.assert_array_equal(labels, expected[:, 0])
+
+
+def even(count, devices):
+  bounds = [i * count // devices for i in range(devices + 1)]
+  return [slice(*pair) for pair in itertools.pairwise(bounds)]
 
 
 def test_a_reader_of_too_few_rows_is_told():

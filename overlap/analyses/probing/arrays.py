@@ -205,9 +205,7 @@ def _normalised(
         f'The {split} features of {name!r} must be {list(wanted)}, got '
         f'{list(one.shape)}.'
       )
-  normal = normalise.measure(
-    (block for _, block in checked['train'].blocks()), kind
-  )
+  normal = normalise.measure(checked['train'], kind)
   return {
     split: np.concatenate([normal(block) for _, block in one.blocks()])
     for split, one in checked.items()

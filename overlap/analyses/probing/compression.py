@@ -7,6 +7,7 @@ import numpy as np
 from overlap import parallel
 from overlap.analyses.probing import dimensions
 from overlap.analyses.probing.features import Dimensions, Splits
+from overlap.probes.rows import Rows
 
 
 def sizes(asked: Sequence[int], widths: tuple[int, int]) -> list[int]:
@@ -75,16 +76,22 @@ def orders(
       )
 
 
-def _covariance(rows, width: int) -> np.ndarray:
-  """Covariance of the rows of all processes."""
-  mean, count = np.zeros(width), 0
-  for _, block in rows.blocks():
-    mean += block.sum(axis=0, dtype=np.float64)
-    count += len(block)
-  sums = parallel.gather_exact(np.r_[mean, float(count)][np.newaxis]).sum(0)
-  mean = sums[:-1] / max(sums[-1], 1)
-  own = dimensions.covariance(
-    (block - mean for _, block in rows.blocks()), width
-  )
-  parts_of = parallel.gather_exact((own * count)[np.newaxis])
-  return parts_of.sum(axis=0) / max(sums[-1], 1)
+def _covariance(rows: Rows, width: int) -> np.ndarray:
+  """Covariance `[width, width]` of the rows of all processes."""
+
+  def sums(part: slice) -> np.ndarray:
+    total = np.zeros(width + 1)
+    for _, block in rows.part_blocks(part):
+      total[:-1] += block.sum(axis=0, dtype=np.float64)
+      total[-1] += len(block)
+    return total
+
+  def products(part: slice) -> np.ndarray:
+    blocks = (block - mean for _, block in rows.part_blocks(part))
+    own = dimensions.covariance(blocks, width)
+    return own * (part.stop - part.start)
+
+  parts = rows.local_parts()
+  *total, count = parallel.sum_in_order(map(sums, parts))
+  mean = np.asarray(total) / max(count, 1)
+  return parallel.sum_in_order(map(products, parts)) / max(count, 1)

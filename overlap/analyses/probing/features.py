@@ -1,5 +1,6 @@
 """Stored features of three splits, normalised, for subsets of dimensions."""
 
+import dataclasses
 import functools
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -54,9 +55,10 @@ class Splits:
 
   def own(self, where: Where) -> slice:
     """Returns the rows of a split that belong to this process."""
+    count = len(self.examples(where).labels)
     if where == self.test:
-      return slice(None)
-    return slice(parallel.process_index(), None, parallel.process_count())
+      return slice(0, count)
+    return slice(*parallel.own_rows(count))
 
   def labels(self, where: Where) -> np.ndarray:
     """Labels of this process's rows, int32 `[n]`."""
@@ -96,20 +98,20 @@ class Splits:
   @functools.cache  # noqa: B019 (as above)
   def normalisation(self, model: str) -> normalise.Normalisation:
     """Fits a model's normalisation to the training split."""
-    raw = self._raw(model, self.train)
-    blocks = (block for _, block in raw.blocks())
-    return normalise.measure(blocks, self._normalisation)
+    return normalise.measure(self._raw(model, self.train), self._normalisation)
 
   @functools.cache  # noqa: B019 (as above)
   def variances(self, model: str) -> np.ndarray:
     """Variances of dimensions before standardisation, float64 `[D]`."""
     kind = 'l2' if self._normalisation.startswith('l2') else 'none'
+    raw = self._raw(model, self.train)
+
+    def read(start: int, stop: int) -> np.ndarray:
+      block = np.asarray(raw.read(start, stop), np.float32)
+      return normalise.lengths_one(block, kind)
+
     spread = normalise.measure(
-      (
-        normalise.lengths_one(block, kind)
-        for _, block in self._raw(model, self.train).blocks()
-      ),
-      'standardise',
+      dataclasses.replace(raw, read=read), 'standardise'
     ).std
     return np.where(np.isinf(spread), 0, spread) ** 2
 
@@ -151,15 +153,8 @@ class Splits:
     count, width = len(self.labels(where)), self.width(model)
 
     def read(start: int, stop: int) -> np.ndarray:
-      # Every `step`-th row of a contiguous range of the store.
-      first, step = own.start or 0, own.step or 1
-      block = self._reader.read(
-        *where,
-        model,
-        'features',
-        first + start * step,
-        first + (stop - 1) * step + 1,
+      return self._reader.read(
+        *where, model, 'features', own.start + start, own.start + stop
       )
-      return block[::step]
 
     return Rows(read, (count, width), f'{where.split} ({model!r})')
