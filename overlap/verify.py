@@ -6,18 +6,27 @@ no figure are not checked: times, logs and TensorBoard files of training runs,
 and remains of killed runs.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 import pandas as pd
+from absl import logging
 from etils import epath
 
-from overlap import errors, files, sealed, store, tables
+from overlap import errors, files, parallel, provenance, sealed, store, tables
+from overlap.analyses import run as analyses_run
 from overlap.models.checkpoints import orbax_folder
-from overlap.study import model_file, results, workdir
+from overlap.study import model_file, results, unchanged, workdir
 from overlap.train import checkpoint
 
 _DRAWN = '`overlap report` makes it again'
+# Tables of fitted probes, whose sums go over the devices.
+_PROBED = tuple(
+  name for name, made in analyses_run.ANALYSES.items() if '.probing.' in made
+)
+# So many devices add in one order, however many threads compute for them; more
+# do where each of them has a core.
+_SAME_ORDER = 2
 _DIFFERS = 'differs from what the arrays give'
 
 
@@ -33,6 +42,9 @@ def faults(path: epath.PathLike) -> Iterator[str]:
   path = epath.Path(path)
   if not path.is_dir():
     raise errors.DataError(f'--workdir must be a folder, got {path}.')
+  made_on = unchanged.devices(path)
+  if made_on.get('platform') == 'cpu':
+    parallel.use_cpu_devices(made_on['count'])
   yield from files.report_unreadable(path, _study_faults(path))
   found = list(store.check(path))
   yield from found
@@ -110,8 +122,43 @@ def _tables_faults(path: epath.Path, *, arrays_hold: bool) -> Iterator[str]:
   except errors.OverlapError as error:
     yield f'{folder}: can not be computed again: {error}'
     return
+  written = tables.checksums(path) if not _can_repeat_probes(path) else None
   for name, frame in wanted.items():
-    yield from _table_faults(path, name, frame)
+    if written is not None and name in _PROBED:
+      yield from _changed(folder, name, written)
+    else:
+      yield from _table_faults(path, name, frame)
+
+
+def _can_repeat_probes(path: epath.Path) -> bool:
+  """Whether sums over the devices here are rounded as those of the tables."""
+  made_on, here = unchanged.devices(path), provenance.device()
+  if not made_on or made_on == {name: here[name] for name in made_on}:
+    return True
+  threads = here['cpu_cores'] >= here['count'] or here['count'] <= _SAME_ORDER
+  if threads and made_on == {name: here[name] for name in made_on} | {
+    'processes': made_on['processes']
+  }:
+    return True
+  logging.info(
+    'tables of probes were made by %s device(s) of %s in %s process(es), and '
+    'sums are rounded otherwise here: they are checked by their checksums '
+    'alone',
+    *(made_on.get(name) for name in ('count', 'kind', 'processes')),
+  )
+  return False
+
+
+def _changed(
+  folder: epath.Path, name: str, written: Mapping[str, str]
+) -> Iterator[str]:
+  """Compares a table's files with the checksums noted beside them."""
+  for kind in ('csv', 'parquet'):
+    file = folder / f'{name}.{kind}'
+    if not file.exists():
+      yield f'{file}: absent; {tables.AGAIN}'
+    elif files.file_digest(file) != written.get(file.name):
+      yield f'{file}: not as it was written; {tables.AGAIN}'
 
 
 def _report_faults(path: epath.Path) -> Iterator[str]:

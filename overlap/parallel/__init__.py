@@ -27,6 +27,7 @@ from overlap.parallel.meshes import (
   sum_in_order,
   sum_over_columns,
   sum_over_devices,
+  use_cpu_devices,
 )
 from overlap.parallel.processes import (
   Group,
@@ -84,4 +85,5 @@ __all__ = [
   'sum_over_columns',
   'sum_over_devices',
   'sum_over_processes',
+  'use_cpu_devices',
 ]

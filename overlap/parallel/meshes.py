@@ -50,6 +50,12 @@ def device_count() -> int:
   return mesh().size
 
 
+def use_cpu_devices(count: int) -> None:
+  """Divides the CPU into so many devices; nothing to do once JAX is at work."""
+  with contextlib.suppress(RuntimeError):
+    jax.config.update('jax_num_cpu_devices', count)
+
+
 def check_batch_size(batch_size: int, *, parts: int = 1) -> None:
   """Checks that all devices get equally many examples.
 

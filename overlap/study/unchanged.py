@@ -11,6 +11,9 @@ from etils import epath
 
 from overlap import errors, files, provenance, sealed, store, tables
 
+# Of `provenance.device`, what results may be rounded by.
+DEVICES = ('platform', 'kind', 'count', 'processes')
+
 
 def stamp(path: epath.Path, request: Mapping[str, Any]) -> dict[str, str]:
   """Returns hashes of everything that the tables of a request depend on.
@@ -67,11 +70,25 @@ def stale(path: epath.Path) -> str:
 
 
 def note(path: epath.Path, made_of: Mapping[str, str]) -> None:
-  """Records the stamp and the checksums of the present tables."""
+  """Writes the stamp of the tables that are there, and the devices."""
+  device = provenance.device()
   sealed.write(
     path / 'tables' / tables.DONE,
-    {'stamp': made_of, 'tables': checksums(path)},
+    {
+      'stamp': made_of,
+      'tables': checksums(path),
+      # Sums over them are rounded in their order.
+      'devices': {name: device[name] for name in DEVICES},
+    },
   )
+
+
+def devices(path: epath.Path) -> dict[str, Any]:
+  """Returns what the tables were computed on; nothing where it is unknown."""
+  try:
+    return dict(sealed.read(path / 'tables' / tables.DONE, '')['devices'])
+  except (errors.DataError, LookupError, TypeError, ValueError):
+    return {}
 
 
 def checksums(path: epath.Path) -> dict[str, str]:
