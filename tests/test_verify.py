@@ -57,3 +57,26 @@ def test_missing_counts_and_flags_are_no_faults(tmp_path, monkeypatch):
   stored['lost'] = pd.Series([None, 4], dtype='Int64')
   (fault,) = faults(tmp_path, monkeypatch, stored, wanted, 'pairs')
   assert 'row 2 has lost 4' in fault
+
+
+def test_probes_of_other_devices_are_checked_by_their_checksums(
+  tmp_path, monkeypatch
+):
+  name = 'joined_categories'
+  rows = {column: [0.5, 0.25] for column in tables.SCHEMAS[name]}
+  stored = tables.typed(name, rows | {'category': ['a', 'b'], 'pairs': [1, 2]})
+  wanted = stored.copy()
+  wanted.loc[1, 'half_gain'] = 0.5
+  (fault,) = faults(tmp_path, monkeypatch, stored, wanted, name)
+  assert 'row 2 has half_gain 0.25, the arrays give 0.5' in fault
+  here = unchanged.devices(epath.Path(tmp_path))
+  for other in ({'count': here['count'] + 1}, {'platform': 'tpu'}):
+    made_on = here | other
+    with monkeypatch.context() as patch:
+      patch.setattr(unchanged, 'devices', lambda path, m=made_on: m)
+      assert list(verify.faults(tmp_path)) == []
+  file = tmp_path / 'tables' / f'{name}.csv'
+  file.write_bytes(file.read_bytes().replace(b'0.25', b'0.26', 1))
+  monkeypatch.setattr(unchanged, 'devices', lambda path: made_on)
+  (fault,) = verify.faults(tmp_path)
+  assert fault == f'{file}: not as it was written; {tables.AGAIN}'

@@ -1,10 +1,6 @@
-"""`overlap analyse` on a store: by one process, by two, and verified."""
+"""`overlap analyse` on a store whose arrays were exchanged."""
 
 import os
-import pathlib
-import socket
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -12,8 +8,6 @@ from etils import epath
 
 from overlap import errors, store
 from overlap.study import results
-
-ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
 def build(workdir, *, features=False):
@@ -39,49 +33,6 @@ def build(workdir, *, features=False):
         writer.create('features', shape=logits.shape, dtype=logits.dtype)
         writer.write('features', 0, logits[:, ::-1])
       writer.finish({'category': 'ARCH', 'source': 'random'})
-
-
-def start(workdir, command, *flags):
-  return subprocess.Popen(
-    [sys.executable, '-m', 'overlap', command, f'--workdir={workdir}', *flags],
-    cwd=ROOT,
-    env=os.environ | {'JAX_PLATFORMS': 'cpu'},
-    stdout=subprocess.PIPE,
-    stderr=subprocess.STDOUT,
-    text=True,
-  )
-
-
-def finish(processes):
-  for process in processes:
-    output, _ = process.communicate(timeout=300)
-    assert process.returncode == 0, output
-
-
-@pytest.mark.slow
-def test_two_processes_make_the_tables_of_one(tmp_path):
-  asked = ('--base=base', '--tables=models,pairs', '--resamples=20')
-  one, two = tmp_path / 'one', tmp_path / 'two'
-  build(one)
-  build(two)
-  finish([start(one, 'analyse', *asked)])
-  with socket.socket() as s:
-    s.bind(('127.0.0.1', 0))
-    coordinator = f'--coordinator=127.0.0.1:{s.getsockname()[1]}'
-  finish(
-    [
-      start(
-        two, 'analyse', *asked, coordinator, '--num_processes=2',
-        f'--process_id={index}',
-      )
-      for index in range(2)
-    ]
-  )  # fmt: skip
-  for name in ('models.csv', 'pairs.csv'):
-    made = [(folder / 'tables' / name).read_bytes() for folder in (one, two)]
-    assert made[0] == made[1]
-  assert not (two / 'cache').exists()
-  finish([start(two, 'verify')])
 
 
 @pytest.mark.parametrize(
