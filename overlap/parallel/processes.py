@@ -230,6 +230,15 @@ def own_rows(count: int) -> tuple[int, int]:
   return index * count // processes, (index + 1) * count // processes
 
 
+def own_batch(size: int) -> int:
+  """This process's part of a batch over all devices, rounded up.
+
+  Each device then computes as many examples at a time as it would beside as
+  many devices of one process, and rounds alike.
+  """
+  return -(-size // process_count())
+
+
 def barrier(name: str) -> None:
   """Waits for all processes to reach the barrier of this name."""
   if process_count() > 1:

@@ -180,18 +180,19 @@ def _run(
 ) -> Iterator[inference.Outputs]:
   """Yields the model's outputs for this process's rows of a split."""
   start, stop = parallel.own_rows(len(examples))
+  batch_size = parallel.own_batch(task.batch_size)
   outputs = inference.run(
     inference.forward_function(task.model, task.model_input),
     variables,
     examples,
-    batch_size=task.batch_size,
+    batch_size=batch_size,
     num_threads=task.num_threads,
     start=start,
     stop=stop,
   )
   return progress.track(
     outputs,
-    total=-(-(stop - start) // task.batch_size),
+    total=-(-(stop - start) // batch_size),
     what=f'{task.name}: {what} on {examples.split}',
     unit='batch',
   )
