@@ -34,7 +34,6 @@ _TOKEN = '[0-9a-f]{12}'
 # Longest name: folders written aside have names that are 22 bytes longer, and
 # file systems allow 255.
 LONGEST_NAME = 200
-_SCHEME = re.compile(r'([A-Za-z][A-Za-z0-9+.-]*)://')
 # Scheme of Cloud Storage, and the package that reads it.
 _BUCKETS, _CLIENT = 'gs', 'gcsfs'
 # Unicode categories of controls, direction marks, surrogates and line ends,
@@ -75,10 +74,10 @@ def check_scheme(what: str, path: str) -> None:
     UsageError: the scheme is unknown, there is no bucket, or the package that
       reads it is not installed.
   """
-  scheme = _SCHEME.match(path)
-  if not scheme:
+  scheme, remote, place = path.partition('://')
+  if not remote:
     return
-  if scheme[1] != _BUCKETS or not path[scheme.end() :].strip('/'):
+  if scheme != _BUCKETS or not place.strip('/'):
     raise errors.UsageError(
       f'{what} must be a local folder or {_BUCKETS}://BUCKET/FOLDER, got '
       f'{path!r}.'

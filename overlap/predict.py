@@ -59,12 +59,12 @@ def predict(
   are there. Memory does not grow with the number of examples.
 
   Args:
-    workdir: holds the store.
-    name: the model's.
-    forward: from `inference.forward_function`.
-    variables: the model's.
-    examples: the split; `ensure_examples` must have stored it.
-    batch_size: examples a call, over the devices of all processes.
+    workdir: folder that contains the store.
+    name: name of the model.
+    forward: function from `inference.forward_function`.
+    variables: variables of the model.
+    examples: examples of the split, stored with `ensure_examples`.
+    batch_size: examples per call, over the devices of all processes.
     num_threads: number of threads that read images.
     record: further fields of record.json.
     arrays: names from `ARRAYS` to store. With features alone, the images may

@@ -137,9 +137,11 @@ def workdir(values: flags.FlagValues) -> epath.Path:
     DataError: it is something else than a folder.
   """
   given = values['workdir'].value
-  if not given or '\0' in given:
+  if not given or '\0' in given or not _is_utf8(given):
     got = repr(given) if given else 'nothing'
-    raise errors.UsageError(f'--workdir must name a folder, got {got}.')
+    raise errors.UsageError(
+      f'--workdir must name a folder, in UTF-8, got {got}.'
+    )
   files.check_scheme('--workdir', given)
   if '://' not in given:
     try:
@@ -151,6 +153,15 @@ def workdir(values: flags.FlagValues) -> epath.Path:
         f'--workdir must be a folder, got {given}: {reason}.'
       )
   return epath.Path(given)
+
+
+def _is_utf8(path: str) -> bool:
+  """Whether a path is in UTF-8, as TensorStore needs it."""
+  try:
+    path.encode()
+  except UnicodeEncodeError:
+    return False
+  return True
 
 
 def _why_not(path: str) -> str:

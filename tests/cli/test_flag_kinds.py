@@ -59,6 +59,8 @@ def test_a_config_below_home(monkeypatch, tmp_path):
   [
     ('s3://bucket/x', r'local folder or gs://BUCKET/FOLDER, got .s3://bucket'),
     ('hdfs://x/y', 'got .hdfs://x/y'),
+    ('odd/foo://bar', 'got .odd/foo://bar'),
+    ('caf\udce9', r'in UTF-8, got .caf\\udce9'),
     ('gs://', "got 'gs://'"),
     ('gs:///', "got 'gs:///'"),
     ('gs://bucket/x', 'pip install gcsfs'),
