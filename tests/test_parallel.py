@@ -117,14 +117,30 @@ def test_a_batch_that_does_not_divide_is_refused():
 
 
 @pytest.mark.parametrize('count', [1, 4, 7])
-def test_columns_are_padded_to_the_devices_and_summed_over_them(count):
-  columns = parallel.padded_columns(count)
-  assert columns in (4, 8)
-  assert columns - count < 4
+def test_columns_are_padded_to_the_fullest_device_and_summed(count):
+  parts = parallel.local_parts(count)
+  assert np.r_[tuple(parts)].tolist() == list(range(count))
+  lengths = [part.stop - part.start for part in parts]
+  assert max(lengths) - min(lengths) <= 1
+  columns = parallel.padded_columns(lengths)
+  assert columns == 4 * max(lengths)
   values = np.zeros((2, columns), np.float32)
   values[:, :count] = np.arange(2 * count).reshape(2, count)
-  spread = parallel.shard_columns({'x': values})['x']
-  assert len(spread.sharding.device_set) == 4
-  total = parallel.jit_summed(lambda tree: jnp.sum(tree, axis=1))(spread)
+  spread = parallel.shard_columns({'x': values})
+  assert len(spread['x'].sharding.device_set) == 4
+  total = parallel.jit_summed(lambda tree: jnp.sum(tree['x'], axis=1))(spread)
   assert total.sharding.is_fully_replicated
   np.testing.assert_array_equal(total, values.sum(axis=1))
+
+  def twice(factor, tree):
+    return {'sum': factor * jnp.sum(tree['x'], axis=1)}
+
+  total = parallel.jit_summed(
+    lambda tree: parallel.sum_over_columns(twice, jnp.float32(2), tree)
+  )(spread)
+  np.testing.assert_array_equal(total['sum'], 2 * values.sum(axis=1))
+
+
+def test_sums_are_in_the_order_of_the_parts():
+  parts = [np.array([1e16]), np.array([1.0]), np.array([-1e16]), np.ones(1)]
+  assert parallel.sum_in_order(iter(parts)) == [1.0]

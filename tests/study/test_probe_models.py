@@ -7,6 +7,7 @@ from overlap import config as overlap_config
 from overlap import errors, store
 from overlap.catalog import categories
 from overlap.probes import normalise, selection
+from overlap.probes import rows as rows_lib
 from overlap.study import prediction, results, specs
 from overlap.study.study import Study
 
@@ -81,7 +82,7 @@ def test_its_logits_are_those_of_the_protocol(tmp_path):
     parts = []
     for model in ('one', 'two'):
       training = read(tmp_path, 'probe_train', model, 'features')
-      normal = normalise.measure([training], 'l2_standardise')
+      normal = normalise.measure(rows_lib.as_rows(training), 'l2_standardise')
       parts.append(normal(read(tmp_path, split, model, 'features')))
     rows[split] = np.concatenate(parts, axis=1)
     labels[split] = store.Store(tmp_path).examples('things', split).labels
