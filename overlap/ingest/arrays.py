@@ -83,8 +83,6 @@ def load_npy(path: str) -> np.ndarray:
     stored = npy_format.describe(
       functools.partial(raw_file.open_binary, path), path
     )
-  if len(stored.shape) == 2 and stored.shape[1] == 1:
-    stored = _flat(stored)
   return _load(path, '.npy', stored)
 
 
