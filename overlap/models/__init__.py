@@ -1,10 +1,9 @@
-"""Image classifiers: one Flax module a family, all with the same interface.
+"""Image classifiers: one Flax module per family, all with the same interface.
 
 Each is called as `(x [B, H, W, C], train=False) -> (logits, features)`, both
 float32: logits [B, num_classes] and the pre-logit representation [B, D]. The
-classifier is the top-level dense layer `head` in all of them. Images are
-padded, and batch normalisation is computed, as the released weights of each
-family expect it.
+classifier is the top-level dense layer `head` in all of them. Padding and
+batch normalisation follow the released weights of each family.
 """
 
 from typing import Any
@@ -40,16 +39,16 @@ MODELS = {
 def build(
   name: str, *, num_classes: int, dtype: Any = jnp.float32, **options: Any
 ) -> nn.Module:
-  """Makes a module, which can be hashed and so be an argument of `jit`.
+  """Builds a module, which is hashable and so can be a static `jit` argument.
 
   Args:
     name: key of `MODELS`.
     num_classes: outputs of the head.
     dtype: dtype of the computation; parameters and outputs are float32.
-    **options: the module's other fields; lists stand for tuples.
+    **options: the module's other fields; lists are converted to tuples.
 
   Raises:
-    UsageError: no such model or option, or a value that it does not take.
+    UsageError: the model or an option is unknown, or a value is invalid.
   """
   module = lookup.lookup('model', name, MODELS)
   return module(

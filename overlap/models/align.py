@@ -2,9 +2,9 @@
 
 Jia et al., 'Scaling Up Visual and Vision-Language Representation Learning With
 Noisy Text Supervision' (ICML 2021). Its own weights are private; the default
-is the tower of Kakao Brain's reproduction (2023), an EfficientNet-B7 that ends
-with its last block and was released for 289×289 pixels in [-1, 1]. The text
-tower is in `bert`.
+is the tower of Kakao Brain's reproduction (2023), an EfficientNet-B7 without
+the last convolution, released for 289×289 pixels in [-1, 1]. The text tower is
+in `bert`.
 """
 
 import flax.linen as nn
@@ -15,7 +15,7 @@ from overlap import errors, lookup
 from overlap.models import clip, efficientnet, layers
 from overlap.models.options import check_ranges
 
-# Of an image, which is halved and rounded down five times.
+# Smallest side of an image: it is halved and rounded down five times.
 _SMALLEST = 32
 
 
@@ -25,7 +25,7 @@ def image_tower(
   drop_path_rate: float = 0.2,
   dtype: jnp.dtype = jnp.float32,
 ) -> efficientnet.Trunk:
-  """Images to features. For the arguments see `ALIGN`."""
+  """Returns the image tower; for the arguments see `ALIGN`."""
   return efficientnet.Trunk(
     width,
     depth,
@@ -44,12 +44,12 @@ class ALIGN(nn.Module):
   Attributes:
     num_classes: outputs of the head.
     width: factor of the blocks' filters.
-    depth: factor of the blocks' number.
-    representation: 'projected': features are of unit length, as a zero-shot
-      head reads them; 'pooled': as they are pooled. There is no projection on
-      the side of the images.
-    drop_path_rate: probability of leaving out the last block in training; it
-      rises linearly from 0 at the first.
+    depth: factor of the number of blocks.
+    representation: 'projected' for features of unit length, as for a zero-shot
+      head; 'pooled' for the pooled features as they are. The image tower has
+      no projection.
+    drop_path_rate: probability of skipping the last block in training; rises
+      linearly from 0 at the first block.
     dtype: dtype of the convolutions; parameters and outputs are float32.
   """
 
@@ -75,8 +75,8 @@ class ALIGN(nn.Module):
 
     Args:
       x: images [examples, height, width, channels].
-      train: use the batch's statistics and stochastic depth; needs the stream
-        'dropout' and makes 'batch_stats' change.
+      train: whether to use the batch's statistics and stochastic depth;
+        requires the stream 'dropout' and updates 'batch_stats'.
 
     Returns:
       Logits [examples, classes] and features, see `representation`, both

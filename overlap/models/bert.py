@@ -1,4 +1,4 @@
-"""BERT as a text tower: features are the first token's, projected.
+"""BERT as a text tower, whose features are the projected first token.
 
 Devlin et al., 'BERT: Pre-training of Deep Bidirectional Transformers for
 Language Understanding' (NAACL 2019), the text tower of ALIGN (see `align`).
@@ -12,11 +12,11 @@ import jax.numpy as jnp
 from overlap.models import clip, transformer
 from overlap.models.options import check_ranges
 
-_EPSILON = 1e-12  # Of all norms.
+_EPSILON = 1e-12  # Added to the variance in all norms.
 
 
 class Block(nn.Module):
-  """Attention and a multilayer perceptron, each normalised with its input.
+  """Post-norm block of attention and a multilayer perceptron.
 
   Attributes:
     num_heads: number of heads of the attention.
@@ -43,12 +43,12 @@ class Block(nn.Module):
 
 
 class BERTText(nn.Module):
-  """Texts to features.
+  """BERT encoder from texts to features.
 
   Attributes:
-    vocab_size: number of different tokens.
-    context_length: the most tokens of a text.
-    types: number of different segments; all texts are of the first.
+    vocab_size: number of tokens in the vocabulary.
+    context_length: maximal number of tokens of a text.
+    types: number of segment types; all tokens have the first.
     hidden_size: size of the tokens.
     depth: number of blocks.
     num_heads: number of heads of each attention; divides `hidden_size`.
@@ -83,10 +83,10 @@ class BERTText(nn.Module):
 
     Args:
       tokens: int [texts, tokens].
-      mask: bool [texts, tokens], false for padding; None where there is none.
+      mask: bool [texts, tokens], false for padding; None without padding.
 
     Returns:
-      float32 [texts, projection_size], of any length.
+      float32 [texts, projection_size], not normalised.
 
     Raises:
       UsageError: the texts are longer than `context_length`.

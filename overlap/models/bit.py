@@ -1,4 +1,4 @@
-"""BiT's ResNet-v2: group norm, standardised weights, norms before convolutions.
+"""BiT's pre-activation ResNet with group norm and standardised weights.
 
 Kolesnikov et al., 'Big Transfer (BiT): General Visual Representation Learning'
 (ECCV 2020), on the pre-activation blocks of He et al., 'Identity Mappings in
@@ -23,7 +23,7 @@ _conv_init = nn.initializers.lecun_normal()
 
 
 def standardise(kernel: jax.Array) -> jax.Array:
-  """A kernel with mean 0 and variance 1 for each output, on its last axis."""
+  """Returns a kernel with mean 0 and variance 1 per output (last axis)."""
   axes = tuple(range(kernel.ndim - 1))
   centred = kernel - jnp.mean(kernel, axis=axes, keepdims=True)
   variance = jnp.mean(jnp.square(centred), axis=axes, keepdims=True)
@@ -36,7 +36,7 @@ class StandardisedConv(nn.Module):
   Attributes:
     filters: output channels.
     kernel: side of the kernel, odd.
-    stride: in both directions.
+    stride: stride in both directions.
     dtype: dtype of the computation.
   """
 
@@ -58,19 +58,19 @@ class StandardisedConv(nn.Module):
 
 
 def group_norm(groups: int, dtype: jnp.dtype, name: str) -> nn.GroupNorm:
-  """Group norm with the constants of the released weights."""
+  """Returns group norm with the constants of the released weights."""
   return nn.GroupNorm(
     groups, epsilon=1e-5, dtype=dtype, use_fast_variance=False, name=name
   )
 
 
 class Block(nn.Module):
-  """1×1, 3×3, 1×1, each after a norm and ReLU; the result is added.
+  """Pre-activation bottleneck: 1×1, 3×3 and 1×1 convolutions, and a shortcut.
 
   Attributes:
     filters: number of filters of the 3×3 convolution.
     stride: stride of the 3×3 convolution.
-    project: convolve the shortcut too, after the first norm.
+    project: whether the shortcut is a convolution, after the first norm.
     groups: number of groups of the norms.
     dtype: dtype of the computation.
   """
@@ -152,7 +152,7 @@ class BiT(nn.Module):
 
     Args:
       x: images [examples, height, width, channels].
-      train: use dropout; needs the stream 'dropout' for it.
+      train: whether to use dropout; requires the stream 'dropout'.
 
     Returns:
       Logits [examples, classes] and features [examples, D], the pooled last
@@ -181,6 +181,7 @@ class BiT(nn.Module):
     x = StandardisedConv(filters, kernel, stride, self.dtype, name='stem')(x)
     if not imagenet:
       return x
-    # Zeros around the image may be its largest values: there is no ReLU yet.
+    # Pad with zeros as the released weights do, although values may be
+    # negative here, since there is no ReLU yet.
     x = jnp.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)))
     return nn.max_pool(x, (3, 3), strides=(2, 2))

@@ -1,7 +1,7 @@
-"""Texts as the bytes of UTF-8: a tokenizer that needs no files.
+"""Tokenizer of UTF-8 bytes, which needs no files.
 
-As of Xue et al., 'ByT5: Towards a Token-Free Future with Pre-trained
-Byte-to-Byte Models' (TACL 2022). It is for text towers that are trained here.
+As in Xue et al., 'ByT5: Towards a Token-Free Future with Pre-trained
+Byte-to-Byte Models' (TACL 2022). It is for text towers trained in a study.
 """
 
 from collections.abc import Sequence
@@ -16,12 +16,12 @@ VOCAB_SIZE = 258
 
 
 class ByteTokenizer:
-  """Texts to one token a byte between a start and an end, padded with zeros.
+  """Tokenizer with one token per byte, start and end tokens, zero padding.
 
   Attributes:
-    context_length: the most tokens of a text.
-    vocab_size: number of different tokens.
-    end_token: which ends every text.
+    context_length: maximal number of tokens of a text.
+    vocab_size: number of tokens in the vocabulary.
+    end_token: last token of every text.
   """
 
   vocab_size = VOCAB_SIZE
@@ -35,7 +35,7 @@ class ByteTokenizer:
 
     Args:
       texts: texts of any length.
-      cut: drop the end of texts that are too long, rather than refuse them.
+      cut: whether to cut texts that are too long instead of raising an error.
 
     Raises:
       UsageError: a text has more tokens than the text tower takes.
@@ -47,6 +47,6 @@ class ByteTokenizer:
 
 
 def check_context_length(context_length: int, at: str) -> None:
-  """Raises UsageError where no text has room."""
+  """Raises UsageError if the context is too short for any text."""
   if context_length < 3:
     raise errors.UsageError(f'{at} must be at least 3, got {context_length}.')

@@ -1,9 +1,9 @@
-"""Heads that read one list of classes as another.
+"""Heads that map the classes of a model to other classes.
 
-For models trained on many more classes than are asked for (BiT on JFT, models
-of ImageNet-21k): each target class is the union of some source classes. Of
-exclusive source classes, a target's probability is the sum of theirs, so that
-its logit is the log-sum-exp of theirs.
+For models trained on many more classes than the data set has (BiT on JFT,
+models of ImageNet-21k): each target class is the union of some source classes.
+Since source classes are exclusive, a target's probability is the sum of those
+of its sources, and its logit the log-sum-exp of theirs.
 """
 
 import csv
@@ -25,20 +25,20 @@ _MOST_NAMED = 5
 def map_logits(
   logits: jax.Array, sources: np.ndarray, *, reduction: str = 'logsumexp'
 ) -> jax.Array:
-  """Logits of target classes.
+  """Returns the logits of target classes.
 
   Args:
     logits: [examples, source classes].
-    sources: int [target classes, k], the source classes of each target, filled
-      up with -1; see `table`.
+    sources: int [target classes, k], the source classes of each target, padded
+      with -1; see `table`.
     reduction: 'logsumexp' over a target's sources, or 'max', which does not
-      favour targets that have many.
+      favour targets with many sources.
 
   Returns:
     [examples, target classes]; -inf for a target without any source.
 
   Raises:
-    UsageError: no such reduction.
+    UsageError: the reduction is unknown.
   """
   lookup.check('reduction of a class mapping', reduction, REDUCTIONS)
   given = jnp.where(sources[None] >= 0, logits[:, sources], -jnp.inf)
@@ -50,13 +50,13 @@ def map_logits(
 
 
 class Mapped(nn.Module):
-  """A classifier of source classes, as one of target classes.
+  """Classifier of target classes, from a classifier of source classes.
 
-  Its variables are those of the model, and its features are the model's.
+  It has the model's variables and features.
 
   Attributes:
-    model: gives logits of source classes.
-    sources: sources of each target class, all of one length; see `table`.
+    model: classifier of source classes.
+    sources: sources of each target class, padded to one length; see `table`.
     reduction: see `map_logits`.
   """
 
@@ -70,7 +70,7 @@ class Mapped(nn.Module):
   def __call__(
     self, x: jax.Array, *, train: bool = False
   ) -> tuple[jax.Array, jax.Array]:
-    """Logits [examples, target classes] and the model's features."""
+    """Returns logits [examples, target classes] and the model's features."""
     logits, features = self.model(x, train=train)
     sources = np.array(self.sources, np.int32)
     mapped = map_logits(logits, sources, reduction=self.reduction)
@@ -84,21 +84,21 @@ def table(
   target_classes: Sequence[str],
   allow_unmapped: bool = False,
 ) -> np.ndarray:
-  """The source classes of each target.
+  """Returns the source classes of each target.
 
   Args:
-    pairs: (source class, target class), in any order; a class may be in
-      several.
+    pairs: (source class, target class) in any order; a class may be in several
+      pairs.
     source_classes: names in the order of the model's logits.
     target_classes: names in the order of the labels.
-    allow_unmapped: let a target have no source: it is then never predicted,
-      and its examples always count as wrong.
+    allow_unmapped: whether a target may have no source; it is then never
+      predicted, and its examples always count as wrong.
 
   Returns:
-    int32 [target classes, k], ascending, filled up with -1.
+    int32 [target classes, k], ascending, padded with -1.
 
   Raises:
-    DataError: an unknown class, a pair that comes twice, or a target without a
+    DataError: a class is unknown, a pair is repeated, or a target has no
       source.
   """
   of_source = _positions(source_classes, 'source')
@@ -133,7 +133,7 @@ def read_pairs(path: epath.PathLike) -> list[tuple[str, str]]:
   """Reads a CSV file with the columns source_class and target_class.
 
   Raises:
-    DataError: it can't be read, or lacks a column or a value.
+    DataError: the file can't be read, or lacks a column or a value.
   """
   path = epath.Path(path).expanduser()
   try:

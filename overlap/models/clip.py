@@ -14,19 +14,19 @@ from overlap import lookup
 from overlap.models import layers, transformer
 from overlap.models.options import check_ranges, require
 
-# What the released weights expect of images in [0, 1].
+# Normalisation of images in [0, 1] for the released weights.
 IMAGE_MEAN = (0.48145466, 0.4578275, 0.40821073)
 IMAGE_STD = (0.26862954, 0.26130258, 0.27577711)
 
 REPRESENTATIONS = ('projected', 'pooled')
-EPSILON = 1e-5  # Of all norms.
+EPSILON = 1e-5  # Added to the variance in all norms.
 
 
 def check_tower(module: nn.Module) -> None:
   """Checks the fields that the image and the text tower share.
 
   Raises:
-    UsageError: no such activation, or a size that can't be.
+    UsageError: the activation is unknown, or a size is invalid.
   """
   kind = type(module).__name__
   lookup.check(
@@ -47,13 +47,13 @@ def check_tower(module: nn.Module) -> None:
 
 
 def normalise(features: jax.Array) -> jax.Array:
-  """Features [..., D] of unit length, by which texts and images compare."""
+  """Returns features [..., D] scaled to unit length."""
   squares = jnp.sum(jnp.square(features), axis=-1, keepdims=True)
   return features * jax.lax.rsqrt(jnp.maximum(squares, 1e-24))
 
 
 class ImageTower(nn.Module):
-  """Images to features. For the attributes see `CLIP`."""
+  """CLIP's image tower; for the attributes see `CLIP`."""
 
   patch_size: int = 32
   hidden_size: int = 768
@@ -68,14 +68,15 @@ class ImageTower(nn.Module):
   def __call__(
     self, x: jax.Array, *, train: bool = False
   ) -> tuple[jax.Array, jax.Array]:
-    """Images [examples, height, width, channels] to features, both float32.
+    """Encodes images [examples, height, width, channels].
 
     Returns:
-      Projected [examples, projection_size], of any length, and pooled
-      [examples, hidden_size], the final class token before the projection.
+      Projected features [examples, projection_size], not normalised, and pooled
+      features [examples, hidden_size], the final class token before the
+      projection, both float32.
 
     Raises:
-      UsageError: the image is not of whole patches.
+      UsageError: a side of the images is not a multiple of `patch_size`.
     """
     patches = transformer.to_patches(x, self.patch_size, 'CLIP')
     x = transformer.dense(
@@ -104,7 +105,9 @@ class ImageTower(nn.Module):
 
 
 class CLIP(nn.Module):
-  """CLIP's image tower and a linear classifier, for images of whole patches.
+  """CLIP's image tower and a linear classifier.
+
+  Sides of the images must be multiples of the patch size.
 
   Attributes:
     num_classes: outputs of the head.
@@ -114,12 +117,12 @@ class CLIP(nn.Module):
     num_heads: number of heads of each attention; divides `hidden_size`.
     mlp_ratio: hidden units of the perceptrons, as a factor of `hidden_size`.
     projection_size: size of the features that are compared with texts.
-    activation: 'quick_gelu', as OpenAI's weights have it, or 'gelu', as many
-      later ones.
-    representation: 'projected': features are the projected ones, of unit
-      length, which a zero-shot head reads; 'pooled': those before the
-      projection, on which the authors fit linear probes. The projection is
-      among the parameters in both cases, as it is in released weights.
+    activation: 'quick_gelu' for OpenAI's weights, or 'gelu' for many later
+      ones.
+    representation: 'projected' for the projected features of unit length, as
+      for a zero-shot head; 'pooled' for those before the projection, on which
+      the authors fit linear probes. The projection is among the parameters in
+      both cases, as in released weights.
     dtype: dtype of the computation; parameters and outputs are float32.
   """
 
@@ -148,14 +151,14 @@ class CLIP(nn.Module):
 
     Args:
       x: images [examples, height, width, channels].
-      train: makes no difference: nothing is dropped.
+      train: ignored, since there is no dropout.
 
     Returns:
       Logits [examples, classes] and features, see `representation`, both
       float32.
 
     Raises:
-      UsageError: the image is not of whole patches.
+      UsageError: a side of the images is not a multiple of `patch_size`.
     """
     projected, pooled = ImageTower(
       patch_size=self.patch_size,

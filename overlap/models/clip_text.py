@@ -1,7 +1,7 @@
-"""CLIP's text tower: a causal transformer, read at the end of the text.
+"""CLIP's text tower: a causal transformer with features at the end token.
 
 Radford et al., 'Learning Transferable Visual Models From Natural Language
-Supervision' (ICML 2021). The default is that of ViT-B/32; ViT-L/14's has
+Supervision' (ICML 2021). The default is the tower of ViT-B/32; ViT-L/14's has
 `hidden_size` 768, `num_heads` 12 and `projection_size` 768.
 """
 
@@ -14,19 +14,19 @@ from overlap.models.options import check_ranges, require
 
 
 class CLIPText(nn.Module):
-  """Texts to features.
+  """CLIP's encoder from texts to features.
 
   Attributes:
-    vocab_size: number of different tokens.
-    context_length: the most tokens of a text.
+    vocab_size: number of tokens in the vocabulary.
+    context_length: maximal number of tokens of a text.
     hidden_size: size of the tokens.
     depth: number of blocks.
     num_heads: number of heads of each attention; divides `hidden_size`.
     mlp_ratio: hidden units of the perceptrons, as a factor of `hidden_size`.
     projection_size: size of the features that are compared with images.
     activation: 'quick_gelu' or 'gelu'.
-    end_token: the token that ends a text; features are read at its first
-      place. What follows it is padding, and makes no difference.
+    end_token: token that ends a text; features are those at its first
+      position. Tokens after it are padding without effect.
     dtype: dtype of the computation; parameters and outputs are float32.
   """
 
@@ -60,11 +60,11 @@ class CLIPText(nn.Module):
 
     Args:
       tokens: int [texts, tokens], each with an `end_token`.
-      mask: taken as other text towers take it, and without an effect: no
-        token attends to those behind it.
+      mask: ignored, since no token attends to the padding after it; present
+        for the common interface of text towers.
 
     Returns:
-      float32 [texts, projection_size], of any length.
+      float32 [texts, projection_size], not normalised.
 
     Raises:
       UsageError: the texts are longer than `context_length`.

@@ -1,4 +1,4 @@
-"""DenseNet-BC: every layer sees the outputs of all layers of its block.
+"""DenseNet-BC: the input of each layer is all earlier outputs of its block.
 
 Huang, Liu, van der Maaten and Weinberger, 'Densely Connected Convolutional
 Networks' (CVPR 2017). `block_config` of the known depths at growth rate 32:
@@ -25,7 +25,7 @@ class DeepStem(nn.Module):
 
   Attributes:
     filters: output channels; the first two convolutions have half as many.
-    blur_pool: stride by a blur behind the max-pooling, and not by that.
+    blur_pool: whether to stride in a blur after the max-pooling.
     dtype: dtype of the computation.
   """
 
@@ -52,7 +52,7 @@ class Layer(nn.Module):
 
   Attributes:
     growth_rate: filters of the 3×3 convolution.
-    bottleneck: filters of the 1×1 convolution before it, as a factor.
+    bottleneck: filters of the 1×1 convolution, as a factor of `growth_rate`.
     dtype: dtype of the computation.
   """
 
@@ -71,7 +71,7 @@ class Layer(nn.Module):
 
 
 class Transition(nn.Module):
-  """Fewer channels, and the mean of each 2×2 pixels.
+  """Reduces the channels, and averages 2×2 pixels.
 
   Attributes:
     filters: output channels.
@@ -99,8 +99,8 @@ class DenseNet(nn.Module):
 
   Attributes:
     num_classes: outputs of the head.
-    block_config: number of layers in each dense block; images halve between
-      the blocks.
+    block_config: number of layers in each dense block; image sides are halved
+      between blocks.
     growth_rate: channels that a layer adds; the stem has twice as many.
     bottleneck: filters of the 1×1 convolutions, as a factor of `growth_rate`.
     compression: share of the channels that a transition keeps.
@@ -147,8 +147,8 @@ class DenseNet(nn.Module):
 
     Args:
       x: images [examples, height, width, channels].
-      train: use the batch's statistics and dropout; needs the stream
-        'dropout' for it and makes 'batch_stats' change.
+      train: whether to use the batch's statistics and dropout; requires the
+        stream 'dropout' and updates 'batch_stats'.
 
     Returns:
       Logits [examples, classes] and features [examples, D], the pooled last

@@ -15,21 +15,21 @@ def depthwise_conv(
   stride: int = 1,
   padding: int | None = None,
 ) -> jax.Array:
-  """Filters every channel by itself.
+  """Convolves each channel separately.
 
   Args:
     x: images [examples, height, width, channels].
     kernel: [kernel height, kernel width, 1, channels].
-    stride: in both directions.
-    padding: pixels on every side, as PyTorch has it; None for TensorFlow's
-      SAME, which at stride 2 may pad more at the end.
+    stride: stride in both directions.
+    padding: pixels on every side, as in PyTorch; None for TensorFlow's SAME,
+      which at stride 2 may pad more at the end.
 
   Returns:
-    [examples, ceil(height / stride), ceil(width / stride), channels], with
-    SAME padding or half the kernel's.
+    [examples, ceil(height / stride), ceil(width / stride), channels] with SAME
+    padding or padding of half the kernel.
   """
-  # XLA's CPU backend runs a convolution of as many groups as channels one
-  # group at a time; a sum of shifted products takes a tenth of that or less.
+  # XLA's CPU backend convolves the groups one at a time; a sum of shifted
+  # products takes a tenth of the time or less.
   return lax.platform_dependent(
     x,
     kernel,
@@ -43,7 +43,7 @@ def depthwise_conv(
 def _pads(
   x: jax.Array, kernel: jax.Array, stride: int, padding: int | None
 ) -> list[tuple[int, int]]:
-  """Pixels before and after, for rows and for columns."""
+  """Returns padding before and after, for rows and for columns."""
   if padding is not None:
     return [(padding, padding)] * 2
   return lax.padtype_to_pads(
@@ -88,7 +88,7 @@ class DepthwiseConv(nn.Module):
 
   Attributes:
     size: side of the kernel.
-    stride: in both directions.
+    stride: stride in both directions.
     dtype: dtype of the computation; the kernel is float32.
     padding: see `depthwise_conv`.
   """
@@ -97,7 +97,7 @@ class DepthwiseConv(nn.Module):
   stride: int = 1
   dtype: jnp.dtype = jnp.float32
   padding: int | None = None
-  # Each input is sent to size * size outputs: what Flax calls the fan-in.
+  # Each input contributes to size * size outputs, Flax's fan-in of this shape.
   kernel_init: nn.initializers.Initializer = nn.initializers.variance_scaling(
     2.0, 'fan_in', 'normal'
   )

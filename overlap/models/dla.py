@@ -1,4 +1,4 @@
-"""DLA: blocks in trees, whose roots join what each of their nodes gave.
+"""DLA: trees of blocks, whose roots combine the outputs of their nodes.
 
 Yu, Wang, Shelhamer and Darrell, 'Deep Layer Aggregation' (CVPR 2018).
 Released as DLA-34, `depths` (1, 1, 1, 2, 2, 1) and `filters`
@@ -15,9 +15,9 @@ from overlap.models import layers
 from overlap.models.options import check_ranges, check_strides, require
 
 BLOCKS = ('basic', 'bottleneck')
-# A bottleneck block has this part of its filters within.
+# Output channels of a bottleneck block, as a multiple of its inner filters.
 _REDUCTION = 2
-# Two levels of plain convolutions, then levels that are trees.
+# Number of levels of plain convolutions before the levels of trees.
 _PLAIN = 2
 
 
@@ -27,7 +27,7 @@ class Block(nn.Module):
   Attributes:
     filters: output channels.
     stride: stride of the first 3×3 convolution.
-    bottleneck: 1×1, 3×3, 1×1 instead of 3×3, 3×3.
+    bottleneck: whether the convolutions are 1×1, 3×3, 1×1 instead of 3×3, 3×3.
     dtype: dtype of the computation.
   """
 
@@ -48,7 +48,7 @@ class Block(nn.Module):
     return nn.relu(x + shortcut)
 
   def _convolutions(self) -> tuple[tuple[int, int, int], ...]:
-    """(filters, kernel, stride) of each."""
+    """Returns (filters, kernel, stride) of each convolution."""
     if not self.bottleneck:
       return (self.filters, 3, self.stride), (self.filters, 3, 1)
     within = self.filters // _REDUCTION
@@ -56,11 +56,11 @@ class Block(nn.Module):
 
 
 class Root(nn.Module):
-  """1×1 convolution of several maps, the last block's first.
+  """1×1 convolution of concatenated maps, beginning with the last block's.
 
   Attributes:
     filters: output channels.
-    residual: add the last block's map.
+    residual: whether to add the last block's map.
     dtype: dtype of the computation.
   """
 
@@ -78,16 +78,15 @@ class Root(nn.Module):
 
 
 class Tree(nn.Module):
-  """Two trees of one depth less, or two blocks and a root.
+  """Tree of blocks: two trees of depth - 1, or two blocks and a root.
 
-  The second tree's root also takes the first one's map: the earlier ones are
-  handed down to the last root.
+  The last root also takes the maps of earlier subtrees.
 
   Attributes:
-    depth: 1 for two blocks; each one more doubles them.
+    depth: depth of the tree, which has 2**depth blocks.
     filters: output channels.
     stride: stride of the first block.
-    keeps_input: the root also takes the (pooled) input.
+    keeps_input: whether the root also takes the (pooled) input.
     bottleneck: see `Block`.
     residual_roots: see `Root`.
     dtype: dtype of the computation.
@@ -136,7 +135,7 @@ class Tree(nn.Module):
 
 
 def _halved(x: jax.Array) -> jax.Array:
-  """The largest of each 2×2 pixels."""
+  """Max-pools 2×2 pixels at stride 2."""
   if any(size % 2 for size in x.shape[1:3]):
     raise errors.UsageError(
       'DLA: images must have maps of even sides before each tree but those of '
@@ -151,7 +150,8 @@ class DLA(nn.Module):
 
   Attributes:
     num_classes: outputs of the head.
-    depths: depth of each level: two of so many convolutions, then trees.
+    depths: number of convolutions in each of the first two levels, then depth
+      of the tree in each further level.
     filters: number of filters of each level.
     strides: strides of each level; the first ones can be 1 for small images.
     block: one of `BLOCKS`.
@@ -186,15 +186,15 @@ class DLA(nn.Module):
 
     Args:
       x: images [examples, height, width, channels].
-      train: use the batch's statistics and dropout; needs the stream
-        'dropout' for it and makes 'batch_stats' change.
+      train: whether to use the batch's statistics and dropout; requires the
+        stream 'dropout' and updates 'batch_stats'.
 
     Returns:
       Logits [examples, classes] and features [examples, D], the pooled last
       level before dropout, both float32.
 
     Raises:
-      UsageError: maps of an odd side would have to be halved.
+      UsageError: the sides of a map to halve are odd.
     """
     x = layers.ConvNorm(self.filters[0], 7, dtype=self.dtype, name='stem')(
       x, train=train

@@ -16,14 +16,14 @@ from overlap import lookup
 from overlap.models import layers
 from overlap.models.options import check_ranges, require
 
-# The released weights were trained with 'relu' before the pooling. timm's
-# versions of the years around 2021 applied 'elu' to them there.
+# Activations before the pooling. The released weights were trained with 'relu';
+# versions of timm around 2021 applied 'elu' instead.
 ACTIVATIONS: dict[str, Callable[[jax.Array], jax.Array]] = {
   'relu': nn.relu,
   'elu': nn.elu,
 }
-_EPSILON = 1e-3  # Of every norm.
-# Of the residual path in each stage, before the expansion.
+_EPSILON = 1e-3  # Added to the variance in all norms.
+# Channels of the residual path in each stage, before the expansion.
 _RESIDUAL_FILTERS = (64, 128, 256, 512)
 
 
@@ -33,7 +33,7 @@ class NormConv(nn.Module):
   Attributes:
     filters: output channels.
     kernel: side of the kernel.
-    stride: in both directions.
+    stride: stride in both directions.
     groups: number of groups of channels.
     dtype: dtype of the computation.
   """
@@ -66,8 +66,8 @@ class Block(nn.Module):
     growth: channels that the dense path gains.
     groups: number of groups of the 3×3 convolution.
     stride: stride of the 3×3 convolution and the projection.
-    project: a stage's first block: a convolution of the input instead of the
-      input, which starts both paths, the dense one with twice `growth`.
+    project: whether both paths start from a convolution of the input, the dense
+      path with twice `growth` channels; for the first block of a stage.
     dtype: dtype of the computation.
   """
 
@@ -109,16 +109,16 @@ class DPN(nn.Module):
 
   Attributes:
     num_classes: outputs of the head.
-    stage_sizes: number of blocks in each of at most four stages; images halve
-      between the stages.
-    growth: growth of each stage, channels that a block appends.
-    bottleneck: filters of the 3×3 convolutions in the first stage; they double
-      from each stage to the next.
+    stage_sizes: number of blocks in each of at most four stages; image sides
+      are halved between stages.
+    growth: channels that a block of each stage appends.
+    bottleneck: filters of the 3×3 convolutions in the first stage; doubled from
+      each stage to the next.
     expansion: factor of the residual path's channels.
     groups: number of groups of the 3×3 convolutions.
     stem_filters: number of filters of the first convolution.
-    stem_kernel: its side.
-    last_activation: before the pooling, one of `ACTIVATIONS`.
+    stem_kernel: side of the kernel of the first convolution.
+    last_activation: activation before the pooling, key of `ACTIVATIONS`.
     dropout_rate: dropout rate of the features, before the head.
     dtype: dtype of the computation; parameters and outputs are float32.
   """
@@ -170,8 +170,8 @@ class DPN(nn.Module):
 
     Args:
       x: images [examples, height, width, channels].
-      train: use the batch's statistics and dropout; needs the stream
-        'dropout' for it and makes 'batch_stats' change.
+      train: whether to use the batch's statistics and dropout; requires the
+        stream 'dropout' and updates 'batch_stats'.
 
     Returns:
       Logits [examples, classes] and features [examples, D], the pooled last

@@ -1,8 +1,8 @@
 """EfficientNet: inverted residuals with squeeze-and-excite and swish.
 
 Tan and Le, 'EfficientNet: Rethinking Model Scaling for Convolutional Neural
-Networks' (ICML 2019). The defaults fit weights trained in PyTorch; those that
-come from TensorFlow need padding='same' and epsilon=1e-3.
+Networks' (ICML 2019). The defaults are for weights trained in PyTorch; weights
+from TensorFlow need padding='same' and epsilon=1e-3.
 """
 
 import flax.linen as nn
@@ -21,8 +21,8 @@ from overlap.models.inverted_residuals import (
 from overlap.models.options import check_ranges, require
 
 # 'half': half of the kernel on all sides; 'same': TensorFlow's SAME; 'end': at
-# stride 2 one pixel less above and on the left than below and on the right,
-# which is what SAME is at even sizes, here at odd ones too.
+# stride 2, one pixel less at the top and left than at the bottom and right, as
+# SAME has it at even sizes only.
 PADDINGS = ('half', 'same', 'end')
 
 VARIANTS = {
@@ -38,18 +38,18 @@ VARIANTS = {
 
 _STEM_FILTERS = 32
 _TOP_FILTERS = 1280
-# Units of squeeze-and-excite's hidden layer, for each input of the block.
+# Hidden units of squeeze-and-excite per input channel of the block.
 _SQUEEZE_RATIO = 0.25
 
 
 class Block(nn.Module):
-  """Expand, filter each channel, weight the channels, project, add the input.
+  """Inverted residual block with squeeze-and-excite.
 
   Attributes:
     spec: sizes of the block.
     padding: one of `PADDINGS`.
     epsilon: epsilon of the norms.
-    drop_rate: probability of leaving the block out for an example in training.
+    drop_rate: probability of skipping the block for an example in training.
     dtype: dtype of the computation.
   """
 
@@ -93,10 +93,10 @@ class Trunk(nn.Module):
     depth: factor of the number of blocks in each stage, rounded up.
     padding: one of `PADDINGS`.
     epsilon: epsilon of the norms.
-    top: end with a 1×1 convolution to `width` times 1,280 channels; without it
-      features are the pooled last block.
-    drop_path_rate: probability of leaving out the last block in training; it
-      rises linearly from 0 at the first.
+    top: whether to end with a 1×1 convolution to `width` times 1,280 channels;
+      else features are the pooled output of the last block.
+    drop_path_rate: probability of skipping the last block in training; rises
+      linearly from 0 at the first block.
     dtype: dtype of the computation; parameters and features are float32.
   """
 
@@ -110,7 +110,7 @@ class Trunk(nn.Module):
 
   @nn.compact
   def __call__(self, x: jax.Array, *, train: bool = False) -> jax.Array:
-    """Images as `EfficientNet` takes them, to features [examples, D]."""
+    """Returns features [examples, D] of images, see `EfficientNet`."""
     common = {'dtype': self.dtype, 'epsilon': self.epsilon}
     filters = scale_filters(_STEM_FILTERS, self.width)
     x, padding = _padded(x, 3, 2, self.padding)
@@ -144,12 +144,12 @@ class EfficientNet(nn.Module):
 
   Attributes:
     num_classes: outputs of the head.
-    variant: key of `VARIANTS`: 5.29, 7.79, 9.11, 12.23, 19.34, 30.39, 43.04
-      and 66.35 million parameters with 1,000 classes.
+    variant: key of `VARIANTS`, B0 to B7, with 5.29, 7.79, 9.11, 12.23, 19.34,
+      30.39, 43.04 and 66.35 million parameters for 1,000 classes.
     padding: one of `PADDINGS`.
     epsilon: epsilon of the norms.
-    drop_path_rate: probability of leaving out the last block in training; it
-      rises linearly from 0 at the first.
+    drop_path_rate: probability of skipping the last block in training; rises
+      linearly from 0 at the first block.
     dtype: dtype of the computation; parameters and outputs are float32.
   """
 
@@ -175,9 +175,9 @@ class EfficientNet(nn.Module):
 
     Args:
       x: images [examples, height, width, channels].
-      train: use the batch's statistics, dropout (at the variant's rate) and
-        stochastic depth; needs the stream 'dropout' and makes 'batch_stats'
-        change.
+      train: whether to use the batch's statistics, dropout (at the variant's
+        rate) and stochastic depth; requires the stream 'dropout' and updates
+        'batch_stats'.
 
     Returns:
       Logits [examples, classes] and features [examples, D], the pooled last
@@ -201,7 +201,7 @@ class EfficientNet(nn.Module):
 def _padded(
   x: jax.Array, kernel: int, stride: int, padding: str
 ) -> tuple[jax.Array, int | None]:
-  """The images, and what is still to pad on all sides; None is for SAME."""
+  """Returns images and the remaining padding on all sides, None for SAME."""
   half = kernel // 2
   if padding == 'same':
     return x, None

@@ -19,14 +19,14 @@ from overlap.models.inverted_residuals import (
 from overlap.models.inverted_residuals import scale_filters as scale_filters
 from overlap.models.options import require
 
-# What the released weights expect: (pixel in [0, 255] - IMAGE_MEAN) / IMAGE_STD
+# The released weights expect (pixel in [0, 255] - IMAGE_MEAN) / IMAGE_STD.
 IMAGE_MEAN = 127.0
 IMAGE_STD = 128.0
 
 _STEM_FILTERS = 32
 _TOP_FILTERS = 1280
 
-# The initial scales that the released networks were trained from.
+# Initialisers of the released networks.
 _conv_init = nn.initializers.variance_scaling(2.0, 'fan_out', 'normal')
 _head_init = nn.initializers.variance_scaling(1 / 3, 'fan_out', 'uniform')
 
@@ -41,16 +41,16 @@ VARIANTS = {
 
 
 class ConvNorm(nn.Module):
-  """Convolution without bias, padded by TensorFlow's SAME, and batch norm.
+  """Convolution without bias, with TensorFlow's SAME padding, and batch norm.
 
-  At stride 2 and an even size that padding has one pixel more at the end than
-  at the start, which the weights were trained with.
+  At stride 2 and even sizes, SAME padding has one pixel more at the end than at
+  the start, as in training of the released weights.
 
   Attributes:
-    filters: output channels; as many as come in where `depthwise`.
+    filters: output channels; equal to the input channels if `depthwise`.
     kernel: side of the kernel.
-    stride: in both directions.
-    depthwise: filter every channel by itself.
+    stride: stride in both directions.
+    depthwise: whether each channel is convolved separately.
     dtype: dtype of the computation.
   """
 
@@ -82,7 +82,7 @@ class ConvNorm(nn.Module):
       'name': 'conv',
     }
     if self.kernel == self.stride == 1:
-      # The same as a convolution, and a quarter faster on CPUs.
+      # Equivalent to a convolution, and a quarter faster on CPUs.
       return nn.Dense(self.filters, **common)
     size = (self.kernel, self.kernel)
     return nn.Conv(
@@ -95,7 +95,7 @@ class Block(nn.Module):
 
   Attributes:
     spec: sizes of the block.
-    drop_rate: probability of leaving the block out for an example in training.
+    drop_rate: probability of skipping the block for an example in training.
   """
 
   spec: BlockSpec
@@ -132,10 +132,10 @@ class EfficientNetLite(nn.Module):
 
   Attributes:
     num_classes: outputs of the head.
-    variant: key of `VARIANTS`: 4.65, 5.42, 6.09, 8.20 and 13.01 million
-      parameters with 1,000 classes.
-    drop_path_rate: probability of leaving out the last block in training; it
-      rises linearly from 0 at the first.
+    variant: key of `VARIANTS`, Lite0 to Lite4, with 4.65, 5.42, 6.09, 8.20 and
+      13.01 million parameters for 1,000 classes.
+    drop_path_rate: probability of skipping the last block in training; rises
+      linearly from 0 at the first block.
     dtype: dtype of the convolutions; parameters and outputs are float32.
   """
 
@@ -152,15 +152,15 @@ class EfficientNetLite(nn.Module):
 
     Args:
       x: images [examples, height, width, channels].
-      train: use the batch's statistics, dropout and stochastic depth; needs
-        the stream 'dropout' and makes 'batch_stats' change.
+      train: whether to use the batch's statistics, dropout and stochastic
+        depth; requires the stream 'dropout' and updates 'batch_stats'.
 
     Returns:
       Logits [examples, classes] and features [examples, 1280], the pooled
       last convolution before dropout, both float32.
 
     Raises:
-      UsageError: no such variant, or no such probability.
+      UsageError: the variant is unknown, or `drop_path_rate` is invalid.
     """
     choices = ', '.join(map(str, VARIANTS))
     require(self.variant in VARIANTS, self, 'variant', f'one of {choices}')
@@ -177,7 +177,7 @@ class EfficientNetLite(nn.Module):
     x = ConvNorm(_TOP_FILTERS, dtype=self.dtype, name='top')(x, train=train)
     features = jnp.mean(nn.relu6(x), axis=(1, 2), dtype=jnp.float32)
     x = nn.Dropout(scaling.dropout_rate)(features, deterministic=not train)
-    # In float32 whatever `dtype` is: stored features times the stored head are
-    # then the stored logits.
+    # Always in float32, so that stored features times the stored head equal the
+    # stored logits.
     logits = nn.Dense(self.num_classes, kernel_init=_head_init, name='head')(x)
     return logits, features

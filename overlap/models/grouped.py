@@ -1,4 +1,4 @@
-"""Convolution in groups of channels whose kernel also trains on CPUs."""
+"""Grouped convolution whose kernel gradient is also fast on CPUs."""
 
 import dataclasses
 import functools
@@ -13,10 +13,10 @@ class Window:
   """Kernel size, stride, padding and dilation of a convolution.
 
   Attributes:
-    stride: in both directions.
+    stride: stride in both directions.
     padding: pixels before and after, for rows and for columns.
-    dilation: between the kernel's elements, 1 for none.
-    groups: number of groups of channels, each convolved by itself.
+    dilation: distance between the kernel's elements, 1 for none.
+    groups: number of groups of channels, each convolved separately.
   """
 
   stride: int
@@ -27,9 +27,9 @@ class Window:
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(2,))
 def grouped_conv(x: jax.Array, kernel: jax.Array, window: Window) -> jax.Array:
-  """Convolves every group of channels by itself.
+  """Convolves each group of channels separately.
 
-  Can be differentiated backwards only.
+  Only reverse-mode differentiation is supported.
 
   Args:
     x: images [examples, height, width, channels].
@@ -65,8 +65,8 @@ def _backward(
 ) -> tuple[jax.Array, jax.Array]:
   x, kernel = saved
   (of_x,) = jax.vjp(lambda x: _convolve(x, kernel, window), x)[1](slope)
-  # XLA's CPU backend takes seconds for this convolution over the examples,
-  # where the products that it consists of take hundredths of one.
+  # XLA's CPU backend takes seconds for this convolution over the examples, but
+  # hundredths of a second for the equivalent matrix products.
   of_kernel = lax.platform_dependent(
     x,
     kernel,
@@ -89,7 +89,7 @@ def _kernel_slope(
 def _products(
   x: jax.Array, kernel: jax.Array, slope: jax.Array, *, window: Window
 ) -> jax.Array:
-  """`_kernel_slope`, one matrix product a group and element of the kernel."""
+  """Computes `_kernel_slope` by a product per group and kernel element."""
   padded = jnp.pad(x, ((0, 0), *window.padding, (0, 0)))
   height, width = slope.shape[1:3]
   slope = slope.reshape(*slope.shape[:3], window.groups, -1)

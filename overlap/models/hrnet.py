@@ -1,4 +1,4 @@
-"""HRNet: branches of several resolutions that exchange what they see.
+"""HRNet: parallel branches of several resolutions that exchange features.
 
 Wang et al., 'Deep High-Resolution Representation Learning for Visual
 Recognition' (TPAMI 2020), with its classification head. The defaults are
@@ -17,7 +17,8 @@ from overlap import errors
 from overlap.models import layers, resnet
 from overlap.models.options import check_ranges, require
 
-# Of the head's bottlenecks, one a branch, which give four times as many.
+# Filters of the head's bottlenecks, one per branch, with four times as many
+# output channels.
 _HEAD_FILTERS = (32, 64, 128, 256)
 
 
@@ -55,7 +56,7 @@ class Exchange(nn.Module):
   def _sent(
     self, branches: Sequence[jax.Array], source: int, to: int, train: bool
   ) -> jax.Array:
-    """One branch's map at the size and with the channels of another."""
+    """Returns one branch's map with the size and channels of another."""
     x, filters = branches[source], branches[to].shape[-1]
     name = f'branch{source + 1}_to{to + 1}'
     if source > to:
@@ -84,17 +85,17 @@ class HRNet(nn.Module):
 
   Attributes:
     num_classes: outputs of the head.
-    width: filters of the first branch; each further one has twice as many, at
-      half the size.
+    width: filters of the first branch; each further branch has twice as many
+      at half the resolution.
     stem_filters: number of filters of the two first convolutions.
-    stem_strides: their strides; for small images they can be 1.
-    first_filters: within the first stage's bottlenecks.
+    stem_strides: strides of these convolutions; 1 for small images.
+    first_filters: inner filters of the first stage's bottlenecks.
     first_blocks: number of bottlenecks in the first stage, of one branch.
-    exchanges: numbers of exchanges of each later stage, how often the branches
-      exchange; a stage has one branch more than the one before it.
+    exchanges: number of exchanges in each later stage; each stage has one
+      branch more than the one before.
     branch_blocks: number of blocks in a branch before each exchange.
-    top_filters: number of filters of the last convolution, which is the size of
-      the features.
+    top_filters: number of filters of the last convolution, the size of the
+      features.
     dropout_rate: dropout rate of the features, before the head.
     dtype: dtype of the computation; parameters and outputs are float32.
   """
@@ -144,8 +145,8 @@ class HRNet(nn.Module):
 
     Args:
       x: images [examples, height, width, channels].
-      train: use the batch's statistics and dropout; needs the stream
-        'dropout' for it and makes 'batch_stats' change.
+      train: whether to use the batch's statistics and dropout; requires the
+        stream 'dropout' and updates 'batch_stats'.
 
     Returns:
       Logits [examples, classes] and features [examples, D], the pooled last
@@ -185,7 +186,7 @@ class HRNet(nn.Module):
   def _widened(
     self, branches: list[jax.Array], stage: int, train: bool
   ) -> list[jax.Array]:
-    """One branch more, and the first with its final number of channels."""
+    """Adds a branch, and gives the first its final number of channels."""
     first, last = branches[0], branches[-1]
     name = f'stage{stage}_branch'
     if first.shape[-1] != self.width:
@@ -195,7 +196,7 @@ class HRNet(nn.Module):
     return [first, *branches[1:], new]
 
   def _joined(self, branches: list[jax.Array], train: bool) -> jax.Array:
-    """All branches at the size of the smallest: the classification head."""
+    """Joins all branches at the lowest resolution, for the classifier."""
     widened = [
       self._bottleneck(_HEAD_FILTERS[i], f'head_branch{i + 1}', x, train)
       for i, x in enumerate(branches)
@@ -226,7 +227,7 @@ class HRNet(nn.Module):
     kernel: int = 3,
     use_bias: bool = False,
   ) -> jax.Array:
-    """Convolution, batch norm and ReLU."""
+    """Applies convolution, batch norm and ReLU."""
     x = layers.Conv(
       filters,
       kernel,

@@ -2,7 +2,8 @@
 
 Szegedy, Vanhoucke, Ioffe, Shlens and Wojna, 'Rethinking the Inception
 Architecture for Computer Vision' (CVPR 2016). Weights of Kurakin, Goodfellow
-and Bengio, 'Adversarial Machine Learning at Scale' (ICLR 2017), fit it too.
+and Bengio, 'Adversarial Machine Learning at Scale' (ICLR 2017), can be loaded
+too.
 """
 
 import functools
@@ -16,7 +17,7 @@ from overlap.models import inception_v3_spec, layers
 from overlap.models.inception_v3_spec import Conv, Spec, Step
 from overlap.models.options import check_ranges
 
-# The smallest side of which something is left to pool at the end.
+# Smallest side of an image for which the final pooling has any pixels.
 MIN_IMAGE_SIZE = 75
 
 
@@ -29,7 +30,7 @@ def _apply(
   dtype: jnp.dtype,
   name: str,
 ) -> jax.Array:
-  """Convolution, batch norm and ReLU, as submodule `name` of the caller."""
+  """Applies convolution, batch norm and ReLU, as submodule `name`."""
   padded = conv.padded and conv.stride == 1
   x = layers.ConvNorm(
     conv.filters,
@@ -48,11 +49,11 @@ def _max_pool(x: jax.Array) -> jax.Array:
 
 
 class Branch(nn.Module):
-  """Convolutions one after another.
+  """Sequence of convolutions.
 
   Attributes:
-    steps: see `inception_v3_spec.Step`; 'conv2' is the second, and the halves
-      of a fork are 'conv2a' and 'conv2b'.
+    steps: convolutions, see `inception_v3_spec.Step`; the second is named
+      'conv2', and the halves of a fork 'conv2a' and 'conv2b'.
     epsilon: epsilon of the norms.
     dtype: dtype of the computation.
   """
@@ -79,10 +80,10 @@ class Branch(nn.Module):
 
 
 class Block(nn.Module):
-  """Branches side by side.
+  """Parallel branches with concatenated outputs.
 
   Attributes:
-    spec: the branches.
+    spec: specification of the branches.
     epsilon: epsilon of the norms.
     dtype: dtype of the computation.
   """
@@ -100,7 +101,7 @@ class Block(nn.Module):
     if self.spec.pooled is None:
       outputs.append(_max_pool(x))
     else:
-      # What lies outside the image counts as zeros, and is counted.
+      # The means include zeros outside the image.
       means = nn.avg_pool(x, (3, 3), padding=((1, 1), (1, 1)))
       steps = (Conv(self.spec.pooled),)
       pool = Branch(steps, self.epsilon, self.dtype, name='pool')
@@ -135,8 +136,8 @@ class InceptionV3(nn.Module):
 
     Args:
       x: images [examples, height, width, channels].
-      train: use the batch's statistics and dropout; needs the stream
-        'dropout' for it and makes 'batch_stats' change.
+      train: whether to use the batch's statistics and dropout; requires the
+        stream 'dropout' and updates 'batch_stats'.
 
     Returns:
       Logits [examples, classes] and features [examples, 2048], the pooled

@@ -1,8 +1,8 @@
-"""The convolutions of Inception-v3, in numbers.
+"""Specification of the convolutions of Inception-v3.
 
 Szegedy, Vanhoucke, Ioffe, Shlens and Wojna, 'Rethinking the Inception
-Architecture for Computer Vision' (CVPR 2016), whose figures are named below;
-where they leave a number open it is that of the released networks.
+Architecture for Computer Vision' (CVPR 2016), whose figures are named below.
+Numbers that the paper leaves open are those of the released networks.
 """
 
 import dataclasses
@@ -10,7 +10,7 @@ import dataclasses
 
 @dataclasses.dataclass(frozen=True)
 class Conv:
-  """One convolution: at stride 2, and where not `padded`, it is VALID."""
+  """Convolution, with VALID padding at stride 2 or if not `padded`."""
 
   filters: int
   kernel: int | tuple[int, int] = 1
@@ -18,7 +18,7 @@ class Conv:
   padded: bool = True
 
 
-# A convolution, or two of the same input whose outputs stand side by side.
+# A convolution, or two of the same input with concatenated outputs.
 Step = Conv | tuple[Conv, Conv]
 
 
@@ -27,10 +27,10 @@ class Spec:
   """One Inception block.
 
   Attributes:
-    branches: name and steps of each that convolves the block's input, in the
-      order of their outputs.
-    pooled: filters of the 1×1 convolution of the mean of each 3×3, the last
-      branch; None: the maximum of each 3×3 at stride 2 is the last branch.
+    branches: name and steps of each branch of convolutions, in the order of
+      their outputs.
+    pooled: filters of the 1×1 convolution after 3×3 average-pooling in the last
+      branch; None if the last branch is 3×3 max-pooling at stride 2.
   """
 
   branches: tuple[tuple[str, tuple[Step, ...]], ...]
@@ -45,7 +45,7 @@ def _fork(filters: int) -> tuple[Conv, Conv]:
 
 
 def _spec_35(pooled: int) -> Spec:
-  """Figure 5."""
+  """Returns the block of figure 5."""
   twice = (Conv(64), Conv(96, 3), Conv(96, 3))
   branches = (
     ('1x1', (Conv(64),)),
@@ -56,7 +56,7 @@ def _spec_35(pooled: int) -> Spec:
 
 
 def _spec_17(filters: int) -> Spec:
-  """Figure 6."""
+  """Returns the block of figure 6."""
   down, across = Conv(filters, _COLUMN), Conv(filters, _ROW)
   twice = (Conv(filters), down, across, down, Conv(192, _ROW))
   branches = (
@@ -76,7 +76,7 @@ _SPEC_8 = Spec(
   ),
   192,
 )
-# Figure 10: halve the images and widen them at the same time.
+# Figure 10: halves the resolution and adds channels.
 _SPEC_35_TO_17 = Spec(
   (
     ('3x3', (Conv(384, 3, 2),)),
@@ -92,7 +92,7 @@ _SPEC_17_TO_8 = Spec(
     ),
   )
 )
-# The sides are those of the maps of 299×299 pixels.
+# Names contain the side of the maps for images of 299×299 pixels.
 BLOCKS = (
   *(_spec_35(pooled) for pooled in (32, 64, 64)),
   _SPEC_35_TO_17,
@@ -108,5 +108,5 @@ STEM = (
   Conv(80),
   Conv(192, 3, padded=False),
 )
-# The stem's convolutions, counted from 1, that follow a max-pooling.
+# One-based numbers of the stem's convolutions that follow a max-pooling.
 POOLED_BEFORE = (4,)

@@ -1,8 +1,8 @@
 """Parts shared by MobileNetV2 and the EfficientNets: scaling, block sizes.
 
 Tan and Le, 'EfficientNet: Rethinking Model Scaling for Convolutional Neural
-Networks' (ICML 2019): all members of the family come from the stages of
-EfficientNet-B0 (table 1) by a factor of the filters and one of the depth.
+Networks' (ICML 2019): all members of the family scale the filters and the depth
+of EfficientNet-B0 (table 1).
 """
 
 import dataclasses
@@ -21,9 +21,9 @@ class Variant:
 
   Attributes:
     width: factor of the blocks' filters.
-    depth: factor of the blocks' number.
-    image_size: side of the images it was released for, in pixels.
-    dropout_rate: dropout before the head.
+    depth: factor of the number of blocks.
+    image_size: side of the images that it was released for, in pixels.
+    dropout_rate: dropout rate before the head.
   """
 
   width: float
@@ -34,7 +34,7 @@ class Variant:
 
 @dataclasses.dataclass(frozen=True)
 class BlockSpec:
-  """One inverted residual block: `expansion` is 1 for no expansion."""
+  """Sizes of an inverted residual block; `expansion` 1 is no expansion."""
 
   kernel: int
   stride: int
@@ -55,7 +55,7 @@ _STAGES = (
 
 
 def scale_filters(filters: int, width: float) -> int:
-  """Scales a number of filters to a multiple of 8, at most 10 % below."""
+  """Scales filters and rounds to a multiple of 8, at most 10 % below."""
   scaled = filters * width
   rounded = max(8, int(scaled + 4) // 8 * 8)
   return rounded + 8 if rounded < 0.9 * scaled else rounded
@@ -64,12 +64,12 @@ def scale_filters(filters: int, width: float) -> int:
 def scale_depth(
   sizes: tuple[int, ...], depth: float, *, fixed_ends: bool
 ) -> tuple[int, ...]:
-  """Scales the stages' numbers of blocks, rounded up.
+  """Scales the number of blocks of each stage, rounding up.
 
   Args:
     sizes: number of blocks in each stage.
-    depth: factor.
-    fixed_ends: leave the first and the last stage as they are.
+    depth: factor of the number of blocks.
+    fixed_ends: whether the first and the last stage keep their size.
   """
   last = len(sizes) - 1
   return tuple(
@@ -81,12 +81,12 @@ def scale_depth(
 def block_specs(
   width: float, depth: float, *, fixed_ends: bool = True
 ) -> list[BlockSpec]:
-  """The blocks of a whole EfficientNet, first to last.
+  """Returns the blocks of a whole EfficientNet, first to last.
 
   Args:
     width: factor of the filters.
     depth: factor of the number of blocks in each stage.
-    fixed_ends: not in the first and the last stage.
+    fixed_ends: whether the first and the last stage keep their depth.
   """
   numbers = tuple(stage[0] for stage in _STAGES)
   numbers = scale_depth(numbers, depth, fixed_ends=fixed_ends)
@@ -106,11 +106,11 @@ def block_specs(
 
 
 class DepthwiseNorm(nn.Module):
-  """Convolution of every channel by itself, and batch norm.
+  """Depthwise convolution and batch norm.
 
   Attributes:
     size: side of the kernel.
-    stride: in both directions.
+    stride: stride in both directions.
     dtype: dtype of the computation.
     padding: see `depthwise.depthwise_conv`.
     epsilon: epsilon of the norm.

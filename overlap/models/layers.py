@@ -15,21 +15,21 @@ _conv_init = nn.initializers.variance_scaling(2.0, 'fan_out', 'normal')
 
 
 class Conv(nn.Module):
-  """Convolution, padded as PyTorch's models do: alike on all sides.
+  """Convolution with the padding of PyTorch's models, equal on all sides.
 
   Attributes:
     filters: output channels.
     kernel: side of the kernel, odd; or its height and width.
-    stride: in both directions.
-    dtype: dtype of the computation; the parameters are float32. They are
-      'kernel' [height, width, in / groups, filters], without the first two
-      where they are 1 and there is one group, and 'bias' [filters].
-    groups: number of groups of channels, each convolved by itself.
-    use_bias: add a number to each channel.
-    padding: pixels on every side, or above and below and on the left and
-      right; None for half of the kernel; 'SAME' for TensorFlow's rule, which
-      at stride 2 may pad more at the end, or 'VALID' for none.
-    dilation: between the kernel's elements, 1 for none.
+    stride: stride in both directions.
+    dtype: dtype of the computation. The parameters are float32: 'kernel'
+      [height, width, in / groups, filters], or [in, filters] for a 1×1 kernel
+      and one group, and 'bias' [filters].
+    groups: number of groups of channels, each convolved separately.
+    use_bias: whether to add a bias.
+    padding: pixels on every side, or for rows and for columns; None for half of
+      the kernel; 'SAME' for TensorFlow's rule, which at stride 2 may pad more
+      at the end, or 'VALID' for none.
+    dilation: distance between the kernel's elements, 1 for none.
   """
 
   filters: int
@@ -53,7 +53,7 @@ class Conv(nn.Module):
     ).astype(self.dtype)
     x = x.astype(self.dtype)
     if product:
-      # The same as a convolution, and a quarter faster on CPUs.
+      # Equivalent to a convolution, and a quarter faster on CPUs.
       x = lax.dot_general(x[:, ::s, ::s], kernel, (((3,), (0,)), ((), ())))
     else:
       x = self._convolve(x, kernel)
@@ -79,8 +79,8 @@ class Conv(nn.Module):
   def _pads(
     self, x: jax.Array, kernel: jax.Array
   ) -> tuple[tuple[int, int], tuple[int, int]]:
-    """Before and after, for rows and for columns."""
-    # Of the dilated kernel.
+    """Returns padding before and after, for rows and for columns."""
+    # Sides of the dilated kernel.
     spans = [self.dilation * (side - 1) + 1 for side in kernel.shape[:2]]
     if isinstance(self.padding, str):
       (top, bottom), (left, right) = lax.padtype_to_pads(
@@ -104,16 +104,16 @@ def batch_norm(
   zero_init: bool = False,
   epsilon: float = 1e-5,
 ) -> nn.BatchNorm:
-  """Batch norm with PyTorch's constants.
+  """Returns batch norm with PyTorch's constants.
 
-  In training, by the statistics of the whole batch however it is sharded:
-  a step is one program over all devices.
+  In training it uses the statistics of the whole batch even if that is sharded,
+  since a step is one program over all devices.
 
   Args:
-    train: use the batch's statistics and update the running ones.
+    train: whether to use the batch's statistics and update the running ones.
     dtype: dtype of the computation; the statistics are float32.
     name: name of the submodule.
-    zero_init: start with a scale of zero.
+    zero_init: whether the initial scale is zero.
     epsilon: added to the variance.
   """
   ones, zeros = nn.initializers.ones, nn.initializers.zeros
@@ -130,15 +130,16 @@ def batch_norm(
 def head(
   num_classes: int, name: str = 'head', *, zero_init: bool = False
 ) -> nn.Dense:
-  """The classifier.
+  """Returns the linear classifier.
 
-  In float32 and at full precision on every device, whatever the model's dtype:
-  stored features times a stored head are then the stored logits.
+  It computes in float32 and at full precision on every device, whatever the
+  model's dtype, so that stored features times a stored head equal the stored
+  logits.
 
   Args:
-    num_classes: outputs.
+    num_classes: number of outputs.
     name: name of the submodule.
-    zero_init: start with a kernel of zeros, so that all logits are 0.
+    zero_init: whether the initial kernel is zero, so that all logits are 0.
   """
   init = nn.initializers.zeros if zero_init else nn.initializers.lecun_normal()
   return nn.Dense(
@@ -157,15 +158,15 @@ def classify(
   train: bool,
   zero_init: bool = False,
 ) -> tuple[jax.Array, jax.Array]:
-  """Applies the common end of convolutional families: pool, drop, classify.
+  """Applies average-pooling, dropout and the head of convolutional families.
 
-  To be called in a module's compact method, whose `head` it makes.
+  Must be called in a module's compact method, which gets the submodule `head`.
 
   Args:
     x: maps [examples, height, width, D].
     num_classes: outputs of the head.
     dropout_rate: dropout rate of the features, before the head.
-    train: whether to drop; takes the stream 'dropout'.
+    train: whether to use dropout; requires the stream 'dropout'.
     zero_init: see `head`.
 
   Returns:
@@ -182,11 +183,11 @@ class ConvNorm(nn.Module):
   Attributes:
     filters: output channels.
     kernel: side of the kernel, odd.
-    stride: in both directions.
-    zero_init: start with a scale of zero.
+    stride: stride in both directions.
+    zero_init: whether the initial scale of the norm is zero.
     dtype: dtype of the computation.
-    groups: see `Conv`.
-    padding: see `Conv`.
+    groups: number of groups of channels, see `Conv`.
+    padding: padding of the convolution, see `Conv`.
     epsilon: epsilon of the norm.
   """
 
@@ -216,12 +217,12 @@ class ConvNorm(nn.Module):
 
 
 class Stem(nn.Module):
-  """The layers before the first stage.
+  """Layers before the first stage.
 
   Attributes:
     filters: output channels.
-    kind: 'imagenet': 7×7 at stride 2, then 3×3 max-pooling at stride 2;
-      'small': 3×3.
+    kind: 'imagenet' for a 7×7 convolution at stride 2 and 3×3 max-pooling at
+      stride 2; 'small' for a 3×3 convolution.
     stride: stride of the small stem.
     dtype: dtype of the computation.
   """
@@ -247,7 +248,7 @@ def check_stem(module: nn.Module) -> None:
   """Checks the fields `stem` and `stem_stride` of a module.
 
   Raises:
-    UsageError: there is no such stem, or it has another stride.
+    UsageError: the stem is unknown, or does not allow the stride.
   """
   lookup.check('stem', module.stem, STEMS)
   if module.stem == 'small':
@@ -264,23 +265,23 @@ def dropblock_mask(
   keep_prob: float | jax.Array,
   block_size: int,
 ) -> jax.Array:
-  """Draws which activations to keep; squares of them are dropped as one.
+  """Draws a mask of the activations to keep, which drops whole squares.
 
-  Every position at which a block fits starts one with probability
+  Every position at which a block fits starts a block with probability
 
     (1 - keep_prob)·H·W / (b_h·b_w·(H - b_h + 1)·(W - b_w + 1)),
 
-  for each example and channel by itself; blocks may overlap, so that somewhat
-  more than `keep_prob` is kept.
+  independently for each example and channel. Blocks may overlap, so that
+  somewhat more than `keep_prob` is kept.
 
   Args:
-    key: random.
+    key: random key.
     shape: [examples, height, width, channels].
-    keep_prob: the share to keep, in (0, 1].
-    block_size: side of the blocks, which are cut to fit a smaller map.
+    keep_prob: share of activations to keep, in (0, 1].
+    block_size: side of the blocks, reduced to fit a smaller map.
 
   Returns:
-    bool, of `shape`.
+    Mask of type bool and the given shape.
   """
   batch, height, width, channels = shape
   rows, columns = min(block_size, height), min(block_size, width)
@@ -302,16 +303,16 @@ def dropblock_mask(
 
 
 class DropBlock(nn.Module):
-  """Drops square regions in training and scales up what is left.
+  """DropBlock: drops square regions in training and rescales the rest.
 
   Ghiasi, Lin and Le, 'DropBlock: A regularization method for convolutional
-  networks' (NeurIPS 2018), Algorithm 1. Takes the stream 'dropout', and only
-  where it drops.
+  networks' (NeurIPS 2018), Algorithm 1. Requires the stream 'dropout' if any
+  activations are dropped.
 
   Attributes:
-    keep_prob: the share of activations to keep; 1 for no DropBlock.
+    keep_prob: share of activations to keep; 1 for no DropBlock.
     block_size: side of the squares.
-    strength: how far it is on its way from keeping all, 0, to `keep_prob`, 1;
+    strength: scale of the dropped share, from 0 (keep all) to 1 (`keep_prob`);
       a number, or an array [].
   """
 
@@ -329,7 +330,7 @@ class DropBlock(nn.Module):
       keep_prob=self._share_kept(),
       block_size=self.block_size,
     )
-    # The share that was kept, of the whole batch; never a division by zero.
+    # Share kept in the whole batch, bounded to avoid a division by zero.
     kept = jnp.maximum(jnp.mean(mask, dtype=jnp.float32), 1 / max(mask.size, 1))
     return jnp.where(mask, x / kept.astype(x.dtype), 0)
 

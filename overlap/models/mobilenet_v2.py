@@ -2,7 +2,7 @@
 
 Sandler, Howard, Zhu, Zhmoginov and Chen, 'MobileNetV2: Inverted Residuals and
 Linear Bottlenecks' (CVPR 2018). The deeper 'mobilenetv2_120d' of timm has
-`width_multiplier` 1.2, `depth_multiplier` 1.4 and not `scale_ends`.
+`width_multiplier` 1.2, `depth_multiplier` 1.4 and `scale_ends` False.
 """
 
 import flax.linen as nn
@@ -23,12 +23,14 @@ _STAGE_FILTERS = (16, 24, 32, 64, 96, 160, 320)
 
 
 class Block(nn.Module):
-  """Expand, filter each channel, project; add the input where shapes allow.
+  """Inverted residual: expand, convolve each channel, project.
+
+  The input is added if the shapes allow it.
 
   Attributes:
     filters: output channels.
     stride: stride of the depthwise convolution.
-    expansion: factor of the channels within; 1 for no expansion.
+    expansion: factor of the inner channels; 1 for no expansion.
     dtype: dtype of the computation.
   """
 
@@ -62,18 +64,18 @@ class MobileNetV2(nn.Module):
   Attributes:
     num_classes: outputs of the head.
     width_multiplier: factor of all filters, which are then rounded to
-      multiples of 8; of the last convolution's only where it is above 1.
-    depth_multiplier: factor of `stage_sizes`, which are then rounded up, but
-      for the first and the last.
-    scale_ends: let `width_multiplier` act on the first and the last
+      multiples of 8; applies to the last convolution only if above 1.
+    depth_multiplier: factor of `stage_sizes` except the first and the last;
+      results are rounded up.
+    scale_ends: whether `width_multiplier` applies to the first and the last
       convolution too.
     stem_stride: stride of the first convolution; 1 for small images.
     stage_sizes: number of blocks in each of at most seven stages.
     stage_strides: strides of each stage's first block; for small images, the
       first ones can be 1.
-    expansion: within the blocks; the first stage has none.
-    top_filters: number of filters of the last convolution, which is the size of
-      the features.
+    expansion: factor of the blocks' inner channels; the first stage has none.
+    top_filters: number of filters of the last convolution, the size of the
+      features.
     dropout_rate: dropout rate of the features, before the head.
     dtype: dtype of the computation; parameters and outputs are float32.
   """
@@ -116,8 +118,8 @@ class MobileNetV2(nn.Module):
 
     Args:
       x: images [examples, height, width, channels].
-      train: use the batch's statistics and dropout; needs the stream
-        'dropout' for it and makes 'batch_stats' change.
+      train: whether to use the batch's statistics and dropout; requires the
+        stream 'dropout' and updates 'batch_stats'.
 
     Returns:
       Logits [examples, classes] and features [examples, D], the pooled last

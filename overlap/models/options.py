@@ -1,4 +1,4 @@
-"""Checks of what a model is built with."""
+"""Checks and conversion of the options that models are built with."""
 
 import dataclasses
 import typing
@@ -9,12 +9,12 @@ import flax.linen as nn
 
 from overlap import errors, lookup
 
-# Fields that every module has and that are not options.
+# Fields of every module that are not options.
 _GIVEN = ('num_classes', 'dtype', 'parent', 'name')
 
 
 def option_types(module: type[nn.Module]) -> dict[str, Any]:
-  """Returns the options of a module, each with its type."""
+  """Returns the types of a module's options by name."""
   hints = typing.get_type_hints(module)
   names = [f.name for f in dataclasses.fields(module)]
   return {name: hints[name] for name in names if name not in _GIVEN}
@@ -23,10 +23,10 @@ def option_types(module: type[nn.Module]) -> dict[str, Any]:
 def convert(
   model_name: str, module: type[nn.Module], options: Mapping[str, Any]
 ) -> dict[str, Any]:
-  """Options by name as `module` takes them: tuples for lists, floats for ints.
+  """Converts options to the module's types: lists to tuples, ints to floats.
 
   Raises:
-    UsageError: the module has no such option, or it is of another type.
+    UsageError: the module has no such option, or a value has the wrong type.
   """
   hints = option_types(module)
   converted = {}
@@ -46,7 +46,7 @@ def convert(
 
 
 def _as(wanted: Any, value: Any) -> Any:
-  """`value` as the wanted type; a TypeError where it is not of that type."""
+  """Converts `value` to a type; raises TypeError if it doesn't match."""
   if typing.get_origin(wanted) is tuple:
     if not isinstance(value, (list, tuple)):
       raise TypeError
@@ -60,7 +60,7 @@ def _as(wanted: Any, value: Any) -> Any:
 
 
 def require(holds: bool, module: nn.Module, field: str, rule: str) -> None:
-  """Refuses a module's field by 'FIELD must be RULE, got VALUE'.
+  """Raises an error 'FIELD must be RULE, got VALUE' unless `holds`.
 
   Raises:
     UsageError: `holds` is false.
@@ -78,8 +78,8 @@ def check_ranges(
   """Checks the ranges of a module's fields.
 
   Raises:
-    UsageError: one of `positive` is not above 0 in all its items, or has none;
-      or one of `rates` is not in [0, 1).
+    UsageError: a field of `positive` is empty or has an item that is not above
+      0, or a field of `rates` is not in [0, 1).
   """
   for field in positive:
     value = getattr(module, field)

@@ -1,4 +1,4 @@
-"""Pooling that does not alias.
+"""Anti-aliased pooling.
 
 Zhang, 'Making Convolutional Networks Shift-Invariant Again' (ICML 2019).
 """
@@ -9,10 +9,10 @@ import jax.numpy as jnp
 
 
 def blur_pool(x: jax.Array) -> jax.Array:
-  """Halves images: each pixel kept is a weighted mean of 3×3 around it.
+  """Blurs with a 3×3 filter and subsamples by two.
 
-  The weights are those of (1, 2, 1) / 4 in both directions, and images are
-  mirrored at their edges, without repeating these.
+  The filter is (1, 2, 1) / 4 in both directions, and images are reflected at
+  their edges without repeating the edge pixels.
 
   Args:
     x: images [examples, height, width, channels], of at least 2×2 pixels.
@@ -21,7 +21,7 @@ def blur_pool(x: jax.Array) -> jax.Array:
     [examples, ceil(height / 2), ceil(width / 2), channels].
   """
   x = jnp.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)), mode='reflect')
-  # The mean of two means of neighbours has these weights. A sum of slices has
-  # them too, but XLA on CPUs takes minutes to compile it in front of a
-  # DenseNet: it repeats the sum wherever the result is concatenated.
+  # Two 2×2 means in a row have these weights. So does a sum of slices, but XLA
+  # on CPUs takes minutes to compile it before a DenseNet, since it repeats the
+  # sum wherever the result is concatenated.
   return nn.avg_pool(nn.avg_pool(x, (2, 2)), (2, 2), strides=(2, 2))

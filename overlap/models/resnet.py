@@ -1,4 +1,4 @@
-"""ResNet: v1.5, which strides in the 3×3 convolution of a bottleneck.
+"""ResNet v1.5, whose bottlenecks stride in the 3×3 convolution.
 
 He, Zhang, Ren and Sun, 'Deep Residual Learning for Image Recognition' (CVPR
 2016). `stage_sizes` of the known depths: 18 (2, 2, 2, 2) and 34 (3, 4, 6, 3)
@@ -15,7 +15,7 @@ from overlap.models import layers
 from overlap.models.options import check_ranges, require
 
 BLOCKS = ('basic', 'bottleneck')
-# A bottleneck block has this many times its filters at its end.
+# Output channels of a bottleneck block, as a multiple of its filters.
 _EXPANSION = 4
 
 
@@ -25,13 +25,12 @@ class Block(nn.Module):
   Attributes:
     filters: number of filters of the 3×3 convolutions.
     stride: stride of the first 3×3 convolution.
-    bottleneck: 1×1, 3×3, 1×1 instead of 3×3, 3×3.
-    zero_init: start as the identity.
+    bottleneck: whether the convolutions are 1×1, 3×3, 1×1 instead of 3×3, 3×3.
+    zero_init: whether the block starts as the identity.
     keep_prob: keep probability of DropBlock, after each convolution and on the
       shortcut.
-    dropblock_size: see `layers.DropBlock`.
-    dropblock_strength: weight of DropBlock, after each convolution and on the
-      shortcut.
+    dropblock_size: side of the dropped squares, see `layers.DropBlock`.
+    dropblock_strength: scale of the dropped share, see `layers.DropBlock`.
     dtype: dtype of the computation.
   """
 
@@ -67,7 +66,7 @@ class Block(nn.Module):
     return nn.relu(x + drop(before, train=train))
 
   def _convolutions(self) -> tuple[tuple[int, int, int], ...]:
-    """(filters, kernel, stride) of each."""
+    """Returns (filters, kernel, stride) of each convolution."""
     if not self.bottleneck:
       return (self.filters, 3, self.stride), (self.filters, 3, 1)
     return (
@@ -82,8 +81,8 @@ class ResNet(nn.Module):
 
   Attributes:
     num_classes: outputs of the head.
-    stage_sizes: number of blocks in each stage; filters double and images
-      halve from each to the next.
+    stage_sizes: number of blocks in each stage; from stage to stage, filters
+      are doubled and image sides halved.
     block: one of `BLOCKS`.
     width: filters of the stem and of the first stage.
     width_multiplier: factor of all filters: the stem's and, within the blocks
@@ -92,14 +91,14 @@ class ResNet(nn.Module):
     stem: one of `layers.STEMS`.
     stem_stride: stride of the stem 'small', 1 or 2.
     dropout_rate: dropout rate of the features, before the head.
-    dropblock_groups: the stages, counted from 1, that have DropBlock.
-    dropblock_keep_prob: in the last stage. An earlier one, whose maps are
-      four times as large, drops a quarter of what its successor drops, as in
-      the authors' code.
+    dropblock_groups: one-based numbers of the stages with DropBlock.
+    dropblock_keep_prob: keep probability in the last stage. The dropped share
+      of each earlier stage, whose maps are four times as large, is a quarter
+      of the next stage's, as in the authors' code.
     dropblock_size: side of the dropped squares.
-    dropblock_strength: see `layers.DropBlock`; training raises it from step to
-      step where `train.dropblock_ramp` says so.
-    zero_init_residual: start with every block the identity.
+    dropblock_strength: scale of the dropped share, see `layers.DropBlock`;
+      training increases it step by step if `train.dropblock_ramp` is set.
+    zero_init_residual: whether every block starts as the identity.
     dtype: dtype of the computation; parameters and outputs are float32.
   """
 
@@ -155,8 +154,8 @@ class ResNet(nn.Module):
 
     Args:
       x: images [examples, height, width, channels].
-      train: use the batch's statistics, dropout and DropBlock; needs the
-        stream 'dropout' for these two and makes 'batch_stats' change.
+      train: whether to use the batch's statistics, dropout and DropBlock;
+        requires the stream 'dropout' and updates 'batch_stats'.
 
     Returns:
       Logits [examples, classes] and features [examples, D], the pooled last
@@ -182,7 +181,7 @@ class ResNet(nn.Module):
     return layers.classify(x, self.num_classes, self.dropout_rate, train=train)
 
   def _keep_prob(self, stage: int) -> float:
-    """DropBlock's in a stage, counted from 0."""
+    """Returns DropBlock's keep probability in a stage, counted from 0."""
     if stage + 1 not in self.dropblock_groups:
       return 1.0
     stages_after = len(self.stage_sizes) - 1 - stage

@@ -1,7 +1,8 @@
 """Models of Scenic's registry, with Scenic's own modules and configs.
 
 Dehghani et al., 'SCENIC: A JAX Library for Computer Vision Research and Beyond'
-(CVPR 2022). Scenic is an extra, and imported when such a model is first run.
+(CVPR 2022). Scenic is an optional dependency, imported when such a model is
+first run.
 """
 
 import functools
@@ -16,25 +17,25 @@ from overlap import code_files, errors, lookup
 from overlap.models import layers
 from overlap.models.options import require
 
-# What all of Scenic's classifiers call their last layer.
+# Name of the last layer in all of Scenic's classifiers.
 _HEAD = 'output_projection'
 
 
 class Scenic(nn.Module):
-  """A classifier that Scenic builds, with a head of ours.
+  """Classifier built by Scenic, with our own head.
 
-  Supported are models that give logits [examples, classes] by a last layer
-  called 'output_projection', as all classifiers of Scenic's registry do: of
-  fully connected networks and CNNs to ResNet, BiT, axial ResNet, ViT, hybrid
-  ViT and Mixer. That layer is replaced by ours, which reads the same features.
+  Supports models whose last layer, called 'output_projection', returns logits
+  [examples, classes], as in all classifiers of Scenic's registry: fully
+  connected networks, CNNs, ResNet, BiT, axial ResNet, ViT, hybrid ViT, Mixer.
+  That layer is replaced by our head on the same features.
 
   Attributes:
     num_classes: outputs of the head.
-    config: path of a Python file whose `get_config()` gives Scenic's config of
-      an experiment. The file is run.
+    config: path of a Python file whose `get_config()` returns Scenic's config
+      of an experiment. The file is executed.
     model: name in Scenic's registry, such as 'vit_multilabel_classification';
       '' for the config's `model_name`.
-    dtype: float32; Scenic's config says in which type its modules compute.
+    dtype: float32; the dtype of the computation is set by Scenic's config.
   """
 
   num_classes: int
@@ -65,13 +66,13 @@ class Scenic(nn.Module):
       train: Scenic's training flag; its dropout needs the stream 'dropout'.
 
     Returns:
-      Logits [examples, classes] and features [examples, D], what Scenic's
-      module gives to its last layer, both float32.
+      Logits [examples, classes] and features [examples, D], the input of the
+      last layer of Scenic's module, both float32.
 
     Raises:
       UsageError: Scenic is not installed, has no such model, or can't build it
-        from this config; or the model classifies in another way.
-      DataError: there is no such config.
+        from this config; or the model has no such last layer.
+      DataError: the config file is absent.
     """
     inner = build_flax_model(self.config, self.model, self.num_classes)
     features = _features(inner.clone(parent=self, name='scenic'), x, train)
@@ -85,9 +86,9 @@ class Scenic(nn.Module):
 
 
 def _features(module: nn.Module, x: jax.Array, train: bool) -> jax.Array | None:
-  """Returns the input of the module's last layer, which is left out."""
+  """Returns the input of the module's last layer, None if it has none."""
   seen = []
-  logits = jnp.zeros(())  # Known again by being this very object.
+  logits = jnp.zeros(())  # Recognised in the output by identity.
 
   def capture(call, args, kwargs, context):
     if context.module.name != _HEAD or context.method_name != '__call__':
@@ -102,25 +103,26 @@ def _features(module: nn.Module, x: jax.Array, train: bool) -> jax.Array | None:
 
 @functools.lru_cache(maxsize=8)
 def build_flax_model(config: str, model: str, num_classes: int) -> nn.Module:
-  """Scenic's module for a number of classes.
+  """Returns Scenic's module for a number of classes.
 
   Args:
-    config: see `Scenic`.
-    model: see `Scenic`.
+    config: path of the config file, see `Scenic`.
+    model: name of the model, see `Scenic`.
     num_classes: number of classes of the data set.
 
   Raises:
-    UsageError, DataError: see `Scenic.__call__`.
+    UsageError: Scenic can't build the model, see `Scenic.__call__`.
+    DataError: the config file is absent.
   """
   registry = _scenic()
   settings = read_config(config)
   name = model or settings.get('model_name') or ''
   lookup.check("model of Scenic's registry", name, registry.ALL_MODELS)
-  # What a data set of Scenic says of itself, as far as a model may ask.
+  # Fields of Scenic's data set metadata that models read.
   meta_data = {'num_classes': num_classes, 'target_is_onehot': False}
   try:
     return registry.get_model_cls(name)(settings, meta_data).flax_model
-  # Its models read the config as they like.
+  # Scenic's models read the config without checks, so any error can occur.
   except Exception as e:
     raise errors.UsageError(
       f'{config} must be a config of {name}, got {_said(e)}.'
@@ -128,11 +130,11 @@ def build_flax_model(config: str, model: str, num_classes: int) -> nn.Module:
 
 
 def read_config(path: str) -> Any:
-  """The config that a Python file's `get_config()` gives.
+  """Returns the config from `get_config()` of a Python file.
 
   Raises:
-    DataError: there is no such file.
-    UsageError: it can't be run, or has no such function.
+    DataError: the file is absent.
+    UsageError: the file can't be executed, or has no such function.
   """
   file = epath.Path(path).expanduser()
   if not file.is_file():
@@ -141,7 +143,7 @@ def read_config(path: str) -> Any:
 
 
 def _scenic() -> Any:
-  """Scenic's registry of models."""
+  """Returns Scenic's registry of models."""
   try:
     from scenic.model_lib import models
   except ImportError as e:

@@ -2,11 +2,11 @@
 
 Hu, Shen and Sun, 'Squeeze-and-Excitation Networks' (CVPR 2018), in two forms.
 'caffe' is that of the authors' released weights: the stem's pooling is padded
-at the end alone, a bottleneck without groups strides in its first convolution,
+only at the end, a bottleneck without groups strides in its first convolution,
 and a basic block has a ReLU before the squeeze. 'd' is the ResNet-D of He et
 al., 'Bag of Tricks for Image Classification with Convolutional Neural
 Networks' (CVPR 2019): a stem of three 3×3 convolutions, and shortcuts that
-take the mean of 2×2 pixels where they stride.
+average 2×2 pixels where they stride.
 
 SE-ResNet-34 is block 'basic', stage_sizes (3, 4, 6, 3); SE-ResNet-50 block
 'bottleneck' of the same; SE-ResNeXt-26d (32×4d) stage_sizes (2, 2, 2, 2),
@@ -23,16 +23,16 @@ from overlap.models.options import check_ranges, require
 from overlap.models.resnet import BLOCKS
 
 FORMS = ('caffe', 'd')
-# A bottleneck block has this many times its filters at its end.
+# Output channels of a bottleneck block, as a multiple of its filters.
 _EXPANSION = 4
-# `width_per_group` is in a first stage of this many filters.
+# Filters of the first stage to which `width_per_group` refers.
 _BASE_WIDTH = 64
 
 
 def _pool_at_the_end(x: jax.Array) -> jax.Array:
-  """3×3 max-pooling at stride 2, padded where a last window needs it."""
+  """Max-pools 3×3 pixels at stride 2, padded at the end if necessary."""
   sizes = x.shape[1:3]
-  # As many windows as it takes to see each pixel, and at least one.
+  # The number of windows that covers each pixel, at least one.
   windows = [1 + max(0, -((3 - size) // 2)) for size in sizes]
   pads = [
     (0, 2 * (count - 1) + 3 - size)
@@ -42,12 +42,12 @@ def _pool_at_the_end(x: jax.Array) -> jax.Array:
 
 
 class Stem(nn.Module):
-  """The layers before the first stage.
+  """Layers before the first stage.
 
   Attributes:
     filters: output channels.
     form: one of `FORMS`.
-    small: one 3×3 convolution and no pooling, in both forms.
+    small: whether to use one 3×3 convolution without pooling, in both forms.
     stride: stride of the small stem.
     dtype: dtype of the computation.
   """
@@ -72,7 +72,7 @@ class Stem(nn.Module):
     return nn.max_pool(x, (3, 3), strides=(2, 2), padding=((1, 1), (1, 1)))
 
   def _convolutions(self) -> tuple[tuple[int, int, int], ...]:
-    """(filters, kernel, stride) of each."""
+    """Returns (filters, kernel, stride) of each convolution."""
     if self.small:
       return ((self.filters, 3, self.stride),)
     if self.form == 'caffe':
@@ -82,17 +82,17 @@ class Stem(nn.Module):
 
 
 class Block(nn.Module):
-  """Convolutions and squeeze-and-excitation, whose result is added.
+  """Residual block with squeeze-and-excitation.
 
   Attributes:
     filters: number of filters of the 3×3 convolutions.
     filters_out: number of filters of the last convolution.
     form: one of `FORMS`.
     stride: stride of the block.
-    bottleneck: 1×1, 3×3, 1×1 instead of 3×3, 3×3.
+    bottleneck: whether the convolutions are 1×1, 3×3, 1×1 instead of 3×3, 3×3.
     groups: number of groups of the 3×3 convolution of a bottleneck.
-    reduction: `filters_out` as a factor of the squeezed ones.
-    zero_init: start as the identity.
+    reduction: factor by which the channels are squeezed.
+    zero_init: whether the block starts as the identity.
     dtype: dtype of the computation.
   """
 
@@ -130,7 +130,7 @@ class Block(nn.Module):
     return nn.relu(x + before)
 
   def _convolutions(self) -> tuple[tuple[int, int, int, int], ...]:
-    """(filters, kernel, stride, groups) of each."""
+    """Returns (filters, kernel, stride, groups) of each convolution."""
     filters, stride = self.filters, self.stride
     if not self.bottleneck:
       return (filters, 3, stride, 1), (self.filters_out, 3, 1, 1)
@@ -145,7 +145,7 @@ class Block(nn.Module):
   def _shortcut(self, x: jax.Array, train: bool) -> jax.Array:
     stride = self.stride
     if self.form == 'd' and stride != 1:
-      # At an edge of odd maps, the mean of the pixels that there are.
+      # At the edges of odd maps, average only the existing pixels.
       x = nn.avg_pool(
         x, (2, 2), strides=(2, 2), padding='SAME', count_include_pad=False
       )
@@ -160,20 +160,20 @@ class SENet(nn.Module):
 
   Attributes:
     num_classes: outputs of the head.
-    stage_sizes: number of blocks in each stage; filters double and images
-      halve from each to the next.
+    stage_sizes: number of blocks in each stage; from stage to stage, filters
+      are doubled and image sides halved.
     block: one of `resnet.BLOCKS`.
     form: one of `FORMS`, see the module.
     groups: number of groups of the 3×3 convolutions of bottlenecks; 32 for
       SE-ResNeXt.
-    width_per_group: filters of each group in the first stage, where `width` is
-      64; 4 for SE-ResNeXt 32×4d.
+    width_per_group: filters per group in the first stage for `width` 64; 4 for
+      SE-ResNeXt 32×4d.
     width: filters of the stem and, with the default groups, the first stage.
     reduction: factor by which the channels are squeezed.
-    stem: one of `layers.STEMS`; 'imagenet' is as the form has it.
+    stem: one of `layers.STEMS`; 'imagenet' depends on the form.
     stem_stride: stride of the stem 'small', 1 or 2.
     dropout_rate: dropout rate of the features, before the head.
-    zero_init_residual: start with every block the identity.
+    zero_init_residual: whether every block starts as the identity.
     dtype: dtype of the computation; parameters and outputs are float32.
   """
 
@@ -210,8 +210,8 @@ class SENet(nn.Module):
 
     Args:
       x: images [examples, height, width, channels].
-      train: use the batch's statistics and dropout; needs the stream
-        'dropout' for it and makes 'batch_stats' change.
+      train: whether to use the batch's statistics and dropout; requires the
+        stream 'dropout' and updates 'batch_stats'.
 
     Returns:
       Logits [examples, classes] and features [examples, D], the pooled last
@@ -239,7 +239,7 @@ class SENet(nn.Module):
     return layers.classify(x, self.num_classes, self.dropout_rate, train=train)
 
   def _filters(self, stage: int) -> tuple[int, int]:
-    """Within a block and at its end, in a stage counted from 0."""
+    """Returns inner and output filters of blocks of a stage, from 0."""
     filters = self.width * 2**stage
     if self.block == 'basic':
       return filters, filters

@@ -1,9 +1,9 @@
-"""SK-ResNet: blocks that choose between two sizes of kernel.
+"""SK-ResNet: residual blocks with attention over two kernel sizes.
 
 Li, Wang, Hu and Yang, 'Selective Kernel Networks' (CVPR 2019), in the form of
-the released SK-ResNet-18 and -34: residual blocks of two 3×3 convolutions, of
-which the first is selective, and each of its kernels sees one half of the
-channels. `stage_sizes` of these are (2, 2, 2, 2) and (3, 4, 6, 3).
+the released SK-ResNet-18 and -34: residual blocks of two 3×3 convolutions, the
+first of them selective, with one half of the channels for each of its kernels.
+Their `stage_sizes` are (2, 2, 2, 2) and (3, 4, 6, 3).
 """
 
 import flax.linen as nn
@@ -13,19 +13,18 @@ import jax.numpy as jnp
 from overlap.models import layers
 from overlap.models.options import check_ranges, require
 
-# Of the two 3×3 kernels: a dilation of 2 covers 5×5 pixels.
+# Dilations of the two 3×3 kernels; a dilation of 2 covers 5×5 pixels.
 _DILATIONS = (1, 2)
 
 
 class SelectiveKernel(nn.Module):
-  """Two convolutions, mixed channel by channel as their sum suggests.
+  """Mixture of two convolutions, with weights per channel from their sum.
 
   Attributes:
     filters: output channels, of each convolution and of the mixture.
-    stride: in both directions.
-    reduction: `filters` as a factor of the channels that the choice is made
-      from.
-    min_squeezed: the least number of those channels.
+    stride: stride in both directions.
+    reduction: factor by which channels are squeezed to compute the weights.
+    min_squeezed: minimal number of squeezed channels.
     dtype: dtype of the computation.
   """
 
@@ -56,7 +55,7 @@ class SelectiveKernel(nn.Module):
     return jnp.sum(stacked * self._shares(stacked, train), axis=3)
 
   def _shares(self, paths: jax.Array, train: bool) -> jax.Array:
-    """Of each path: [examples, 1, 1, paths, filters], with a sum of 1."""
+    """Returns weights of the paths, [examples, 1, 1, paths, filters]."""
     squeezed = max(self.filters // self.reduction, self.min_squeezed)
     y = jnp.mean(jnp.sum(paths, axis=3), axis=(1, 2), keepdims=True)
     y = layers.Conv(squeezed, dtype=self.dtype, name='reduce')(y)
@@ -67,14 +66,14 @@ class SelectiveKernel(nn.Module):
 
 
 class Block(nn.Module):
-  """A selective convolution and a plain one, whose result is added.
+  """Residual block of a selective and a plain convolution.
 
   Attributes:
     filters: number of filters of both convolutions.
-    stride: stride of the first.
-    reduction: see `SelectiveKernel`.
-    min_squeezed: see `SelectiveKernel`.
-    zero_init: start as the identity.
+    stride: stride of the first convolution.
+    reduction: factor by which channels are squeezed, see `SelectiveKernel`.
+    min_squeezed: minimal number of squeezed channels.
+    zero_init: whether the block starts as the identity.
     dtype: dtype of the computation.
   """
 
@@ -111,15 +110,15 @@ class SKNet(nn.Module):
 
   Attributes:
     num_classes: outputs of the head.
-    stage_sizes: number of blocks in each stage; filters double and images
-      halve from each to the next.
+    stage_sizes: number of blocks in each stage; from stage to stage, filters
+      are doubled and image sides halved.
     width: filters of the stem and of the first stage, an even number.
-    reduction: factor by which channels are squeezed for the choice.
-    min_squeezed: but to no fewer than these.
+    reduction: factor by which channels are squeezed, see `SelectiveKernel`.
+    min_squeezed: minimal number of squeezed channels.
     stem: one of `layers.STEMS`.
     stem_stride: stride of the stem 'small', 1 or 2.
     dropout_rate: dropout rate of the features, before the head.
-    zero_init_residual: start with every block the identity.
+    zero_init_residual: whether every block starts as the identity.
     dtype: dtype of the computation; parameters and outputs are float32.
   """
 
@@ -152,8 +151,8 @@ class SKNet(nn.Module):
 
     Args:
       x: images [examples, height, width, channels].
-      train: use the batch's statistics and dropout; needs the stream
-        'dropout' for it and makes 'batch_stats' change.
+      train: whether to use the batch's statistics and dropout; requires the
+        stream 'dropout' and updates 'batch_stats'.
 
     Returns:
       Logits [examples, classes] and features [examples, D], the pooled last

@@ -1,4 +1,4 @@
-"""Squeeze-and-excitation: weights for channels from the mean of the image.
+"""Squeeze-and-excitation: weights of channels from their means.
 
 Hu, Shen and Sun, 'Squeeze-and-Excitation Networks' (CVPR 2018).
 """
@@ -13,12 +13,12 @@ from overlap.models import layers
 
 
 class SqueezeExcite(nn.Module):
-  """Multiplies each channel by a number that depends on all channels' means.
+  """Multiplies each channel by a weight computed from all channels' means.
 
   Attributes:
-    filters: channels between its two 1×1 convolutions.
-    activation: between them.
-    gate: after them.
+    filters: channels between the two 1×1 convolutions.
+    activation: activation between the convolutions.
+    gate: activation that gives the weights.
     dtype: dtype of the computation.
   """
 

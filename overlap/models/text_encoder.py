@@ -1,4 +1,4 @@
-"""Text towers with their weights, ready to encode texts."""
+"""Text towers with weights and tokenizer, for encoding texts."""
 
 import dataclasses
 import functools
@@ -16,7 +16,7 @@ from overlap.models import checkpoints, options, tokenizers
 from overlap.models.checkpoints import configs, descriptions, places
 from overlap.models.tokenizers import Tokens
 
-# By the name of the image tower's model.
+# Text towers by the name of the image tower's model.
 TOWERS = {
   'clip': 'overlap.models.clip_text:CLIPText',
   'align': 'overlap.models.bert:BERTText',
@@ -39,11 +39,11 @@ class TextEncoder:
   """A text tower with its weights and tokenizer.
 
   Attributes:
-    model: the module.
-    variables: its weights.
+    model: module of the text tower.
+    variables: weights of the text tower.
     tokenizer: tokenizer of the class prompts.
-    scale: the factor of cosines that makes them logits.
-    batch_size: texts at once.
+    scale: factor from cosines to logits.
+    batch_size: number of texts per batch.
   """
 
   model: nn.Module
@@ -53,14 +53,14 @@ class TextEncoder:
   batch_size: int = 64
 
   def __call__(self, texts: Sequence[str]) -> np.ndarray:
-    """Encodes texts, as float32 [texts, D] of any length.
+    """Encodes texts, as float32 [texts, D], not normalised.
 
     Raises:
       UsageError: a text is too long.
     """
     ids, mask = self.tokenizer(texts)
     size = self.batch_size
-    # The last batch is filled with its last text, so that all are of a shape.
+    # Pad the last batch with its last text, so that all have the same shape.
     missing = -len(ids) % size
     pad = ((0, missing), (0, 0))
     ids, mask = np.pad(ids, pad, 'edge'), np.pad(mask, pad, 'edge')
@@ -83,14 +83,14 @@ def load(
   Args:
     family: key of `TOWERS`.
     path: path of the weights of both towers, see `checkpoints.resolve`.
-    folder: with the tokenizer's files and config.json; that of the weights if
-      empty.
+    folder: folder with the tokenizer's files and config.json; by default, the
+      folder of the weights.
     dtype: dtype of the computation.
 
   Raises:
     UsageError: files of the tokenizer are missing, or an option is wrong.
-    DataError: the weights or the config can't be read or are not of a tower
-      that we have.
+    DataError: the weights or the config can't be read, or are those of an
+      unsupported tower.
   """
   lookup.check('image-text model', family, TOWERS)
   plain, _ = places.split_choice(path)
@@ -101,7 +101,7 @@ def load(
   model = module(
     **options.convert(f'{family}_text', module, given), dtype=dtype
   )
-  # Before the weights, which may take long to read.
+  # Load it before the weights, which may take long to read.
   tokenizer = tokenizers.load(family, place, model.context_length)
   state = checkpoints.load_state(path)
   variables = checkpoints.fill(
@@ -112,13 +112,13 @@ def load(
 
 
 def _template(model: nn.Module) -> Any:
-  """The variables' shapes, without computing any."""
+  """Returns the shapes of the variables, without computing values."""
   one = jnp.zeros((1, 1), jnp.int32)
   return jax.eval_shape(model.init, jax.random.key(0), one)
 
 
 def _read_config(folder: epath.Path) -> Mapping[str, Any]:
-  """The config of both towers, as transformers writes it."""
+  """Reads the config of both towers, in the format of transformers."""
   own, open_clip = (folder / name for name in descriptions.FILES)
   name = open_clip if open_clip.exists() and not own.exists() else own
   config = files.read_json(name)

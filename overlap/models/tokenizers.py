@@ -1,4 +1,4 @@
-"""Texts as tokens, by the tokenizers of transformers, from local files."""
+"""Tokenizers of the library transformers, from local files."""
 
 import contextlib
 from collections.abc import Sequence
@@ -9,16 +9,16 @@ from etils import epath
 
 from overlap import errors, lookup
 
-_LONGEST = 60  # of what error texts repeat
-_STEP = 16  # Lengths are multiples of it.
+_LONGEST = 60  # Characters of a text quoted in error messages.
+_STEP = 16  # Padded lengths are multiples of this.
 
 
 class Kind(NamedTuple):
-  """A tokenizer.
+  """Class and files of a tokenizer.
 
   Attributes:
     name: name of the class in transformers.
-    files: sets of files, each of which is enough.
+    files: alternative sets of files, each of them sufficient.
   """
 
   name: str
@@ -34,7 +34,7 @@ KINDS = {
 
 
 class Tokens(NamedTuple):
-  """Texts of one length.
+  """Tokens of texts, padded to one length.
 
   Attributes:
     ids: int32 [texts, tokens].
@@ -46,10 +46,10 @@ class Tokens(NamedTuple):
 
 
 class Tokenizer:
-  """Texts to tokens, padded to at least the longest of them.
+  """Tokenizer that pads to at least the longest text.
 
   Attributes:
-    context_length: the most tokens of a text.
+    context_length: maximal number of tokens of a text.
   """
 
   def __init__(self, tokenizer: Any, context_length: int):
@@ -61,8 +61,8 @@ class Tokenizer:
 
     Args:
       texts: texts of any length.
-      cut: drop tokens before the last one of texts that are too long, rather
-        than refuse them.
+      cut: whether to drop tokens before the last one from texts that are too
+        long, instead of raising an error.
 
     Raises:
       UsageError: a text has more tokens than the text tower takes.
@@ -78,16 +78,16 @@ class Tokenizer:
 
   @property
   def vocab_size(self) -> int:
-    """Number of different tokens, the padding among them."""
+    """Number of different tokens, including padding."""
     return max(len(self._tokenizer), self._padding() + 1)
 
   @property
   def end_token(self) -> int:
-    """The token that every text ends with."""
+    """Last token of every text."""
     return int(self._tokenizer('', verbose=False)['input_ids'][-1])
 
   def _padding(self) -> int:
-    """A token that no one reads, be it none of the tokenizer's."""
+    """Returns the padding token, 0 if the tokenizer has none."""
     return self._tokenizer.pad_token_id or 0
 
 
@@ -99,17 +99,17 @@ def to_tokens(
   padding: int,
   cut: bool = False,
 ) -> Tokens:
-  """Lists of tokens as arrays.
+  """Converts lists of tokens to arrays.
 
   Args:
-    rows: the tokens of each text.
-    texts: for the error text.
-    context_length: the most tokens of a text.
-    padding: the token after the last one.
-    cut: drop what is too long, all but the last token.
+    rows: tokens of each text.
+    texts: original texts, for error messages.
+    context_length: maximal number of tokens of a text.
+    padding: token that fills up shorter texts.
+    cut: whether to cut texts that are too long, keeping their last token.
 
   Raises:
-    UsageError: a text is too long, and is not to be cut.
+    UsageError: a text is too long and `cut` is false.
   """
   if cut:
     most = context_length - 1
@@ -124,7 +124,7 @@ def to_tokens(
       f'A text must have at most {context_length} tokens, got {longest} of '
       f'{text!r}.'
     )
-  # Few lengths, so that few programs are compiled.
+  # Few distinct lengths, so that few programs are compiled.
   length = min(-longest % _STEP + longest, context_length)
   ids = np.full((len(rows), length), padding, np.int32)
   mask = np.arange(length) < lengths[:, None]
@@ -138,7 +138,7 @@ def load(family: str, folder: epath.PathLike, context_length: int) -> Tokenizer:
   Args:
     family: key of `KINDS`.
     folder: folder with the files that `KINDS` lists.
-    context_length: the most tokens of a text.
+    context_length: maximal number of tokens of a text.
 
   Raises:
     UsageError: a file is missing, or transformers is not installed.
@@ -170,7 +170,7 @@ def load(family: str, folder: epath.PathLike, context_length: int) -> Tokenizer:
 
 @contextlib.contextmanager
 def _one_line(folder: epath.Path):
-  """Whatever the library says of damaged files, as one line."""
+  """Converts the library's errors about damaged files to one-line errors."""
   try:
     yield
   except Exception as e:

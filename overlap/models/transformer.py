@@ -1,6 +1,6 @@
 """Parts shared by the transformers: patches, attention, pre-norm blocks.
 
-Vaswani et al., 'Attention Is All You Need' (NeurIPS 2017), normalised before
+Vaswani et al., 'Attention Is All You Need' (NeurIPS 2017), with norms before
 each part as in Dosovitskiy et al., 'An Image is Worth 16x16 Words' (ICLR 2021).
 """
 
@@ -14,12 +14,12 @@ from overlap import errors
 
 
 def quick_gelu(x: jax.Array) -> jax.Array:
-  """x·sigmoid(1.702·x), the approximation that CLIP was trained with."""
+  """Returns x·sigmoid(1.702·x), the approximation of GELU used by CLIP."""
   return x * nn.sigmoid(1.702 * x)
 
 
 def exact_gelu(x: jax.Array) -> jax.Array:
-  """x times the normal distribution's cumulative probability of x."""
+  """Returns GELU without approximation."""
   return nn.gelu(x, approximate=False)
 
 
@@ -36,28 +36,28 @@ init = nn.initializers.truncated_normal(INIT_DEVIATION)
 def dense(
   features: int, dtype: jnp.dtype, name: str, *, use_bias: bool = True
 ) -> nn.Dense:
-  """A dense layer with the initial scale that transformers start from."""
+  """Returns a dense layer with the initialiser of transformers."""
   return nn.Dense(
     features, use_bias=use_bias, kernel_init=init, dtype=dtype, name=name
   )
 
 
 def norm(dtype: jnp.dtype, name: str, epsilon: float = 1e-6) -> nn.LayerNorm:
-  """Layer normalisation."""
+  """Returns layer normalisation."""
   return nn.LayerNorm(epsilon=epsilon, dtype=dtype, name=name)
 
 
 def embed_tokens(
   module: nn.Module, tokens: jax.Array, size: int
 ) -> tuple[jax.Array, jax.Array]:
-  """A text tower's tokens and positions, not yet added.
+  """Returns a text tower's token and position embeddings, not yet added.
 
-  To be called in the compact method of `module`, which has the fields
+  Must be called in the compact method of `module`, which has the fields
   `vocab_size`, `context_length` and `dtype`, and gets the parameters `embed`
   and `positions`.
 
   Args:
-    module: the tower.
+    module: module of the text tower.
     tokens: int [texts, tokens].
     size: size of the embeddings.
 
@@ -92,14 +92,14 @@ def to_patches(x: jax.Array, size: int, model: str) -> jax.Array:
   Args:
     x: [examples, height, width, channels].
     size: side of the patches.
-    model: what the error text calls the model.
+    model: name of the model in error messages.
 
   Returns:
-    [examples, patches, size·size·channels]: a product with a kernel is then a
-    convolution with the stride of its size.
+    [examples, patches, size·size·channels], whose product with a kernel is a
+    convolution with stride `size`.
 
   Raises:
-    UsageError: the images are not of whole patches.
+    UsageError: a side of the images is not a multiple of `size`.
   """
   examples, height, width, channels = x.shape
   if height % size or width % size or not height * width:
@@ -120,7 +120,7 @@ class Attention(nn.Module):
 
   Attributes:
     num_heads: number of heads that share the hidden size.
-    causal: a token attends to itself and to those before it.
+    causal: whether tokens attend only to themselves and earlier tokens.
     dtype: dtype of the computation; the softmax is float32.
   """
 
@@ -130,12 +130,12 @@ class Attention(nn.Module):
 
   @nn.compact
   def __call__(self, x: jax.Array, mask: jax.Array | None = None) -> jax.Array:
-    """Mixes tokens [examples, tokens, size].
+    """Applies self-attention.
 
     Args:
-      x: the tokens.
-      mask: bool [examples, tokens], of those that may be attended to; None
-        for all.
+      x: tokens [examples, tokens, size].
+      mask: bool [examples, tokens], true for tokens that may be attended to;
+        None for all.
     """
     examples, tokens, size = x.shape
     # One product for queries, keys and values, in this order.
@@ -153,13 +153,14 @@ class Attention(nn.Module):
 
 
 class Block(nn.Module):
-  """Attention and a multilayer perceptron, each added to its input.
+  """Pre-norm residual block of attention and a multilayer perceptron.
 
   Attributes:
     num_heads: number of heads of the attention.
     mlp_size: units of the hidden layer.
-    dropout_rate: after each dense layer but the one before the attention.
-    drop_path_rate: probability of leaving out each of the two for an example
+    dropout_rate: dropout rate after each dense layer except the one before the
+      attention.
+    drop_path_rate: probability of skipping each of the two parts for an example
       in training.
     activation: key of `ACTIVATIONS`.
     epsilon: epsilon of the norms.

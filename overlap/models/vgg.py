@@ -14,17 +14,17 @@ from overlap import errors
 from overlap.models import layers
 from overlap.models.options import check_ranges
 
-# Filters double from each stage to the next up to this factor.
+# Filters are doubled from stage to stage up to this factor.
 _MOST_DOUBLED = 8
-# Side of the maps that the classifier sees of images of 224×224.
+# Side of the classifier's input maps for images of 224×224 pixels.
 _WINDOW = 7
 
 
 def _windows(size: int) -> np.ndarray:
-  """Means of `_WINDOW` parts of `size` < `_WINDOW` pixels, as a matrix.
+  """Returns a matrix that averages `size` < `_WINDOW` pixels in parts.
 
-  Part i is of the pixels that lie at least partly between i and i + 1
-  sevenths, so that neighbours overlap.
+  There are `_WINDOW` parts. Part i has the pixels that lie at least partly
+  between i and i + 1 sevenths, so that adjacent parts overlap.
   """
   starts = np.arange(_WINDOW)[:, None] * size // _WINDOW
   ends = -(-(np.arange(_WINDOW)[:, None] + 1) * size // _WINDOW)
@@ -34,7 +34,7 @@ def _windows(size: int) -> np.ndarray:
 
 
 def _at_least_a_window(x: jax.Array) -> jax.Array:
-  """Maps with `_WINDOW` or more rows and columns, by means of parts."""
+  """Stretches maps to at least `_WINDOW` rows and columns, by `_windows`."""
   height, width = x.shape[1:3]
   if height < _WINDOW:
     rows = jnp.asarray(_windows(height), x.dtype)
@@ -48,22 +48,22 @@ def _at_least_a_window(x: jax.Array) -> jax.Array:
 class VGG(nn.Module):
   """VGG, for images of any number of channels.
 
-  The classifier's hidden layers see 7×7 maps, as of images of 224×224. Where
-  the maps are larger they see every window of 7×7, and the features are the
-  mean of what they make of each; smaller maps are stretched by means of
-  overlapping parts, as the released implementations do.
+  The classifier's hidden layers take 7×7 maps, those of images of 224×224. On
+  larger maps they are applied to every 7×7 window, and the features are
+  averaged; smaller maps are stretched by means of overlapping parts, as in the
+  released implementations.
 
   Attributes:
     num_classes: outputs of the head.
-    stage_sizes: number of convolutions in each stage; images halve after
-      every stage.
-    width: filters of the first stage, which double from stage to stage and
-      are at most eight times as many.
+    stage_sizes: number of convolutions in each stage; image sides are halved
+      after every stage.
+    width: filters of the first stage, doubled from stage to stage up to eight
+      times as many.
     hidden_size: size of the classifier's two hidden layers.
-    global_pool: let the classifier see the mean of the last maps instead of
-      7×7 of them: for small images, with fewer stages, and for a fifth of the
+    global_pool: whether the classifier takes the mean of the last maps instead
+      of 7×7 maps; for small images, with fewer stages and a fifth of the
       parameters.
-    dropout_rate: after each of the hidden layers.
+    dropout_rate: dropout rate after each hidden layer.
     dtype: dtype of the computation; parameters and outputs are float32.
   """
 
@@ -91,8 +91,8 @@ class VGG(nn.Module):
 
     Args:
       x: images [examples, height, width, channels].
-      train: use the batch's statistics and dropout; needs the stream
-        'dropout' for it and makes 'batch_stats' change.
+      train: whether to use the batch's statistics and dropout; requires the
+        stream 'dropout' and updates 'batch_stats'.
 
     Returns:
       Logits [examples, classes] and features [examples, hidden_size], the

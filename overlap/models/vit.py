@@ -3,7 +3,7 @@
 Dosovitskiy et al., 'An Image is Worth 16x16 Words' (ICLR 2021); Touvron et
 al., 'Training data-efficient image transformers & distillation through
 attention' (ICML 2021). The default is ViT-B/16; DeiT-Ti has `hidden_size` 192
-and `num_heads` 3, and `distilled`. ViT-H/14 has `patch_size` 14, `hidden_size`
+and `num_heads` 3, `distilled`. ViT-H/14 has `patch_size` 14, `hidden_size`
 1280, `depth` 32 and `num_heads` 16; ViT-G/14 of Zhai et al., 'Scaling Vision
 Transformers' (CVPR 2022), `hidden_size` 1664, `depth` 48 and `mlp_ratio`
 8192 / 1664, with the same patches and heads.
@@ -18,13 +18,13 @@ from overlap.models import layers, transformer
 from overlap.models.options import check_ranges, require
 from overlap.models.transformer import Block
 
-# 'token': by a class token; 'gap': by the mean over the patches, without a
-# class token; 'gap_with_token': by that mean, with a class token beside them.
+# 'token': the class token; 'gap': the mean over the patches, without a class
+# token; 'gap_with_token': the mean over the patches, with a class token.
 POOLS = ('token', 'gap', 'gap_with_token')
 
 
 class ViT(nn.Module):
-  """Vision transformer, for square or oblong images of whole patches.
+  """Vision transformer, for images of any sides divisible by `patch_size`.
 
   Attributes:
     num_classes: outputs of each head.
@@ -34,18 +34,19 @@ class ViT(nn.Module):
     num_heads: number of heads of each attention; divides `hidden_size`.
     mlp_ratio: hidden units of the perceptrons, as a factor of `hidden_size`.
     pool: one of `POOLS`.
-    fc_norm: normalise after pooling, as MAE's and BEiT's fine-tuned models and
-      timm's with global average pooling do, instead of each token before it.
-    registers: number of further tokens, which take part in the attention and
-      are not pooled.
-    activation: activation of the perceptrons, key of `transformer.ACTIVATIONS`.
-      ViT's own authors train with 'gelu_tanh'; with 'gelu', which is close and
-      is what others give their weights, nothing is approximated.
-    epsilon: added to the variance in all norms.
-    distilled: add DeiT's distillation token and its head `head_dist`.
+    fc_norm: whether to normalise after pooling instead of before, as in
+      fine-tuned models of MAE and BEiT and timm's with global average pooling.
+    registers: number of further tokens that take part in the attention and are
+      not pooled.
+    activation: activation of the perceptrons, key of `transformer.ACTIVATIONS`:
+      'gelu_tanh', an approximation used by ViT's authors, or the exact 'gelu'
+      of most other weights.
+    epsilon: constant added to the variance in all norms.
+    distilled: whether to add DeiT's distillation token and its head
+      `head_dist`.
     dropout_rate: dropout rate of the embedded patches and in the blocks.
-    drop_path_rate: probability of leaving out a part of the last block for an
-      example in training; it rises linearly from 0 in the first.
+    drop_path_rate: probability of skipping a part of the last block for an
+      example in training; rises linearly from 0 in the first block.
     dtype: dtype of the computation; parameters and outputs are float32.
   """
 
@@ -97,20 +98,19 @@ class ViT(nn.Module):
 
     Args:
       x: images [examples, height, width, channels].
-      train: drop, for which the stream 'dropout' is needed; and with
-        `distilled`, sow each head's logits in the collection 'heads' as
-        'class' and 'distillation', where that is mutable.
+      train: whether to use dropout, which requires the stream 'dropout', and
+        with `distilled`, whether to sow each head's logits in the collection
+        'heads' as 'class' and 'distillation', if that is mutable.
 
     Returns:
       Logits [examples, classes] and features [examples, hidden_size], both
       float32. Features are the final class token, or the mean over patches,
-      normalised in either case.
-      With `distilled`, logits are the mean of the two heads' and features the
-      mean of the two final tokens: where both heads are the same, the logits
-      are that head's of the features.
+      normalised in either case. With `distilled`, logits are the mean of both
+      heads' logits and features the mean of both final tokens; if both heads
+      are equal, the logits are the head's output for these features.
 
     Raises:
-      UsageError: the image is not of whole patches.
+      UsageError: a side of the images is not a multiple of `patch_size`.
     """
     x = self._embed(x)
     x = nn.Dropout(self.dropout_rate)(x, deterministic=not train)
@@ -141,12 +141,12 @@ class ViT(nn.Module):
     return transformer.norm(self.dtype, name, self.epsilon)
 
   def _num_tokens(self) -> int:
-    """Returns the number of tokens before those of the patches."""
+    """Returns the number of tokens before the patches."""
     read = 0 if self.pool == 'gap' else 1 + self.distilled
     return read + self.registers
 
   def _pool(self, x: jax.Array) -> jax.Array:
-    """Tokens [examples, tokens, D] to features [examples, D]."""
+    """Pools tokens [examples, tokens, D] to features [examples, D]."""
     if not self.fc_norm:
       x = self._norm('norm')(x)
     x = x.astype(jnp.float32)
@@ -159,7 +159,7 @@ class ViT(nn.Module):
     return x
 
   def _embed(self, x: jax.Array) -> jax.Array:
-    """Images [examples, height, width, channels] as tokens with positions."""
+    """Embeds images [examples, height, width, channels] as tokens."""
     patches = transformer.to_patches(x, self.patch_size, 'ViT')
     x = transformer.dense(self.hidden_size, self.dtype, 'embed')(patches)
     extra = self._num_tokens()

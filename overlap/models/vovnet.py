@@ -1,4 +1,4 @@
-"""VoVNet: each block joins the maps of all its layers, once, at its end.
+"""VoVNet: each block concatenates the maps of all its layers at its end.
 
 Lee, Hwang, Lee, Bae and Park, 'An Energy and GPU-Computation Efficient Backbone
 Network for Real-Time Object Detection' (CVPR Workshops 2019); with identities
@@ -23,9 +23,9 @@ class Layer(nn.Module):
 
   Attributes:
     filters: output channels.
-    stride: in both directions.
-    separable: a 3×3 convolution of every channel by itself, then a 1×1 one of
-      all, with nothing between them.
+    stride: stride in both directions.
+    separable: whether to use a depthwise 3×3 convolution and a 1×1 convolution,
+      with nothing between them.
     dtype: dtype of the computation.
   """
 
@@ -49,7 +49,7 @@ class Layer(nn.Module):
 
 
 class Excitation(nn.Module):
-  """Weighs the channels by one dense layer of their means.
+  """Effective squeeze-and-excitation: one dense layer on channel means.
 
   Attributes:
     dtype: dtype of the computation.
@@ -67,15 +67,15 @@ class Excitation(nn.Module):
 
 
 class Block(nn.Module):
-  """Layers one after another, and a 1×1 convolution of all their maps.
+  """Sequence of layers, and a 1×1 convolution of all their maps.
 
   Attributes:
     filters: output channels.
     layer_filters: number of filters of each layer.
-    num_layers: how many.
-    separable: see `Layer`.
-    excite: weigh the output's channels.
-    residual: add the input to the output.
+    num_layers: number of layers.
+    separable: whether convolutions are depthwise separable, see `Layer`.
+    excite: whether to weigh the output channels by `Excitation`.
+    residual: whether to add the input to the output.
     dtype: dtype of the computation.
   """
 
@@ -114,7 +114,7 @@ class Block(nn.Module):
 
 
 def _pool(x: jax.Array) -> jax.Array:
-  """The largest of 3×3 pixels at stride 2; the last ones may be cut off."""
+  """Max-pools 3×3 pixels at stride 2; the last window may be partial."""
   if min(x.shape[1:3]) < 2:
     raise errors.UsageError(
       'VoVNet: images must be so large that each stage but the last has maps '
@@ -131,14 +131,17 @@ class VoVNet(nn.Module):
   Attributes:
     num_classes: outputs of the head.
     stem_filters: number of filters of the three first convolutions.
-    stem_strides: their strides; (1, 1, 1), say, for small images.
-    filters: number of filters of each stage; images halve between the stages.
+    stem_strides: strides of these convolutions, for example (1, 1, 1) for small
+      images.
+    filters: output channels of each stage; image sides are halved between
+      stages.
     layer_filters: number of filters of each stage's layers.
     stage_sizes: number of blocks in each stage.
     block_layers: number of layers in a block.
-    depthwise: depthwise separable convolutions, in all but the first.
-    excite: weigh the channels at the end of each stage.
-    residual: add its input to each block but the first of a stage.
+    depthwise: whether all convolutions except the first are depthwise
+      separable.
+    excite: whether to weigh the channels at the end of each stage.
+    residual: whether each block except the first of a stage adds its input.
     dropout_rate: dropout rate of the features, before the head.
     dtype: dtype of the computation; parameters and outputs are float32.
   """
@@ -182,8 +185,8 @@ class VoVNet(nn.Module):
 
     Args:
       x: images [examples, height, width, channels].
-      train: use the batch's statistics and dropout; needs the stream
-        'dropout' for it and makes 'batch_stats' change.
+      train: whether to use the batch's statistics and dropout; requires the
+        stream 'dropout' and updates 'batch_stats'.
 
     Returns:
       Logits [examples, classes] and features [examples, D], the pooled last

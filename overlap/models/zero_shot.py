@@ -1,8 +1,8 @@
-"""Classifiers made of texts: a class is where sentences about it lie.
+"""Zero-shot classifiers from the features of sentences about each class.
 
 Radford et al., 'Learning Transferable Visual Models From Natural Language
 Supervision' (ICML 2021), Sec. 3.1: the unit-length features of all sentences
-about a class are averaged, and the mean is brought to unit length.
+about a class are averaged, and the mean is scaled to unit length.
 """
 
 from collections.abc import Callable, Sequence
@@ -13,19 +13,19 @@ from overlap import errors
 
 
 def normalise(features: np.ndarray) -> np.ndarray:
-  """Features [..., D] of unit length; zeros stay zeros."""
+  """Returns features [..., D] scaled to unit length; zeros stay zeros."""
   length = np.linalg.norm(features, axis=-1, keepdims=True)
   return features / np.maximum(length, 1e-12)
 
 
 def class_features(text_features: np.ndarray) -> np.ndarray:
-  """Averages over templates.
+  """Returns class features, averaged over templates.
 
   Args:
-    text_features: [classes, templates, D], of any length.
+    text_features: features [classes, templates, D], not normalised.
 
   Returns:
-    [classes, D], of unit length.
+    Class features [classes, D] of unit length.
   """
   return normalise(normalise(text_features).mean(axis=1))
 
@@ -33,24 +33,21 @@ def class_features(text_features: np.ndarray) -> np.ndarray:
 def logits(
   image_features: np.ndarray, classes: np.ndarray, scale: float
 ) -> np.ndarray:
-  """Scaled cosines of images and classes.
+  """Returns scaled cosines of images and classes, [images, classes].
 
   Args:
-    image_features: [images, D], of any length.
-    classes: [classes, D], of unit length.
+    image_features: features [images, D], not normalised.
+    classes: class features [classes, D] of unit length.
     scale: factor of the cosines.
-
-  Returns:
-    [images, classes].
   """
   return scale * normalise(image_features) @ classes.T
 
 
 def head(classes: np.ndarray, scale: float) -> dict[str, np.ndarray]:
-  """A linear head on image features of unit length, with the same logits.
+  """Returns a linear head with these logits on features of unit length.
 
   Args:
-    classes: [classes, D], of unit length.
+    classes: class features [classes, D] of unit length.
     scale: factor of the cosines.
 
   Returns:
@@ -67,15 +64,15 @@ def encode_classes(
   class_names: Sequence[str],
   templates: Sequence[str],
 ) -> np.ndarray:
-  """Class features of names put into templates.
+  """Returns class features from class names in templates.
 
   Args:
-    encode: from texts to features [texts, D].
-    class_names: one for each class.
-    templates: sentences with '{}' where a name goes.
+    encode: function from texts to features [texts, D].
+    class_names: names of the classes.
+    templates: sentences with '{}' in place of the name.
 
   Returns:
-    [classes, D], of unit length.
+    Class features [classes, D] of unit length.
 
   Raises:
     UsageError: there are no classes or no templates.
