@@ -1,8 +1,7 @@
 """Functions for notebooks: open a study, look at it, ingest predictions.
 
-`overlap.load_study(workdir)` opens a study; what it gives shows itself where
-a notebook shows HTML. `ingest` and `compare` make a study of predictions that
-were made elsewhere.
+`overlap.load_study(workdir)` opens a study, which notebooks display as HTML.
+`ingest` and `compare` make a study of predictions of other programs.
 """
 
 from overlap.notebook.bring import compare, ingest

@@ -1,4 +1,4 @@
-"""A study of predictions that were made elsewhere, from a notebook."""
+"""Studies of predictions of other programs, from a notebook."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -20,22 +20,23 @@ def ingest(
   split: str = 'test',
   **fields: Any,
 ) -> pd.DataFrame:
-  """Brings predictions into a folder, as `overlap ingest` does.
+  """Ingests predictions into a study, like `overlap ingest`.
 
   Args:
-    workdir: the folder; made where it is absent.
-    predictions: a file, a folder or a pattern: a model a file.
-    dataset: the name that the data get here.
+    workdir: folder of the study, created if absent.
+    predictions: a file, a folder or a glob pattern, with one file per model.
+    dataset: name of the data set in the study.
     split: name of the split.
-    **fields: further ones of `overlap.ingest.Request`: `labels`, `model`,
+    **fields: further fields of `overlap.ingest.Request`: `labels`, `model`,
       `category`, `format`, `kind`, `replace`, ...
 
   Returns:
-    One row a model: `model`, `kind`, `examples`, `classes`, `aligned_by` and
-    `new`, whether it was not there already.
+    One row per model: `model`, `kind`, `examples`, `classes`, `aligned_by` and
+    `new`, whether the model was not stored before.
 
   Raises:
-    UsageError, DataError: as `overlap.ingest.ingest`.
+    UsageError: an argument is invalid, see `overlap.ingest.ingest`.
+    DataError: a file can't be read, see `overlap.ingest.ingest`.
   """
   known = [field.name for field in dataclasses.fields(ingest_lib.Request)]
   for name in fields:
@@ -66,21 +67,21 @@ def compare(
   models: Sequence[str] = (),
   **options: Any,
 ) -> Study:
-  """Measures what a folder holds, as `overlap analyse` does, and opens it.
+  """Analyses the predictions of a study, like `overlap analyse`, and opens it.
 
-  What is there and unchanged is not measured again.
+  Tables that are up to date are not computed again.
 
   Args:
-    workdir: the folder.
-    base: the model that the others are compared with.
-    dataset: may be left out, with `split`, where the folder has one alone.
-    split: split of the data set.
-    models: the others; all that are stored if empty.
+    workdir: folder of the study.
+    base: name of the model that the others are compared with.
+    dataset: name of the data set; optional if the study has only one.
+    split: split of the data set; optional like `dataset`.
+    models: names of the other models; all stored models if empty.
     **options: fields of `config.analyses`: `tables`, `resamples`, ...
 
   Raises:
-    UsageError: no such data set, split, model, option or value.
-    DataError: what is stored is damaged.
+    UsageError: a data set, split, model, option or value is unknown.
+    DataError: stored predictions are damaged.
   """
   from overlap.study import results  # Not at the top: it imports JAX.
 

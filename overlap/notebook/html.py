@@ -1,4 +1,4 @@
-"""Studies and pairs as HTML for notebooks: every text escaped.
+"""HTML of studies and pairs for notebooks, with every text escaped.
 
 Colours are the notebook's own, so that light and dark themes both work.
 """
@@ -11,7 +11,8 @@ from overlap.figures import wording
 from overlap.report.provenance import Fact
 from overlap.report.sentences import Finding
 
-# So many findings, with so many sentences; all of them can be unfolded.
+# Number of findings shown at first, and of their sentences; the reader can
+# unfold the others.
 _SHOWN = 4
 _SENTENCES = 2
 _CELL = Markup(
@@ -27,7 +28,7 @@ def study(
   findings: Sequence[Finding],
   tables: Sequence[str],
 ) -> str:
-  """A study's summary: what was run, what it found, what can be asked."""
+  """Returns a study's summary: facts, findings and names of tables."""
   parts = [
     Markup('<strong style="font-size:1.2em">{}</strong>').format(title),
     _paragraph(' · '.join(f'{name}: {value}' for name, value in facts)),
@@ -51,13 +52,14 @@ def pair(
   counts: Sequence[Sequence[int]],
   facts: Iterable[tuple[str, str, str]],
 ) -> str:
-  """A pair's joint table and its facts.
+  """Returns a pair's joint table and facts.
 
   Args:
     names: names of the two models.
     category: category of the pair; '' for none.
-    counts: examples `[2, 2]`: right and wrong by model 1, then by model 2.
-    facts: heading, value and hint of each.
+    counts: numbers of examples `[2, 2]`: rows by model 1, columns by model 2,
+      each right and wrong.
+    facts: heading, value and hint of each fact.
   """
   total = sum(map(sum, counts))
   title = Markup('<strong>“{}” and “{}”</strong>{}').format(
@@ -126,4 +128,4 @@ def _box(parts: Iterable[Markup]) -> str:
   html = Markup('<div style="max-width:60em;line-height:1.45">{}</div>').format(
     Markup('').join(parts)
   )
-  return str(html).replace(' %', '\u00a0%')  # Lines don't break there.
+  return str(html).replace(' %', '\u00a0%')  # No line breaks before '%'.

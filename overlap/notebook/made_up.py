@@ -1,7 +1,8 @@
-"""Made-up predictions and features, to try the notebooks on.
+"""Synthetic predictions and features for trying the notebooks.
 
-Nothing was trained: random numbers in which models share what is hard, as
-models do, and each has mistakes of its own. Files that are there stay.
+No model is trained: the random numbers have a component that all models share,
+so that they find the same examples hard, and noise of each model. Existing
+files are kept.
 """
 
 import io
@@ -14,11 +15,11 @@ from etils import epath
 from overlap import files
 
 _CLASSES = 10
-# How much higher the right class is, and how much noise a model has of its own
-# beside what all share.
+# Margin of the right class, and scale of each model's own noise, relative to
+# the shared noise.
 _MODELS = {'cnn': (2.6, 0.6), 'cnn-2': (2.6, 0.6), 'transformer': (3.0, 1.1)}
-# How far features lie from the mean of their class, which is of length about
-# the square root of the width.
+# Standard deviation of features around the mean of their class, whose length is
+# about the square root of the width.
 _SPREAD = {'cnn': 2.2, 'transformer': 2.4}
 _SIZES = {'train': 1000, 'heldout': 300, 'test': 1000}
 
@@ -27,16 +28,16 @@ def predictions(folder: epath.PathLike, examples: int = 1000) -> epath.Path:
   """Writes predictions of three models, and the labels.
 
   Args:
-    folder: gets `labels.csv`, `cnn.npz` (logits and ids), `cnn-2.csv`
-      (columns `id` and `logit_0` ...) and `transformer.csv` (as timm writes
-      results: `filename`, `prob_0` ...).
-    examples: how many.
+    folder: output folder for `labels.csv`, `cnn.npz` (logits and ids),
+      `cnn-2.csv` (columns `id` and `logit_0` ...) and `transformer.csv` (in
+      timm's format of results: `filename`, `prob_0` ...).
+    examples: number of examples.
 
   Returns:
     The folder.
 
   Raises:
-    DataError: it can't be written.
+    DataError: a file can't be written.
   """
   rng = np.random.default_rng(0)
   labels = rng.integers(_CLASSES, size=examples)
@@ -64,15 +65,16 @@ def features(folder: epath.PathLike, width: int = 32) -> epath.Path:
   """Writes features of two models, and the labels.
 
   Args:
-    folder: gets `cnn.npz`, `transformer.npz` and `labels.npz`, each with
-      `train`, `heldout` and `test`: `[n, width]`, labels `[n]`.
+    folder: output folder for `cnn.npz`, `transformer.npz` and `labels.npz`,
+      each with `train`, `heldout` and `test`: features `[n, width]`, labels
+      `[n]`.
     width: width of each model's features.
 
   Returns:
     The folder.
 
   Raises:
-    DataError: it can't be written.
+    DataError: a file can't be written.
   """
   rng = np.random.default_rng(0)
   labels = {s: rng.integers(_CLASSES, size=n) for s, n in _SIZES.items()}

@@ -1,4 +1,4 @@
-"""Attributes that are looked up by name; a miss lists the nearest."""
+"""Lookup of attributes by name, with suggestions for unknown names."""
 
 from collections.abc import Iterable
 
@@ -6,15 +6,17 @@ from overlap import errors, lookup
 
 
 class NoSuchNameError(errors.UsageError, AttributeError):
-  """An attribute that is not there, said as one line."""
+  """Raised for an unknown attribute, with a one-line message."""
 
 
 def check(kind: str, name: str, choices: Iterable[str]) -> str:
-  """Returns the name of an attribute where it is one of `choices`.
+  """Returns the name of an attribute if it is one of `choices`.
 
   Raises:
-    NoSuchNameError: it is not; the text lists the choices and the nearest.
-    AttributeError: it begins with '_': what Python and notebooks try.
+    NoSuchNameError: the name is not among `choices`; the message lists the
+      choices and the nearest one.
+    AttributeError: the name begins with '_', as do names that Python and
+      notebooks probe for.
   """
   if name.startswith('_'):
     raise AttributeError(name)

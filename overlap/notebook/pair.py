@@ -1,4 +1,4 @@
-"""Two models of a study and what was measured of them."""
+"""Pair of models of a study, with its measurements."""
 
 import re
 from collections.abc import Mapping
@@ -12,20 +12,20 @@ from overlap.report import closeups, rows
 from overlap.report import sentences as say
 
 _KEYS = ['model_1', 'model_2']
-# What the facts of a pair are taken from besides `pairs`, all of them the
-# same whichever of the two is model 1.
+# Tables of facts besides `pairs`, whose values do not depend on the order of
+# the two models.
 _FURTHER = ('similarity', 'specialisation')
 
 
 class Pair:
-  """Two models; every column of `pairs` is an attribute: `pair.gain`.
+  """Pair of models; every column of `pairs` is an attribute: `pair.gain`.
 
-  Model 1 is the one that was named first, whatever the order of the tables.
+  Model 1 is the first argument, whatever the order in the tables.
 
   Attributes:
-    numbers: the columns of `pairs`, fractions and counts, with intervals.
-    counts: examples `[2, 2]`: rows by model 1, columns by model 2, each right
-      and wrong.
+    numbers: columns of `pairs`, fractions and counts, with intervals.
+    counts: numbers of examples `[2, 2]`: rows by model 1, columns by model 2,
+      each right and wrong.
   """
 
   def __init__(
@@ -59,13 +59,14 @@ class Pair:
     return sorted({*super().__dir__(), *self.numbers.index})
 
   def table(self, name: str) -> pd.DataFrame:
-    """The rows of another table about this pair, in the study's order.
+    """Returns the rows of another table about this pair, in their order.
 
     Args:
-      name: name of a table with a row or more a pair: 'classes', 'theta', ...
+      name: name of a table with one or more rows per pair: 'classes', 'theta',
+        ...
 
     Raises:
-      UsageError: no such table.
+      UsageError: the table is unknown.
     """
     having = [key for key, t in self._all.items() if {*_KEYS} <= {*t.columns}]
     table = self._all[lookup.check('table of pairs', name, having)]
@@ -100,24 +101,24 @@ class Pair:
     )
 
   def _named(self, text: str) -> str:
-    """A text with the models' names for 'model 1' and 'model 2'."""
+    """Replaces 'model 1' and 'model 2' in a text by the models' names."""
     called = {'1': self.model_1, '2': self.model_2}
     return re.sub(
       r'\bmodel ([12])\b', lambda found: say.quote(called[found[1]]), text
     )
 
 
-# Stands above the facts, as title and joint table.
+# Headings left out of the facts, since the title and joint table show them.
 _ABOVE = (
   'Model 1', 'Model 2', 'Category', 'Both', 'Only 1', 'Only 2', 'Neither',
 )  # fmt: skip
 
 
 def turned(table: pd.DataFrame, model_1: str, model_2: str) -> pd.DataFrame:
-  """The rows of two models with `model_1` as model 1; none, or one a pair.
+  """Returns the rows of two models, with `model_1` as model 1.
 
-  Columns that end in `_1` and `_2` change places where the table has the two
-  the other way round.
+  If the table has the models in the other order, columns that end in `_1` and
+  `_2` are swapped.
   """
   found = table[_is_of(table, model_1, model_2)].reset_index(drop=True)
   if not len(found) or found.at[0, 'model_1'] == model_1:

@@ -1,4 +1,4 @@
-"""A study as an object: tables by name, figures, pairs, findings."""
+"""Study as an object: tables by name, figures, pairs, findings."""
 
 import functools
 import os
@@ -17,29 +17,28 @@ from overlap.report import findings as findings_lib
 from overlap.report import provenance
 from overlap.report.sentences import Finding
 
-# Of studies in a folder that is none, so many are named.
+# Number of studies named in the error message for a folder of studies.
 _LISTED = 5
 
 
 def load_study(workdir: epath.PathLike) -> 'Study':
   """Opens a study from its folder.
 
-  Only `tables/` is needed; `config.json` is read where it is there. Warns
-  where predictions were stored after the tables were made.
+  Only `tables/` is required; `config.json` is read if present. Warns if
+  predictions were stored after the tables were written.
 
   Args:
     workdir: folder of the study, local or in cloud storage.
 
   Raises:
-    UsageError: it is no path.
-    DataError: the folder is absent or holds no study, or a file in it is
-      damaged.
+    UsageError: `workdir` is not a path.
+    DataError: the folder is absent or has no study, or a file in it is damaged.
   """
   path = as_folder(workdir)
   if not (path / 'tables' / 'models.csv').exists():
     raise errors.DataError(_no_study(path))
   if (path / 'predictions').exists():
-    from overlap.study import unchanged  # Here: tables alone don't need it.
+    from overlap.study import unchanged  # Not needed for tables alone.
 
     if line := unchanged.stale(path):
       warnings.warn(line, stacklevel=2)
@@ -47,10 +46,10 @@ def load_study(workdir: epath.PathLike) -> 'Study':
 
 
 def as_folder(workdir: epath.PathLike) -> epath.Path:
-  """A path that a notebook gives as a folder, which may be absent.
+  """Returns the path of a folder, which may be absent.
 
   Raises:
-    UsageError: it is no path.
+    UsageError: `workdir` is not a path.
   """
   given = os.fspath(workdir) if isinstance(workdir, os.PathLike) else workdir
   if not isinstance(given, str) or not given or '\0' in given:
@@ -82,7 +81,7 @@ def _no_study(path: epath.Path) -> str:
 
 
 class Tables(dict[str, pd.DataFrame]):
-  """The tables by name; a name that is not there is one clear line."""
+  """Tables by name; an unknown name raises a one-line error."""
 
   def __missing__(self, name: str) -> pd.DataFrame:
     lookup.check('table of this study', name, self)
@@ -90,15 +89,15 @@ class Tables(dict[str, pd.DataFrame]):
 
 
 class Study:
-  """A study that was run: what it holds, by name.
+  """Results of a study.
 
   Tables are attributes: `study.models`, `study.pairs`, ...
 
   Attributes:
-    workdir: its folder.
-    tables: from names to pandas tables, fractions in them as in the CSV.
-    config: the study's config; empty where it was made without.
-    base: the name of the model that the others are compared with.
+    workdir: folder of the study.
+    tables: pandas tables by name, with fractions as in the CSV files.
+    config: config of the study; empty if it was made without a config.
+    base: name of the model that the others are compared with.
   """
 
   def __init__(self, workdir: epath.Path, loaded: Mapping[str, pd.DataFrame]):
@@ -127,7 +126,7 @@ class Study:
 
   @functools.cached_property
   def figures(self) -> dict[str, Any]:
-    """All figures that the tables allow: from names to Altair charts."""
+    """Returns all figures that the tables allow, as Altair charts by name."""
     drawn = {}
     for name in figures.FIGURES:
       try:
@@ -137,22 +136,22 @@ class Study:
     return drawn
 
   def figure(self, name: str) -> Any:
-    """One of the paper's figures for this study, as an Altair chart.
+    """Returns one of the paper's figures for this study, as an Altair chart.
 
     Args:
       name: 'fig01' ... 'fig13', 'table1' ... 'table4' or 'heatmap'.
 
     Raises:
-      UsageError: no such figure.
-      NotDrawableError: the tables hold nothing that it shows.
+      UsageError: the figure is unknown.
+      NotDrawableError: the tables have no data for the figure.
     """
     return figures.plot(name, self.tables)[0]
 
   def pair(self, model_1: str, model_2: str) -> Pair:
-    """Returns all measurements of two models, the first named as model 1.
+    """Returns all measurements of two models.
 
     Raises:
-      UsageError: no such model, or twice the same.
+      UsageError: a model is unknown, or the two are the same.
       DataError: the study did not compare these two.
     """
     for name in (model_1, model_2):
