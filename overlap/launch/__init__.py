@@ -1,1 +1,1 @@
-"""Many runs of `overlap`: what they are, where they run, how they went."""
+"""Sweeps of `overlap` commands: work units, executors and states."""

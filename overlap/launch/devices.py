@@ -1,4 +1,4 @@
-"""Divides a machine's devices among processes, by environment variables."""
+"""Division of a machine's devices among processes by environment variables."""
 
 import dataclasses
 import glob
@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from overlap import errors, lookup
 
 KINDS = ('cpu', 'cuda', 'tpu')
-# What libtpu is told of the shape of so many chips of one host.
+# Topology for libtpu, by the number of chips of one host.
 _TPU_BOUNDS = {1: '1,1,1', 2: '1,2,1', 4: '2,2,1', 8: '2,4,1'}
 _THREADS = (
   'OMP_NUM_THREADS', 'OPENBLAS_NUM_THREADS', 'MKL_NUM_THREADS',
@@ -19,12 +19,12 @@ _TPU_PORT = 8476
 
 @dataclasses.dataclass(frozen=True)
 class Share:
-  """Share of the devices that one of several processes gets.
+  """Share of the devices for one of several processes.
 
   Attributes:
-    env: its environment variables.
-    cpus: the cores it runs on; () for all.
-    label: for people.
+    env: environment variables that restrict the process to its share.
+    cpus: numbers of the CPU cores to run on; () for all.
+    label: short description for the table.
   """
 
   env: Mapping[str, str]
@@ -33,21 +33,25 @@ class Share:
 
 
 def divide(text: str, parallel: int) -> list[Share]:
-  """The shares of so many processes.
+  """Divides devices evenly among processes.
 
   Args:
-    text: 'cpu', 'cuda:0,1,2,3', 'tpu:0,1,2,3', or 'auto' for what is there.
-    parallel: how many there are; 0 for one a device, and one on CPUs.
+    text: 'cpu', 'cuda:0,1,2,3', 'tpu:0,1,2,3', or 'auto' for the devices of
+      this machine.
+    parallel: number of processes; 0 for one per device, or one on CPUs.
+
+  Returns:
+    The share of each process.
 
   Raises:
-    UsageError: no such kind; devices that can't be divided evenly.
+    UsageError: the kind is unknown, or the devices can't be divided evenly.
   """
   kind, devices = _parse(text)
   if parallel < 0:
     raise errors.UsageError(f'--parallel must be at least 0, got {parallel}.')
   parallel = parallel or len(devices) or 1
   cores = sorted(os.sched_getaffinity(0))
-  # Several on one core get in each other's way less if the system has its way.
+  # With more processes than cores, leave the scheduling to the system.
   each = len(cores) // parallel if parallel > 1 else 0
   if devices and len(devices) % parallel:
     raise errors.UsageError(
@@ -102,7 +106,7 @@ def _parse(text: str) -> tuple[str, list[str]]:
 
 
 def _found() -> tuple[str, list[str]]:
-  """Returns this machine's devices, from its files: JAX would claim them."""
+  """Returns this machine's devices, without JAX, which would claim them."""
   visible = os.environ.get('CUDA_VISIBLE_DEVICES')
   if visible:
     return 'cuda', visible.split(',')

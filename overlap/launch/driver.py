@@ -1,4 +1,4 @@
-"""Runs the units of a sweep: starts, looks after, and tries again."""
+"""Driver of a sweep: starts its units, polls them, and retries."""
 
 import time
 import uuid
@@ -10,11 +10,11 @@ from overlap.launch.executor import DONE, PREEMPTED, Executor, Outcome
 from overlap.launch.ledger import Ledger, Record
 
 Show = Callable[[Sequence[Record], Executor], None]
-STOPPED = 'stopped'  # By whoever interrupted the launcher.
+STOPPED = 'stopped'  # Outcome of units stopped by the user.
 
 
 class Driver:
-  """One launcher's work on a sweep.
+  """Driver of a sweep's units on an executor.
 
   Attributes:
     records: records of all units, in the sweep's order.
@@ -29,16 +29,16 @@ class Driver:
     retries: int,
     show: Show,
   ):
-    """Sets out to run what is not done.
+    """Prepares to run all units that are not done.
 
     Args:
-      records: records of the ledger. What is running is found again; what
-        failed before is tried again.
-      ledger: where everything is noted.
-      executor: where units run.
-      retries: how often, beside the first time, a unit that is taken away is
-        started by this launcher. What fails is not tried again.
-      show: called with all records each time something may have changed.
+      records: records of the ledger. Running units are resumed, and units that
+        failed under an earlier launcher are tried again.
+      ledger: ledger that stores the states.
+      executor: executor of the units.
+      retries: maximal number of restarts of a preempted unit by this launcher.
+        Failed units are not restarted.
+      show: callback for all records after each possible change.
     """
     self.records = list(records)
     self._ledger, self._executor = ledger, executor
@@ -51,10 +51,11 @@ class Driver:
   def run(self) -> bool:
     """Runs all units; returns whether all are done.
 
-    An interrupted one stops what it has started where the executor says so.
+    On a KeyboardInterrupt, running units are stopped if the executor's `stops`
+    is true.
 
     Raises:
-      DataError: units can't be started; what is running goes on.
+      DataError: units can't be started; running units continue.
     """
     try:
       while True:
@@ -73,12 +74,12 @@ class Driver:
     return len(self._in(ledger_lib.DONE)) == len(self.records)
 
   def stop(self) -> int:
-    """Ends what is running; returns how many there were."""
+    """Stops all running units and returns their number."""
     running = self._in(ledger_lib.RUNNING)
     self._executor.stop([record.run for record in running])
     outcomes = self._executor.poll([record.run for record in running])
     for record, outcome in zip(running, outcomes, strict=True):
-      if outcome and outcome.kind == DONE:  # It was quicker.
+      if outcome and outcome.kind == DONE:  # It ended before the stop.
         self._ledger.end(record, outcome, ledger_lib.DONE)
       else:
         stopped = Outcome(STOPPED, None, 'stopped by the launcher')
@@ -110,13 +111,13 @@ class Driver:
     return ledger_lib.WAITING
 
   def _block(self) -> None:
-    """Gives up units that need one that has failed, at any remove."""
+    """Marks units as blocked that depend on a failed unit, even indirectly."""
     lost = {
       record.unit.name
       for record in self.records
       if record.state in (ledger_lib.FAILED, ledger_lib.BLOCKED)
     }
-    # Each comes after what it needs.
+    # Units come after those they depend on.
     for record in self._in(ledger_lib.WAITING):
       if lost & set(record.unit.after):
         record.state = ledger_lib.BLOCKED
@@ -124,7 +125,7 @@ class Driver:
         self._ledger.write(record)
 
   def _start(self) -> bool:
-    """Starts as many as are taken together; returns whether there were any."""
+    """Starts a batch of ready units; returns whether there were any."""
     done = {record.unit.name for record in self._in(ledger_lib.DONE)}
     ready = [
       record
@@ -152,5 +153,5 @@ class Driver:
           record, Outcome(STOPPED, None, str(e)), ledger_lib.WAITING
         )
       raise
-    for record in chosen:  # With what their handles have got.
+    for record in chosen:  # Store the completed handles.
       self._ledger.write(record)

@@ -1,4 +1,4 @@
-"""Interface of the places where units run."""
+"""Interface of executors, which run units."""
 
 import dataclasses
 import json
@@ -9,8 +9,8 @@ from typing import Any, Protocol
 from overlap.launch.units import Unit
 
 DONE, FAILED, PREEMPTED = 'done', 'failed', 'preempted'
-# What a command ends with that was told to go, or could not begin: SIGTERM
-# and SIGKILL, as Python and as a shell tell of them, and EX_TEMPFAIL.
+# Exit statuses of preempted commands: SIGTERM and SIGKILL, as reported by
+# Python and by a shell, and EX_TEMPFAIL.
 _TAKEN_AWAY = (-15, -9, 143, 137, 75)
 
 Handle = dict[str, Any]
@@ -21,11 +21,12 @@ class Run:
   """One attempt at a unit.
 
   Attributes:
-    unit: what is run.
-    folder: folder of the unit, for logs; local.
-    attempt: its number, from 1.
-    handle: data by which its executor finds it again; plain JSON. `token` names
-      the attempts that were started together, and `index` this one of them.
+    unit: unit to run.
+    folder: local folder of the unit, for logs.
+    attempt: number of the attempt, from 1.
+    handle: JSON data by which the executor identifies the attempt. `token` is
+      shared by attempts that were started together; `index` is the attempt's
+      index among them.
   """
 
   unit: Unit
@@ -35,16 +36,16 @@ class Run:
 
   @property
   def log(self) -> pathlib.Path:
-    """File that its output is written to."""
+    """File of the command's output."""
     return self.folder / f'attempt_{self.attempt}.log'
 
   @property
   def result(self) -> pathlib.Path:
-    """File with its exit status, as JSON, once it has ended."""
+    """JSON file with the exit status, written when the command ends."""
     return self.folder / f'attempt_{self.attempt}.json'
 
   def exit_status(self) -> int | None:
-    """Returns the recorded exit status, None before."""
+    """Returns the recorded exit status, None if there is none yet."""
     try:
       return json.loads(self.result.read_text())['exit_status']
     except FileNotFoundError:
@@ -56,9 +57,9 @@ class Outcome:
   """Outcome of an attempt.
 
   Attributes:
-    kind: 'done', 'failed', or 'preempted' (taken away, and to be run again).
-    exit_status: exit status of the command, where it is known.
-    note: what there is to say, one line.
+    kind: 'done', 'failed', or 'preempted' (interrupted, and to be run again).
+    exit_status: exit status of the command, None if unknown.
+    note: explanation in one line, or ''.
   """
 
   kind: str
@@ -67,13 +68,13 @@ class Outcome:
 
 
 class Executor(Protocol):
-  """A place where units run.
+  """Interface of executors.
 
   Attributes:
-    poll_seconds: how long to wait between two looks.
-    stops: whether its runs are stopped where the launcher is interrupted;
-      elsewhere they go on, and the next launcher finds them.
-    batch: how many it takes in one call of `start`.
+    poll_seconds: time between two polls, in seconds.
+    stops: whether runs are stopped when the launcher is interrupted; if not,
+      they continue, and the next launcher resumes polling them.
+    batch: maximal number of runs per call of `start`.
   """
 
   poll_seconds: float
@@ -81,45 +82,44 @@ class Executor(Protocol):
   batch: int
 
   def places(self, running: Sequence[Handle]) -> list[Handle]:
-    """The first handles of what can be started now beside what is running."""
+    """Returns initial handles for the runs that can be started now."""
     ...
 
   def start(self, runs: Sequence[Run]) -> None:
     """Starts attempts, and completes their handles.
 
     Raises:
-      DataError: none of them was started.
+      DataError: no attempt was started.
     """
     ...
 
   def poll(self, runs: Sequence[Run]) -> list[Outcome | None]:
-    """Returns the outcome of each unit; None while it waits or runs."""
+    """Returns the outcome of each run; None while it waits or runs."""
     ...
 
   def stop(self, runs: Sequence[Run]) -> None:
-    """Ends them, and returns when they have ended or can't be waited for."""
+    """Stops runs, and waits until they have ended if that is possible."""
     ...
 
   def where(self, handle: Handle) -> str:
-    """A word or two for the table."""
+    """Returns a short text for the table on where an attempt runs."""
     ...
 
   def describe(self, runs: Sequence[Run]) -> list[str]:
-    """Returns what `start` would do, as lines for people; does nothing."""
+    """Returns lines that describe `start` for these runs (dry run)."""
     ...
 
 
 def of_status(status: int | None, log: pathlib.Path | None = None) -> Outcome:
-  """The outcome of a command on this machine.
+  """Returns the outcome of a command on this machine.
 
-  Preempted are those that SIGTERM or SIGKILL ended, that exited with
-  EX_TEMPFAIL (75), and that ended without anyone to note their exit status,
-  as where the machine has gone down.
+  Commands count as preempted if they were ended by SIGTERM or SIGKILL, exited
+  with EX_TEMPFAIL (75), or have no recorded exit status, for example because
+  the machine went down.
 
   Args:
-    status: exit status as Python has it, -15 for SIGTERM; None where nobody
-      knows.
-    log: log file; its last line says what failed.
+    status: exit status as in Python, -15 for SIGTERM; None if unknown.
+    log: log file, whose last line becomes the note of a failure.
   """
   if status == 0:
     return Outcome(DONE, 0)
@@ -132,7 +132,7 @@ def of_status(status: int | None, log: pathlib.Path | None = None) -> Outcome:
 
 
 def last_line(log: pathlib.Path) -> str:
-  """The last line of a log that says something, '' where there is none."""
+  """Returns the last non-empty line of a log, '' if there is none."""
   try:
     with log.open('rb') as f:
       f.seek(max(0, log.stat().st_size - 4096))

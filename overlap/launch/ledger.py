@@ -1,4 +1,4 @@
-"""State of every unit of a sweep: one small JSON file each, on disk."""
+"""Ledger of a sweep: the state of every unit, one small JSON file each."""
 
 import contextlib
 import dataclasses
@@ -14,7 +14,7 @@ from overlap.launch.executor import Outcome, Run
 from overlap.launch.units import Unit
 
 WAITING, RUNNING, DONE, FAILED = 'waiting', 'running', 'done', 'failed'
-BLOCKED = 'blocked'  # A unit that it needs has failed.
+BLOCKED = 'blocked'  # A unit that it depends on has failed.
 
 
 @dataclasses.dataclass
@@ -22,11 +22,11 @@ class Record:
   """State of a unit.
 
   Attributes:
-    unit: what it is now.
-    folder: where its files are.
+    unit: current definition of the unit.
+    folder: folder of the unit's files.
     state: 'waiting', 'running', 'done', 'failed' or 'blocked'.
-    attempts: one dictionary each: number, started, executor, handle; and,
-      where it has ended, ended, outcome, exit_status and note.
+    attempts: one dictionary per attempt: number, started, executor, handle;
+      and after its end, ended, outcome, exit_status and note.
   """
 
   unit: Unit
@@ -36,12 +36,12 @@ class Record:
 
   @property
   def last(self) -> dict[str, Any]:
-    """The last attempt, {} before the first."""
+    """Last attempt, {} before the first."""
     return self.attempts[-1] if self.attempts else {}
 
   @property
   def run(self) -> Run:
-    """The attempt that is running."""
+    """Last attempt as a `Run`."""
     last = self.last
     return Run(self.unit, self.folder, last['number'], last['handle'])
 
@@ -49,9 +49,9 @@ class Record:
 class Ledger:
   """The records of a sweep's units, in a local folder.
 
-  `units/NAME/state.json` is written aside and renamed. What it says of a unit
-  is never ahead of what has happened: 'running' is written before a command
-  starts, 'done' after it has exited with status 0.
+  `units/NAME/state.json` is written to a temporary file and renamed. 'running'
+  is written before a command starts, and 'done' only after it has exited with
+  status 0.
   """
 
   def __init__(self, folder: pathlib.Path, executor: str):
@@ -60,10 +60,10 @@ class Ledger:
 
   @contextlib.contextmanager
   def held(self) -> Iterator[None]:
-    """Keeps other launchers from this sweep; they may still look.
+    """Locks the sweep against other launchers, which may still read it.
 
     Raises:
-      UsageError: one is at work.
+      UsageError: another launcher holds the lock.
     """
     self.folder.mkdir(parents=True, exist_ok=True)
     with (self.folder / 'launcher').open('a+') as f:
@@ -78,7 +78,7 @@ class Ledger:
       f.truncate(0)
       f.write(str(os.getpid()))
       f.flush()
-      # Of one that was killed while it wrote.
+      # Remove temporary files of a launcher that was killed while writing.
       for left in self.folder.glob('units/*/.*.partial'):
         if files.is_aside(left) and not left.parent.is_symlink():
           left.unlink(missing_ok=True)
@@ -87,15 +87,15 @@ class Ledger:
   def read(
     self, units: Sequence[Unit], again: Sequence[str] = ()
   ) -> list[Record]:
-    """The units' records, fresh ones for those that have none.
+    """Reads the units' records, or creates them.
 
     Args:
-      units: units of the sweep as it is now.
-      again: names of those that are to be run anew, done or not.
+      units: units of the current sweep.
+      again: names of units to run again even if they are done.
 
     Raises:
-      UsageError: a unit that is done or running would be another one now; or
-        it runs elsewhere than this launcher looks.
+      UsageError: the definition of a unit that is done or running has changed,
+        or a unit is running on another executor.
     """
     return [self._read(unit, unit.name in again) for unit in units]
 
@@ -125,7 +125,7 @@ class Ledger:
     return record
 
   def write(self, record: Record) -> None:
-    """Writes a record, whole or not at all."""
+    """Writes a record atomically."""
     files.write_json(
       record.folder / 'state.json',
       {
@@ -138,7 +138,7 @@ class Ledger:
     )
 
   def begin(self, record: Record, handle: dict[str, Any]) -> None:
-    """Notes that an attempt is about to start."""
+    """Records that an attempt is about to start."""
     record.attempts.append(
       {
         'number': record.last.get('number', 0) + 1,
@@ -151,7 +151,7 @@ class Ledger:
     self.write(record)
 
   def end(self, record: Record, outcome: Outcome, state: str) -> None:
-    """Notes how an attempt ended, and what that makes of the unit."""
+    """Records the outcome of an attempt and the new state of the unit."""
     record.last.update(
       ended=_now(),
       outcome=outcome.kind,

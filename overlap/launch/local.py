@@ -1,4 +1,4 @@
-"""Units as processes of this machine, so many at a time."""
+"""Executor that runs units as processes on this machine."""
 
 import shlex
 import sys
@@ -11,11 +11,11 @@ from overlap.launch.supervised import Supervised
 
 
 class Local:
-  """A pool of processes that share out this machine's devices.
+  """Pool of processes that divide this machine's devices.
 
-  Preempted is what SIGTERM or SIGKILL ended (the system takes processes away
-  when memory runs out, or before it goes down), what exited with status 75, and
-  what ended without a trace of its exit status.
+  Runs count as preempted if they were ended by SIGTERM or SIGKILL (as by the
+  system when memory runs out or before a shutdown), exited with status 75, or
+  have no recorded exit status.
   """
 
   poll_seconds = 0.5
@@ -26,8 +26,9 @@ class Local:
     """Prepares a pool.
 
     Args:
-      program: the words that start `overlap`.
-      shares: what each process gets; as many run at a time.
+      program: command line that starts `overlap`.
+      shares: share of the devices of each process; their number is the number
+        of concurrent processes.
     """
     self._program, self._shares = list(program), list(shares)
     self._supervised = Supervised()
@@ -35,7 +36,7 @@ class Local:
   def places(self, running: Sequence[Handle]) -> list[Handle]:
     taken = {handle['slot'] for handle in running}
     free = [i for i in range(len(self._shares)) if i not in taken]
-    # One of an earlier launcher may be in a slot that is no more.
+    # A run of an earlier launcher may be in a slot that no longer exists.
     count = max(0, len(self._shares) - len(running))
     return [{'slot': slot} for slot in free[:count]]
 
@@ -64,6 +65,6 @@ class Local:
 
 
 def make(options: Options) -> Local:
-  """The pool that the launcher's flags describe."""
+  """Creates the pool from the launcher's flags."""
   program = options.program or (sys.executable, '-m', 'overlap')
   return Local(program, devices.divide(options.devices, options.parallel))

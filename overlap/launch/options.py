@@ -9,7 +9,7 @@ from overlap.launch import units
 
 @dataclasses.dataclass(frozen=True)
 class Options:
-  """The launcher's flags; see launch/sweep.py for what each says."""
+  """Flags of the launcher; see launch/sweep.py for their descriptions."""
 
   config: str
   sweep: str
@@ -28,10 +28,10 @@ class Options:
   resources: tuple[str, ...] = ()
 
   def make_sweep(self) -> units.Sweep:
-    """The units; see `units.make`.
+    """Returns the units, see `units.make`.
 
     Raises:
-      UsageError: a flag is missing, or something would make a unit fail.
+      UsageError: a flag is missing, or a unit would fail to start.
     """
     for name in ('config', 'sweep', 'workdir'):
       if not getattr(self, name):
@@ -46,7 +46,7 @@ class Options:
 
   @property
   def absolute_workdir(self) -> str:
-    """The workdir, so that it is the same seen from any folder."""
+    """Absolute path or URL of the workdir."""
     if '://' in self.workdir:
       return self.workdir.rstrip('/')
     return str(pathlib.Path(self.workdir).absolute())

@@ -1,11 +1,11 @@
-"""Calls of other programs, whose answers are a few lines."""
+"""Calls of other programs, such as those of job queues."""
 
 import subprocess
 from collections.abc import Sequence
 
 from overlap import errors
 
-# A queue that is asked again and again may now and then not answer.
+# Consecutive failures to tolerate, since job queues occasionally don't answer.
 PATIENCE = 10
 
 
@@ -13,7 +13,8 @@ def ask(words: Sequence[str]) -> str:
   """Runs a program and returns its output.
 
   Raises:
-    DataError: there is no such program, or it fails; its last line is told.
+    DataError: the program is not installed, or it fails; the message has its
+      last line of output.
   """
   try:
     done = subprocess.run(
@@ -38,17 +39,17 @@ def ask(words: Sequence[str]) -> str:
 
 
 class Patience:
-  """Bears a few things in a row that should not be, by their names."""
+  """Tolerates up to `PATIENCE` consecutive failures per name."""
 
   def __init__(self) -> None:
     self._counts: dict[str, int] = {}
 
   def lost(self, name: str, *, again: bool) -> bool:
-    """Counts; returns whether it was so too often in a row.
+    """Counts a failure, and returns whether there were too many in a row.
 
     Args:
-      name: name of what should not be there.
-      again: whether it is so now.
+      name: name of the failing item, such as a run.
+      again: whether it failed again; otherwise the count restarts at 0.
     """
     self._counts[name] = self._counts.get(name, 0) + 1 if again else 0
     return self._counts[name] > PATIENCE

@@ -21,10 +21,14 @@ WAYS = ('run', 'list', 'dry_run', 'stop')
 
 
 def run(options: Options, way: str = 'run') -> int:
-  """Does it in one of `WAYS`; returns the exit status.
+  """Executes a command of the launcher and returns the exit status.
+
+  Args:
+    options: flags of the launcher.
+    way: one of `WAYS`.
 
   Raises:
-    UsageError: a flag, the sweep or the config is at fault.
+    UsageError: a flag, the sweep or the config is invalid.
     DataError: units can't be started.
   """
   lookup.check('way', way, WAYS)
@@ -40,7 +44,7 @@ def run(options: Options, way: str = 'run') -> int:
   if way == 'list':
     return _list(executor, ledger.read(sweep.units))
   with ledger.held():
-    # An attempt may have ended, but not been seen to, by another launcher.
+    # An attempt may have ended after another launcher last polled it.
     records = ledger.read(sweep.units, options.again)
     work = driver.Driver(
       records, ledger, executor, retries=options.retries, show=table.Live()
@@ -74,7 +78,7 @@ def _list(executor: Executor, records: list[Record]) -> int:
   running = [r for r in records if r.state == ledger_lib.RUNNING]
   outcomes = executor.poll([record.run for record in running])
   for record, outcome in zip(running, outcomes, strict=True):
-    if outcome:  # As the next launcher will find it; nothing is written.
+    if outcome:  # Shown as the next launcher will record it; not written here.
       done = outcome.kind == DONE
       record.state = ledger_lib.DONE if done else ledger_lib.WAITING
       record.last.update(

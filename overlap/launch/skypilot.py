@@ -1,4 +1,4 @@
-"""Units as managed jobs of SkyPilot, which recovers them by itself."""
+"""Executor that runs units as managed jobs of SkyPilot."""
 
 import json
 import pathlib
@@ -23,11 +23,11 @@ _FAILED = ('FAILED', 'FAILED_SETUP', 'FAILED_PRECHECKS', 'CANCELLED')
 
 
 class SkyPilot:
-  """Managed jobs, one a unit.
+  """Managed jobs of SkyPilot, one per unit.
 
-  SkyPilot itself starts a job again whose machine was preempted. Beyond that,
-  preempted is a job that ends as FAILED_NO_RESOURCE or FAILED_CONTROLLER, and
-  one that SkyPilot does not know.
+  SkyPilot itself restarts jobs whose machine was preempted. Here, jobs count as
+  preempted if they end as FAILED_NO_RESOURCE or FAILED_CONTROLLER, or are
+  unknown to SkyPilot.
   """
 
   poll_seconds = 60.0
@@ -44,9 +44,10 @@ class SkyPilot:
     """Prepares to launch.
 
     Args:
-      program: the words that start `overlap`, in the project's folder there.
+      program: command line that starts `overlap` in the project's folder on the
+        remote machine.
       resources: resources of each job, as in a task of SkyPilot.
-      parallel: how many jobs there are at a time; 0: all.
+      parallel: maximal number of concurrent jobs; 0 for no limit.
     """
     self._program, self._resources = list(program), dict(resources)
     self._parallel = parallel
@@ -91,7 +92,7 @@ class SkyPilot:
     return lines
 
   def _task(self, run: Run) -> str:
-    """The task's YAML; JSON is YAML, and leaves no doubt about quoting."""
+    """Returns the task's YAML, written as JSON for unambiguous quoting."""
     extras = 'quickstart'
     accelerators = str(self._resources.get('accelerators', ''))
     if accelerators:
@@ -125,10 +126,10 @@ class SkyPilot:
 
 
 def make(options: Options) -> SkyPilot:
-  """Managed jobs with the launcher's flags.
+  """Creates the executor from the launcher's flags.
 
   Raises:
-    UsageError: a workdir of this machine; resources that are not KEY=VALUE.
+    UsageError: the workdir is local, or a resource is not KEY=VALUE.
   """
   if '://' not in options.absolute_workdir:
     raise errors.UsageError(
@@ -170,10 +171,10 @@ def _launch(run: Run) -> list[str]:
 
 
 def _parse(said: str) -> dict[str, Mapping[str, Any]]:
-  """Jobs by their names, out of what may begin with other lines.
+  """Parses jobs by name from JSON output, which may begin with other lines.
 
   Raises:
-    DataError: there is no list of jobs in it.
+    DataError: the output has no list of jobs.
   """
   lines = said.splitlines(keepends=True)
   starts = [i for i, line in enumerate(lines) if line.lstrip().startswith('[')]

@@ -1,4 +1,4 @@
-"""Units as the elements of job arrays of Slurm."""
+"""Executor that runs units as elements of job arrays of Slurm."""
 
 import pathlib
 import shlex
@@ -18,7 +18,7 @@ from overlap.launch.executor import (
 )
 from overlap.launch.options import Options
 
-# Taken away, or out of time: overlap goes on from where it was.
+# States of preempted elements and of those out of time; `overlap` resumes them.
 _TAKEN_AWAY = (
   'PREEMPTED', 'NODE_FAIL', 'BOOT_FAIL', 'TIMEOUT', 'DEADLINE', 'REVOKED',
 )  # fmt: skip
@@ -26,17 +26,17 @@ _FAILED = ('CANCELLED', 'OUT_OF_MEMORY', 'FAILED')
 
 
 class Slurm:
-  """A cluster whose nodes share the project's folder and the workdir.
+  """Slurm cluster whose nodes share the project's folder and the workdir.
 
-  What is ready together is one job array. Preempted is an element in state
-  PREEMPTED, NODE_FAIL, BOOT_FAIL, TIMEOUT, DEADLINE or REVOKED, one that
-  SIGTERM or SIGKILL ended, and one that Slurm no longer knows. Slurm requeues
-  none by itself, so that they can be counted.
+  Units that are ready at the same time form one job array. Elements count as
+  preempted in state PREEMPTED, NODE_FAIL, BOOT_FAIL, TIMEOUT, DEADLINE or
+  REVOKED, if they were ended by SIGTERM or SIGKILL, or if they are unknown to
+  Slurm. Requeueing by Slurm is disabled, so that restarts can be counted.
   """
 
   poll_seconds = 30.0
   stops = False
-  batch = 1000  # Which clusters commonly take in one array.
+  batch = 1000  # Size of an array that clusters commonly allow.
 
   def __init__(
     self,
@@ -49,23 +49,23 @@ class Slurm:
     """Prepares to submit.
 
     Args:
-      program: the words that start `overlap` on a node.
-      folder: for scripts; the nodes see it too.
+      program: command line that starts `overlap` on a node.
+      folder: folder for scripts, shared with the nodes.
       flags: flags of sbatch.
-      parallel: how many of one array run at a time; 0: all.
+      parallel: maximal number of concurrent elements per array; 0 for no limit.
     """
     self._program, self._folder = list(program), folder
     self._flags, self._parallel = list(flags), parallel
     self._silent = programs.Patience()
 
   def places(self, running: Sequence[Handle]) -> list[Handle]:
-    del running  # The cluster sees to them.
+    del running  # The cluster schedules them.
     return [{} for _ in range(self.batch)]
 
   def start(self, runs: Sequence[Run]) -> None:
     script = self._folder / f'{runs[0].handle["token"]}.sh'
     files.write_text(script, self._script(runs))
-    # JOB or JOB;CLUSTER.
+    # The output is JOB or JOB;CLUSTER.
     job = programs.ask(self._sbatch(runs, script)).strip().partition(';')[0]
     if not job.isdigit():
       raise errors.DataError(f'sbatch must print a job number, got {job!r}.')
@@ -75,7 +75,7 @@ class Slurm:
   def poll(self, runs: Sequence[Run]) -> list[Outcome | None]:
     states = self._states(runs)
     if states is None:
-      # What has ended has said so itself.
+      # Ended runs have recorded their exit status themselves.
       noted = [(run, run.exit_status()) for run in runs]
       return [
         None if status is None else of_status(status, run.log)
@@ -113,7 +113,7 @@ class Slurm:
     ]  # fmt: skip
 
   def _script(self, runs: Sequence[Run]) -> str:
-    """The batch script; every word in it is quoted."""
+    """Returns the batch script, with every word quoted."""
     lines = [
       '#!/usr/bin/env bash',
       f'cd -- {shlex.quote(str(units.ROOT))} || exit 1',
@@ -159,14 +159,14 @@ class Slurm:
       return Outcome(FAILED, status, f'{state} {last_line(run.log)}'.strip())
     if unknown and status is None:
       return Outcome(PREEMPTED, None, 'Slurm does not know it')
-    # Where there is no accounting, its own word has to do.
+    # Without accounting, use the status that the run recorded itself.
     return of_status(status, run.log) if unknown else None
 
   def _states(self, runs: Sequence[Run]) -> dict[str, tuple[str, str]] | None:
-    """Element -> state and exit code, of what Slurm knows; None: no answer.
+    """Returns state and exit code by element; None if Slurm does not answer.
 
     Raises:
-      DataError: neither sacct nor squeue has answered for long.
+      DataError: sacct and squeue have failed too often in a row.
     """
     for run in runs:
       if not run.handle.get('job'):
@@ -174,7 +174,7 @@ class Slurm:
     jobs = ','.join(sorted({r.handle['job'] for r in runs if r.handle['job']}))
     states: dict[str, tuple[str, str]] = {}
     answered, fault = not jobs, None
-    # The first knows of what is not in the accounts yet.
+    # squeue also lists elements that are not in the accounting yet.
     for words in (
       ['squeue', '-h', '--array', '-t', 'all', '-o', '%i|%T|', '-j', jobs],
       ['sacct', '-X', '-n', '-P', '-o', 'JobID,State,ExitCode', '-j', jobs],
@@ -183,7 +183,7 @@ class Slurm:
         states |= _parse(programs.ask(words))
         answered = True
       except errors.DataError as e:
-        # So squeue says that it has forgotten one.
+        # squeue's error for jobs that it no longer lists.
         answered |= 'Invalid job id' in str(e)
         fault = e
     if self._silent.lost('queue', again=not answered) and fault:
@@ -192,7 +192,7 @@ class Slurm:
 
 
 def make(options: Options) -> Slurm:
-  """The cluster, with the launcher's flags."""
+  """Creates the executor from the launcher's flags."""
   program = options.program or (f'{units.ROOT}/.venv/bin/overlap',)
   return Slurm(
     program,
@@ -211,7 +211,7 @@ def _element(run: Run) -> str:
 
 
 def _of_slurm(code: str) -> int:
-  """Slurm's STATUS:SIGNAL as Python has it."""
+  """Converts Slurm's STATUS:SIGNAL to an exit status as in Python."""
   status, _, signal = code.partition(':')
   number = int(signal) if signal.isdigit() else 0
   return -number if number else int(status) if status.isdigit() else 1
@@ -219,14 +219,14 @@ def _of_slurm(code: str) -> int:
 
 def _parse(said: str) -> dict[str, tuple[str, str]]:
   found = (line.split('|') for line in said.splitlines() if line.count('|') > 1)
-  # 'CANCELLED by 1000'.
+  # States may have a suffix, as in 'CANCELLED by 1000'.
   return {
     element: (state.split(' ')[0], code) for element, state, code, *_ in found
   }
 
 
 def _find(name: str) -> str:
-  """The number of a job that was submitted when a launcher was killed."""
+  """Returns the number of a job by name, for a launcher that was killed."""
   for words in (
     ['squeue', '-h', '-o', '%F', f'--name={name}'],
     ['sacct', '-X', '-n', '-P', '-o', 'JobID', '-S', 'now-30days',

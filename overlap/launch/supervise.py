@@ -1,12 +1,13 @@
-"""Runs one command, and notes how it ended even if nobody waits for it.
+"""Program that runs one command and records its exit status.
 
   python supervise.py RESULT LOCK_FD CPUS COMMAND [ARGUMENT ...]
 
-Started by `supervised`, in a session of its own. The lock came with it, held;
-the command and what it starts inherit it, so the lock is free when all of them
-have ended, however that came about. RESULT is a JSON file with the exit status,
-written aside and renamed; without one and with a free lock, all were killed.
-No module of the project is imported: it is there as long as the command.
+`supervised` starts it in its own session, with an acquired lock. The command
+and its children inherit the lock, so that it is free once all of them have
+ended in any way. RESULT is a JSON file with the exit status, written to a
+temporary file and renamed; if it is absent and the lock is free, all processes
+were killed. It imports no module of the project, since it lives as long as the
+command.
 """
 
 import json
@@ -17,8 +18,8 @@ import sys
 
 
 def main(result: str, lock: str, cpus: str, *command: str) -> None:
-  """See above; CPUS is '0,1,...', or '-' for all."""
-  # The command hears of these itself, and this one waits for it.
+  """Runs the command; CPUS is '0,1,...', or '-' for all."""
+  # The command gets these signals too, and this process waits for its end.
   for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
     signal.signal(number, lambda *_: None)
   os.ftruncate(int(lock), 0)
@@ -38,7 +39,7 @@ def main(result: str, lock: str, cpus: str, *command: str) -> None:
     f.flush()
     os.fsync(f.fileno())
   os.replace(f'{result}.partial', result)
-  # What the command may have left behind, and this process, which is done.
+  # Kills any remaining children of the command, and this process.
   os.killpg(0, signal.SIGKILL)
 
 

@@ -1,9 +1,9 @@
-"""Commands on this machine that outlive the launcher and are found again.
+"""Commands on this machine that outlive the launcher and can be found again.
 
-Each runs under `supervise.py`, which holds the lock of the unit's folder for
-as long as the command or anything it started is alive, and writes down its
-exit status. So whoever comes next, with another process id and after any kill,
-knows of each attempt whether it is running, how it ended, or that it vanished.
+Each runs under `supervise.py`, which holds the lock of the unit's folder as
+long as the command or any of its children is alive, and records its exit
+status. A later launcher can thus tell whether an attempt is running, ended with
+a status, or was killed.
 """
 
 import contextlib
@@ -20,14 +20,14 @@ from overlap import errors
 from overlap.launch.executor import Outcome, Run, of_status
 
 _SUPERVISOR = pathlib.Path(__file__).with_name('supervise.py')
-# How long a command may take to end after SIGTERM.
+# Time for a command to end after SIGTERM, before SIGKILL.
 _GRACE_SECONDS = 20.0
-# How long somebody may hold a lock who only looks whether it is held.
+# Maximal time for which `is_running` of another process holds the lock.
 _LOOK_SECONDS = 2.0
 
 
 class Supervised:
-  """Starts commands, looks after them, ends them."""
+  """Starts, polls and stops commands."""
 
   def __init__(self) -> None:
     self._children: dict[pathlib.Path, subprocess.Popen] = {}
@@ -44,20 +44,21 @@ class Supervised:
     """Starts a command.
 
     Args:
-      run: run with the log and the lock.
-      command: its words.
-      cwd: where it runs.
-      env: what is added to this process's environment.
+      run: attempt, whose folder has the log and the lock.
+      command: program and arguments.
+      cwd: working directory.
+      env: additions to this process's environment.
       cpus: CPUs to run on; all if empty.
 
     Raises:
-      DataError: something of the unit is running already.
+      DataError: a process of the unit is already running.
     """
     run.folder.mkdir(parents=True, exist_ok=True)
     run.result.unlink(missing_ok=True)
-    # From here to the child without a gap: a lock belongs to the open file.
+    # The child inherits the lock without a gap, since it belongs to the open
+    # file.
     lock = _acquired(run)
-    os.ftruncate(lock, 0)  # Of an older group, whose number may be another's.
+    os.ftruncate(lock, 0)  # Remove the id of an older process group.
     try:
       with run.log.open('ab') as log:
         self._children[run.folder] = subprocess.Popen(
@@ -80,13 +81,13 @@ class Supervised:
     """Returns the outcome of a run; None while any of its processes lives."""
     if is_running(run.folder):
       return None
-    # What held the lock lets go of it a moment before it is no more.
+    # A process releases the lock a moment before it exits.
     if child := self._children.pop(run.folder, None):
       child.wait()
     return of_status(run.exit_status(), run.log)
 
   def stop(self, runs: Sequence[Run]) -> None:
-    """Ends runs: SIGTERM, and SIGKILL for those that take too long."""
+    """Stops runs by SIGTERM, and by SIGKILL after `_GRACE_SECONDS`."""
     limit = time.monotonic() + _GRACE_SECONDS
     number = signal.SIGTERM
     told: set[str] = set()
@@ -94,7 +95,7 @@ class Supervised:
       if number == signal.SIGTERM and time.monotonic() > limit:
         number, told = signal.SIGKILL, set()
       for run in alive:
-        # The lock is held, so the group has not gone and its number is its.
+        # The lock is held, so the group exists and its id was not reused.
         group = _group(run.folder)
         if group and run.unit.name not in told:
           told.add(run.unit.name)
@@ -104,7 +105,7 @@ class Supervised:
 
 
 def is_running(folder: pathlib.Path) -> bool:
-  """Returns whether a process of the unit of this folder is alive."""
+  """Returns whether a process of this folder's unit is alive."""
   if not (folder / 'lock').exists():
     return False
   lock = _acquire(folder, fcntl.LOCK_SH)
@@ -127,7 +128,7 @@ def _acquired(run: Run) -> int:
 
 
 def _acquire(folder: pathlib.Path, kind: int) -> int | None:
-  """The unit's lock, open and held; None where somebody holds it."""
+  """Acquires the unit's lock; returns its descriptor, None if it is taken."""
   lock = os.open(folder / 'lock', os.O_RDWR | os.O_CREAT, 0o644)
   try:
     fcntl.flock(lock, kind | fcntl.LOCK_NB)
@@ -138,6 +139,6 @@ def _acquire(folder: pathlib.Path, kind: int) -> int | None:
 
 
 def _group(folder: pathlib.Path) -> int:
-  """The process group of what holds the lock, 0 where it has yet to say so."""
+  """Returns the process group that holds the lock, 0 if not yet recorded."""
   text = (folder / 'lock').read_text()
   return int(text) if text.isdigit() else 0

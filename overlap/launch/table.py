@@ -1,4 +1,4 @@
-"""The states of a sweep's units, for people: a live table, or plain lines."""
+"""Display of the states of a sweep's units: a live table, or plain lines."""
 
 import datetime
 import shutil
@@ -18,7 +18,7 @@ _ORDER = ('done', 'running', 'waiting', 'failed', 'blocked')
 def rows(
   records: Sequence[Record], executor: Executor, *, width: int = 80
 ) -> list[str]:
-  """One line a unit, then one that counts them; none wider than `width`."""
+  """Returns one line per unit and a summary, at most `width` wide."""
   longest = max((len(record.unit.name) for record in records), default=0)
   lines = [
     f'{record.unit.name:{longest}}  {record.state:8}{_said(record, executor)}'
@@ -37,8 +37,8 @@ def summary(records: Sequence[Record]) -> str:
 class Live:
   """Shows records as they change.
 
-  On a terminal it is one table, drawn over and over; elsewhere a line for each
-  change and one that counts the units each minute.
+  On a terminal it redraws one table; elsewhere it prints a line for each change
+  and a summary each minute.
   """
 
   def __init__(self, stream: TextIO | None = None):
@@ -47,7 +47,7 @@ class Live:
     self._last = time.monotonic()
 
   def __call__(self, records: Sequence[Record], executor: Executor) -> None:
-    """Shows what has changed."""
+    """Shows the current states."""
     if self._stream.isatty():
       self._draw(records, executor)
     else:
@@ -57,11 +57,11 @@ class Live:
   def _draw(self, records: Sequence[Record], executor: Executor) -> None:
     size = shutil.get_terminal_size()
     lines = rows(records, executor, width=size.columns)
-    if len(lines) > size.lines - 1:  # What is under way, and the sum.
+    if len(lines) > size.lines - 1:  # Show only active units and the summary.
       kept = [r for r in records if r.state not in ('done', 'waiting')]
       lines = rows(kept, executor, width=size.columns)[:-1]
       lines = [*lines[: max(0, size.lines - 2)], summary(records)]
-    if self._drawn:  # Back to its first line; then all below is cleared.
+    if self._drawn:  # Move to the first line and clear everything below.
       self._stream.write(f'\x1b[{self._drawn}A\x1b[J')
     self._stream.write('\n'.join(lines) + '\n')
     self._drawn = len(lines)

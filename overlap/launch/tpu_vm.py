@@ -1,4 +1,4 @@
-"""Units on TPU VMs, one at a time on each, by launch/tpu_run.sh."""
+"""Executor that runs units on TPU VMs, one at a time on each."""
 
 import os
 import shlex
@@ -17,13 +17,13 @@ _READY = 'READY'
 
 
 class TpuVm:
-  """Named TPU VMs, which a process here looks after by ssh.
+  """TPU VMs, each controlled over ssh by launch/tpu_run.sh on this machine.
 
-  Preempted is what ends while its VM is no longer ready, or its connection is
-  lost: tpu_run.sh then exits with status 75. Units are started on VMs that are
-  ready; with TPU_CREATE=TYPE in the environment, each is made and set up first
-  where it is not. A command that is still running there when its launcher has
-  lost it holds a lock, for which the next one waits.
+  Runs count as preempted if their VM is no longer ready when they end, or the
+  connection is lost: tpu_run.sh then exits with status 75. Units are started on
+  VMs that are ready; with TPU_CREATE=TYPE in the environment, other VMs are
+  created and set up first. A command that still runs on a VM after a lost
+  connection holds a lock, for which the next command waits.
   """
 
   poll_seconds = 30.0
@@ -34,7 +34,7 @@ class TpuVm:
     """Prepares to use VMs.
 
     Args:
-      names: theirs.
+      names: names of the VMs.
     """
     self._names = list(names)
     self._states: dict[str, str] = {}
@@ -55,7 +55,7 @@ class TpuVm:
     return [self._supervised.poll(run) for run in runs]
 
   def stop(self, runs: Sequence[Run]) -> None:
-    # There first: what is here only waits.
+    # Stop the remote commands first; the local processes only wait for them.
     script = str(units.ROOT / 'launch' / 'tpu_run.sh')
     for run in runs:
       subprocess.run(
@@ -88,10 +88,11 @@ class TpuVm:
 
 
 def make(options: Options) -> TpuVm:
-  """The VMs that the launcher's flags name.
+  """Creates the executor from the launcher's flags.
 
   Raises:
-    UsageError: none, one twice, no zone, or a workdir that is not gs://.
+    UsageError: no VM or zone is named, a VM is repeated, or the workdir is not
+      gs://.
   """
   if not options.tpus or len(set(options.tpus)) < len(options.tpus):
     raise errors.UsageError(
@@ -112,14 +113,14 @@ def make(options: Options) -> TpuVm:
 
 
 def _command(run: Run) -> list[str]:
-  # The only place where words pass through a shell, on the VM: the script
-  # quotes each of them for it (shlex).
+  # Words pass through a shell only on the VM; the script quotes each of them
+  # for it (shlex).
   script = str(units.ROOT / 'launch' / 'tpu_run.sh')
   return [script, run.handle['tpu'], *run.unit.words]
 
 
 def _state(name: str) -> str:
-  """Returns gcloud's state of a VM, '' where there is none."""
+  """Returns gcloud's state of a VM, '' if the VM is absent."""
   project = os.environ.get('TPU_PROJECT')
   words = [
     'gcloud', 'compute', 'tpus', 'tpu-vm', 'describe', name,

@@ -1,4 +1,4 @@
-"""The work units of a sweep: one `overlap` command each."""
+"""Work units of a sweep: one `overlap` command each."""
 
 import contextlib
 import dataclasses
@@ -12,19 +12,19 @@ from overlap.sweeps import Item
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 _SWEPT = 'configs/swept.py'
-# Where data lie and how they are read changes no result.
+# Fields that do not change results: location of the data and reading threads.
 _IMMATERIAL = ('data.data_dir', 'data.num_threads', 'transfer.data_dir')
 
 
 @dataclasses.dataclass(frozen=True)
 class Unit:
-  """One command, run until it has exited with status 0, and then never again.
+  """One command, which is run until it has exited with status 0 once.
 
   Attributes:
     name: name of its item, safe as a file name.
-    words: what follows the program's name, one argument each.
-    after: the names of units that must be done before.
-    digest: names all that decides what it makes.
+    words: arguments of the program.
+    after: names of the units that must be done before.
+    digest: hash of everything that determines its results.
   """
 
   name: str
@@ -35,7 +35,7 @@ class Unit:
 
 @dataclasses.dataclass(frozen=True)
 class Sweep:
-  """Units, and the words that compare what they made; () for none."""
+  """Units, and arguments of the command that compares them; () for none."""
 
   units: tuple[Unit, ...]
   compare: tuple[str, ...] = ()
@@ -49,23 +49,23 @@ def make(
   further: Sequence[str] = (),
   stages: Sequence[str] = ('train', 'predict'),
 ) -> Sweep:
-  """The units of a sweep over a config, all of them checked.
+  """Returns the units of a sweep over a config, after checking all of them.
 
-  Where items are models, all units work in one workdir, each on its model, so
-  that one study compares them; the models they need (the base of variants,
-  teachers) are units too. Where items are fields of the whole study, each
-  unit is a study in a folder of its own, WORKDIR/units/NAME.
+  If items are models, all units share one workdir, each for its model, so that
+  one study compares them; models that they depend on (the base of variants,
+  teachers) are units too. If items are fields of the whole study, each unit is
+  a study in its own folder, WORKDIR/units/NAME.
 
   Args:
-    config_path: FILE.py or FILE.py:ARGUMENT.
+    config_path: path of the config, FILE.py or FILE.py:ARGUMENT.
     sweep_path: path of the sweep file.
-    workdir: a folder, absolute or gs://.
-    further: flags for every command.
-    stages: stages of the units of models.
+    workdir: folder of the study, absolute or gs://.
+    further: additional flags for every command.
+    stages: stages that the units of models run.
 
   Raises:
-    UsageError: anything in the sweep, the config or the flags that would make
-      one of the commands fail before it has begun.
+    UsageError: the sweep, the config or the flags would make a command fail
+      at its start.
   """
   items = sweeps.load(sweep_path)
   config_path, sweep_path = from_root(config_path), from_root(sweep_path)
@@ -73,7 +73,7 @@ def make(
   if all(of_models):
     if any(item.variant_of for item in items):
       config_path = f'{_SWEPT}:{config_path}+{sweep_path}'
-      items = []  # All models of that study.
+      items = []  # Stands for all models of that study.
     base = ('study', f'--config={config_path}', f'--workdir={workdir}')
     one = ('--stages=' + ','.join(stages), *further)
     return Sweep(_of_models(base, one, items), (*base, *further))
@@ -89,7 +89,7 @@ def make(
 
 
 def from_root(path: str) -> str:
-  """The path of a file as seen from the project's folder, if it is inside."""
+  """Returns a path relative to the project's folder if it is inside."""
   name, colon, arg = path.partition(':')
   file = pathlib.Path(name).resolve()
   if file.is_relative_to(ROOT):
@@ -98,7 +98,7 @@ def from_root(path: str) -> str:
 
 
 def flag(path: str, value: Any) -> str:
-  """The flag that sets a field, such as '--config.models.vit.seed=1'."""
+  """Returns the flag that sets a field: '--config.models.vit.seed=1'."""
   if isinstance(value, (list, tuple)):
     value = tuple(value)
   return f'--config.{path}={value}'
@@ -107,7 +107,10 @@ def flag(path: str, value: Any) -> str:
 def _of_models(
   base: Sequence[str], one: Sequence[str], items: Sequence[Item]
 ) -> tuple[Unit, ...]:
-  """A unit for each item's model and each it needs; of all where no items."""
+  """Returns units of the items' models and their dependencies.
+
+  Without items, there is a unit for each model.
+  """
   resolved = _checked((*base, *one))
   every = resolved['models']
   for item in items:
@@ -132,7 +135,7 @@ def _of_models(
 
 
 def _in_order(every: Mapping[str, Any], wanted: Sequence[str]) -> list[str]:
-  """The models, each after those it needs, and those of the others."""
+  """Returns models and their dependencies, in topological order."""
   order: dict[str, None] = {}
 
   def visit(name: str) -> None:
@@ -175,11 +178,11 @@ def _of_study(
 
 
 def _checked(words: Sequence[str]) -> dict[str, Any]:
-  """The config that a command would work with, checked as it checks it."""
-  with contextlib.chdir(ROOT):  # Where it will run.
+  """Returns the config that a command would use, with the same checks."""
+  with contextlib.chdir(ROOT):  # The command will run there.
     values = cli.parse(words)
   resolved = config.resolve(values['config'].value)
-  # Not at the top: it imports JAX, which a misspelt flag need not wait for.
+  # Imported here since it imports JAX, which would delay errors in flags.
   from overlap.study import specs
 
   specs.check(resolved)
