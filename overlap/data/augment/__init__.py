@@ -1,9 +1,10 @@
 """Preprocessing and augmentation of batches of images on the device.
 
-`to_float`, `resize`, an augmentation built by `build`, then `normalise`; for
-evaluation `preprocess`. All are pure and made for use inside `jax.jit`, the
-batch whole or sharded by example. What begins an augmentation may be done
-before, to one original image after another: see `on_host`.
+Training applies `to_float`, `resize`, an augmentation from `build`, and
+`normalise`; evaluation applies `preprocess`. All are pure functions for use
+inside `jax.jit`, with the batch whole or sharded by example. The first
+operations of an augmentation may run on the host instead, on one original image
+at a time: see `on_host`.
 """
 
 from overlap.data.augment.blur import random_blur

@@ -1,4 +1,4 @@
-"""Gaussian blur, separable, with one width an example."""
+"""Separable Gaussian blur, with one width per example."""
 
 import functools
 import math
@@ -18,7 +18,7 @@ def random_blur(
 ) -> jax.Array:
   """Blurs each image with `probability` (Chen et al. 2020, appendix A).
 
-  The kernel reaches over a tenth of the image, as there: its radius is a
+  The kernel covers a tenth of the image as in the paper: its radius is a
   twentieth of the side, at least one pixel.
 
   Args:
@@ -28,7 +28,7 @@ def random_blur(
     sigma: bounds of the Gaussian's standard deviation in pixels.
 
   Raises:
-    UsageError: a probability or bounds out of range.
+    UsageError: the probability or the bounds are out of range.
   """
   draws.check_range('probability', probability, 0, 1)
   draws.check_bounds('sigma', sigma, 0, math.inf)
@@ -41,7 +41,7 @@ def gaussian_blur(images: jax.Array, sigma: jax.Array) -> jax.Array:
   """Blurs with standard deviations `sigma [batch]`; borders are reflected."""
   for axis in (1, 2):
     images = _blur_along(images, sigma, axis)
-  # The weights sum to one but for rounding.
+  # The weights sum to one up to rounding.
   return jnp.clip(images, 0, 1)
 
 
@@ -54,7 +54,7 @@ def _blur_along(images: jax.Array, sigma: jax.Array, axis: int) -> jax.Array:
   around = [(0, 0)] * 4
   around[axis] = (radius, radius)
   padded = jnp.pad(images, around, mode='reflect')
-  # A sum of shifted images: fewer operations than a banded matrix product.
+  # A sum of shifted images takes fewer operations than a banded matrix product.
   shifted = (
     weights[:, k, None, None, None]
     * jax.lax.slice_in_dim(padded, k, k + size, axis=axis)

@@ -1,7 +1,7 @@
 """Operations on pixel values, for 1 and 3 channels, and colour jitter.
 
 Images are float32 `[batch, height, width, channels]` in [0, 1]; factors and
-amounts are one number an example, `[batch, 1, 1, 1]`.
+amounts are one number per example, `[batch, 1, 1, 1]`.
 """
 
 import jax
@@ -12,18 +12,21 @@ from overlap.data.augment.preprocess import luma
 
 
 def blend(other: jax.Array, images: jax.Array, factor: jax.Array) -> jax.Array:
-  """`other` at factor 0, the images at 1, beyond them above; in [0, 1]."""
+  """Interpolates (or extrapolates) from `other`, factor 0, to the images, 1.
+
+  The result is clipped to [0, 1].
+  """
   return jnp.clip(other + factor * (images - other), 0, 1)
 
 
 def mean_luma(images: jax.Array) -> jax.Array:
-  """Returns the grey level that contrast starts from, `[batch, 1, 1, 1]`."""
+  """Returns the mean luma `[batch, 1, 1, 1]`, the origin of contrast."""
   columns = jnp.mean(images, axis=1, keepdims=True)
   return luma(jnp.mean(columns, axis=2, keepdims=True))
 
 
 def smooth(images: jax.Array) -> jax.Array:
-  """Applies Pillow's 3×3 SMOOTH, border unchanged: the origin of sharpness."""
+  """Applies Pillow's 3×3 SMOOTH, the origin of sharpness; keeps the border."""
   _, height, width, _ = images.shape
   padded = jnp.pad(images, ((0, 0), (1, 1), (1, 1), (0, 0)))
   rows = padded[:, :-2] + padded[:, 1:-1] + padded[:, 2:]
@@ -34,7 +37,7 @@ def smooth(images: jax.Array) -> jax.Array:
 
 
 def autocontrast(images: jax.Array) -> jax.Array:
-  """Stretches each channel to [0, 1]; leaves a constant one alone."""
+  """Stretches each channel to [0, 1]; constant channels are unchanged."""
   low = jnp.min(images, axis=(1, 2), keepdims=True)
   extent = jnp.max(images, axis=(1, 2), keepdims=True) - low
   stretched = (images - low) / jnp.where(extent > 0, extent, 1)
@@ -42,17 +45,17 @@ def autocontrast(images: jax.Array) -> jax.Array:
 
 
 def posterize(images: jax.Array, bits: jax.Array | int) -> jax.Array:
-  """Keeps the upper `bits` (int32, 1 … 8) of each value's 8."""
+  """Keeps the upper `bits` (int32, 1 … 8) of the 8 bits of each value."""
   return (_levels(images) & ~((1 << (8 - bits)) - 1)) / jnp.float32(255)
 
 
 def solarize(images: jax.Array, threshold: jax.Array | float) -> jax.Array:
-  """Inverts the values from `threshold` on."""
+  """Inverts values of at least `threshold`."""
   return jnp.where(images < threshold, images, 1 - images)
 
 
 def equalize(images: jax.Array) -> jax.Array:
-  """Histogram equalisation of each channel, exactly Pillow's on 8 bits."""
+  """Equalises each channel's histogram, exactly as Pillow does on 8 bits."""
   batch, height, width, channels = images.shape
   bins = jnp.arange(channels, dtype=jnp.int32)[None, None, None] * 256
   place = (_levels(images) + bins).reshape(batch, height * width * channels)
@@ -72,10 +75,10 @@ def _levels(images: jax.Array) -> jax.Array:
 
 
 def _equalizing_table(counts: jax.Array, pixels: int) -> jax.Array:
-  """The new value of each level, both `[batch, channels, 256]`.
+  """Returns the new value of each level from counts `[batch, channels, 256]`.
 
-  XLA works out an entry anew at each pixel that looks it up, hence the
-  division in floats; it is exact for integers below 2**24.
+  XLA recomputes an entry at each pixel that looks it up, so the division is in
+  floats for speed; it is exact for integers below 2**24.
   """
   until = jnp.cumsum(counts, axis=2)
   # Pixels of the highest level present don't count towards a step.
@@ -89,7 +92,7 @@ def _equalizing_table(counts: jax.Array, pixels: int) -> jax.Array:
 
 
 def shift_hue(images: jax.Array, turns: jax.Array) -> jax.Array:
-  """Turns the hue of colour images by `turns` of the whole circle."""
+  """Rotates the hue of colour images by `turns` of the full circle."""
   red, green, blue = (images[..., c] for c in range(3))
   value = jnp.maximum(jnp.maximum(red, green), blue)
   chroma = value - jnp.minimum(jnp.minimum(red, green), blue)
@@ -114,7 +117,7 @@ def shift_hue(images: jax.Array, turns: jax.Array) -> jax.Array:
 def grayscale(
   key: jax.Array, images: jax.Array, *, probability: float = 0.2
 ) -> jax.Array:
-  """Drops the colour of each image with `probability`.
+  """Converts each image to grey with `probability`.
 
   Raises:
     UsageError: the probability is outside 0 … 1.
@@ -134,22 +137,22 @@ def color_jitter(
   hue: float = 0.2,
   probability: float = 1.0,
 ) -> jax.Array:
-  """Random brightness, contrast, saturation and hue, in a random order.
+  """Jitters brightness, contrast, saturation and hue, in a random order.
 
-  Grey images have brightness and contrast alone. Values are clipped to
+  On grey images only brightness and contrast change. Values are clipped to
   [0, 1] after each step.
 
   Args:
     key: one key for the batch.
     images: float32 `[batch, height, width, channels]`.
-    brightness: its factor is uniform in 1 ± brightness, at least 0.
-    contrast: the same.
-    saturation: the same.
-    hue: the turn is uniform in ± hue of the circle; at most 0.5.
+    brightness: half-range of the factor, uniform in 1 ± brightness, at least 0.
+    contrast: half-range of the factor, as for `brightness`.
+    saturation: half-range of the factor, as for `brightness`.
+    hue: maximal rotation, uniform in ± hue of the circle; at most 0.5.
     probability: probability of changing an image at all.
 
   Raises:
-    UsageError: an amount or a probability out of range.
+    UsageError: an amount or the probability is out of range.
   """
   amounts = {
     'brightness': brightness, 'contrast': contrast, 'saturation': saturation
@@ -180,7 +183,10 @@ def _jitter_step(
   strengths: list[jax.Array],
   turns: jax.Array,
 ) -> jax.Array:
-  """One step; `which [batch, 1, 1, 1]` counts as `color_jitter`'s amounts."""
+  """Applies one step; `which [batch, 1, 1, 1]` indexes the kinds of jitter.
+
+  Indices are in the order of the amounts of `color_jitter`.
+  """
   others = [jnp.zeros_like(images[:, :1, :1, :1]), mean_luma(images)]
   if len(strengths) == 3:
     others.append(luma(images))

@@ -1,8 +1,8 @@
 """Random draws with one key per example, and checks of arguments.
 
-Every operation splits its key into one per example, so that what happens to
-an example depends on the key and on its place in the batch alone: neither on
-its neighbours nor on how many devices share the batch.
+Every operation splits its key into one per example, so that the augmentation of
+an example depends only on the key and its index in the batch, not on other
+examples or on the number of devices that share the batch.
 """
 
 import math
@@ -14,11 +14,11 @@ from overlap import errors
 
 
 def uniform(key: jax.Array, batch: int, count: int) -> jax.Array:
-  """Uniform numbers in [0, 1) as `count` columns `[batch, 1, 1, 1]`.
+  """Draws `count` uniform numbers in [0, 1) per example.
 
   Returns:
-    `[count, batch, 1, 1, 1]` float32, so that a row meets images
-    `[batch, height, width, channels]` without a change of rank.
+    float32 `[count, batch, 1, 1, 1]`, so that each row broadcasts with images
+    `[batch, height, width, channels]`.
   """
   keys = jax.random.split(key, batch)
   drawn = jax.vmap(lambda k: jax.random.uniform(k, (count,)))(keys)
@@ -26,7 +26,7 @@ def uniform(key: jax.Array, batch: int, count: int) -> jax.Array:
 
 
 def between(draw: jax.Array, bounds: tuple[float, float]) -> jax.Array:
-  """Maps a draw in [0, 1) to one between two bounds."""
+  """Maps a draw in [0, 1) to the interval between two bounds."""
   low, high = bounds
   return low + draw * (high - low)
 
@@ -37,10 +37,10 @@ def index(draw: jax.Array, count: int) -> jax.Array:
 
 
 def check_images(images: jax.Array) -> None:
-  """Checks shape and type.
+  """Checks the shape and dtype of images.
 
   Raises:
-    DataError: not float32 `[batch, height, width, 1 or 3]`.
+    DataError: the images are not float32 `[batch, height, width, 1 or 3]`.
   """
   if (
     images.ndim != 4

@@ -1,4 +1,4 @@
-"""Crops, flips and affine warps of a batch of images, one draw an example."""
+"""Random crops, flips and affine warps of a batch of images."""
 
 import math
 
@@ -20,11 +20,11 @@ def random_crop(
   Args:
     key: one key for the batch.
     images: float32 `[batch, height, width, channels]`.
-    padding: pixels added on every side before cropping back to the size.
-    mode: what is added: 'constant' (zeros), 'reflect' or 'edge'.
+    padding: pixels added on every side before cropping to the original size.
+    mode: kind of padding: 'constant' (zeros), 'reflect' or 'edge'.
 
   Raises:
-    UsageError: a negative padding, an unknown mode.
+    UsageError: the padding is negative or the mode is unknown.
   """
   draws.check_range('padding', padding, 0)
   if mode not in _PAD_MODES:
@@ -34,8 +34,8 @@ def random_crop(
   around = ((0, 0), (padding, padding), (padding, padding), (0, 0))
   drawn = draws.uniform(key, images.shape[0], 2)[..., 0, 0, 0]
   starts = draws.index(drawn, 2 * padding + 1)
-  # Of slices, gathers, one-hot products and selects among all shifts, the
-  # batched slice is the fastest on CPU, by 1.3 to 20 times.
+  # On CPU, the batched slice is 1.3 to 20 times faster than gathers, one-hot
+  # products and selection among all shifts.
   return jax.vmap(
     lambda image, top, left: jax.lax.dynamic_slice(
       image, (top, left, 0), images.shape[1:]
@@ -44,7 +44,7 @@ def random_crop(
 
 
 def random_cut(key: jax.Array, images: jax.Array, *, size: int) -> jax.Array:
-  """Cuts a square of `size` whole pixels out of each image, at random.
+  """Crops a random square of `size` whole pixels from each image.
 
   Returns:
     `[batch, size, size, channels]`.
@@ -66,7 +66,7 @@ def random_cut(key: jax.Array, images: jax.Array, *, size: int) -> jax.Array:
 def random_flip(
   key: jax.Array, images: jax.Array, *, probability: float = 0.5
 ) -> jax.Array:
-  """Mirrors left and right, each image with `probability`.
+  """Flips each image horizontally with `probability`.
 
   Raises:
     UsageError: the probability is outside 0 … 1.
@@ -84,24 +84,24 @@ def random_resized_crop(
   ratio: tuple[float, float] = (3 / 4, 4 / 3),
   size: int = 0,
 ) -> jax.Array:
-  """Cuts a random box out of each image and resizes it (Inception's crop).
+  """Crops a random box from each image and resizes it (Inception's crop).
 
-  The box is not rounded to whole pixels, and interpolation at its border
-  looks at the pixels beyond.
+  The box is not rounded to whole pixels, and interpolation at its border uses
+  the pixels beyond.
 
   Args:
     key: one key for the batch.
     images: float32 `[batch, height, width, channels]`.
-    scale: the box's area as a fraction of the image's, uniform between.
-    ratio: width over height, log-uniform between. Of ten draws of area and
-      ratio the first that fits is taken; if none does, the whole image.
-    size: height and width of the result; 0: those of the images.
+    scale: bounds of the box's area as a fraction of the image's, uniform.
+    ratio: bounds of width over height, log-uniform. The first of ten draws of
+      area and ratio that fits is used, or the whole image if none fits.
+    size: height and width of the result; 0 for those of the images.
 
   Returns:
     `[batch, size, size, channels]`, bilinear with antialiasing.
 
   Raises:
-    UsageError: bounds that are no bounds.
+    UsageError: bounds or the size are out of range.
   """
   draws.check_bounds('scale', scale, 0, 1)
   draws.check_bounds('ratio', ratio, 0, math.inf)
@@ -127,7 +127,7 @@ def random_boxes(
   """Draws the boxes of `random_resized_crop` for images of `shape`.
 
   Returns:
-    top, left, height and width in pixels, each `[batch]`.
+    Top, left, height and width in pixels, each `[batch]`.
   """
   batch, height, width, _ = shape
   drawn = draws.uniform(key, batch, 2 * CROP_TRIES + 2)[..., 0, 0, 0]
@@ -152,12 +152,12 @@ def random_boxes(
 def _resampling(
   start: jax.Array, length: jax.Array, inputs: int, outputs: int
 ) -> jax.Array:
-  """Weights `[batch, outputs, inputs]` of a triangle filter along one axis."""
+  """Returns weights `[batch, outputs, inputs]` of a triangle filter."""
   step = (length / outputs)[:, None, None]
   centre = (jnp.arange(outputs, dtype=jnp.float32) + 0.5)[None, :, None]
   centre = start[:, None, None] + centre * step
   pixel = (jnp.arange(inputs, dtype=jnp.float32) + 0.5)[None, None, :]
-  # Wider than a pixel only when shrinking: that is the antialiasing.
+  # The filter is wider than a pixel only when shrinking, for antialiasing.
   weights = jnp.maximum(0, 1 - jnp.abs(pixel - centre) / jnp.maximum(step, 1))
   return weights / jnp.sum(weights, axis=-1, keepdims=True)
 
@@ -165,27 +165,27 @@ def _resampling(
 def crop_and_resize(
   images: jax.Array, rows: jax.Array, columns: jax.Array
 ) -> jax.Array:
-  """Applies weights `[batch, out, in]` along both axes; stays in [0, 1]."""
+  """Applies weights `[batch, out, in]` along both axes; clips to [0, 1]."""
   precision = jax.lax.Precision.HIGHEST
   images = jnp.einsum('bij,bjwc->biwc', rows, images, precision=precision)
   images = jnp.einsum('bij,bhjc->bhic', columns, images, precision=precision)
-  # The weights sum to one but for rounding.
+  # The weights sum to one up to rounding.
   return jnp.clip(images, 0, 1)
 
 
 def warp(images: jax.Array, matrices: jax.Array, *, fill: float) -> jax.Array:
-  """Bilinear affine warp of each image about its centre.
+  """Warps each image by an affine map about its centre, bilinearly.
 
   Args:
     images: float32 `[batch, height, width, channels]`.
-    matrices: `[batch, 2, 3]`: a pixel of the result at (y, x) from the centre
-      is read at `matrix @ (y, x, 1)` from the centre. The identity keeps
-      every value as it is.
-    fill: the value around the image.
+    matrices: maps `[batch, 2, 3]` from output to input: the result at (y, x)
+      from the centre is the input at `matrix @ (y, x, 1)` from the centre. The
+      identity keeps every value exactly.
+    fill: value outside the image.
   """
   batch, height, width, channels = images.shape
   row, column = _source_positions(matrices, height, width)
-  # A border one pixel wide stands for all that is outside.
+  # A border of one pixel represents everything outside.
   row, column = jnp.clip(row, -1, height), jnp.clip(column, -1, width)
   top = jnp.minimum(jnp.floor(row), height - 1)
   left = jnp.minimum(jnp.floor(column), width - 1)

@@ -1,10 +1,10 @@
-"""The first operations of a policy, on one original image after another.
+"""First operations of a policy on the host, on one original image at a time.
 
-A resized crop cuts its box out of the photograph itself, and not out of a
-square that was made of it. It is done where photographs are read, in threads,
-by Pillow, and so may be what follows it. An operation draws and does what the
-one of its name in `policy.OPERATIONS` does to a batch on the device, but for
-values being rounded to 8 bits after it.
+A resized crop then takes its box from the original photograph instead of a
+resized square. It runs in the reading threads, with Pillow, and so may the
+operations after it. An operation has the same draws and results as that of its
+name in `policy.OPERATIONS` on the device, except that values are rounded to 8
+bits after it.
 """
 
 import functools
@@ -24,11 +24,12 @@ from overlap.data.preparation import Preparation
 
 
 class Operation(NamedTuple):
-  """One of a policy.
+  """Operation of a policy.
 
   Attributes:
-    apply: (image, draws uniform in [0, 1) [n], preparation) -> image.
-    num_draws: n.
+    apply: function (image, draws, preparation) -> image, with draws uniform in
+      [0, 1) [num_draws].
+    num_draws: number of draws per image.
   """
 
   apply: Callable[[Image.Image, np.ndarray, Preparation], Image.Image]
@@ -36,13 +37,13 @@ class Operation(NamedTuple):
 
 
 class OnHost(NamedTuple):
-  """The first operations of a policy; the first of all is a resized crop.
+  """First operations of a policy, beginning with a resized crop.
 
   Attributes:
-    operations: in order.
-    preparation: its size, interpolation, antialias and channel_order are the
-      images'.
-    views: how many images are made of each, independently.
+    operations: operations in order.
+    preparation: preparation with size, interpolation, antialias and
+      channel_order of the images.
+    views: number of independent views of each image.
   """
 
   operations: tuple[Operation, ...]
@@ -51,11 +52,11 @@ class OnHost(NamedTuple):
 
   @property
   def num_draws(self) -> int:
-    """Draws an example, over all views."""
+    """Number of draws per example, over all views."""
     return self.views * sum(step.num_draws for step in self.operations)
 
   def shape(self, channels: int) -> tuple[int, ...]:
-    """Of what is made of an example."""
+    """Returns the shape of an example's image, or of its views."""
     size = self.preparation.size
     views = (self.views,) if self.views > 1 else ()
     return (*views, size, size, channels)
@@ -64,11 +65,11 @@ class OnHost(NamedTuple):
     """Makes an example's image, or its views.
 
     Args:
-      image: 'L' or 'RGB', the original.
-      draws: uniform in [0, 1), [num_draws].
+      image: original image, 'L' or 'RGB'.
+      draws: numbers uniform in [0, 1), [num_draws].
 
     Returns:
-      uint8 `shape(1 or 3)`.
+      uint8 array of `shape(1 or 3)`.
     """
     views = [self._view(image, row) for row in draws.reshape(self.views, -1)]
     made = np.stack(views) if self.views > 1 else views[0]
@@ -87,17 +88,17 @@ class OnHost(NamedTuple):
 def build(
   spec: str, count: int, preparation: Preparation, *, views: int = 1
 ) -> OnHost:
-  """The first `count` operations of a policy.
+  """Builds the first `count` operations of a policy.
 
   Args:
     spec: specification of a policy, see `policy.build`.
-    count: number of views, at least 1.
-    preparation: see `OnHost`.
+    count: number of operations, at least 1.
+    preparation: preparation of the images, see `OnHost`.
     views: number of views, at least 1.
 
   Raises:
-    UsageError: the first of them is no resized_crop, or another can't be done
-      here.
+    UsageError: the first operation is not resized_crop, or another one is not
+      supported on the host.
   """
   first, _ = policy.split(spec, count)
   names = [name for name, _ in first]
@@ -106,7 +107,7 @@ def build(
       'The operations on original images must be a resized_crop, perhaps '
       f'followed by {", ".join(_FOLLOWING)}, got {"|".join(names)!r}.'
     )
-  policy.build(spec)  # Which checks the arguments.
+  policy.build(spec)  # Checks the arguments.
   makers = {'resized_crop': _resized_crop, **_FOLLOWING}
   return OnHost(
     tuple(makers[name](_defaults(name) | given) for name, given in first),
@@ -116,7 +117,7 @@ def build(
 
 
 def _defaults(name: str) -> dict[str, Any]:
-  """The arguments that an operation has where none are given."""
+  """Returns the default arguments of an operation."""
   operation = lookup.lookup('augmentation', name, policy.OPERATIONS)
   return {
     parameter.name: parameter.default
@@ -149,8 +150,8 @@ def random_box(
   scale: tuple[float, float],
   ratio: tuple[float, float],
 ) -> tuple[float, float, float, float]:
-  """The box that `geometry.random_boxes` draws: top, left, height, width."""
-  # Plain numbers: the first try fits nearly always.
+  """Returns the box of `geometry.random_boxes`: top, left, height, width."""
+  # Plain numbers are fastest, since the first try nearly always fits.
   *tries, down, right = draws.tolist()
   low, high = math.log(ratio[0]), math.log(ratio[1])
   for first, second in zip(tries[:CROP_TRIES], tries[CROP_TRIES:]):
@@ -173,7 +174,7 @@ def _cut(
   size = preparation.size
   top, left, height, width = box
   if preparation.antialias:
-    # Rounding must not take the box beyond the image.
+    # Keep the box inside the image despite rounding.
     bottom = min(top + height, image.height)
     right = min(left + width, image.width)
     method = resampling.METHODS[preparation.interpolation]
@@ -208,7 +209,7 @@ def _randaugment(arguments: Mapping[str, Any]) -> Operation:
   return Operation(apply, 2 * arguments['layers'])
 
 
-# What may follow the crop.
+# Operations that may follow the crop.
 _FOLLOWING: dict[str, Callable[[Mapping[str, Any]], Operation]] = {
   'flip': _flip,
   'randaugment': _randaugment,

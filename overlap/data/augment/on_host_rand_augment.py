@@ -1,4 +1,4 @@
-"""RandAugment of one image by Pillow; `rand_augment` is that of a batch."""
+"""RandAugment of one image with Pillow, equivalent to `rand_augment`."""
 
 import math
 
@@ -7,7 +7,7 @@ from PIL import Image, ImageFilter, ImageOps
 
 from overlap.data.augment import rand_augment
 
-# Red, green and blue in the brightness, as in Pillow's conversion to 'L'.
+# Weights of red, green and blue in luma, as in Pillow's conversion to 'L'.
 _LUMA = np.array([0.299, 0.587, 0.114])
 _LEVELS = np.arange(256)
 
@@ -23,11 +23,12 @@ def randaugment(
   """Applies `layers` operations to an image.
 
   Args:
-    image: 'L' or 'RGB'.
-    draws: uniform in [0, 1), [2 layers]: which operation, and its direction.
-    layers: the paper's N.
-    magnitude: the paper's M.
-    fill: the value of what a warp brings in from outside, in [0, 1].
+    image: image, 'L' or 'RGB'.
+    draws: numbers uniform in [0, 1), [2 layers]: operation and direction of
+      each layer.
+    layers: number of operations, the paper's N.
+    magnitude: strength of the operations, the paper's M.
+    fill: value outside the image in warps, in [0, 1].
   """
   operations = rand_augment.OPERATIONS
   for which, direction in draws.reshape(layers, 2):
@@ -40,14 +41,14 @@ def randaugment(
 def apply_operation(
   image: Image.Image, name: str, sign: int, strength: float, fill: float
 ) -> Image.Image:
-  """One of `rand_augment.OPERATIONS`.
+  """Applies one of `rand_augment.OPERATIONS`.
 
   Args:
-    image: 'L' or 'RGB'.
+    image: image, 'L' or 'RGB'.
     name: name of the operation.
-    sign: -1 or 1.
+    sign: direction, -1 or 1.
     strength: magnitude / 10.
-    fill: in [0, 1].
+    fill: value outside the image in warps, in [0, 1].
   """
   factor = max(0.0, 1 + sign * rand_augment.ENHANCE * strength)
   match name:
@@ -80,7 +81,7 @@ def apply_operation(
 
 
 def _look_up(image: Image.Image, values: np.ndarray) -> Image.Image:
-  """Gives every level its new value, rounded and clipped."""
+  """Maps each of the 256 levels to its new value, rounded and clipped."""
   table = np.clip(np.rint(values), 0, 255).astype(int).tolist()
   return image.point(table * len(image.getbands()))
 
@@ -94,10 +95,10 @@ def _mean_luma(image: Image.Image) -> float:
 def _warp(
   image: Image.Image, name: str, amount: float, fill: float
 ) -> Image.Image:
-  """Rotates, shears or translates, as the matrices of `rand_augment` do."""
+  """Rotates, shears or translates, like the matrices of `rand_augment`."""
   width, height = image.size
-  # A pixel of the result at (x, y) from the centre is read at (xx x + xy y +
-  # right, yx x + yy y + down) from it.
+  # The result at (x, y) from the centre is the input at (xx x + xy y + right,
+  # yx x + yy y + down) from the centre.
   xx = yy = 1.0
   xy = yx = right = down = 0.0
   if name == 'rotate':

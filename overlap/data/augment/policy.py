@@ -1,9 +1,9 @@
 """Augmentation policies written as text: 'crop(4)|flip'.
 
-Operations stand in the order in which they are applied, with their arguments
-by position or by name, as in `randaugment(2, magnitude=9)`; a pair is
-written `(0.2, 1)`. The table `OPERATIONS` names the function of each; its
-keyword-only parameters are the arguments.
+Operations are in the order of application, with arguments by position or by
+name, as in `randaugment(2, magnitude=9)`; pairs are written `(0.2, 1)`. The
+table `OPERATIONS` has the function of each operation, whose keyword-only
+parameters are the arguments.
 """
 
 import ast
@@ -36,12 +36,12 @@ Augment = Callable[[jax.Array, jax.Array], jax.Array]
 
 
 def identity(key: jax.Array, images: jax.Array) -> jax.Array:
-  """The images as they are."""
+  """Returns the images unchanged."""
   del key
   return images
 
 
-# Cached, so that the same text is the same function to `jax.jit`.
+# Cached, so that `jax.jit` gets the same function for the same text.
 @functools.cache
 def build(spec: str) -> Augment:
   """Returns the function of a policy.
@@ -52,12 +52,12 @@ def build(spec: str) -> Augment:
 
   Returns:
     A pure function `(key, images) -> images`, images float32 `[batch,
-    height, width, 1 or 3]` in [0, 1]. Example i's result depends on the key,
-    on i and on its own image alone.
+    height, width, 1 or 3]` in [0, 1]. Example i's result depends only on the
+    key, i and its own image.
 
   Raises:
-    UsageError: text that is no policy, an unknown operation, an argument
-      that is missing, unknown, of the wrong type or out of range.
+    UsageError: the text is not a policy, an operation is unknown, or an
+      argument is missing, unknown, of the wrong type or out of range.
   """
   steps = []
   for node in _operations(spec):
@@ -70,7 +70,7 @@ def build(spec: str) -> Augment:
       images = step(jax.random.fold_in(key, place), images)
     return images
 
-  # Tracing runs every operation's own checks now, rather than in training.
+  # Tracing runs the checks of every operation now instead of in training.
   jax.eval_shape(
     augment,
     jax.eval_shape(lambda: jax.random.key(0)),
@@ -82,18 +82,18 @@ def build(spec: str) -> Augment:
 def split(
   spec: str, count: int
 ) -> tuple[tuple[tuple[str, dict[str, Any]], ...], str]:
-  """Takes the first operations off a policy.
+  """Splits the first operations from a policy.
 
   Args:
     spec: specification of a policy, see `build`.
-    count: how many.
+    count: number of operations to split off.
 
   Returns:
-    Their names and arguments, without those that are left at their defaults;
-    and a policy of the others, 'none' where there are none.
+    Names and explicit arguments of the first operations, and a policy of the
+    others, 'none' if there are no others.
 
   Raises:
-    UsageError: as `build`; or there are not so many.
+    UsageError: the policy is invalid, see `build`, or has fewer operations.
   """
   nodes = _operations(spec)
   if not 0 <= count <= len(nodes):
@@ -110,7 +110,7 @@ def split(
 
 
 def _operations(spec: str) -> list[ast.expr]:
-  """The operations' syntax trees, in order."""
+  """Returns the operations' syntax trees, in order."""
   try:
     tree = ast.parse(spec.strip(), mode='eval').body
   except (SyntaxError, ValueError, RecursionError, MemoryError) as e:
@@ -123,7 +123,7 @@ def _operations(spec: str) -> list[ast.expr]:
 
 
 def _step(node: ast.expr, spec: str) -> tuple[str, Augment, dict[str, Any]]:
-  """One operation: its name, its function, and the arguments given."""
+  """Returns an operation's name, function and explicit arguments."""
   positional: list[Any] = []
   named: list[tuple[str, Any]] = []
   if isinstance(node, ast.Call):
@@ -137,7 +137,7 @@ def _step(node: ast.expr, spec: str) -> tuple[str, Augment, dict[str, Any]]:
 
 
 def _value(node: ast.expr, spec: str) -> Any:
-  """A number, a string, or a tuple of them; nothing else is looked at."""
+  """Evaluates a number, a string, or a tuple of them; refuses anything else."""
   if isinstance(node, ast.Tuple):
     return tuple(_value(item, spec) for item in node.elts)
   if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
@@ -155,7 +155,7 @@ def _bind(
   positional: list[Any],
   named: list[tuple[str, Any]],
 ) -> dict[str, Any]:
-  """Arguments by name, checked against the operation's parameters."""
+  """Returns arguments by name, checked against the operation's parameters."""
   parameters = {
     p.name: p
     for p in inspect.signature(operation).parameters.values()

@@ -1,4 +1,4 @@
-"""From stored uint8 images to what a model takes.
+"""Preprocessing from stored uint8 images to model inputs.
 
 Augmentation happens between `to_float` and `normalise`, on values in [0, 1].
 """
@@ -16,18 +16,18 @@ RESIZE_METHODS = ('bilinear', 'cubic')
 
 
 def luma(images: jax.Array) -> jax.Array:
-  """Brightness as the eye sees it.
+  """Returns the luma of images.
 
   Args:
-    images: `[..., height, width, channels]`, 1 or 3 channels.
+    images: images `[..., height, width, channels]`, 1 or 3 channels.
 
   Returns:
     `[..., height, width, 1]`.
   """
   if images.shape[-1] == 1:
     return images
-  # A sum of three terms, not a dot product: accelerators would round its
-  # inputs, and a grey image must keep its values.
+  # Not a dot product, whose inputs accelerators would round: a grey image must
+  # keep its values.
   red, green, blue = (
     weight * images[..., c : c + 1] for c, weight in enumerate(_LUMA)
   )
@@ -35,14 +35,15 @@ def luma(images: jax.Array) -> jax.Array:
 
 
 def match_channels(images: jax.Array, *, channels: int) -> jax.Array:
-  """Makes the number of channels right.
+  """Converts images to a number of channels.
 
   Args:
     images: float32 `[batch, height, width, 1 or 3]`.
-    channels: 1 or 3; grey is repeated, colour becomes its luma. 0: as is.
+    channels: 3 (grey is repeated), 1 (colour is converted to luma), or 0 for no
+      conversion.
 
   Raises:
-    UsageError: `channels` is none of 0, 1, 3.
+    UsageError: `channels` is not 0, 1 or 3.
   """
   if channels not in (0, 1, 3):
     raise errors.UsageError(f'channels must be 0, 1 or 3, got {channels}.')
@@ -52,7 +53,7 @@ def match_channels(images: jax.Array, *, channels: int) -> jax.Array:
 
 
 def to_float(images: jax.Array, *, channels: int = 0) -> jax.Array:
-  """Scales to [0, 1] and makes the number of channels right.
+  """Scales images to [0, 1] and converts them to a number of channels.
 
   Args:
     images: uint8 `[batch, height, width, 1 or 3]`.
@@ -62,8 +63,8 @@ def to_float(images: jax.Array, *, channels: int = 0) -> jax.Array:
     float32 `[batch, height, width, channels]`.
 
   Raises:
-    DataError: the images are of another type or shape.
-    UsageError: `channels` is none of 0, 1, 3.
+    DataError: the images have another dtype or shape.
+    UsageError: `channels` is not 0, 1 or 3.
   """
   if (
     images.dtype != jnp.uint8
@@ -80,15 +81,15 @@ def to_float(images: jax.Array, *, channels: int = 0) -> jax.Array:
 def resize(
   images: jax.Array, *, size: int, method: str = 'bilinear'
 ) -> jax.Array:
-  """Resizes to squares, with antialiasing; leaves images of that size alone.
+  """Resizes to squares with antialiasing, unless images have that size.
 
   Args:
     images: float32 `[batch, height, width, channels]` in [0, 1].
-    size: the new height and width in pixels; 0 leaves the images alone.
+    size: new height and width in pixels; 0 to keep the size.
     method: 'bilinear' or 'cubic'. Cubic overshoots at edges and is clipped.
 
   Raises:
-    UsageError: a negative size or an unknown method.
+    UsageError: the size is negative or the method is unknown.
   """
   if size < 0:
     raise errors.UsageError(f'size must be at least 0, got {size}.')
@@ -114,11 +115,11 @@ def normalise(
 
   Args:
     images: float32 `[batch, height, width, channels]` in [0, 1].
-    mean: one number, or one a channel, on the scale [0, 1].
-    std: the same; positive.
+    mean: mean, one number or one per channel, on the scale [0, 1].
+    std: standard deviation, one number or one per channel; positive.
 
   Raises:
-    UsageError: the wrong number of values, or a std that is not positive.
+    UsageError: the number of values is wrong, or a std is not positive.
   """
   channels = images.shape[-1]
   shift = _per_channel('mean', mean, channels)
@@ -137,21 +138,22 @@ def preprocess(
   std: float | Sequence[float],
   method: str = 'bilinear',
 ) -> jax.Array:
-  """`to_float`, `resize` and `normalise`: what evaluation does.
+  """Preprocesses for evaluation: `to_float`, `resize` and `normalise`.
 
   Args:
     images: uint8 `[batch, height, width, 1 or 3]`.
-    size: height and width of the result in pixels; 0: as is.
-    channels: number of channels of the result, 1 or 3; 0: as is.
-    mean: one number, or one a channel, on the scale [0, 1].
-    std: the same; positive.
+    size: height and width of the result in pixels; 0 to keep the size.
+    channels: number of channels of the result, 1 or 3; 0 to keep the channels.
+    mean: mean, one number or one per channel, on the scale [0, 1].
+    std: standard deviation, one number or one per channel; positive.
     method: 'bilinear' or 'cubic'.
 
   Returns:
     float32 `[batch, size, size, channels]`.
 
   Raises:
-    DataError, UsageError: as the three functions it is made of.
+    DataError: the images have another dtype or shape.
+    UsageError: another argument is invalid.
   """
   images = to_float(images, channels=channels)
   images = resize(images, size=size, method=method)

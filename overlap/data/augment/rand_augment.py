@@ -1,8 +1,8 @@
-"""RandAugment (Cubuk et al. 2020): operations at random, one magnitude.
+"""RandAugment (Cubuk et al. 2020): random operations of one magnitude.
 
-A layer costs one warp and one pass over the values whatever was drawn: every
-geometric operation is an affine matrix (the identity for the others), and of
-the operations on values the wanted one is selected.
+A layer costs one warp and one pass over the values for any draw: every
+geometric operation is an affine matrix (the identity for other operations), and
+the results of all operations on values are combined by selection.
 """
 
 import jax
@@ -33,23 +33,23 @@ def randaugment(
   magnitude: float = 9.0,
   fill: float = 0.5,
 ) -> jax.Array:
-  """Applies `layers` operations, drawn for each image, to each image.
+  """Applies `layers` randomly drawn operations to each image.
 
-  Every operation grows stronger with the magnitude, where the original's
-  enhancing operations do nothing in the middle of the scale; rotations,
-  shears and translations go either way, and so do the four that enhance.
-  On grey images the operation 'color' does nothing.
+  Every operation becomes stronger with the magnitude, unlike the original's
+  enhancing operations, which have no effect in the middle of the scale.
+  Rotations, shears, translations and the four enhancing operations have random
+  directions. On grey images the operation 'color' has no effect.
 
   Args:
     key: one key for the batch.
     images: float32 `[batch, height, width, 1 or 3]` in [0, 1].
-    layers: the paper's N.
-    magnitude: the paper's M, on the scale on which AutoAugment's strongest
-      is 10; up to 30.
-    fill: the value of what a warp brings in from outside.
+    layers: number of operations, the paper's N.
+    magnitude: strength of the operations, the paper's M, from 0 to 30; 10 is
+      AutoAugment's strongest.
+    fill: value outside the image in warps, in [0, 1].
 
   Raises:
-    UsageError: an argument out of range.
+    UsageError: an argument is out of range.
   """
   draws.check_range('layers', layers, 1)
   draws.check_range('magnitude', magnitude, 0, MAX_MAGNITUDE)
@@ -72,14 +72,14 @@ def apply_operation(
   strength: float,
   fill: float,
 ) -> jax.Array:
-  """One operation an image.
+  """Applies one operation to each image.
 
   Args:
     images: float32 `[batch, height, width, 1 or 3]` in [0, 1].
-    code: int32 `[batch, 1, 1, 1]`, places in `OPERATIONS`.
-    sign: -1 or 1, `[batch, 1, 1, 1]`.
+    code: indices into `OPERATIONS`, int32 `[batch, 1, 1, 1]`.
+    sign: directions -1 or 1, `[batch, 1, 1, 1]`.
     strength: magnitude / 10.
-    fill: the value of what a warp brings in from outside.
+    fill: value outside the image in warps, in [0, 1].
   """
   _, height, width, _ = images.shape
   matrices = _matrices(
@@ -103,7 +103,7 @@ def apply_operation(
 def _enhance(
   images: jax.Array, code: jax.Array, factor: jax.Array
 ) -> jax.Array:
-  """Brightness, colour, contrast and sharpness; the images otherwise."""
+  """Applies brightness, colour, contrast or sharpness where `code` is one."""
   other = images
   for name, source in (
     ('brightness', jnp.zeros_like(images)),
@@ -118,9 +118,9 @@ def _enhance(
 def _matrices(
   code: jax.Array, amount: jax.Array, height: int, width: int
 ) -> jax.Array:
-  """Matrices for `geometry.warp` `[batch, 2, 3]`, for codes `[batch]`.
+  """Returns matrices `[batch, 2, 3]` for `geometry.warp` and codes `[batch]`.
 
-  Shears keep the top row and the left column in place, as the original's.
+  Shears keep the top row and the left column in place, as in the original.
   """
 
   def of(name, value):

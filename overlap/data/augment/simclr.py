@@ -13,11 +13,12 @@ def simclr_view(
   strength: float = 1.0,
   blur_probability: float = 0.5,
 ) -> jax.Array:
-  """One view: resized crop, flip, colour jitter, colour drop, blur.
+  """Returns a random view of each image.
 
+  The steps are resized crop, flip, colour jitter, conversion to grey and blur.
   Colour jitter has probability 0.8 and, at strength 1, amounts 0.8 of
-  brightness, contrast and saturation and 0.2 of hue; colour is dropped with
-  probability 0.2. Grey images have the first two alone.
+  brightness, contrast and saturation and 0.2 of hue; conversion to grey has
+  probability 0.2. On grey images, only brightness and contrast are jittered.
 
   Args:
     key: one key for the batch.
@@ -28,7 +29,7 @@ def simclr_view(
     blur_probability: probability of the Gaussian blur.
 
   Raises:
-    UsageError: an argument out of range.
+    UsageError: an argument is out of range.
   """
   draws.check_range('strength', strength, 0, 2.5)
   keys = jax.random.split(key, 5)
@@ -56,7 +57,7 @@ def simclr_views(
   strength: float = 1.0,
   blur_probability: float = 0.5,
 ) -> tuple[jax.Array, jax.Array]:
-  """Two independent views of each image; arguments as `simclr_view`'s."""
+  """Returns two independent views of each image, see `simclr_view`."""
   first, second = (
     simclr_view(
       one,
