@@ -47,7 +47,7 @@ class Record:
 
 
 class Ledger:
-  """The records of a sweep's units, in a local folder.
+  """Records of a sweep's units, in a local folder.
 
   `units/NAME/state.json` is written to a temporary file and renamed. 'running'
   is written before a command starts, and 'done' only after it has exited with

@@ -23,7 +23,7 @@ class Local:
   batch = 1
 
   def __init__(self, program: Sequence[str], shares: Sequence[devices.Share]):
-    """Prepares a pool.
+    """Creates a pool.
 
     Args:
       program: command line that starts `overlap`.

@@ -41,7 +41,7 @@ class SkyPilot:
     *,
     parallel: int = 0,
   ):
-    """Prepares to launch.
+    """Creates an executor.
 
     Args:
       program: command line that starts `overlap` in the project's folder on the

@@ -46,7 +46,7 @@ class Slurm:
     flags: Sequence[str] = (),
     parallel: int = 0,
   ):
-    """Prepares to submit.
+    """Creates an executor.
 
     Args:
       program: command line that starts `overlap` on a node.

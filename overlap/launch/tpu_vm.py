@@ -31,7 +31,7 @@ class TpuVm:
   batch = 1
 
   def __init__(self, names: Sequence[str]):
-    """Prepares to use VMs.
+    """Creates an executor.
 
     Args:
       names: names of the VMs.

@@ -57,7 +57,7 @@ class Mapped(nn.Module):
   Attributes:
     model: classifier of source classes.
     sources: sources of each target class, padded to one length; see `table`.
-    reduction: see `map_logits`.
+    reduction: reduction over a target's sources, see `map_logits`.
   """
 
   model: nn.Module

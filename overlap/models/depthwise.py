@@ -84,13 +84,13 @@ def _shifted_products(
 
 
 class DepthwiseConv(nn.Module):
-  """`depthwise_conv` with its parameter `kernel` [size, size, 1, channels].
+  """Depthwise convolution with a parameter `kernel` [size, size, 1, channels].
 
   Attributes:
     size: side of the kernel.
     stride: stride in both directions.
     dtype: dtype of the computation; the kernel is float32.
-    padding: see `depthwise_conv`.
+    padding: pixels on every side, or None, see `depthwise_conv`.
   """
 
   size: int

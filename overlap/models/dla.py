@@ -87,8 +87,8 @@ class Tree(nn.Module):
     filters: output channels.
     stride: stride of the first block.
     keeps_input: whether the root also takes the (pooled) input.
-    bottleneck: see `Block`.
-    residual_roots: see `Root`.
+    bottleneck: whether blocks are bottlenecks, see `Block`.
+    residual_roots: whether roots add the last block's map.
     dtype: dtype of the computation.
   """
 

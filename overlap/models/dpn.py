@@ -28,7 +28,7 @@ _RESIDUAL_FILTERS = (64, 128, 256, 512)
 
 
 class NormConv(nn.Module):
-  """Batch norm, ReLU and `Conv`.
+  """Batch norm, ReLU and convolution.
 
   Attributes:
     filters: output channels.
@@ -58,7 +58,9 @@ class NormConv(nn.Module):
 
 
 class Block(nn.Module):
-  """Adds to the first `residual` channels, appends `growth` to the others.
+  """Dual-path block with a residual and a densely connected path.
+
+  It adds to the first `residual` channels and appends `growth` channels.
 
   Attributes:
     bottleneck: filters of the 3×3 convolution.

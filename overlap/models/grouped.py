@@ -10,7 +10,7 @@ from jax import lax
 
 @dataclasses.dataclass(frozen=True)
 class Window:
-  """Kernel size, stride, padding and dilation of a convolution.
+  """Stride, padding, dilation and groups of a convolution.
 
   Attributes:
     stride: stride in both directions.
@@ -34,7 +34,7 @@ def grouped_conv(x: jax.Array, kernel: jax.Array, window: Window) -> jax.Array:
   Args:
     x: images [examples, height, width, channels].
     kernel: [kernel height, kernel width, channels / groups, filters].
-    window: see `Window`.
+    window: stride, padding, dilation and groups.
 
   Returns:
     [examples, rows, columns, filters].

@@ -110,7 +110,7 @@ class Block(nn.Module):
 
 
 class InceptionV3(nn.Module):
-  """Inception-v3, for images of 75×75 pixels or more, made for 299×299.
+  """Inception-v3, for images of 75×75 pixels or more, designed for 299×299.
 
   Attributes:
     num_classes: outputs of the head.

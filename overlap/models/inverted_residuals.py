@@ -112,7 +112,7 @@ class DepthwiseNorm(nn.Module):
     size: side of the kernel.
     stride: stride in both directions.
     dtype: dtype of the computation.
-    padding: see `depthwise.depthwise_conv`.
+    padding: pixels on every side, or None, see `depthwise.depthwise_conv`.
     epsilon: epsilon of the norm.
   """
 

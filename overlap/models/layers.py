@@ -167,7 +167,7 @@ def classify(
     num_classes: outputs of the head.
     dropout_rate: dropout rate of the features, before the head.
     train: whether to use dropout; requires the stream 'dropout'.
-    zero_init: see `head`.
+    zero_init: whether the head's initial kernel is zero.
 
   Returns:
     Logits [examples, classes] and features [examples, D], both float32.
@@ -178,7 +178,7 @@ def classify(
 
 
 class ConvNorm(nn.Module):
-  """`Conv` and batch norm.
+  """Convolution and batch norm.
 
   Attributes:
     filters: output channels.

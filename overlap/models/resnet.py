@@ -20,7 +20,7 @@ _EXPANSION = 4
 
 
 class Block(nn.Module):
-  """Convolutions whose result is added to the input.
+  """Residual block.
 
   Attributes:
     filters: number of filters of the 3×3 convolutions.

@@ -36,7 +36,7 @@ def _apply(
 
 @dataclasses.dataclass(frozen=True)
 class TextEncoder:
-  """A text tower with its weights and tokenizer.
+  """Text tower with its weights and tokenizer.
 
   Attributes:
     model: module of the text tower.

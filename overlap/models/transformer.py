@@ -164,7 +164,7 @@ class Block(nn.Module):
       in training.
     activation: key of `ACTIVATIONS`.
     epsilon: epsilon of the norms.
-    causal: see `Attention`.
+    causal: whether tokens attend only to themselves and earlier tokens.
     dtype: dtype of the computation.
   """
 

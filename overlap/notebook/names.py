@@ -6,7 +6,7 @@ from overlap import errors, lookup
 
 
 class NoSuchNameError(errors.UsageError, AttributeError):
-  """Raised for an unknown attribute, with a one-line message."""
+  """Error for an unknown attribute, with a one-line message."""
 
 
 def check(kind: str, name: str, choices: Iterable[str]) -> str:
