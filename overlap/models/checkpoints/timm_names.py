@@ -26,9 +26,15 @@ _EFFICIENTNET = re.compile(r'(tf_)?efficientnet_b([0-7])(_ap|_ns)?')
 # Heads by the size in the name of a ViT or DeiT.
 _HEADS = {
   'tiny': 3, 'small': 6, 'medium': 8, 'base': 12, 'large': 16, 'huge': 16,
-  'giant': 16, 'gigantic': 16,
+  'gigantic': 16,
 }  # fmt: skip
-_VIT = re.compile(r'(?:vit|deit|deit3)_([a-z]+)_\w+')
+_GELU_TANH = re.compile(
+  r'vit_(base_patch32_siglip(_gap)?_256|large_patch16_siglip(_gap)?_512)'
+)
+_OTHER_HEADS = {'vit_base_patch16_gap_224': 16}
+_VIT = re.compile(
+  r'(?:vit|deit|deit3)_([a-z]+)_(?:distilled_)?patch\d+(?!\d|_plus)\w*'
+)
 _SCALES = {'110d': (1.1, 1.2), '120d': (1.2, 1.4)}
 _MOBILENET = re.compile(r'mobilenetv2_(\d{3})(d?)')
 # Arguments of a model that change nothing which its tensors do not show.
@@ -125,8 +131,10 @@ def _vit(name: str, config: Mapping[str, Any]) -> Options:
   source = f'architecture {name!r}'
   match = _VIT.fullmatch(name)
   if match and match[1] in _HEADS:
-    result['num_heads'] = _HEADS[match[1]], source
+    result['num_heads'] = _OTHER_HEADS.get(name, _HEADS[match[1]]), source
     activation = 'quick_gelu' if 'quickgelu' in name else 'gelu'
+    if _GELU_TANH.fullmatch(name):
+      activation = 'gelu_tanh'
     result['activation'] = activation, source
   args = config.get('model_args')
   args = args if isinstance(args, Mapping) else {}

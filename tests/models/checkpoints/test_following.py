@@ -352,9 +352,16 @@ def test_options_are_those_of_the_modules():
     assert options.keys() <= fields
 
 
+_ACTIVATIONS = {
+  'GELU': 'gelu',
+  'GELUTanh': 'gelu_tanh',
+  'QuickGELU': 'quick_gelu',
+}
+
+
 @pytest.mark.slow
 def test_names_tell_what_timms_own_modules_have():
-  """Heads, padding and epsilons of every ViT and EfficientNet of timm."""
+  """Of every ViT and EfficientNet: heads, activation, padding, epsilon."""
   torch = pytest.importorskip('torch')
   with warnings.catch_warnings():
     warnings.simplefilter('ignore')
@@ -372,10 +379,14 @@ def test_names_tell_what_timms_own_modules_have():
       warnings.simplefilter('ignore')
       model = timm.create_model(name)
     if family == 'vit' and hasattr(model, 'blocks'):
-      heads = getattr(getattr(model.blocks[0], 'attn', None), 'num_heads', None)
-      if heads is None or not hasattr(model, 'pos_embed'):
+      block = model.blocks[0]
+      heads = getattr(getattr(block, 'attn', None), 'num_heads', None)
+      activation = type(getattr(getattr(block, 'mlp', None), 'act', None))
+      if heads is None or activation.__name__ not in _ACTIVATIONS:
         continue
       assert (name, options['num_heads'][0]) == (name, heads)
+      expected = _ACTIVATIONS[activation.__name__]
+      assert (name, options['activation'][0]) == (name, expected)
     elif family == 'efficientnet':
       same = 'Same' in type(model.conv_stem).__name__
       assert (name, options['padding'][0]) == (name, 'same' if same else 'half')
