@@ -349,7 +349,11 @@ def test_integers_stand_for_floats_but_for_nothing_else():
     ('resnet', {'width': 0}, 'width must be positive'),
     ('vit', {'num_heads': 5}, 'a divisor of hidden_size=768'),
     ('vit', {'pool': 'map'}, 'token, gap'),
-    ('vit', {'pool': 'gap', 'distilled': True}, 'where distilled=True'),
+    (
+      'vit',
+      {'pool': 'gap', 'distilled': True},
+      'must be False unless pool',
+    ),
     ('vit', {'depth': 0}, 'depth must be positive'),
     ('vit', {'drop_path_rate': -0.1}, r'drop_path_rate must be in \[0, 1\)'),
     ('mobilenet_v2', {'stage_sizes': (1, 2)}, '2 times 1 or 2'),

@@ -94,5 +94,5 @@ def test_without_anything_to_raise_it_is_refused(method, options):
   }
   with pytest.raises(errors.UsageError, match='dropblock_ramp needs'):
     supervised.check_ramp('m', settings)
-  settings['train'] = {}
+  settings['train'] = {'dropblock_ramp': False}
   supervised.check_ramp('m', settings)

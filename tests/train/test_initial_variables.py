@@ -86,15 +86,12 @@ def test_heads_of_other_classes_are_left_out_to_train_new_ones(
     )
 
 
-@pytest.mark.parametrize('old', [True, False])
 def test_a_checkpoint_of_another_depth_is_refused_unless_told_otherwise(
-  tmp_path, saved, caplog, old
+  tmp_path, saved, caplog
 ):
   folder, variables = saved(extra=(2,))
   flat = {'init.checkpoint': folder}
   deeper = task(tmp_path, options={'depth': 2}, **flat)
-  if old:  # A config of before there was this field.
-    del deeper.settings['init']['strict']
   with pytest.raises(errors.DataError) as caught:
     trainer.initial_variables(deeper)
   text = str(caught.value)

@@ -62,8 +62,8 @@ def test_predictions_are_of_the_checkpoint_s_head(
   specs.check(
     {
       'models': {'toy': given},
-      'data': {'dataset': 'idx:noise', 'fallback': ''},
-      'transfer': {'dataset': ''},
+      'data': {'dataset': 'idx:noise', 'fallback': '', 'splits': {}},
+      'transfer': {'dataset': '', 'splits': {}},
     }
   )
   task = Task(
@@ -84,13 +84,14 @@ def test_predictions_are_of_the_checkpoint_s_head(
   )
   assert variables['params']['head']['kernel'].shape == (8, 4)
 
-  def load(name, path, *, template, skip_head, initial):
+  def fill(name, state, *, template, skip_head, initial, what):
     assert (name, skip_head) == ('vit', False)
-    assert path == str(tmp_path / 'weights.npz')
-    assert initial is None
+    assert (state['leaf'].tolist(), initial) == ([1.0], None)
+    assert what == str(tmp_path / 'weights.npz')
     return variables
 
-  monkeypatch.setattr(trainer.checkpoints, 'load_variables', load)
+  np.savez(tmp_path / 'weights.npz', leaf=np.ones(1))
+  monkeypatch.setattr(trainer.checkpoints, 'fill', fill)
   loaded, _ = trainer.train_model(task)
   forward = inference.forward_function(task.model, task.model_input)
   (outputs,) = inference.run(forward, loaded, split, batch_size=8)

@@ -1,11 +1,10 @@
 """A headless Chromium, and the page of a study as its readers have it."""
 
-import json
 import shutil
 
 import pytest
 
-from overlap import report
+from overlap import report, sealed
 from overlap.figures import heatmap
 
 CHROMIUM = shutil.which('chromium') or shutil.which('chromium-browser')
@@ -48,11 +47,12 @@ def path(tmp_path_factory, study, synthetic):
   synthetic.write(workdir, study)
   ids = study['contested']['id'].tolist()
   (workdir / 'report').mkdir()
-  (workdir / 'report' / 'thumbnails.json').write_text(
-    json.dumps({
+  sealed.write(
+    workdir / 'report' / 'thumbnails.json',
+    {
       'dataset': 'fashion_mnist', 'split': 'test', 'size': 1,
       'images': dict.fromkeys(ids, PNG),
-    })
+    },
   )  # fmt: skip
   return report.write(workdir)
 

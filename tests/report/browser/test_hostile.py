@@ -80,7 +80,9 @@ def page(tmp_path_factory, synthetic, attacked):
   sealed.write(
     workdir / 'config.json',
     {
-      'config': {'name': ATTACKS[7], 'models': {a: {} for a in ATTACKS}},
+      'config': {
+        'name': ATTACKS[7], 'models': {a: {'source': 'probe'} for a in ATTACKS},
+      },
       'device': dict(zip(('kind', 'platform', 'count'), ATTACKS)),
       'versions': {ATTACKS[2]: ATTACKS[1]}, 'git_revision': ATTACKS[1],
     },
