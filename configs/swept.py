@@ -11,9 +11,9 @@ names. `launch/sweep.py` trains them, several at a time.
 
 import ml_collections
 
-from overlap import swept
+from overlap.config import sweep_study
 
 
 def get_config(arg: str = '') -> ml_collections.ConfigDict:
   """The study of the sweep `arg`, CONFIG+SWEEP."""
-  return swept.study(arg)
+  return sweep_study.study(arg)

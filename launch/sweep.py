@@ -23,7 +23,7 @@ sys.path.insert(0, str(ROOT))
 try:
   from absl import flags
 
-  from overlap import errors
+  from overlap.core import errors
   from overlap.launch import run
   from overlap.launch.options import Options
 except ModuleNotFoundError as error:

@@ -101,41 +101,43 @@ def predictor(examples: Any) -> tuple[Any, Any]:
   import jax
   import numpy as np
 
-  from overlap import config, inference
+  from overlap.config import schema
+  from overlap.predict import forward as predict_forward
   from overlap.study import specs
 
-  study = config.study()
+  study = schema.study()
   study.data.dataset = DATASET
-  study.models.base = config.model(
+  study.models.base = schema.model(
     'resnet', stage_sizes=(1,), block='basic', width=8, stem='small'
   )
-  chosen = config.resolve(study)['models']['base']
+  chosen = schema.resolve(study)['models']['base']
   model = specs.build_model(chosen, num_classes=len(examples.class_names))
   model_input = specs.model_input(chosen, examples)
   variables = jax.jit(model.init)(
     jax.random.key(0), np.zeros(model_input.shape(), np.float32)
   )
-  return inference.forward_function(model, model_input), dict(variables)
+  return predict_forward.forward_function(model, model_input), dict(variables)
 
 
 def work(args: argparse.Namespace) -> None:
   """Makes the store, then repeats; tells of each stage in a line of JSON."""
   from etils import epath
 
-  from overlap import memory, predict
-  from overlap.study import drawing, results
+  from overlap.core import malloc
+  from overlap.predict import to_store
+  from overlap.stages import analyse, report
 
-  memory.share_one_heap()  # As the command `overlap` does.
+  malloc.share_one_heap()  # As the command `overlap` does.
   folder = epath.Path(args.workdir)
   examples = make_examples(args.examples, args.classes)
-  predict.ensure_examples(folder, examples)
+  to_store.ensure_examples(folder, examples)
   for index in range(args.models - 1):
     write_model(pathlib.Path(folder), index, examples)
     tell(stored=index + 1)
   forward, variables = predictor(examples)
 
   def predicted() -> None:
-    predict.predict(
+    to_store.predict(
       workdir=folder, name=PREDICTED, forward=forward, variables=variables,
       examples=examples, batch_size=500, num_threads=2, arrays=('logits',),
       record={'category': 'ARCH'}, replace=True,
@@ -146,12 +148,12 @@ def work(args: argparse.Namespace) -> None:
     options['tables'] = args.tables.split(',')
 
   def analysed() -> None:
-    request = results.store_request(
+    request = analyse.store_request(
       folder, DATASET, SPLIT, 'model 00', options=options
     )
-    results.analyse(folder, request, again=True)
+    analyse.analyse(folder, request, again=True)
 
-  acts = (predicted, analysed, lambda: drawing.write_report(folder))
+  acts = (predicted, analysed, lambda: report.write_report(folder))
   end, number = time.monotonic() + 60 * args.minutes, 0
   while number < args.rounds or time.monotonic() < end:
     for stage, act in zip(STAGES, acts):

@@ -6,10 +6,10 @@ import jax
 import jax.numpy as jnp
 import pytest
 
-from overlap import code_files, errors, sweeps
-from overlap import config as overlap_config
 from overlap.catalog import categories
 from overlap.cli import main as cli
+from overlap.config import schema, sweeps
+from overlap.core import errors, python_file
 from overlap.launch import units
 from overlap.study import specs
 
@@ -39,7 +39,7 @@ SWEEPS = [
 
 def load(name, arg):
   path = ROOT / 'configs' / f'{name}.py'
-  return code_files.load(path).get_config(arg)
+  return python_file.load(path).get_config(arg)
 
 
 def test_every_config_file_is_listed_here():
@@ -70,7 +70,7 @@ def test_every_unit_of_a_sweep_loads_under_the_lock(monkeypatch, sweep, config):
   for unit in made:
     values = cli.parse(unit.words)
     assert values['config'].value.is_locked
-    specs.check(overlap_config.resolve(values['config'].value))
+    specs.check(schema.resolve(values['config'].value))
 
 
 def trained(resolved):
@@ -87,7 +87,7 @@ def test_config_loads_resolves_and_describes_models(monkeypatch, name, arg):
   monkeypatch.chdir(ROOT)
   config = load(name, arg)
   config.lock()
-  resolved = overlap_config.resolve(config)
+  resolved = schema.resolve(config)
   specs.check(resolved)
   assert resolved['name'] == (f'{name}:{arg}' if arg else name)
   for settings in trained(resolved).values():
@@ -106,7 +106,7 @@ def test_config_loads_resolves_and_describes_models(monkeypatch, name, arg):
 
 @pytest.mark.parametrize(('name', 'arg'), STUDIES)
 def test_all_five_categories_are_there_as_often_as_the_paper_needs(name, arg):
-  resolved = overlap_config.resolve(load(name, arg))
+  resolved = schema.resolve(load(name, arg))
   axes = {
     model: specs.axes(settings, resolved['data']['dataset'])
     for model, settings in trained(resolved).items()

@@ -35,13 +35,15 @@ import numpy as np
 import pytest
 from etils import epath
 
-from overlap import errors, figures, files, store, tables, verify
+from overlap import figures, store
 from overlap.cli import main as cli
+from overlap.core import errors, files
 from overlap.report import provenance
+from overlap.stages import analyse, report, verify
 from overlap.store import schema
-from overlap.study import drawing, model_file, results, timings
-from overlap.study import workdir as study_workdir
+from overlap.tables import table_io
 from overlap.train import checkpoint
+from overlap.workdir import layout, model_file, timings
 
 DAMAGES = int(os.environ.get('OVERLAP_FLIPS', '80'))
 # So many a test: one that takes long ends the process (pyproject.toml).
@@ -103,31 +105,31 @@ def workdir(tmp_path_factory):
   path = epath.Path(tmp_path_factory.mktemp('damaged') / 'w')
   with pytest.MonkeyPatch.context() as patch:
     patch.setattr(schema, 'CHUNK_BYTES', 128)
-    study_workdir.bind(path, CONFIG)
+    layout.bind(path, CONFIG)
     save_model(path / 'models' / 'net')
     fill_store(path)
-    results.analyse(path, request(path))
-    drawing.write_report(path)
+    analyse.analyse(path, request(path))
+    report.write_report(path)
   assert list(verify.faults(path)) == []
   return path
 
 
 def request(path):
   options = {'tables': TABLES, 'resamples': 20}
-  return results.store_request(path, None, None, 'base', options=options)
+  return analyse.store_request(path, None, None, 'base', options=options)
 
 
 def analysed(path):
   """What the stage analyse reads and makes."""
   store.Store(path).check_complete()
-  made = results.compute(path, request(path))
-  return {name: tables.to_csv(frame) for name, frame in made.items()}
+  made = analyse.compute(path, request(path))
+  return {name: table_io.to_csv(frame) for name, frame in made.items()}
 
 
 def reported(path):
   """What the report and the notebook are made from."""
   made = {
-    name: tables.to_csv(frame) for name, frame in figures.load(path).items()
+    name: table_io.to_csv(frame) for name, frame in figures.load(path).items()
   }
   read = (provenance.read(path, name) for name in TOLD)
   return made, *read
@@ -279,7 +281,7 @@ def test_every_byte_of_every_json_file(workdir):
       flipped = bytearray(content)
       flipped[place] ^= rng.randrange(1, 256)
       file.write_bytes(flipped)
-      assert list(verify.sealed.faults(file, 'again')), (name, place)
+      assert list(verify.checksums.faults(file, 'again')), (name, place)
       counted += 1
     file.write_bytes(content)
   assert counted > 2000

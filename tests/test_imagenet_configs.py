@@ -15,9 +15,9 @@ import time
 import pandas as pd
 import pytest
 
-from overlap import code_files, errors, lookup
-from overlap import config as overlap_config
 from overlap.catalog import categories, models, names
+from overlap.config import schema
+from overlap.core import errors, lookup, python_file
 from overlap.data import augment
 from overlap.data.preparation import Preparation
 from overlap.study import specs
@@ -36,13 +36,13 @@ ROWS = [row for row in models.models() if row.name not in BROUGHT]
 TRAINED = [row for row in ROWS if row.category != 'DATASET']
 
 
-PAPER = code_files.load(FOLDER / 'paper.py')
+PAPER = python_file.load(FOLDER / 'paper.py')
 
 
 @pytest.fixture(scope='module')
 def whole():
   """All models' config, resolved and checked."""
-  resolved = overlap_config.resolve(PAPER.get_config('all'))
+  resolved = schema.resolve(PAPER.get_config('all'))
   specs.check(resolved)
   return resolved
 
@@ -51,7 +51,7 @@ def test_every_row_of_the_tables_has_its_config(whole):
   assert {r.name for r in models.models() if r.way == 'bring'} == BROUGHT
   missing = {names.key(row.name) for row in ROWS} ^ set(whole['models'])
   assert not missing
-  trained = overlap_config.resolve(PAPER.get_config('trained'))['models']
+  trained = schema.resolve(PAPER.get_config('trained'))['models']
   assert set(trained) == {names.key(row.name) for row in TRAINED}
   assert len(trained) == 73
   counts = [
@@ -64,7 +64,7 @@ def test_every_row_of_the_tables_has_its_config(whole):
 def test_a_row_is_trained_from_nothing_as_the_tables_say(whole, row):
   settings = whole['models'][names.key(row.name)]
   assert settings['init']['checkpoint'] == ''
-  flat = overlap_config.flatten(settings)
+  flat = schema.flatten(settings)
   for field, value in row.settings:
     if field == 'init.pretrained_on':
       continue
@@ -143,18 +143,16 @@ def test_no_two_models_are_the_same(whole):
   ],
 )
 def test_a_form_has_what_was_asked_for_the_base_and_teachers(arg, expected):
-  resolved = overlap_config.resolve(PAPER.get_config(arg))
+  resolved = schema.resolve(PAPER.get_config(arg))
   specs.check(resolved)
   assert set(resolved['models']) == {BASE, *expected}
   # In whatever form, a model is trained in one way.
-  whole = overlap_config.resolve(PAPER.get_config())['models']
+  whole = schema.resolve(PAPER.get_config())['models']
   assert all(whole[k] == v for k, v in resolved['models'].items())
 
 
 def test_the_base_alone_is_the_base_of_all(whole):
-  resolved = overlap_config.resolve(
-    code_files.load(FOLDER / 'base.py').get_config()
-  )
+  resolved = schema.resolve(python_file.load(FOLDER / 'base.py').get_config())
   assert resolved['models'] == {BASE: whole['models'][BASE]}
 
 
@@ -170,7 +168,7 @@ def tiny_imagenet(tmp_path_factory):
   """A folder of data with a tiny ImageNet in it."""
   pytest.importorskip('tensorflow_datasets')
   folder = tmp_path_factory.mktemp('data')
-  code_files.load(ROOT / 'tests' / 'tiny_imagenet.py').write(folder)
+  python_file.load(ROOT / 'tests' / 'tiny_imagenet.py').write(folder)
   return folder
 
 

@@ -14,35 +14,22 @@ CODE = sorted(
   for path in (ROOT / folder).rglob('*.py')
 ) + [ROOT / 'setup.py']
 
-# Lowest first: a module imports from its own layer and from lower ones.
+# Lowest first: a folder imports from folders above it in this list.
 LAYERS = (
-  'errors lookup files sealed replaced code_files ranges progress claims '
-  'fields compiled schemas jobs sockets peers plurals memory natural_order',
-  'catalog',
-  'config provenance sweeps swept',
-  'parallel',
-  'data',
-  'models',
-  'inference',
-  'probes',
-  'train',
-  'store',
-  'ingest',
-  'predict',
-  'tables',
-  'analyses',
-  'figures',
-  'report',
-  'study verify anchors',
-  'notebook',
-  'app',
-  'cli __main__',
-  'launch',
+  'core',
+  'catalog tables distributed store',
+  'config data probes ingest',
+  'models predict workdir analyses',
+  'train figures',
+  'study report',
+  'stages',
+  'cli notebook',
+  '__main__ launch',
 )
 RANK = {unit: i for i, units in enumerate(LAYERS) for unit in units.split()}
 
 DOWNSTREAM = ('store', 'ingest', 'tables', 'analyses', 'figures', 'report')
-TRAINING = ('data', 'models', 'inference', 'train', 'predict')
+TRAINING = ('data', 'models', 'train', 'predict')
 # (who, what is never imported there, but for these modules)
 NEVER = (
   (DOWNSTREAM, ('tensorflow', 'tensorflow_datasets', 'transformers'), ()),
@@ -52,21 +39,29 @@ NEVER = (
   (('analyses',), ('altair', 'vl_convert', 'matplotlib', 'plotly'), ()),
   (('figures',), ('jax', 'overlap.store'), ()),
   (
-    ('models', 'inference', 'probes', 'train', 'analyses'),
-    ('ml_collections', 'overlap.config', 'overlap.fields'),
+    ('models', 'predict', 'probes', 'train', 'analyses'),
+    ('ml_collections', 'overlap.config'),
     ('overlap.analyses.run',),
   ),
   (
-    tuple(RANK.keys() - {'config', 'fields', 'swept', 'study', 'cli'}),
+    tuple(RANK.keys() - {'config', 'study', 'cli'}),
     ('ml_collections',),
     ('overlap.analyses.run',),
   ),
-  (tuple(RANK.keys() - {'cli', 'app'}), ('absl.flags', 'absl.app'), ()),
+  (
+    tuple(RANK.keys() - {'cli'}),
+    ('absl.flags', 'absl.app'),
+    ('overlap.core.log',),
+  ),
   # A launcher's units are command lines, which it checks as they check them.
   (tuple(RANK.keys() - {'cli', '__main__', 'launch'}), ('overlap.cli',), ()),
   (tuple(RANK), ('configs', 'tests', 'notebooks'), ()),
-  (tuple(RANK.keys() - {'parallel'}), ('flax.jax_utils',), ()),
-  (tuple(RANK.keys() - {'data', 'app'}), ('tensorflow',), ()),
+  (tuple(RANK.keys() - {'distributed'}), ('flax.jax_utils',), ()),
+  (
+    tuple(RANK.keys() - {'data'}),
+    ('tensorflow',),
+    ('overlap.core.log',),
+  ),
 )
 # Imported inside the function that loads with them, nowhere else.
 LAZY = ('scenic', 'transformers', 'huggingface_hub', 'tensorflow')
@@ -148,7 +143,7 @@ def habit_faults(module: str, source: str) -> Iterator[str]:
       yield f'{module}: passes {node.arg}'
     word = node.attr if isinstance(node, ast.Attribute) else None
     word = node.name if isinstance(node, ast.alias) else word
-    if word in PARALLEL and unit_of(module) in RANK.keys() - {'parallel'}:
+    if word in PARALLEL and unit_of(module) in RANK.keys() - {'distributed'}:
       yield f'{module}: uses {word}'
 
 
@@ -166,15 +161,15 @@ def test_no_import_or_habit_is_forbidden(path):
   ('module', 'source'),
   [
     ('overlap.store.zarr', 'import tensorflow_datasets as tfds'),
-    ('overlap.tables', 'from overlap.data import examples'),
-    ('overlap.tables', 'from overlap import train'),
+    ('overlap.tables.table_io', 'from overlap.data import examples'),
+    ('overlap.tables.table_io', 'from overlap import train'),
     ('overlap.report.page', 'def f():\n  import transformers'),
-    ('overlap.analyses.errors', 'import altair as alt'),
+    ('overlap.analyses.correctness', 'import altair as alt'),
     ('overlap.figures.fig01', 'import jax.numpy as jnp'),
     ('overlap.figures.fig01', 'from overlap import store'),
     ('overlap.models.vit', 'from ml_collections import config_dict'),
     ('overlap.analyses.pairs', 'from overlap import config'),
-    ('overlap.predict', 'import ml_collections'),
+    ('overlap.predict.to_store', 'import ml_collections'),
     ('overlap.train.loop', 'from absl import flags'),
     ('overlap.study', 'from overlap.cli import main'),
     ('overlap.study', 'from overlap.launch import units'),
@@ -182,7 +177,7 @@ def test_no_import_or_habit_is_forbidden(path):
     ('overlap.study', 'from configs import quickstart'),
     ('overlap.train.step', 'from flax import jax_utils'),
     ('overlap.train.step', 'import tensorflow as tf'),
-    ('overlap.errors', 'from overlap import parallel'),
+    ('overlap.core.errors', 'from overlap.distributed import meshes'),
     ('overlap.data.tfds', 'import tensorflow as tf'),
     ('overlap.models.x', 'class A:\n  from scenic import models'),
     ('overlap.models.x', 'from . import resnet'),
@@ -200,7 +195,7 @@ def test_a_planted_import_is_found(module, source):
     ('overlap.analyses.run', 'import ml_collections'),
     ('overlap.data.tfds', 'def f():\n  import tensorflow as tf'),
     ('overlap.study', 'from overlap import predict, tables'),
-    ('overlap.predict', 'from overlap import parallel, store'),
+    ('overlap.predict.to_store', 'from overlap import store'),
     ('overlap.analyses.layers', 'from overlap.probes import selection'),
     ('overlap.cli.study', 'from absl import flags, logging'),
     ('overlap.train', "M = {'a': 'overlap.train.supervised:train'}"),
@@ -231,4 +226,4 @@ def test_a_planted_habit_is_found(module, source):
 def test_what_looks_like_a_habit_is_no_fault():
   source = 'model.eval()\nnp.load(f, allow_pickle=False)\n"""No pickle."""'
   assert not list(habit_faults('overlap.models.x', source))
-  assert not list(habit_faults('overlap.parallel', 'jax.pmap(f)'))
+  assert not list(habit_faults('overlap.distributed', 'jax.pmap(f)'))

@@ -5,10 +5,13 @@ import pathlib
 
 import pytest
 
-from overlap import code_files, store, tables
-from overlap import config as overlap_config
-from overlap.study import prediction, results, specs, training
+from overlap import store
+from overlap.config import schema
+from overlap.core import python_file
+from overlap.stages import analyse, predict, train
+from overlap.study import specs
 from overlap.study.study import Study
+from overlap.tables import table_io
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 PACKAGES = (
@@ -27,16 +30,16 @@ pytestmark = [
 
 def test_each_gets_18_of_20_and_all_pairs_are_there(tmp_path):
   path = ROOT / 'configs' / 'pretrained.py'
-  plain = overlap_config.resolve(code_files.load(path).get_config())
+  plain = schema.resolve(python_file.load(path).get_config())
   specs.check(plain)
-  results.check(plain)
+  analyse.check(plain)
   study = Study(plain, tmp_path)
-  training.train(study)
-  prediction.predict_all(study)
-  request = results.study_request(tmp_path, plain)
-  results.analyse(tmp_path, request)
-  models = tables.read(tmp_path, 'models').set_index('model')
+  train.train(study)
+  predict.predict_all(study)
+  request = analyse.study_request(tmp_path, plain)
+  analyse.analyse(tmp_path, request)
+  models = table_io.read(tmp_path, 'models').set_index('model')
   right = 20 * models['accuracy']
   assert right.round().to_dict() == {'lite0': 18, 'lite1': 18, 'lite2': 18}
-  assert len(tables.read(tmp_path, 'pairs')) == 3
+  assert len(table_io.read(tmp_path, 'pairs')) == 3
   assert list(store.check(tmp_path)) == []

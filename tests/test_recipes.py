@@ -13,7 +13,9 @@ import sys
 import numpy as np
 import pytest
 
-from overlap import store, tables
+from overlap import store
+from overlap.tables import schemas as tables_schemas
+from overlap.tables import table_io
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 GUIDE = (ROOT / 'overlap' / 'README.md').read_text()
@@ -68,8 +70,10 @@ def test_they_are_written_as_the_rest_is(tree, recipes):
 
 
 def test_a_study_makes_all_tables_unless_its_config_names_some(tree):
-  schemas = runpy.run_path(str(tree / 'overlap' / 'schemas.py'))['SCHEMAS']
-  assert [*tables.SCHEMAS, 'sureness'] == list(schemas)
+  schemas = runpy.run_path(str(tree / 'overlap' / 'tables' / 'schemas.py'))[
+    'SCHEMAS'
+  ]
+  assert [*tables_schemas.SCHEMAS, 'sureness'] == list(schemas)
 
 
 @pytest.mark.slow
@@ -115,7 +119,7 @@ def test_the_model_trains_on_the_source_and_the_table_appears(tree, tmp_path):
   assert (len(examples), tuple(examples.class_names)) == (20, ('a', 'b', 'c'))
   features = reader.read('npz:mine', 'test', 'wide', 'features')
   assert features.shape == (20, 256)
-  table = tables.read(workdir, 'sureness').set_index('model')
+  table = table_io.read(workdir, 'sureness').set_index('model')
   assert list(table.index) == ['base', 'wide']
   assert list(table.columns) == ['when_right', 'when_wrong']
   known = table.stack().dropna()

@@ -34,15 +34,15 @@ DOTTED = (
 )  # fmt: skip
 # Of file and what stands there, why it may.
 EXCEPTIONS = {
-  ('overlap/code_files.py', 'exec_module'):
+  ('overlap/core/python_file.py', 'exec_module'):
     'a config is a program, and this is the one place that runs it',
-  ('overlap/lookup.py', 'import_module'): 'names of a table in the code',
+  ('overlap/core/lookup.py', 'import_module'): 'names of a table in the code',
   ('overlap/cli/main.py', 'import_module'): 'names of a table in the code',
   ('overlap/report/__init__.py', 'Markup'):
     "the page's own scripts and styles; JSON whose markup is escaped",
-  ('overlap/files.py', 'ctypes'):
+  ('overlap/core/files.py', 'ctypes'):
     "Linux's renameat2, which swaps two folders at once; Python has none",
-  ('overlap/memory.py', 'ctypes'):
+  ('overlap/core/malloc.py', 'ctypes'):
     'two functions of the C library, on numbers alone; Python has none',
   ('overlap/data/tfds_downloads.py', 'urlopen'):
     "one of TFDS's own addresses, to see whether it can be reached",

@@ -19,9 +19,9 @@ USERS = {
   'JAX_DISABLE_MOST_OPTIMIZATIONS': '0',
 }
 CONFIG = """
-from overlap import code_files
+from overlap.core import python_file
 
-quickstart = code_files.load({path!r})
+quickstart = python_file.load({path!r})
 KEPT = ('base', 'reinit_1', 'vit')
 
 

@@ -4,7 +4,7 @@ import socket
 
 import pytest
 
-from overlap import sockets
+from overlap.distributed import sockets
 
 # For documentation alone: no machine has it.
 NOBODY = '192.0.2.77'

@@ -6,7 +6,7 @@ One model learns from another, the probe from features of one.
 import ml_collections
 
 from configs import quickstart
-from overlap import config as overlap_config
+from overlap.config import schema
 
 
 def get_config(arg: str = '') -> ml_collections.ConfigDict:
@@ -25,7 +25,7 @@ def get_config(arg: str = '') -> ml_collections.ConfigDict:
     settings.train.total_steps = 40
     settings.train.checkpoint_every_steps = 10
     settings.train.log_every_steps = 10
-  config.models.probe = overlap_config.probe('base')
+  config.models.probe = schema.probe('base')
   config.models.probe.strengths = 2
   config.models.probe.weakest = 1e-2
   config.models.probe.strongest = 1e-1

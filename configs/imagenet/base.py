@@ -20,8 +20,8 @@ from typing import Any
 
 import ml_collections
 
-from overlap import config as overlap_config
 from overlap.catalog import models, names
+from overlap.config import schema
 
 # The training of ResNets of He et al. 2016, in large batches (Goyal et al.
 # 2017). What a row of the paper's tables sets goes before it.
@@ -73,7 +73,7 @@ def model(
     recipe: fields in which its training differs from the base's, but for
       those that the tables set.
   """
-  config = overlap_config.paper_model(name, RECIPE | dict(recipe or {}))
+  config = schema.paper_model(name, RECIPE | dict(recipe or {}))
   # Public weights, of which some have others of the same architecture.
   config.init.checkpoint = ''
   config.init.pretrained_on = ''
@@ -83,7 +83,7 @@ def model(
 
 def study() -> ml_collections.ConfigDict:
   """ImageNet's data and what is measured, the models still to come."""
-  config = overlap_config.study()
+  config = schema.study()
   config.base = names.key(models.BASE_NAME)
   config.data.dataset = 'tfds:imagenet2012'
   config.data.label = 'IN'

@@ -25,14 +25,14 @@ import pathlib
 
 import ml_collections
 
-from overlap import code_files, lookup
-from overlap import config as overlap_config
 from overlap.catalog import categories, models, names
 from overlap.catalog.models import PaperModel
+from overlap.config import schema
+from overlap.core import lookup, python_file
 
 _HERE = pathlib.Path(__file__).parent
 _base, _recipes = (
-  code_files.load(_HERE / name) for name in ('base.py', 'recipes.py')
+  python_file.load(_HERE / name) for name in ('base.py', 'recipes.py')
 )
 
 
@@ -79,7 +79,7 @@ def _is_trained(row: PaperModel) -> bool:
 
 def _settings(row: PaperModel) -> ml_collections.ConfigDict:
   if not _is_trained(row):
-    return overlap_config.paper_model(row.name)
+    return schema.paper_model(row.name)
   config = _base.model(row.name, _recipes.RECIPES.get(row.name))
   if row.name == 'SimCLR':
     # Fine-tuning is by crops and mirror images alone (Chen et al. 2020, B.5).

@@ -7,7 +7,7 @@ Four variants of the quickstart's ResNet, and the base; with
 `configs/quickstart.py:smoke` they are small enough to try on two CPU cores.
 """
 
-from overlap import sweeps
+from overlap.config import sweeps
 
 
 def get_sweep(arg: str = '') -> list[sweeps.Item]:

@@ -4,7 +4,7 @@ r"""Learning rates, each with the weight decay that keeps their product.
     --sweep=configs/sweeps/learning_rate.py --workdir=workdir/learning_rate
 """
 
-from overlap import sweeps
+from overlap.config import sweeps
 
 _PRODUCT = 1e-4  # Of the quickstart's ResNet: 0.2 and 5e-4.
 

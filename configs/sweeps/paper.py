@@ -11,11 +11,12 @@ loads the models with public weights, and compares.
 
 import pathlib
 
-from overlap import code_files, sweeps
+from overlap.config import sweeps
+from overlap.core import python_file
 
 
 def get_sweep(arg: str = '') -> list[sweeps.Item]:
   """The models; `arg` is as for configs/imagenet/paper.py."""
   path = pathlib.Path(__file__).parents[1] / 'imagenet' / 'paper.py'
-  paper = code_files.load(path)
+  paper = python_file.load(path)
   return sweeps.models(*paper.get_config(arg or 'trained').models)

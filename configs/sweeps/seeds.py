@@ -6,7 +6,7 @@ r"""Nine more seeds of a model: how far training alone moves every measure.
 `configs/sweeps/seeds.py:vit` takes another model of the study than its base.
 """
 
-from overlap import sweeps
+from overlap.config import sweeps
 
 
 def get_sweep(arg: str = '') -> list[sweeps.Item]:

@@ -6,7 +6,7 @@ r"""The whole study again on a half and a tenth of its training examples.
 Each is a study of its own, with a report of its own, in W/units/NAME.
 """
 
-from overlap import sweeps
+from overlap.config import sweeps
 
 
 def get_sweep(arg: str = '') -> list[sweeps.Item]:

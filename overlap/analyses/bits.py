@@ -8,7 +8,7 @@ two classes are equal if no plane differs.
 
 import numpy as np
 
-from overlap.compiled import compiled
+from overlap.core.jit import compiled
 
 # Words of a strip: all planes of two strips fit the first-level cache.
 _STRIP = 128

@@ -28,8 +28,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from overlap import progress
-from overlap.analyses import draws, errors
+from overlap.analyses import correctness, draws
+from overlap.core import progress
 
 STATISTICS = ('error_inconsistency', 'kappa', 'gain', 'conversion_rate')
 # Statistics that are undefined for a pair without an ensemble.
@@ -67,20 +67,20 @@ def measurements(
     models are all right or all wrong, the conversion rate if they are never
     inconsistent, everything without examples.
   """
-  counts = errors.PairCounts(*np.moveaxis(np.asarray(total), -1, 0))
+  counts = correctness.PairCounts(*np.moveaxis(np.asarray(total), -1, 0))
   result = {
-    'error_inconsistency': errors.error_inconsistency(counts),
-    'kappa': errors.kappa(counts),
+    'error_inconsistency': correctness.error_inconsistency(counts),
+    'kappa': correctness.kappa(counts),
   }
   if right is None:
     nothing = np.full(counts.total.shape, np.nan)
     return result | {'gain': nothing, 'conversion_rate': nothing}
   right = np.asarray(right)
-  mean = sum(errors.accuracies(counts)) / 2
+  mean = sum(correctness.accuracies(counts)) / 2
   inconsistent = counts.only_1 + counts.only_2
   return result | {
-    'gain': errors.fraction(right.sum(axis=-1), counts.total) - mean,
-    'conversion_rate': errors.fraction(
+    'gain': correctness.fraction(right.sum(axis=-1), counts.total) - mean,
+    'conversion_rate': correctness.fraction(
       right[..., 1] + right[..., 2], inconsistent
     ),
   }

@@ -11,12 +11,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from overlap import lookup
-from overlap.analyses import ahead
+from overlap.analyses import prefetch
 from overlap.analyses.ece import ece_sweep
 from overlap.analyses.grids import GRID, fit_ece_sweep, fit_grid
 from overlap.analyses.losses import confidence, losses, nll
 from overlap.analyses.temperature import Fit, fit_folds
+from overlap.core import lookup
 
 __all__ = [
   'GRID', 'OBJECTIVES', 'CrossFit', 'Fit', 'calibrate', 'calibrate_all',
@@ -173,7 +173,7 @@ def calibrate_all(
   """
   return [
     calibrate(logits, labels, folds, num_folds=num_folds, objective=objective)
-    for logits in ahead.ahead(models)
+    for logits in prefetch.ahead(models)
   ]
 
 

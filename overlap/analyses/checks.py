@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
-from overlap import errors, lookup
+from overlap.core import errors, lookup
 
 T = TypeVar('T')
 

@@ -12,13 +12,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from overlap import tables
 from overlap.analyses import hashed, stats
 from overlap.analyses.context import Context
 from overlap.analyses.members import Member
 from overlap.analyses.overview import measured_pairs
 from overlap.analyses.specialisation import angle, paired
 from overlap.catalog import categories
+from overlap.tables import schemas, table_io
 
 # With more pairs, only pairs with the base have a row: a minute, and 5 MB.
 MAX_PAIRS = 10_000
@@ -121,8 +121,8 @@ def _pairs(context: Context) -> pd.DataFrame:
   rows = [
     _row(context, context.members[i], context.members[j]) for i, j in index
   ]
-  names = tables.SCHEMAS['pair_closeups']
-  return tables.typed(
+  names = schemas.SCHEMAS['pair_closeups']
+  return table_io.typed(
     'pair_closeups', {name: [row[name] for row in rows] for name in names}
   )
 
@@ -159,7 +159,7 @@ def _contested(context: Context) -> pd.DataFrame:
   correct = context.correct
   chosen = contested(correct, context.ids.tolist(), context.options.seed)
   labels = context.split.labels[chosen]
-  return tables.typed(
+  return table_io.typed(
     'contested',
     {
       'id': [str(context.ids[i]) for i in chosen],

@@ -11,11 +11,12 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from overlap import store, tables
-from overlap.analyses import errors, overview
+from overlap import store
+from overlap.analyses import correctness, overview
 from overlap.analyses import pairs as pairs_lib
 from overlap.analyses.context import Context
-from overlap.analyses.errors import PairCounts
+from overlap.analyses.correctness import PairCounts
+from overlap.tables import table_io
 
 
 def siblings(reader: store.Store, dataset: str, split: str) -> list[str]:
@@ -54,7 +55,7 @@ def measure(context: Context) -> dict[str, pd.DataFrame]:
   columns = pairs_lib.identity(split, context.members, index)
   columns['split'] = [split.split.rpartition('/')[0]] * len(index)
   columns |= mean_over_conditions(_counts(context, names, index))
-  return {'conditions': tables.typed('conditions', columns)}
+  return {'conditions': table_io.typed('conditions', columns)}
 
 
 def mean_over_conditions(counts: PairCounts) -> dict[str, np.ndarray]:
@@ -69,14 +70,14 @@ def mean_over_conditions(counts: PairCounts) -> dict[str, np.ndarray]:
     of all; the means, NaN without any; 'kappa_conditions', in how many kappa
     has a value, over which its mean is.
   """
-  accuracy_1, accuracy_2 = errors.accuracies(counts)
-  kappa = errors.kappa(counts)
+  accuracy_1, accuracy_2 = correctness.accuracies(counts)
+  kappa = correctness.kappa(counts)
   return {
     'conditions': (counts.total > 0).sum(axis=0),
     'n': counts.total.sum(axis=0),
     'accuracy_1': _mean(accuracy_1),
     'accuracy_2': _mean(accuracy_2),
-    'error_inconsistency': _mean(errors.error_inconsistency(counts)),
+    'error_inconsistency': _mean(correctness.error_inconsistency(counts)),
     'kappa': _mean(kappa),
     'kappa_conditions': np.isfinite(kappa).sum(axis=0),
   }
@@ -85,7 +86,7 @@ def mean_over_conditions(counts: PairCounts) -> dict[str, np.ndarray]:
 def _mean(values: np.ndarray) -> np.ndarray:
   """The mean over conditions `[conditions, pairs]` that have a value."""
   known = np.isfinite(values)
-  return errors.fraction(np.where(known, values, 0).sum(0), known.sum(0))
+  return correctness.fraction(np.where(known, values, 0).sum(0), known.sum(0))
 
 
 def _counts(
@@ -103,12 +104,12 @@ def _counts(
   for place, split in enumerate(splits):
     labels = reader.examples(dataset, split).labels
     found = [_predicted(reader, dataset, split, m) for m in context.names]
-    absent = np.full(len(labels), errors.NO_CLASS)
+    absent = np.full(len(labels), correctness.NO_CLASS)
     predicted = np.stack([absent if p is None else p for p in found])
-    correct = errors.right(predicted, labels)
+    correct = correctness.right(predicted, labels)
     present = np.array([p is not None for p in found])
     both = present[index].all(axis=1)
-    counts[:, place, both] = errors.pair_counts(correct).at(*index[both].T)
+    counts[:, place, both] = correctness.pair_counts(correct).at(*index[both].T)
   return PairCounts(*counts)
 
 
@@ -123,5 +124,5 @@ def _predicted(
   if 'predicted' in arrays:
     return reader.read(dataset, split, model, 'predicted')
   if 'logits' in arrays:
-    return errors.predicted(reader.read(dataset, split, model, 'logits'))
+    return correctness.predicted(reader.read(dataset, split, model, 'logits'))
   return None

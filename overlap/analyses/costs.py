@@ -6,8 +6,8 @@ Costs are recorded when a model predicts; ingested predictions have none.
 import numpy as np
 import pandas as pd
 
-from overlap import tables
 from overlap.analyses.context import Context
+from overlap.tables import table_io
 
 _FIELDS = ('parameters', 'flops')
 
@@ -16,7 +16,7 @@ def measure(context: Context) -> dict[str, pd.DataFrame]:
   """Returns the table 'costs', a row for each model; unknown is empty."""
   rows = [_recorded(context, name) for name in context.names]
   columns = {field: [row.get(field) for row in rows] for field in _FIELDS}
-  return {'costs': tables.typed('costs', {'model': context.names, **columns})}
+  return {'costs': table_io.typed('costs', {'model': context.names, **columns})}
 
 
 def flops(context: Context) -> np.ndarray:

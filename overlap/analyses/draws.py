@@ -10,7 +10,7 @@ import math
 
 import numpy as np
 
-from overlap.compiled import compiled
+from overlap.core.jit import compiled
 
 # For smaller expected counts, inversion is as fast as rejection; rejection
 # requires at least this expectation.

@@ -15,12 +15,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from overlap import lookup
-from overlap.analyses import errors
+from overlap.analyses import correctness
 from overlap.analyses.allpairs import engine
 from overlap.analyses.allpairs.blocks import Logits
 from overlap.analyses.allpairs.probabilities import softmax
 from overlap.analyses.allpairs.resume import Checkpoint
+from overlap.core import lookup
 
 __all__ = [
   'METHODS',
@@ -121,7 +121,9 @@ def pair_ensembles(
   }
 
 
-def accuracy(counts: errors.PairCounts, ensemble: EnsembleCounts) -> np.ndarray:
+def accuracy(
+  counts: correctness.PairCounts, ensemble: EnsembleCounts
+) -> np.ndarray:
   """Accuracy of the ensembles.
 
   Args:
@@ -131,11 +133,11 @@ def accuracy(counts: errors.PairCounts, ensemble: EnsembleCounts) -> np.ndarray:
   Returns:
     Fractions, float64 `[pairs]`; NaN without examples.
   """
-  return errors.fraction(ensemble.correct, counts.total)
+  return correctness.fraction(ensemble.correct, counts.total)
 
 
 def conversion_rate(
-  counts: errors.PairCounts, ensemble: EnsembleCounts
+  counts: correctness.PairCounts, ensemble: EnsembleCounts
 ) -> np.ndarray:
   """Fraction of the inconsistent examples that the ensemble gets right.
 
@@ -143,36 +145,38 @@ def conversion_rate(
     Fractions, float64 `[pairs]`; NaN if the models are never inconsistent.
   """
   converted = ensemble.converted_only_1 + ensemble.converted_only_2
-  return errors.fraction(converted, counts.only_1 + counts.only_2)
+  return correctness.fraction(converted, counts.only_1 + counts.only_2)
 
 
 def neither_conversion_rate(
-  counts: errors.PairCounts, ensemble: EnsembleCounts
+  counts: correctness.PairCounts, ensemble: EnsembleCounts
 ) -> np.ndarray:
   """Fraction converted of the examples that neither model gets right.
 
   Returns:
     Fractions, float64 `[pairs]`; NaN if one of the two is always right.
   """
-  return errors.fraction(ensemble.converted_neither, counts.neither)
+  return correctness.fraction(ensemble.converted_neither, counts.neither)
 
 
 def loss_rate(
-  counts: errors.PairCounts, ensemble: EnsembleCounts
+  counts: correctness.PairCounts, ensemble: EnsembleCounts
 ) -> np.ndarray:
   """Fraction lost of the examples that both models get right.
 
   Returns:
     Fractions, float64 `[pairs]`; NaN if they are never both right.
   """
-  return errors.fraction(ensemble.lost, counts.both_correct)
+  return correctness.fraction(ensemble.lost, counts.both_correct)
 
 
-def gain(counts: errors.PairCounts, ensemble: EnsembleCounts) -> np.ndarray:
+def gain(
+  counts: correctness.PairCounts, ensemble: EnsembleCounts
+) -> np.ndarray:
   """Accuracy of the ensemble minus the mean of its members' (Sec. 4.1).
 
   Returns:
     Fractions, float64 `[pairs]`; NaN without examples.
   """
   members = counts.both_correct + (counts.only_1 + counts.only_2) / 2
-  return errors.fraction(ensemble.correct - members, counts.total)
+  return correctness.fraction(ensemble.correct - members, counts.total)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from overlap.analyses import errors
+from overlap.analyses import correctness
 from overlap.analyses import losses as losses_lib
 from overlap.analyses.ece import ece_sweep
 from overlap.analyses.temperature import HIGHEST, LOWEST, Fit, fit_folds
@@ -54,7 +54,7 @@ def fit_ece_sweep(
     `bound_hit` is also set at an end of the grid.
   """
   fits = fit_folds(logits, labels, keep.astype(np.float32))
-  correct = errors.correct(logits, labels)
+  correct = correctness.correct(logits, labels)
   best = [
     _least_ece(float(start), logits, correct, rows)
     for start, rows in zip(fits.temperature, keep)

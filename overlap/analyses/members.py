@@ -6,11 +6,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from absl import logging
 
-from overlap import errors, store
-from overlap.analyses import calibration
-from overlap.analyses import errors as errors_lib
+from overlap import store
+from overlap.analyses import calibration, correctness
 from overlap.analyses.options import Options
 from overlap.catalog import categories
+from overlap.core import errors
 
 
 class Split(NamedTuple):
@@ -129,14 +129,14 @@ def measure(
   if soft:
     if logits is None:
       logits = split.read(record['model'], 'logits')
-    predicted = errors_lib.predicted(logits)
-    correct = errors_lib.right(predicted, split.labels)
+    predicted = correctness.predicted(logits)
+    correct = correctness.right(predicted, split.labels)
     own, temperatures, confidence = _measure_logits(
       split, record, logits, correct, folds, options
     )
   else:
     predicted = _predicted(split, record)
-    correct = errors_lib.right(predicted, split.labels)
+    correct = correctness.right(predicted, split.labels)
     own, confidence = _measure_hard(split, record, correct)
     temperatures = None
   columns = {

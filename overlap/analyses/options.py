@@ -4,7 +4,6 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from overlap import errors, lookup, tables
 from overlap.analyses import calibration, checks, clusters, ensembles, stats
 from overlap.analyses.allpairs import engine
 from overlap.analyses.greedy import options as greedy_options
@@ -18,6 +17,8 @@ from overlap.analyses.similarity import options as similarity_options
 from overlap.analyses.similarity.options import Similarity
 from overlap.analyses.specialisation import options as specialisation_options
 from overlap.analyses.specialisation.options import Specialisation
+from overlap.core import errors, lookup
+from overlap.tables import schemas
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,7 +26,7 @@ class Options:
   """Options of the analyses.
 
   Attributes:
-    tables: tables to return, keys of `overlap.tables.SCHEMAS`.
+    tables: tables to return, keys of `overlap.tables.table_io.SCHEMAS`.
     calibration: a key of `calibration.OBJECTIVES`.
     folds: number of folds of the cross-fitting, at least 2.
     methods: keys of `ensembles.METHODS`; columns without suffix use the first.
@@ -50,7 +51,7 @@ class Options:
     similarity: options of the comparison of representations.
   """
 
-  tables: Sequence[str] = tuple(tables.SCHEMAS)
+  tables: Sequence[str] = tuple(schemas.SCHEMAS)
   calibration: str = 'nll'
   folds: int = 5
   methods: Sequence[str] = tuple(ensembles.METHODS)
@@ -88,7 +89,7 @@ def parse(given: Mapping[str, Any] | None) -> Options:
   """
   options = checks.filled(Options, given or {})
   lookup.check('calibration', options.calibration, calibration.OBJECTIVES)
-  checks.names('table', options.tables, tables.SCHEMAS)
+  checks.names('table', options.tables, schemas.SCHEMAS)
   checks.names('ensemble method', options.methods, ensembles.METHODS)
   checks.integer('folds', options.folds, 2)
   checks.integer('resamples', options.resamples, 0)

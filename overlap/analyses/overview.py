@@ -66,12 +66,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from overlap import tables
 from overlap.analyses import clusters, stats, summaries
 from overlap.analyses import pairs as pairs_lib
 from overlap.analyses.context import Context, Pairs
 from overlap.analyses.members import Member
 from overlap.analyses.options import Options
+from overlap.tables import table_io
 
 
 def measure(context: Context) -> dict[str, pd.DataFrame]:
@@ -179,7 +179,7 @@ def _tables(
   _, kept_base, others = over[0]
   return {
     'models': _models_table(context.members, inside, of_base, options),
-    'pairs': tables.typed('pairs', of_list),
+    'pairs': table_io.typed('pairs', of_list),
     'categories': summaries.category_table(
       kept_base, others[:, 0], confidence=level, intervals=over_models
     ),
@@ -217,4 +217,4 @@ def _models_table(
     bounds = interval(successes, total, confidence=options.confidence)
     columns[f'{name}_lower'], columns[f'{name}_upper'] = bounds
   columns['in_window'] = inside
-  return tables.typed('models', columns)
+  return table_io.typed('models', columns)

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from overlap.analyses import bootstrap, ensembles, errors, stats
+from overlap.analyses import bootstrap, correctness, ensembles, stats
 from overlap.analyses.allpairs.resume import Checkpoint
 from overlap.analyses.members import Member, Split, StoredLogits
 from overlap.analyses.options import Options
@@ -38,7 +38,7 @@ def measure(
   """
   first, second = index.T
   correct = np.stack([member.correct for member in members])
-  counts = errors.pair_counts(correct).at(first, second)
+  counts = correctness.pair_counts(correct).at(first, second)
   made = _ensembles(
     split, members, index, correct, classes, options, checkpoint
   )
@@ -46,7 +46,7 @@ def measure(
   columns |= _counted(counts)
   predicted = np.stack([member.predicted for member in members])
   columns |= _compared(
-    counts, errors.same_wrong(predicted, correct)[first, second]
+    counts, correctness.same_wrong(predicted, correct)[first, second]
   )
   columns |= _combined(counts, made, options)
   columns |= _intervals(members, index, counts, made, options)
@@ -68,14 +68,16 @@ class _Made:
 
   def rates(
     self,
-    pairs: errors.PairCounts,
+    pairs: correctness.PairCounts,
     method: str,
-    rate: Callable[[errors.PairCounts, ensembles.EnsembleCounts], np.ndarray],
+    rate: Callable[
+      [correctness.PairCounts, ensembles.EnsembleCounts], np.ndarray
+    ],
   ) -> np.ndarray:
     """Returns a rate, float64 `[pairs]`, NaN for other pairs."""
     result = np.full(len(self.soft), np.nan)
     if method in self.counts:
-      chosen = errors.PairCounts(*(field[self.soft] for field in pairs))
+      chosen = correctness.PairCounts(*(field[self.soft] for field in pairs))
       result[self.soft] = rate(chosen, self.counts[method])
     return result
 
@@ -127,39 +129,43 @@ def identity(
   }
 
 
-def _counted(counts: errors.PairCounts) -> Columns:
+def _counted(counts: correctness.PairCounts) -> Columns:
   """Returns the columns that need no ensemble."""
-  accuracy_1, accuracy_2 = errors.accuracies(counts)
-  dominance_1, dominance_2 = errors.dominance(counts)
+  accuracy_1, accuracy_2 = correctness.accuracies(counts)
+  dominance_1, dominance_2 = correctness.dominance(counts)
   return {
     'n': counts.total,
     **counts._asdict(),
     'accuracy_1': accuracy_1,
     'accuracy_2': accuracy_2,
-    'error_inconsistency': errors.error_inconsistency(counts),
-    'kappa': errors.kappa(counts),
+    'error_inconsistency': correctness.error_inconsistency(counts),
+    'kappa': correctness.kappa(counts),
     'mcnemar_p': stats.mcnemar(counts.only_1, counts.only_2),
     'dominance_1': dominance_1,
     'dominance_2': dominance_2,
   }
 
 
-def _compared(counts: errors.PairCounts, same_wrong: np.ndarray) -> Columns:
+def _compared(
+  counts: correctness.PairCounts, same_wrong: np.ndarray
+) -> Columns:
   """Returns further similarity measures, which need no logits."""
-  kappa_min, kappa_max = errors.kappa_range(counts)
+  kappa_min, kappa_max = correctness.kappa_range(counts)
   return {
     'kappa_min': kappa_min,
     'kappa_max': kappa_max,
-    'q_statistic': errors.q_statistic(counts),
-    'double_fault': errors.double_fault(counts),
-    'disagreement': errors.disagreement(counts, same_wrong),
+    'q_statistic': correctness.q_statistic(counts),
+    'double_fault': correctness.double_fault(counts),
+    'disagreement': correctness.disagreement(counts, same_wrong),
     'same_wrong': same_wrong,
-    'agreement_when_wrong': errors.agreement_when_wrong(counts, same_wrong),
+    'agreement_when_wrong': correctness.agreement_when_wrong(
+      counts, same_wrong
+    ),
   }
 
 
 def _combined(
-  counts: errors.PairCounts, made: _Made, options: Options
+  counts: correctness.PairCounts, made: _Made, options: Options
 ) -> Columns:
   """Returns the ensembles' columns; all but one use the first method."""
   first = options.methods[0]
@@ -187,7 +193,7 @@ def _combined(
 def _intervals(
   members: Sequence[Member],
   index: np.ndarray,
-  counts: errors.PairCounts,
+  counts: correctness.PairCounts,
   made: _Made,
   options: Options,
 ) -> Columns:
@@ -218,7 +224,9 @@ def _intervals(
   }
 
 
-def _rights(counts: errors.PairCounts, made: _Made, method: str) -> np.ndarray:
+def _rights(
+  counts: correctness.PairCounts, made: _Made, method: str
+) -> np.ndarray:
   """Counts the ensemble's correct examples per cell, int64 `[pairs, 4]`."""
   ensemble = made.counts[method]
   rights = np.zeros((len(made.soft), 4), np.int64)

@@ -13,14 +13,16 @@ import pandas as pd
 from absl import logging
 from etils import epath
 
-from overlap import errors, lookup, parallel, progress, store
-from overlap.analyses import ahead, calibration, members
+from overlap import store
+from overlap.analyses import calibration, members, prefetch
 from overlap.analyses import options as options_lib
 from overlap.analyses import scratch as scratch_lib
 from overlap.analyses.context import Context, Pairs
 from overlap.analyses.members import Member, Split
 from overlap.analyses.options import Options
 from overlap.catalog import categories
+from overlap.core import errors, lookup, progress
+from overlap.distributed import processes
 
 # The function `measure(context) -> {name: table}` of each table; it may make
 # several of these tables.
@@ -122,8 +124,8 @@ def analyse(
   ):
     made |= measure(context)
   if context.scratch is not None:
-    parallel.barrier('measured')  # No process needs its checkpoints any more.
-    if parallel.is_primary():
+    processes.barrier('measured')  # No process needs its checkpoints any more.
+    if processes.is_primary():
       scratch_lib.clear(context.scratch)
   return {name: made[name] for name in settings.tables}
 
@@ -182,7 +184,7 @@ def _measure_models(
       where, record, records[base], folds=folds, options=settings, logits=logits
     )
     for record, logits in progress.track(
-      ahead.ahead(_read(where, records.values())),
+      prefetch.ahead(_read(where, records.values())),
       total=len(records),
       what='calibrate',
       unit='model',

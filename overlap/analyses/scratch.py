@@ -13,7 +13,8 @@ from typing import Any, TypeVar
 import numpy as np
 from etils import epath
 
-from overlap import files, parallel
+from overlap.core import files
+from overlap.distributed import processes
 
 # Interval between writes, in seconds.
 _EVERY = 15.0
@@ -53,7 +54,7 @@ class Scratch:
       shared: whether the arrays are the same on all processes.
     """
     self._shared = shared
-    end = _SHARED if shared else f'{_OWN}{parallel.process_index()}'
+    end = _SHARED if shared else f'{_OWN}{processes.process_index()}'
     self.file = epath.Path(folder) / f'{_BEGIN}{name}{end}.npz'
     self._last = time.monotonic()
 
@@ -68,7 +69,7 @@ class Scratch:
     self._last = time.monotonic()
     content = self._content()
     if self._shared:
-      content = parallel.broadcast_bytes(content)
+      content = processes.broadcast_bytes(content)
     try:
       with np.load(io.BytesIO(content), allow_pickle=False) as saved:
         return read(saved) if str(saved['digest']) == digest else None
@@ -77,7 +78,7 @@ class Scratch:
 
   def _content(self) -> bytes:
     """Returns the file's bytes; empty if absent or not read by this process."""
-    if self._shared and not parallel.is_primary():
+    if self._shared and not processes.is_primary():
       return b''
     try:
       return self.file.read_bytes()
@@ -86,7 +87,7 @@ class Scratch:
 
   def save(self, digest: str, arrays: Callable[[], Mapping[str, Any]]) -> None:
     """Saves arrays, at most once per interval."""
-    if self._shared and not parallel.is_primary():
+    if self._shared and not processes.is_primary():
       return
     if time.monotonic() - self._last < _EVERY:
       return

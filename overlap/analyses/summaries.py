@@ -6,11 +6,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from overlap import tables
 from overlap.analyses import clusters
 from overlap.analyses.clusters import Summaries
 from overlap.analyses.pairs import Columns, take
 from overlap.catalog.categories import CATEGORIES
+from overlap.tables import schemas, table_io
 
 JACKKNIFE = clusters.summaries('jackknife', resamples=0, seed=0)
 # Columns to correlate with error inconsistency.
@@ -43,7 +43,7 @@ def category_table(
     'gain_over_base': columns['ensemble_accuracy'] - columns['accuracy_1'],
   }
   values = columns | derived
-  rows: dict[str, list] = {name: [] for name in tables.SCHEMAS['categories']}
+  rows: dict[str, list] = {name: [] for name in schemas.SCHEMAS['categories']}
   for category in CATEGORIES:
     chosen = np.asarray(columns['category']) == category
     if not chosen.any():
@@ -51,13 +51,13 @@ def category_table(
     rows['category'].append(category)
     rows['models'].append(len(np.unique(others[chosen])))
     rows['pairs'].append(int(chosen.sum()))
-    for name in tables.CATEGORY_MEANS:
+    for name in schemas.CATEGORY_MEANS:
       found = intervals.mean(
         values[name][chosen], others[chosen, np.newaxis], confidence=confidence
       )
       for end, value in zip(('', '_lower', '_upper'), found):
         rows[f'{name}{end}'].append(value)
-  return tables.typed('categories', rows)
+  return table_io.typed('categories', rows)
 
 
 def correlation_table(
@@ -77,7 +77,7 @@ def correlation_table(
   Returns:
     The table 'correlations'; `n` is the number of pairs.
   """
-  rows: dict[str, list] = {name: [] for name in tables.SCHEMAS['correlations']}
+  rows: dict[str, list] = {name: [] for name in schemas.SCHEMAS['correlations']}
   for scope, columns, members in scopes:
     for other in _AGAINST:
       known = np.isfinite(columns['error_inconsistency'] + columns[other])
@@ -88,7 +88,7 @@ def correlation_table(
       )  # fmt: skip
       for name, value in row.items():
         rows[name].append(value)
-  return tables.typed('correlations', rows)
+  return table_io.typed('correlations', rows)
 
 
 def correlation_row(

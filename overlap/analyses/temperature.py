@@ -10,9 +10,9 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from overlap import lookup
 from overlap.analyses import likelihood, newton, softmax
 from overlap.analyses.newton import HIGHEST, LOWEST
+from overlap.core import lookup
 
 __all__ = ['BACKENDS', 'HIGHEST', 'LOWEST', 'TOLERANCE', 'Fit', 'fit_folds']
 

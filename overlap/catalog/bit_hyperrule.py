@@ -7,7 +7,7 @@ the size of their images only.
 
 from typing import Any
 
-from overlap import errors
+from overlap.core import errors
 
 # Number of examples from which on a task is medium, and large.
 MEDIUM, LARGE = 20_000, 500_000

@@ -7,7 +7,7 @@ category relative to the base model.
 
 from collections.abc import Mapping
 
-from overlap import errors, lookup
+from overlap.core import errors, lookup
 
 # Categories from near to far.
 CATEGORIES = ('REINIT', 'HPARAM', 'ARCH', 'FRAMEWORK', 'DATASET')

@@ -17,9 +17,9 @@ from typing import Any
 import numpy as np
 from etils import epath
 
-from overlap import errors, lookup
 from overlap.catalog import prompts
-from overlap.natural_order import sort_naturally
+from overlap.core import errors, lookup
+from overlap.core.natural_order import sort_naturally
 
 IMAGENET = 'imagenet'
 _SYNSET = re.compile(r'n\d{8}\b')

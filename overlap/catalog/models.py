@@ -4,7 +4,7 @@ There are three ways to obtain a model's predictions:
 
 - 'load': a public checkpoint is loaded into our module by `init.checkpoint`.
 - 'train': a config trains it; `settings` are the fields in which it differs
-  from `overlap.config.model(architecture)`, without the schedule.
+  from `overlap.config.schema.model(architecture)`, without the schedule.
 - 'bring': its weights are not public; it is run elsewhere, and `overlap
   ingest` imports its predictions.
 """
@@ -13,11 +13,11 @@ import dataclasses
 import functools
 from typing import Any
 
-from overlap import lookup
 from overlap.catalog import brought, categories, paper, sweeps
 from overlap.catalog.paper import published
 from overlap.catalog.released import RELEASED
 from overlap.catalog.sweeps import OPTIONS, Settings
+from overlap.core import lookup
 
 WAYS = ('train', 'load', 'bring')
 # Name of the base; the REINIT row of table 1 has the plain name.

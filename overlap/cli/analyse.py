@@ -8,8 +8,8 @@ from typing import Any
 
 from absl import flags
 
-from overlap import errors
 from overlap.cli import common, flag_kinds
+from overlap.core import errors
 
 # What a config says where there is one.
 _OF_STORE = (
@@ -43,21 +43,21 @@ def run(values: flags.FlagValues) -> None:
   if values['config'].value is not None:
     _check_unset(values)
     with common.open_study(values, ['analyse']) as study:
-      from overlap.study import run as study_run
+      from overlap.stages import run as study_run
 
       study_run.run(study, ['analyse'])
     return
-  from overlap import parallel
-  from overlap.study import results
-  from overlap.study import workdir as study_workdir
+  from overlap.distributed import processes
+  from overlap.stages import analyse
+  from overlap.workdir import layout
 
   path = common.workdir(values)
-  parallel.initialize(
+  processes.initialize(
     values['coordinator'].value,
     values['num_processes'].value,
     values['process_id'].value,
   )
-  request = results.store_request(
+  request = analyse.store_request(
     path,
     values['dataset'].value,
     values['split'].value,
@@ -65,8 +65,8 @@ def run(values: flags.FlagValues) -> None:
     models=values['models'].value,
     options=_options(values),
   )
-  with common.claim(values, path, [study_workdir.TABLES]):
-    results.analyse(path, request, again=True)
+  with common.claim(values, path, [layout.TABLES]):
+    analyse.analyse(path, request, again=True)
 
 
 def _check_unset(values: flags.FlagValues) -> None:

@@ -9,9 +9,10 @@ import ml_collections
 from absl import flags
 from etils import epath
 
-from overlap import claims, code_files, config, errors, files
 from overlap.cli import flag_kinds
 from overlap.cli import overrides as overrides_lib
+from overlap.config import schema
+from overlap.core import errors, files, locks, python_file
 
 
 def define_workdir(values: flags.FlagValues) -> None:
@@ -76,11 +77,11 @@ class _ConfigParser(flags.ArgumentParser):
 
   def parse(self, path: str) -> ml_collections.ConfigDict:
     path = files.local_path(path)
-    made = code_files.call(path, 'get_config', '--config')
+    made = python_file.call(path, 'get_config', '--config')
     if not isinstance(made, ml_collections.ConfigDict):
       raise errors.UsageError(
         f'get_config() of {path} must return a ConfigDict, as '
-        f'overlap.config.study() gives it, got {type(made).__name__}.'
+        f'overlap.config.schema.study() gives it, got {type(made).__name__}.'
       )
     overrides_lib.apply(made.lock(), self._overrides)
     return made
@@ -116,7 +117,7 @@ def _config_given(argv: Sequence[str]) -> bool:
       if not os.path.isfile(path):
         raise errors.UsageError(
           f'--config must name a config file, got {path!r}, which is none. '
-          f'{code_files.nearest(path)}'.rstrip()
+          f'{python_file.nearest(path)}'.rstrip()
         )
   return given
 
@@ -188,21 +189,21 @@ def open_study(
     model: the one that they are run for; None for all.
 
   Raises:
-    UsageError: see `config.resolve`, `specs.check` and `choose_config`.
-    DataError: see `check_place` and `claims.held`.
+    UsageError: see `schema.resolve`, `specs.check` and `choose_config`.
+    DataError: see `check_place` and `locks.held`.
   """
   path, resolved = _checked(values)
-  from overlap import parallel
-  from overlap.study import leftovers, study
-  from overlap.study import workdir as study_workdir
+  from overlap.distributed import processes
+  from overlap.study import study
+  from overlap.workdir import cleanup, layout
 
-  study_workdir.check_place(path)
-  names = study_workdir.claimed(resolved, stages, model)
+  layout.check_place(path)
+  names = layout.claimed(resolved, stages, model)
   with claim(values, path, names):
     resume = values['resume'].value
-    chosen = study_workdir.choose_config(path, resolved, resume=resume)
-    if parallel.is_primary():
-      leftovers.remove(path)
+    chosen = layout.choose_config(path, resolved, resume=resume)
+    if processes.is_primary():
+      cleanup.remove(path)
     yield study.Study(chosen, path, replace=resume == 'update')
 
 
@@ -210,27 +211,27 @@ def preview_study(values: flags.FlagValues) -> Any:
   """`open_study` as a `preview.Preview`; the workdir stays as it is."""
   path, resolved = _checked(values)
   from overlap.study import preview
-  from overlap.study import workdir as study_workdir
+  from overlap.workdir import layout
 
   resume = values['resume'].value
-  chosen = study_workdir.choose_config(path, resolved, resume=resume)
+  chosen = layout.choose_config(path, resolved, resume=resume)
   return preview.Preview(chosen, path, replace=resume == 'update')
 
 
 def claim(
   values: flags.FlagValues, path: epath.Path, names: Sequence[str]
 ) -> contextlib.AbstractContextManager[None]:
-  """`claims.held` for all processes of a run, by its primary."""
+  """`locks.held` for all processes of a run, by its primary."""
   import numpy as np
 
-  from overlap import parallel
+  from overlap.distributed import processes
 
-  return claims.held(
+  return locks.held(
     path,
     names,
     wait=values['wait'].value,
-    primary=parallel.is_primary(),
-    agree=lambda state: int(parallel.broadcast(np.array(state, np.int32))),
+    primary=processes.is_primary(),
+    agree=lambda state: int(processes.broadcast(np.array(state, np.int32))),
   )
 
 
@@ -242,19 +243,20 @@ def _checked(values: flags.FlagValues) -> tuple[epath.Path, dict[str, Any]]:
       '--config must name a config file, got nothing: try '
       '--config=configs/quickstart.py.'
     )
-  resolved = config.resolve(values['config'].value)
+  resolved = schema.resolve(values['config'].value)
 
   # Not at the top: these import JAX, which a misspelt flag need not wait for.
-  from overlap import parallel
-  from overlap.study import results, specs, thumbnails
+  from overlap.distributed import processes
+  from overlap.stages import analyse, thumbnails
+  from overlap.study import specs
 
-  parallel.initialize(
+  processes.initialize(
     values['coordinator'].value,
     values['num_processes'].value,
     values['process_id'].value,
     values['model_groups'].value,
   )
   specs.check(resolved)
-  results.check(resolved)
+  analyse.check(resolved)
   thumbnails.check(resolved)
   return path, resolved

@@ -4,7 +4,7 @@ from typing import Any
 
 from absl import flags
 
-from overlap import files
+from overlap.core import files
 
 
 class _ListFlag(flags.Flag):

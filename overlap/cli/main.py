@@ -9,8 +9,10 @@ from types import ModuleType
 from absl import flags
 
 import overlap
-from overlap import app, config, errors, files, lookup, memory, peers
 from overlap.cli import interrupts, streams
+from overlap.config import schema
+from overlap.core import errors, files, log, lookup, malloc
+from overlap.distributed import peers
 
 # In the order in which they are listed. Each module has a docstring whose
 # first line is the summary, `define(flag_values, argv)` and `run(values)`.
@@ -41,7 +43,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     argv: the words after the program's name; None for `sys.argv`'s.
   """
   argv = list(sys.argv[1:] if argv is None else argv)
-  memory.share_one_heap()
+  malloc.share_one_heap()
   try:
     if not argv or argv[0] in ('help', '--help', '-h', '-help'):
       print(_overview())
@@ -54,7 +56,7 @@ def main(argv: Sequence[str] | None = None) -> int:
       print(_usage(argv[0], module))
       return 0
     values = _parse(argv[0], module, argv)
-    app.start_logging()
+    log.start_logging()
     status = module.run(values) or 0
     peers.leave()
     return status
@@ -114,7 +116,7 @@ def _parse(name: str, module: ModuleType, argv: list[str]) -> flags.FlagValues:
     raise
   # Of absl, which raises what Python happens to.
   except Exception as error:
-    text = config.one_line(error)
+    text = schema.one_line(error)
     raise errors.UsageError(
       f'{text.rstrip(".")}. See `overlap {name} --help`.'
     ) from error

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from absl import flags
 
-from overlap import plurals
+from overlap.core import wording
 
 if typing.TYPE_CHECKING:
   from overlap.catalog.models import PaperModel
@@ -55,8 +55,8 @@ def render(category: str = '', base: str = '') -> str:
     UsageError: no such category or model.
   """
   # Not at the top: pandas takes its time, and `overlap --help` need not wait.
-  from overlap import lookup
   from overlap.catalog import categories, models
+  from overlap.core import lookup
 
   if category:
     choices = (categories.BASE, *categories.CATEGORIES)
@@ -67,7 +67,7 @@ def render(category: str = '', base: str = '') -> str:
   rows = [_HEADER] + [_row(place, m) for place, m in chosen]
   counts = [(way, sum(m.way == way for _, m in chosen)) for way in models.WAYS]
   shown = ', '.join(f'{count} to {way}' for way, count in counts if count)
-  number = plurals.counted(len(chosen), 'model')
+  number = wording.counted(len(chosen), 'model')
   return '\n'.join([*_align(rows), '', f'{number}: {shown}'])
 
 

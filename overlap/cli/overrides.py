@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import ml_collections
 from absl import flags
 
-from overlap import errors, lookup
+from overlap.core import errors, lookup
 
 _PREFIX = re.compile(r'--?(no)?config\.')
 _OPTIONS, _NAME = ('architecture', 'options'), 'architecture.name'

@@ -15,6 +15,6 @@ def run(values: flags.FlagValues) -> None:
   """Runs the stage for all models, or for the one that --model names."""
   model = values['model'].value
   with common.open_study(values, ['predict'], model) as study:
-    from overlap.study import run as study_run
+    from overlap.stages import run as study_run
 
     study_run.run(study, ['predict'], model)

@@ -18,24 +18,24 @@ def define(values: flags.FlagValues, argv: list[str]) -> None:
 
 def run(values: flags.FlagValues) -> None:
   """Draws what is asked for; prints where it is."""
-  from overlap.study import drawing, thumbnails
-  from overlap.study import workdir as study_workdir
+  from overlap.stages import report, thumbnails
+  from overlap.workdir import layout
 
   only = values['only'].value
   with contextlib.ExitStack() as stack:
     if values['config'].value is not None:
       opened = common.open_study(values, ['report'])
       study = stack.enter_context(opened)
-      drawing.require_tables(study.path)
+      report.require_tables(study.path)
       study.begin()
       if not only:
         thumbnails.make(study)
     else:
-      names = [study_workdir.TABLES]
+      names = [layout.TABLES]
       stack.enter_context(common.claim(values, common.workdir(values), names))
     path = common.workdir(values)
-    drawing.warn_if_stale(path)
+    report.warn_if_stale(path)
     if not only:
-      print(f'report: {drawing.write_report(path, again=True)}')
-    for file in drawing.draw(path, only) if only else ():
+      print(f'report: {report.write_report(path, again=True)}')
+    for file in report.draw(path, only) if only else ():
       print(f'figure: {file}')

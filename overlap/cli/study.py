@@ -8,8 +8,8 @@ from typing import Any
 
 from absl import flags
 
-from overlap import errors, lookup
 from overlap.cli import common, flag_kinds
+from overlap.core import errors, lookup
 
 STAGES = ('train', 'predict', 'analyse', 'report')
 _OF_ONE_MODEL = STAGES[:2]
@@ -49,7 +49,7 @@ def run(values: flags.FlagValues) -> None:
     _print_plan(common.preview_study(values), stages, model)
     return
   with common.open_study(values, stages, model) as study:
-    from overlap.study import run as study_run
+    from overlap.stages import run as study_run
 
     page = study_run.run(study, stages, model)
   if page is not None:
@@ -57,7 +57,7 @@ def run(values: flags.FlagValues) -> None:
 
 
 def _print_plan(study: Any, stages: list[str], model: str | None) -> None:
-  from overlap.study import plan, plan_text
+  from overlap.stages import plan, plan_text
 
   print(
     plan_text.text(

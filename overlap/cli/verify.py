@@ -32,13 +32,13 @@ def run(values: flags.FlagValues) -> int:
   anchors = values['anchors'].value
   holds = True
   if anchors is not None:
-    from overlap import anchors as anchors_lib
+    from overlap.stages import published_results
 
-    text, holds = anchors_lib.report(anchors)
+    text, holds = published_results.report(anchors)
     print(text)
     if not values['workdir'].value:
       return int(not holds)
-  from overlap import verify
+  from overlap.stages import verify
 
   path = common.workdir(values)
   count = 0

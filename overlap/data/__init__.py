@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 from absl import logging
 
-from overlap import errors, files, lookup, natural_order
 from overlap.catalog import class_lists
+from overlap.core import errors, files, lookup, natural_order
 from overlap.data import log, published, splits, views
 from overlap.data import preparation as preparation_lib
 from overlap.data.examples import ArrayExamples, Examples

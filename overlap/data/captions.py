@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-from overlap import lookup
+from overlap.core import lookup
 from overlap.data.examples import Examples
 
 # From texts to arrays [texts, ...] by name, of the same shape for any texts.

@@ -3,7 +3,7 @@
 import os
 from typing import Any
 
-from overlap import errors
+from overlap.core import errors
 from overlap.data import image_folder, source, tfds_source, trees
 from overlap.data.examples import Examples
 

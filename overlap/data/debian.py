@@ -11,7 +11,7 @@ import subprocess
 import tempfile
 from collections.abc import Sequence
 
-from overlap import errors
+from overlap.core import errors
 
 # Read after the machine's own settings. The hooks that distributions run
 # after an update clean the system's folders or wake its services.

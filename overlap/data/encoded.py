@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import numpy as np
 
-from overlap import errors
+from overlap.core import errors
 from overlap.data import images as images_lib
 from overlap.data import log
 from overlap.data.examples import Examples, Make

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from PIL import Image
 
-from overlap import errors, progress
+from overlap.core import errors, progress
 from overlap.data import images as images_lib
 from overlap.data import preparation as preparation_lib
 from overlap.data.preparation import Preparation

@@ -16,7 +16,7 @@ from collections.abc import Callable
 import numpy as np
 from absl import logging
 
-from overlap import errors, lookup
+from overlap.core import errors, lookup
 from overlap.data import debian, idx, source, tfds_downloads
 from overlap.data.examples import ArrayExamples, Examples
 

@@ -11,8 +11,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from overlap import errors, lookup
 from overlap.catalog import wordnet
+from overlap.core import errors, lookup
 from overlap.data import source
 from overlap.data.encoded import EncodedExamples
 from overlap.data.examples import Examples

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from overlap import errors, lookup
+from overlap.core import errors, lookup
 from overlap.data import source
 from overlap.data.examples import ArrayExamples, Examples
 

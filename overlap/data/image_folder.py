@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from overlap import errors, lookup
+from overlap.core import errors, lookup
 from overlap.data import imagenet, log, source, trees
 from overlap.data.encoded import ListedImages, read_file
 from overlap.data.examples import Examples

@@ -22,11 +22,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from overlap import errors, lookup
 from overlap.catalog import prompts
+from overlap.core import errors, lookup
+from overlap.core.natural_order import sort_naturally
 from overlap.data import log, mat_file, tar_files, trees
 from overlap.data.encoded import ListedImages, read_file
-from overlap.natural_order import sort_naturally
 
 _GROUND_TRUTH = 'ILSVRC2012_validation_ground_truth.txt'
 _META = 'meta.mat'

@@ -15,7 +15,7 @@ import numpy as np
 import PIL
 from PIL import Image
 
-from overlap import errors
+from overlap.core import errors
 
 # By content, whatever a file is called. Others of Pillow's have no place here:
 # EPS is a program, which Ghostscript would run.

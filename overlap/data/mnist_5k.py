@@ -7,7 +7,7 @@ import os
 
 import numpy as np
 
-from overlap import errors, lookup
+from overlap.core import errors, lookup
 from overlap.data import idx, source, splits, views
 from overlap.data.examples import ArrayExamples, Examples
 

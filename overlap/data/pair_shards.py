@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from overlap import errors, progress
+from overlap.core import errors, progress
 from overlap.data import images, pairs, tar_files
 
 _KINDS = {'.txt': 'caption'} | dict.fromkeys(images.EXTENSIONS, 'image')

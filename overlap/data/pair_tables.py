@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 
 import numpy as np
 
-from overlap import errors
+from overlap.core import errors
 from overlap.data import pairs
 from overlap.data.encoded import read_file
 

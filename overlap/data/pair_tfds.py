@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from overlap import errors, lookup, progress
+from overlap.core import errors, lookup, progress
 from overlap.data import pairs, tfds_labels, tfds_source
 from overlap.data.pair_tables import numbered
 

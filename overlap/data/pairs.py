@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 from absl import logging
 
-from overlap import errors, lookup
+from overlap.core import errors, lookup
 from overlap.data.encoded import EncodedExamples
 
 TABLES = ('.csv', '.tsv')

@@ -19,8 +19,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from overlap import errors, lookup
 from overlap.catalog import class_lists
+from overlap.core import errors, lookup
 from overlap.data import source
 from overlap.data.encoded import ListedImages
 from overlap.data.examples import Examples

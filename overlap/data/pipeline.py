@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 import grain
 import numpy as np
 
-from overlap import errors
+from overlap.core import errors
 from overlap.data.augment.on_host import OnHost
 from overlap.data.examples import Examples
 

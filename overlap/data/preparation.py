@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from overlap import errors, lookup
+from overlap.core import errors, lookup
 from overlap.data import resampling
 
 # 'shorter_side': the shorter side becomes size / crop, then the centre is cut

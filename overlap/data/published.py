@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from overlap import errors, lookup
 from overlap.catalog import wordnet
+from overlap.core import errors, lookup
 from overlap.data import cifar10, fashion_mnist
 from overlap.data.examples import Examples
 

@@ -13,7 +13,7 @@ import re
 
 import numpy as np
 
-from overlap import errors
+from overlap.core import errors
 
 # Never change it: it decides which examples every slice holds.
 _SALT = b'overlap/split/1:'

@@ -4,7 +4,7 @@ import tarfile
 from collections.abc import Iterator, Mapping, Sequence
 from typing import IO, NamedTuple
 
-from overlap import errors
+from overlap.core import errors
 
 
 class Member(NamedTuple):

@@ -13,7 +13,7 @@ import sys
 import urllib.request
 from collections.abc import Sequence
 
-from overlap import errors
+from overlap.core import errors
 
 DOWNLOAD_SECONDS = 45.0
 _CONNECT_SECONDS = 10.0

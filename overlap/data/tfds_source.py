@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from overlap import errors, files, lookup
+from overlap.core import errors, files, lookup
 from overlap.data import images as images_lib
 from overlap.data import source, tfds_labels, tfrecord
 from overlap.data.encoded import EncodedExamples

@@ -15,7 +15,7 @@ from typing import Any, BinaryIO
 import google_crc32c
 import numpy as np
 
-from overlap import errors
+from overlap.core import errors
 
 _HEAD = 12  # Bytes of a length and its checksum.
 _EXTRA = 16  # Bytes of a record that are not its data.

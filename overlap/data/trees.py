@@ -10,9 +10,9 @@ import random
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from overlap import errors
+from overlap.core import errors
+from overlap.core.natural_order import sort_naturally
 from overlap.data import images
-from overlap.natural_order import sort_naturally
 
 # Folders that file systems, archives and notebooks leave behind.
 SKIPPED_FOLDERS = (

@@ -13,8 +13,8 @@ import re
 
 import numpy as np
 
-from overlap import errors, lookup, progress
 from overlap.catalog import class_lists
+from overlap.core import errors, lookup, progress
 from overlap.data import images, source, tar_files
 from overlap.data.encoded import ListedImages
 from overlap.data.examples import Examples

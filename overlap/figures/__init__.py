@@ -16,9 +16,9 @@ import vl_convert
 from absl import logging
 from etils import epath
 
-from overlap import files, lookup, progress, replaced, sealed
-from overlap import tables as tables_lib
+from overlap.core import checksums, files, lookup, progress, replaced
 from overlap.figures import frames
+from overlap.tables import schemas, table_io
 
 FIGURES = {
   'fig01': 'overlap.figures.fig01:plot',
@@ -59,19 +59,19 @@ def load(workdir: epath.PathLike) -> dict[str, pd.DataFrame]:
   """
   return replaced.read_unreplaced(
     lambda: _load(workdir),
-    lambda: tables_lib.stamp(workdir),
+    lambda: table_io.stamp(workdir),
     f'The tables of {workdir}',
   )
 
 
 def _load(workdir: epath.PathLike) -> dict[str, pd.DataFrame]:
-  written = tables_lib.checksums(workdir)
+  written = table_io.checksums(workdir)
   loaded = {}
-  for name in [*_REQUIRED, *sorted(tables_lib.SCHEMAS.keys() - {*_REQUIRED})]:
+  for name in [*_REQUIRED, *sorted(schemas.SCHEMAS.keys() - {*_REQUIRED})]:
     file = f'{name}.csv'
     known = name in _REQUIRED or (written is not None and file in written)
     if known or (epath.Path(workdir) / 'tables' / file).exists():
-      loaded[name] = tables_lib.read(workdir, name, written)
+      loaded[name] = table_io.read(workdir, name, written)
   return loaded
 
 
@@ -120,7 +120,7 @@ def save(
   folder = epath.Path(workdir) / 'figures'
   written: list[epath.Path] = []
   left_out: dict[str, list[str]] = {}
-  sealed.forget(folder, [f'{n}.{end}' for n in names for end in _EXTENSIONS])
+  checksums.forget(folder, [f'{n}.{end}' for n in names for end in _EXTENSIONS])
   for name in progress.track(
     names, total=len(names), what='draw', unit='figure'
   ):
@@ -132,7 +132,7 @@ def save(
         (folder / f'{name}.{extension}').unlink(missing_ok=True)
       continue
     written += _write(folder, name, chart, drawn)
-  sealed.note(folder, written)
+  checksums.note(folder, written)
   for reason, figures in left_out.items():
     logging.info('No %s: %s', ', '.join(figures), reason)
   return written

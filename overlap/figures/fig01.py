@@ -8,7 +8,8 @@ the means of the same categories in the paper's table 1.
 import altair as alt
 import pandas as pd
 
-from overlap.figures import frames, strips, style, wording
+from overlap.core import wording
+from overlap.figures import frames, strips, style
 
 _COLUMNS = {
   'source': 'str',

@@ -14,7 +14,8 @@ from typing import Any, NamedTuple
 import altair as alt
 import pandas as pd
 
-from overlap.figures import frames, strips, style, trends, wording
+from overlap.core import wording
+from overlap.figures import frames, strips, style, trends
 
 _BOUNDED = (
   'error_inconsistency', 'gain', 'ensemble_accuracy', 'gain_over_base',

@@ -10,7 +10,8 @@ model's top class always wins under the mean of probabilities.
 import altair as alt
 import pandas as pd
 
-from overlap.figures import frames, plane, style, views, wording
+from overlap.core import wording
+from overlap.figures import frames, plane, style, views
 
 _COLUMNS = {
   'kind': 'str',

@@ -11,7 +11,8 @@ import altair as alt
 import pandas as pd
 
 from overlap.catalog.paper import published
-from overlap.figures import frames, style, wording
+from overlap.core import wording
+from overlap.figures import frames, style
 
 PATH, FIRST, START = 'path', 'first addition', 'start'
 _COLUMNS = {

@@ -8,7 +8,8 @@ by the number of joined dimensions that are kept.
 import altair as alt
 import pandas as pd
 
-from overlap.figures import frames, style, trends, wording
+from overlap.core import wording
+from overlap.figures import frames, style, trends
 
 _COLUMNS = {
   'kind': 'str',

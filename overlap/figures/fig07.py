@@ -13,7 +13,8 @@ import numpy as np
 import pandas as pd
 
 from overlap.catalog.paper import published
-from overlap.figures import frames, style, wording
+from overlap.core import wording
+from overlap.figures import frames, style
 
 MODEL, PAIR = 'model', 'pair'
 _BOUNDED = ('score', 'source_accuracy', 'error_inconsistency', 'gain')

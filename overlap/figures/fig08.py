@@ -7,7 +7,8 @@ in the CSV file and the tooltips. Stars are category means.
 import altair as alt
 import pandas as pd
 
-from overlap.figures import frames, strips, style, wording
+from overlap.core import wording
+from overlap.figures import frames, strips, style
 
 # Column of each outcome's share in categories.csv.
 _OUTCOMES = {

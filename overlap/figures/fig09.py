@@ -11,7 +11,8 @@ import numpy as np
 import pandas as pd
 
 from overlap.analyses.specialisation import angle
-from overlap.figures import frames, style, views, wording
+from overlap.core import wording
+from overlap.figures import frames, style, views
 
 _CELLS = 32  # Cells along each side of the plane.
 _MEASURES = {

@@ -14,7 +14,8 @@ import numpy as np
 import pandas as pd
 
 from overlap.catalog.paper import published
-from overlap.figures import frames, strips, style, wording
+from overlap.core import wording
+from overlap.figures import frames, strips, style
 
 _RATE, _CONVERTED, _NEITHER = (
   'neither_conversion_rate', 'converted_neither', 'neither',

@@ -9,7 +9,8 @@ import altair as alt
 import pandas as pd
 
 from overlap.catalog.paper import published
-from overlap.figures import frames, style, views, wording
+from overlap.core import wording
+from overlap.figures import frames, style, views
 
 _COLUMNS = {
   'kind': 'str',

@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 import altair as alt
 import pandas as pd
 
-from overlap.figures import frames, style, trends, wording
+from overlap.core import wording
+from overlap.figures import frames, style, trends
 
 
 class Panel(NamedTuple):

@@ -8,9 +8,9 @@ import altair as alt
 import numpy as np
 import pandas as pd
 
-from overlap import errors
 from overlap.catalog import paper
 from overlap.catalog.paper import published
+from overlap.core import errors
 from overlap.figures import style
 
 Tables = Mapping[str, pd.DataFrame]

@@ -7,7 +7,8 @@ shows each model's category. The paper has no such figure.
 import altair as alt
 import pandas as pd
 
-from overlap.figures import frames, style, wording
+from overlap.core import wording
+from overlap.figures import frames, style
 
 _COLUMNS = {
   'model_1': 'str',

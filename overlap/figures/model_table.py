@@ -14,7 +14,8 @@ import altair as alt
 import pandas as pd
 
 from overlap.catalog import names, paper
-from overlap.figures import frames, style, wording
+from overlap.core import wording
+from overlap.figures import frames, style
 
 _COLUMNS = {
   'row': 'int',

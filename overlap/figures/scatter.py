@@ -9,7 +9,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from overlap.figures import frames, style, views, wording
+from overlap.core import wording
+from overlap.figures import frames, style, views
 
 COLUMNS = {
   'kind': 'str',

@@ -7,7 +7,7 @@ those that are nearly determined by the small number of points.
 from collections.abc import Mapping
 from typing import Any
 
-from overlap.figures import wording
+from overlap.core import wording
 
 # Two points always lie on a line, so that r is 1 or −1, and three or four are
 # often close to one by chance: without any trend, a tenth of the sets of four

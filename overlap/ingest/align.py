@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from overlap import errors
+from overlap.core import errors
 
 BY_ID, BY_ROW = 'id', 'row order'
 _SHOWN = 3

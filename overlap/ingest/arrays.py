@@ -16,7 +16,7 @@ import ml_dtypes
 import numpy as np
 import safetensors
 
-from overlap import errors, files
+from overlap.core import errors, files
 from overlap.ingest import npy_format, raw_file
 from overlap.ingest import source as source_lib
 from overlap.ingest.faults import readable

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from overlap import errors
+from overlap.core import errors
 from overlap.ingest import (
   advice,
   arrays,

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from overlap import errors
+from overlap.core import errors
 from overlap.ingest import source as source_lib
 
 _BYTES = (

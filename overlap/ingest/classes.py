@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from overlap import errors, natural_order
 from overlap.catalog import prompts
+from overlap.core import errors, natural_order
 from overlap.ingest import source as source_lib
 
 _MISSING = {

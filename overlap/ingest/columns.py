@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from overlap import errors
+from overlap.core import errors
 from overlap.ingest import cells
 from overlap.ingest import source as source_lib
 from overlap.ingest.faults import readable

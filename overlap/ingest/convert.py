@@ -3,7 +3,7 @@
 import ml_dtypes
 import numpy as np
 
-from overlap import errors
+from overlap.core import errors
 from overlap.ingest import source as source_lib
 from overlap.ingest import zeros as zeros_lib
 from overlap.ingest.source import Blocks
@@ -56,7 +56,7 @@ def logits(
 
   Logits of probabilities are their logarithms, those of zeros as
   `overlap.ingest.zeros` has them. What is NaN in a row is NaN there; see
-  `overlap.analyses.errors.correct` for what becomes of such rows.
+  `overlap.analyses.correctness.correct` for what becomes of such rows.
 
   Args:
     blocks: scores `[rows, classes]` of any real type.

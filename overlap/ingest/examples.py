@@ -7,12 +7,13 @@ from typing import NamedTuple
 import numpy as np
 from etils import epath
 
-from overlap import errors, plurals, store
+from overlap import store
+from overlap.core import errors, wording
+from overlap.core.natural_order import describe_order
 from overlap.ingest import align, classes, identify
 from overlap.ingest import source as source_lib
 from overlap.ingest.beside import Labels
 from overlap.ingest.source import Source
-from overlap.natural_order import describe_order
 
 # What becomes of examples without a label.
 REFUSE, DROP = 'refuse', 'drop'
@@ -156,7 +157,7 @@ def place(
   if not keep.all():
     count = int(np.count_nonzero(~keep))
     notes.append(
-      f'{plurals.counted(count, "row")} of {len(keep)} left out, for the data '
+      f'{wording.counted(count, "row")} of {len(keep)} left out, for the data '
       f'set has no label of the example, the first row {int(np.argmin(keep))}'
     )
   if given is not None:

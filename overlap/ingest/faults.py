@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pyarrow as pa
 import safetensors
 
-from overlap import errors
+from overlap.core import errors
 
 _FAULTS = (
   OSError, EOFError, ValueError, KeyError, NotImplementedError, RuntimeError,

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
-from overlap import errors, lookup
+from overlap.core import errors, lookup
 from overlap.ingest import (
   advice,
   arrays,

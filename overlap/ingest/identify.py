@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from overlap import errors
+from overlap.core import errors
 from overlap.ingest import align
 from overlap.ingest.source import Source
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from overlap import errors
+from overlap.core import errors
 from overlap.ingest import json_table, json_text, tables
 from overlap.ingest import source as source_lib
 from overlap.ingest.source import Source

@@ -12,7 +12,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from overlap import errors
+from overlap.core import errors
 from overlap.ingest.columns import NUMBER, ROW, Table
 
 # What tells the names of columns from those of examples.

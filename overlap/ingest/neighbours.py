@@ -8,7 +8,8 @@ import numpy as np
 from absl import logging
 from etils import epath
 
-from overlap import errors, store
+from overlap import store
+from overlap.core import errors
 from overlap.ingest import sanity
 from overlap.ingest import source as source_lib
 

@@ -11,7 +11,7 @@ from typing import BinaryIO, NamedTuple
 import ml_dtypes
 import numpy as np
 
-from overlap import errors, files
+from overlap.core import errors, files
 from overlap.ingest import source as source_lib
 from overlap.ingest.faults import readable
 from overlap.ingest.source import Blocks

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from etils import epath
 
-from overlap import errors
+from overlap.core import errors
 from overlap.ingest import (
   beside,
   classes,

@@ -6,7 +6,7 @@ from typing import BinaryIO, TextIO
 
 import pyarrow as pa
 
-from overlap import errors, files
+from overlap.core import errors, files
 
 # Suffixes of compressed files, and what Arrow calls the compression.
 COMPRESSIONS = {'.gz': 'gzip', '.bz2': 'bz2', '.zst': 'zstd'}

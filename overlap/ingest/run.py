@@ -9,8 +9,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from absl import logging
 
-from overlap import claims, errors, files, lookup, store
+from overlap import store
 from overlap.catalog import categories
+from overlap.core import errors, files, locks, lookup
 from overlap.ingest import (
   beside,
   examples,
@@ -97,7 +98,7 @@ def _ingest_split(request: Request) -> list[Ingested]:
       f'{", ".join(known.class_names[:10])}, got {", ".join(names[:10])}.'
     )
   new = [f'model/{name}' for name in jobs if name not in stored]
-  with claims.held(request.workdir, new, wait=request.wait):
+  with locks.held(request.workdir, new, wait=request.wait):
     if not known.stored:
       store.write_examples(
         request.workdir,

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from overlap import errors
+from overlap.core import errors
 
 LOGITS = 'logits'
 PROBS = 'probs'

@@ -1,6 +1,6 @@
 """Files with named columns, opened according to their extension."""
 
-from overlap import errors
+from overlap.core import errors
 from overlap.ingest import (
   csv_table,
   json_table,

@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from overlap import errors
+from overlap.core import errors
 from overlap.ingest import columns, csv_table, parquet_table
 from overlap.ingest import source as source_lib
 from overlap.ingest.columns import CLASS, NUMBER, TEXT, Table

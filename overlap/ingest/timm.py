@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from overlap import errors
+from overlap.core import errors
 from overlap.ingest import cells, columns, table_file, tables, topk
 from overlap.ingest import source as source_lib
 from overlap.ingest.columns import CLASS, TEXT, Table

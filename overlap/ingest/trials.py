@@ -10,7 +10,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from overlap import errors, lookup, natural_order, plurals, store
+from overlap import store
+from overlap.core import errors, lookup, natural_order, wording
 from overlap.ingest import align, formats
 from overlap.ingest import source as source_lib
 from overlap.ingest.prepare import Request
@@ -80,7 +81,7 @@ def _places(
   if several:
     raise errors.DataError(
       'Every trial must have a condition where others have, got '
-      f'{plurals.counted(len(several), "file")} with trials that have none, '
+      f'{wording.counted(len(several), "file")} with trials that have none, '
       f'among them {several[0]}.'
     )
   return [(name, f'{request.split}/{name}') for name in asked or known]

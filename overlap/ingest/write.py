@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from etils import epath
 
-from overlap import progress, store
+from overlap import store
+from overlap.core import progress
 from overlap.ingest import sanity
 from overlap.ingest.sanity import Tally
 from overlap.ingest.source import Blocks

@@ -5,7 +5,7 @@ import glob
 import os
 from collections.abc import Mapping, Sequence
 
-from overlap import errors, lookup
+from overlap.core import errors, lookup
 
 KINDS = ('cpu', 'cuda', 'tpu')
 # Topology for libtpu, by the number of chips of one host.

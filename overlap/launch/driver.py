@@ -4,7 +4,7 @@ import time
 import uuid
 from collections.abc import Callable, Sequence
 
-from overlap import errors
+from overlap.core import errors
 from overlap.launch import ledger as ledger_lib
 from overlap.launch.executor import DONE, PREEMPTED, Executor, Outcome
 from overlap.launch.ledger import Ledger, Record

@@ -9,7 +9,7 @@ import pathlib
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from overlap import errors, files
+from overlap.core import errors, files
 from overlap.launch.executor import Outcome, Run
 from overlap.launch.units import Unit
 

@@ -3,7 +3,8 @@
 import dataclasses
 import pathlib
 
-from overlap import errors, files, sweeps
+from overlap.config import sweeps
+from overlap.core import errors, files
 from overlap.launch import units
 
 

@@ -3,7 +3,7 @@
 import subprocess
 from collections.abc import Sequence
 
-from overlap import errors
+from overlap.core import errors
 
 # Consecutive failures to tolerate, since job queues occasionally don't answer.
 PATIENCE = 10

@@ -4,7 +4,7 @@ import shlex
 import shutil
 import sys
 
-from overlap import lookup, plurals
+from overlap.core import lookup, wording
 from overlap.launch import driver, table
 from overlap.launch import ledger as ledger_lib
 from overlap.launch.executor import DONE, Executor, Run
@@ -50,7 +50,7 @@ def run(options: Options, way: str = 'run') -> int:
       records, ledger, executor, retries=options.retries, show=table.Live()
     )
     if way == 'stop':
-      print(f'stopped {plurals.counted(work.stop(), "unit")}')
+      print(f'stopped {wording.counted(work.stop(), "unit")}')
       return 0
     done = work.run()
   if done and sweep.compare:
@@ -68,7 +68,7 @@ def _dry_run(
   ]
   print('\n'.join(executor.describe(runs)))
   done = len(records) - len(todo)
-  every = plurals.counted(len(records), 'unit')
+  every = wording.counted(len(records), 'unit')
   print(f'# {len(todo)} of {every} to run, {done} done; '
         f'their states: {options.state_folder}')  # fmt: skip
   return 0
@@ -97,7 +97,7 @@ def _tell_faults(records: list[Record]) -> int:
   ] * (len(failed) > 5)
   also = f'; {blocked} that need them have not begun' if blocked else ''
   print(
-    f'sweep: {len(failed)} of {plurals.counted(len(records), "unit")} failed: '
+    f'sweep: {len(failed)} of {wording.counted(len(records), "unit")} failed: '
     f'{"; ".join(faults)}{also}. The same command tries them again.',
     file=sys.stderr,
   )

@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from overlap import errors, files
+from overlap.core import errors, files
 from overlap.launch import programs, units
 from overlap.launch.executor import (
   DONE,

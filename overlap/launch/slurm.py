@@ -4,7 +4,7 @@ import pathlib
 import shlex
 from collections.abc import Sequence
 
-from overlap import errors, files
+from overlap.core import errors, files
 from overlap.launch import programs, units
 from overlap.launch.executor import (
   DONE,

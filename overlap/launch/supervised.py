@@ -16,7 +16,7 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 
-from overlap import errors
+from overlap.core import errors
 from overlap.launch.executor import Outcome, Run, of_status
 
 _SUPERVISOR = pathlib.Path(__file__).with_name('supervise.py')

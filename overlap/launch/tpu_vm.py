@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from absl import logging
 
-from overlap import errors
+from overlap.core import errors
 from overlap.launch import programs, units
 from overlap.launch.executor import Handle, Outcome, Run
 from overlap.launch.options import Options

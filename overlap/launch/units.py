@@ -6,9 +6,10 @@ import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from overlap import config, errors, files, lookup, sweeps, swept
 from overlap.cli import main as cli
-from overlap.sweeps import Item
+from overlap.config import schema, sweep_study, sweeps
+from overlap.config.sweeps import Item
+from overlap.core import errors, files, lookup
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 _SWEPT = 'configs/swept.py'
@@ -126,7 +127,7 @@ def _of_models(
       sweeps.safe(name),
       (*base, *one, f'--model={name}'),
       after=tuple(
-        sweeps.safe(n) for n in swept.needed(every[name]) if n in names
+        sweeps.safe(n) for n in sweep_study.needed(every[name]) if n in names
       ),
       digest=_digest(resolved, every, name, one[0]),
     )
@@ -140,7 +141,7 @@ def _in_order(every: Mapping[str, Any], wanted: Sequence[str]) -> list[str]:
 
   def visit(name: str) -> None:
     if name not in order and name in every:
-      for before in swept.needed(every[name]):
+      for before in sweep_study.needed(every[name]):
         visit(before)
       order[name] = None
 
@@ -171,7 +172,7 @@ def _of_study(
     *(flag(path, value) for path, value in item.overrides.items()),
     *further,
   )
-  flat = config.flatten(_checked(words))
+  flat = schema.flatten(_checked(words))
   for path in _IMMATERIAL:
     flat.pop(path, None)
   return Unit(item.name, words, digest=files.digest(flat))
@@ -181,7 +182,7 @@ def _checked(words: Sequence[str]) -> dict[str, Any]:
   """Returns the config that a command would use, with the same checks."""
   with contextlib.chdir(ROOT):  # The command will run there.
     values = cli.parse(words)
-  resolved = config.resolve(values['config'].value)
+  resolved = schema.resolve(values['config'].value)
   # Imported here since it imports JAX, which would delay errors in flags.
   from overlap.study import specs
 

@@ -11,7 +11,7 @@ from typing import Any
 import flax.linen as nn
 import jax.numpy as jnp
 
-from overlap import lookup
+from overlap.core import lookup
 from overlap.models import options as _options
 
 MODELS = {

@@ -11,7 +11,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from overlap import errors, lookup
+from overlap.core import errors, lookup
 from overlap.models import clip, efficientnet, layers
 from overlap.models.options import check_ranges
 

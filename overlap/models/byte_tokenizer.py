@@ -6,7 +6,7 @@ Byte-to-Byte Models' (TACL 2022). It is for text towers trained in a study.
 
 from collections.abc import Sequence
 
-from overlap import errors
+from overlap.core import errors
 from overlap.models import tokenizers
 from overlap.models.tokenizers import Tokens
 

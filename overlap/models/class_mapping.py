@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 from etils import epath
 
-from overlap import errors, lookup
+from overlap.core import errors, lookup
 
 REDUCTIONS = ('logsumexp', 'max')
 COLUMNS = ('source_class', 'target_class')

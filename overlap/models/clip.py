@@ -10,7 +10,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from overlap import lookup
+from overlap.core import lookup
 from overlap.models import layers, transformer
 from overlap.models.options import check_ranges, require
 

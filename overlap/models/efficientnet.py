@@ -9,7 +9,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from overlap import lookup
+from overlap.core import lookup
 from overlap.models import layers, squeeze
 from overlap.models.inverted_residuals import (
   BlockSpec,

@@ -16,7 +16,6 @@ from overlap.models.inverted_residuals import (
   Variant,
   block_specs,
 )
-from overlap.models.inverted_residuals import scale_filters as scale_filters
 from overlap.models.options import require
 
 # The released weights expect (pixel in [0, 255] - IMAGE_MEAN) / IMAGE_STD.

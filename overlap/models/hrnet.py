@@ -13,7 +13,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from overlap import errors
+from overlap.core import errors
 from overlap.models import layers, resnet
 from overlap.models.options import check_ranges, require
 

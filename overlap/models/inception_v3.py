@@ -12,7 +12,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from overlap import errors
+from overlap.core import errors
 from overlap.models import inception_v3_spec, layers
 from overlap.models.inception_v3_spec import Conv, Spec, Step
 from overlap.models.options import check_ranges

@@ -5,7 +5,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from overlap import lookup
+from overlap.core import lookup
 from overlap.models import grouped
 from overlap.models.options import require
 

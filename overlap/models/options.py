@@ -7,7 +7,7 @@ from typing import Any
 
 import flax.linen as nn
 
-from overlap import errors, lookup
+from overlap.core import errors, lookup
 
 # Fields of every module that are not options.
 _GIVEN = ('num_classes', 'dtype', 'parent', 'name')

@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 from etils import epath
 
-from overlap import code_files, errors, lookup
+from overlap.core import errors, lookup, python_file
 from overlap.models import layers
 from overlap.models.options import require
 
@@ -139,7 +139,7 @@ def read_config(path: str) -> Any:
   file = epath.Path(path).expanduser()
   if not file.is_file():
     raise errors.DataError(f'{file} must be a config of Scenic, and is absent.')
-  return code_files.call(str(file), 'get_config', 'The config of Scenic')
+  return python_file.call(str(file), 'get_config', 'The config of Scenic')
 
 
 def _scenic() -> Any:

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from etils import epath
 
-from overlap import errors, files, lookup
+from overlap.core import errors, files, lookup
 from overlap.models import checkpoints, options, tokenizers
 from overlap.models.checkpoints import configs, descriptions, places
 from overlap.models.tokenizers import Tokens

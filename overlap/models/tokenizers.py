@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from etils import epath
 
-from overlap import errors, lookup
+from overlap.core import errors, lookup
 
 _LONGEST = 60  # Characters of a text quoted in error messages.
 _STEP = 16  # Padded lengths are multiples of this.

@@ -10,7 +10,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from overlap import errors
+from overlap.core import errors
 
 
 def quick_gelu(x: jax.Array) -> jax.Array:

@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from overlap import errors
+from overlap.core import errors
 from overlap.models import layers
 from overlap.models.options import check_ranges
 

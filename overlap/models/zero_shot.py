@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from overlap import errors
+from overlap.core import errors
 
 
 def normalise(features: np.ndarray) -> np.ndarray:

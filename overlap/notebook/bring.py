@@ -8,7 +8,7 @@ import pandas as pd
 from etils import epath
 
 from overlap import ingest as ingest_lib
-from overlap import lookup
+from overlap.core import lookup
 from overlap.notebook.study import Study, as_folder, load_study
 
 
@@ -83,11 +83,11 @@ def compare(
     UsageError: a data set, split, model, option or value is unknown.
     DataError: stored predictions are damaged.
   """
-  from overlap.study import results  # Not at the top: it imports JAX.
+  from overlap.stages import analyse  # Not at the top: it imports JAX.
 
   path = as_folder(workdir)
-  request = results.store_request(
+  request = analyse.store_request(
     path, dataset, split, base, models=models, options=options
   )
-  results.analyse(path, request)
+  analyse.analyse(path, request)
   return load_study(path)

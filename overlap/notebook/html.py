@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from markupsafe import Markup
 
-from overlap.figures import wording
+from overlap.core import wording
 from overlap.report.provenance import Fact
 from overlap.report.sentences import Finding
 

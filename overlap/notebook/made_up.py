@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from etils import epath
 
-from overlap import files
+from overlap.core import files
 
 _CLASSES = 10
 # Margin of the right class, and scale of each model's own noise, relative to

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from overlap import errors, lookup
+from overlap.core import errors, lookup
 
 
 class NoSuchNameError(errors.UsageError, AttributeError):

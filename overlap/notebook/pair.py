@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from overlap import errors, lookup
+from overlap.core import errors, lookup
 from overlap.notebook import html, names
 from overlap.report import closeups, rows
 from overlap.report import sentences as say

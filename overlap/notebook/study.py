@@ -9,13 +9,15 @@ from typing import Any
 import pandas as pd
 from etils import epath
 
-from overlap import errors, figures, lookup, plurals, tables
+from overlap import figures
+from overlap.core import errors, lookup, wording
 from overlap.figures import frames
 from overlap.notebook import html, names
 from overlap.notebook.pair import Pair
 from overlap.report import findings as findings_lib
 from overlap.report import provenance
 from overlap.report.sentences import Finding
+from overlap.tables import schemas
 
 # Number of studies named in the error message for a folder of studies.
 _LISTED = 5
@@ -38,9 +40,9 @@ def load_study(workdir: epath.PathLike) -> 'Study':
   if not (path / 'tables' / 'models.csv').exists():
     raise errors.DataError(_no_study(path))
   if (path / 'predictions').exists():
-    from overlap.study import unchanged  # Not needed for tables alone.
+    from overlap.workdir import fingerprints  # Not needed for tables alone.
 
-    if line := unchanged.stale(path):
+    if line := fingerprints.stale(path):
       warnings.warn(line, stacklevel=2)
   return Study(path, figures.load(path))
 
@@ -103,7 +105,7 @@ class Study:
   def __init__(self, workdir: epath.Path, loaded: Mapping[str, pd.DataFrame]):
     self.workdir = workdir
     self.tables = Tables(
-      (name, loaded[name]) for name in tables.SCHEMAS if name in loaded
+      (name, loaded[name]) for name in schemas.SCHEMAS if name in loaded
     )
     self._config = provenance.read(workdir, 'config.json')
     self._request = provenance.read(workdir, 'tables/analysis.json')
@@ -165,8 +167,8 @@ class Study:
   def __repr__(self) -> str:
     first = self.models.iloc[0]
     return (
-      f'Study of {plurals.counted(len(self.models), "model")} and'
-      f' {plurals.counted(len(self.pairs), "pair")} on'
+      f'Study of {wording.counted(len(self.models), "model")} and'
+      f' {wording.counted(len(self.pairs), "pair")} on'
       f' {first["dataset"]}/{first["split"]}, base {self.base!r}, in'
       f' {self.workdir}'
     )

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from overlap import parallel
+from overlap.distributed import meshes
 from overlap.probes import losses, slots
 from overlap.probes.slots import Setting
 
@@ -42,7 +42,7 @@ def evaluate_block(
     Losses `[p, g]`, gradients `[p, k, d + 1]`, and traces of the Hessians with
     respect to the logits, `[p, g]`.
   """
-  return parallel.sum_over_columns(_own_block, params, block)
+  return meshes.sum_over_columns(_own_block, params, block)
 
 
 def _own_block(
@@ -65,7 +65,7 @@ def evaluate(
   params: jax.Array, l2: jax.Array, data: Data
 ) -> tuple[jax.Array, jax.Array, jax.Array]:
   """Returns `evaluate_block` summed over all blocks, with the L2 penalty."""
-  sums = parallel.sum_over_columns(_own_blocks, params, data)
+  sums = meshes.sum_over_columns(_own_blocks, params, data)
   values, grads, bends = sums
   return penalised(values, grads, bends, params, l2)
 

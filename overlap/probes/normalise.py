@@ -4,7 +4,8 @@ import dataclasses
 
 import numpy as np
 
-from overlap import lookup, parallel
+from overlap.core import lookup
+from overlap.distributed import processes
 from overlap.probes.rows import Rows
 
 KINDS = {
@@ -77,7 +78,7 @@ def measure(rows: Rows, kind: str = 'l2_standardise') -> Normalisation:
     DataError: features are not finite.
   """
   lookup.check('normalisation', kind, KINDS)
-  found = parallel.gather_exact(
+  found = processes.gather_exact(
     np.stack([_part(rows, part, kind) for part in rows.local_parts()])
   )
   # In the order of the devices, whichever process has them.

@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from overlap import parallel
+from overlap.distributed import meshes, processes
 from overlap.probes import normalise
 from overlap.probes.descent import Data
 from overlap.probes.normalise import Normalisation
@@ -107,7 +107,7 @@ def _frequencies(
   else:
     counts = np.bincount(labels, minlength=num_classes)
   row = np.append(counts, len(labels)).astype(np.float64)[None]
-  *counts, total = parallel.gather_exact(row).sum(axis=0)
+  *counts, total = processes.gather_exact(row).sum(axis=0)
   # An absent class counts as half an example.
   counts = np.clip(counts, 0.5, max(total - 0.5, 0.5))
   if labels.ndim == 1:
@@ -148,7 +148,7 @@ def _axes(
       total += np.asarray(_gram(normal.centred(block)), np.float64)
     return total
 
-  covariance = parallel.sum_in_order(map(gram, rows.local_parts())) / total
+  covariance = meshes.sum_in_order(map(gram, rows.local_parts())) / total
   variances, rotation = map(np.asarray, _eigh(covariance.astype(np.float32)))
   return np.maximum(variances, 0), rotation
 
@@ -164,13 +164,13 @@ def _in_memory(problem: Problem) -> Data:
     (_turned(block, problem.rotation), labels, weights)
     for block, labels, weights in padded_blocks(problem, size, blocks)
   ]
-  return parallel.shard_columns(Data(*map(np.stack, zip(*arrays))))
+  return meshes.shard_columns(Data(*map(np.stack, zip(*arrays))))
 
 
 def most_columns(problem: Problem) -> int:
   """Columns of each process where all devices have as many as the fullest."""
   parts = problem.rows.local_parts()
-  return parallel.padded_columns([part.stop - part.start for part in parts])
+  return meshes.padded_columns([part.stop - part.start for part in parts])
 
 
 def padded_blocks(

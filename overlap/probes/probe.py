@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 from absl import logging
 
-from overlap import errors, lookup
+from overlap.core import errors, lookup
 from overlap.probes import normalise, prepare, rows, solve
 from overlap.probes.normalise import Normalisation
 

@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from overlap import errors, parallel
+from overlap.core import errors
+from overlap.distributed import meshes
 
 # Values in one block: 64 MiB of float32.
 _BLOCK_NUMBERS = 1 << 24
@@ -42,7 +43,7 @@ class Rows:
 
   def local_parts(self) -> Sequence[slice]:
     """The rows of each device of this process."""
-    return self.parts or parallel.local_parts(self.shape[0])
+    return self.parts or meshes.local_parts(self.shape[0])
 
   def part_blocks(
     self, part: slice, size: int = 0

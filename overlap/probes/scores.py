@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from overlap import parallel
+from overlap.distributed import meshes
 from overlap.probes import losses
 from overlap.probes.probe import Probe
 from overlap.probes.rows import Rows
@@ -46,7 +46,7 @@ def score(
       found[2] += len(block)
     return found
 
-  right, total, count = parallel.sum_in_order(map(sums, features.local_parts()))
+  right, total, count = meshes.sum_in_order(map(sums, features.local_parts()))
   return right, total / count, int(count.flat[0])
 
 

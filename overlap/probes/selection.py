@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from overlap import errors
+from overlap.core import errors
 from overlap.probes import probe, rows, scores
 from overlap.probes.prepare import Problem
 from overlap.probes.probe import Probe

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from overlap import parallel
+from overlap.distributed import meshes
 from overlap.probes import descent, prepare, slots
 from overlap.probes.descent import Data
 from overlap.probes.prepare import Problem
@@ -80,20 +80,20 @@ def _turned(params: np.ndarray, rotation: np.ndarray) -> np.ndarray:
 
 
 def _compiled(function: Any, *static: str) -> Any:
-  return _compiled_for(parallel.mesh(), function, *static)
+  return _compiled_for(meshes.mesh(), function, *static)
 
 
 @functools.cache
 def _compiled_for(mesh: Any, function: Any, *static: str) -> Any:
   del mesh  # Part of the cache key: another mesh needs another program.
-  return parallel.jit_summed(function, static_argnames=static)
+  return meshes.jit_summed(function, static_argnames=static)
 
 
 def _descend(
   problem: Problem, setting: slots.Setting, first: np.ndarray, count: int
 ) -> dict[str, jax.Array]:
   """Runs all passes in one compiled loop."""
-  setting, first = parallel.replicate((setting, first))
+  setting, first = meshes.replicate((setting, first))
   return _compiled(descent.descend, 'count')(
     problem.data, setting, first, count=count
   )
@@ -103,7 +103,7 @@ def _stream(
   problem: Problem, setting: slots.Setting, first: np.ndarray, count: int
 ) -> dict[str, jax.Array]:
   """Reads the features anew in each pass."""
-  setting, first, rotation = parallel.replicate(
+  setting, first, rotation = meshes.replicate(
     (setting, first, problem.rotation)
   )
   now = _compiled(slots.begin, 'slots')(setting, first, slots=count)
@@ -129,7 +129,7 @@ def _blocks(problem: Problem) -> Iterator[Data]:
     problem, size, -(-columns // size)
   ):
     turned = np.ascontiguousarray(features.T)
-    yield parallel.shard_columns(Data(turned, labels, weights))
+    yield meshes.shard_columns(Data(turned, labels, weights))
 
 
 def _turn_back(params: jax.Array, rotation: jax.Array) -> jax.Array:

@@ -16,7 +16,7 @@ import markupsafe
 from etils import epath
 
 from overlap import figures as figures_lib
-from overlap import files, sealed
+from overlap.core import checksums, files
 from overlap.figures import frames, style
 from overlap.report import cells, closeups, heat, provenance, rows
 from overlap.report import charts as charts_lib
@@ -74,9 +74,9 @@ def write(
     **{key: provenance.read(workdir, name) for key, name in SHOWN.items()},
   )
   path = epath.Path(workdir) / 'report' / 'index.html'
-  sealed.forget(path.parent, [path.name])
+  checksums.forget(path.parent, [path.name])
   files.write_text(path, page)
-  sealed.note(path.parent, [path])
+  checksums.note(path.parent, [path])
   return path
 
 

@@ -3,7 +3,8 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from overlap.figures import style, wording
+from overlap.core import wording
+from overlap.figures import style
 
 _NOTHING = (wording.MISSING, style.UNKNOWN)
 

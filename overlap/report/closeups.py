@@ -7,7 +7,8 @@ from typing import Any
 
 import pandas as pd
 
-from overlap.figures import frames, wording
+from overlap.core import wording
+from overlap.figures import frames
 from overlap.report import cells
 
 # Columns with the cells of the joint table, and the number of examples in each

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable
 
-from overlap.figures import frames, wording
+from overlap.core import wording
+from overlap.figures import frames
 
 
 class Costs:

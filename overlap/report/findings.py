@@ -11,9 +11,9 @@ from typing import Any
 
 import pandas as pd
 
-from overlap import plurals
 from overlap.catalog.paper import published
-from overlap.figures import frames, style, trends, wording
+from overlap.core import wording
+from overlap.figures import frames, style, trends
 from overlap.report import gains, specialisation
 from overlap.report import joined as joined_lib
 from overlap.report import larger as larger_lib
@@ -156,8 +156,8 @@ def significance(tables: Tables) -> say.Finding | None:
   if len(pairs) > 1 or len(said) == 1:
     everywhere = int((pairs['mcnemar_p_holm'] < ALPHA).sum())
     said.append(
-      f'{everywhere} of {plurals.counted(len(pairs), "pair")}'
-      f' {plurals.verb(everywhere, "differs", "differ")} in accuracy.'
+      f'{everywhere} of {wording.counted(len(pairs), "pair")}'
+      f' {wording.verb(everywhere, "differs", "differ")} in accuracy.'
     )
   return say.Finding('Which accuracies differ significantly', tuple(said))
 
@@ -254,8 +254,8 @@ def _against_base(pairs: pd.DataFrame) -> list[str]:
   above = differ[differ['accuracy'] > differ['base_accuracy']]
   below = differ[differ['accuracy'] < differ['base_accuracy']]
   return [
-    f'{len(differ)} of {plurals.counted(len(pairs), "model")}'
-    f' {plurals.verb(len(differ), "differs", "differ")} in accuracy from the'
+    f'{len(differ)} of {wording.counted(len(pairs), "model")}'
+    f' {wording.verb(len(differ), "differs", "differ")} in accuracy from the'
     ' base.',
     f'More accurate than it: {say.named(above["model"])}; less accurate:'
     f' {say.named(below["model"])}.',

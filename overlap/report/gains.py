@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from overlap import plurals
 from overlap.analyses.specialisation import paired
-from overlap.figures import frames, wording
+from overlap.core import wording
+from overlap.figures import frames
 from overlap.report import sentences as say
 
 
@@ -50,7 +50,7 @@ def ensembles(
 
 def _of_several(pairs: int, above: int, sure: int) -> list[str]:
   return [
-    f'{above} of {pairs} pairs {plurals.verb(above, "is", "are")} more accurate'
+    f'{above} of {pairs} pairs {wording.verb(above, "is", "are")} more accurate'
     f' together than the better of the two alone, {sure} of them by more than'
     ' the uncertainty of the difference.',
     f'The most of {pairs} gains flatters: less is to be expected of the same'

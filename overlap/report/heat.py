@@ -7,7 +7,8 @@ import numpy as np
 import pandas as pd
 
 from overlap.analyses import seriation
-from overlap.figures import frames, heatmap, style, wording
+from overlap.core import wording
+from overlap.figures import frames, heatmap, style
 
 # Column of `pairs.csv`, heading in the table of pairs, formatting function.
 MEASURES = (

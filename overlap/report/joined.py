@@ -5,7 +5,8 @@ from typing import Any
 
 import pandas as pd
 
-from overlap.figures import frames, trends, wording
+from overlap.core import wording
+from overlap.figures import frames, trends
 from overlap.report import sentences as say
 
 _TITLE = 'Do features overlap, or does one set hold the other?'

@@ -8,7 +8,8 @@ import pandas as pd
 
 from overlap.analyses import stats
 from overlap.catalog.paper import published
-from overlap.figures import frames, wording
+from overlap.core import wording
+from overlap.figures import frames
 from overlap.report import sentences as say
 
 _ALPHA = 0.05

@@ -7,7 +7,8 @@ from typing import Any
 import pandas as pd
 
 from overlap.catalog.paper import published
-from overlap.figures import frames, style, trends, wording
+from overlap.core import wording
+from overlap.figures import frames, style, trends
 from overlap.report import sentences as say
 
 

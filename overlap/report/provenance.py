@@ -6,10 +6,11 @@ from typing import Any, NamedTuple
 
 from etils import epath
 
-from overlap import config as config_lib
-from overlap import sealed
-from overlap import tables as tables_lib
-from overlap.figures import frames, wording
+from overlap.config import schema
+from overlap.core import checksums as core_checksums
+from overlap.core import wording
+from overlap.figures import frames
+from overlap.tables import table_io
 
 # Settings of the analyses, such as the level of the intervals in the tables.
 _REQUEST = 'tables/analysis.json'
@@ -41,16 +42,16 @@ def read(workdir: epath.PathLike, name: str) -> dict[str, Any]:
   """
   path = epath.Path(workdir) / name
   if not path.exists() and not (
-    name == _REQUEST and (path.parent / tables_lib.DONE).exists()
+    name == _REQUEST and (path.parent / table_io.DONE).exists()
   ):
     return {}
-  return sealed.read(path, _again(name))
+  return core_checksums.read(path, _again(name))
 
 
 def _again(name: str) -> str:
   """Returns instructions for writing a JSON file of the workdir again."""
   if name.startswith('tables/'):
-    return tables_lib.AGAIN
+    return table_io.AGAIN
   return 'delete it, and the next `overlap study` writes it again'
 
 
@@ -88,7 +89,7 @@ def what_was_run(
     Fact('Pairs', wording.count(len(tables['pairs']))),
   ]
   settings = _get(config, 'config.models') or {}
-  learned = any(map(config_lib.is_learned, settings.values()))
+  learned = any(map(schema.is_learned, settings.values()))
   if learned and (trained := _get(config, 'config.data.splits.train')):
     facts.append(Fact('Trained on', str(trained)))
   options = request.get('options') or _get(config, 'config.analyses')

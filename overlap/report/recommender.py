@@ -12,7 +12,8 @@ from typing import Any
 
 import pandas as pd
 
-from overlap.figures import frames, style, wording
+from overlap.core import wording
+from overlap.figures import frames, style
 from overlap.report import gains
 from overlap.report.costs import Costs
 

@@ -6,7 +6,8 @@ from typing import Any
 import pandas as pd
 
 from overlap.catalog.paper import published
-from overlap.figures import frames, style, wording
+from overlap.core import wording
+from overlap.figures import frames, style
 from overlap.report import cells
 
 # Limits the size of the page; the CSV file has all pairs.

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from overlap.figures import wording
+from overlap.core import wording
 
 _NAMED = 6  # Longer lists of models are cut short.
 

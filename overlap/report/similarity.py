@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from overlap.figures import fig13, frames, trends, wording
+from overlap.core import wording
+from overlap.figures import fig13, frames, trends
 from overlap.report import sentences as say
 
 _NAMES = {

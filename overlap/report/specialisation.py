@@ -5,7 +5,8 @@ from typing import Any
 
 import pandas as pd
 
-from overlap.figures import frames, trends, views, wording
+from overlap.core import wording
+from overlap.figures import frames, trends, views
 from overlap.report import sentences as say
 
 Tables = frames.Tables

@@ -5,9 +5,9 @@ from typing import Any
 
 import pandas as pd
 
-from overlap import plurals
 from overlap.catalog.paper import published
-from overlap.figures import frames, wording
+from overlap.core import wording
+from overlap.figures import frames
 from overlap.report import sentences as say
 
 _ALPHA = 0.05
@@ -75,8 +75,8 @@ def _gains(pairs: pd.DataFrame) -> list[str]:
   sure = int((pairs['gain_lower'] > 0).sum())
   tested = pairs['p_value_holm'].dropna()
   text = (
-    f'{sure} of {plurals.counted(len(pairs), "pair")}'
-    f' {plurals.verb(sure, "scores", "score")} higher than the better of the'
+    f'{sure} of {wording.counted(len(pairs), "pair")}'
+    f' {wording.verb(sure, "scores", "score")} higher than the better of the'
     ' two models by more than the uncertainty of the difference'
   )
   if len(tested):

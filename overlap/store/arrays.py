@@ -19,7 +19,7 @@ import numpy as np
 import tensorstore as ts
 from etils import epath
 
-from overlap import errors
+from overlap.core import errors
 from overlap.store import schema
 
 # Exceptions that TensorStore raises, by status, and NumPy's where an array

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from etils import epath
 
-from overlap import errors, files, progress
+from overlap.core import errors, files, progress
 from overlap.store import arrays, examples, folders, records, schema
 from overlap.store.reader import Store, named_folders
 

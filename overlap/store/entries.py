@@ -9,7 +9,7 @@ import re
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from overlap import errors
+from overlap.core import errors
 from overlap.store import arrays, records, schema
 
 _COUNTS = ('num_examples', 'num_classes')

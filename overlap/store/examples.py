@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from etils import epath
 
-from overlap import errors, files
+from overlap.core import errors, files
 from overlap.store import arrays, entries, folders, records, schema
 
 

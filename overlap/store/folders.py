@@ -11,7 +11,7 @@ import shutil
 
 from etils import epath
 
-from overlap import errors, files
+from overlap.core import errors, files
 from overlap.store import arrays, records, schema
 
 # Files that mark a folder as complete: a record's and that of the tables.

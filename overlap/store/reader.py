@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from etils import epath
 
-from overlap import errors, files, lookup, replaced
+from overlap.core import errors, files, lookup, replaced
 from overlap.store import arrays, entries, examples, records, schema
 from overlap.store.examples import StoredExamples
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from etils import epath
 
-from overlap import errors, files, sealed
+from overlap.core import checksums, errors, files
 from overlap.store import schema
 
 AGAIN = 'delete the folder and predict or ingest it again'
@@ -23,7 +23,7 @@ def seal(record: dict[str, Any]) -> dict[str, Any]:
   """
   plain = json.loads(files.canonical_json(record))
   plain |= {'format_version': schema.FORMAT_VERSION}
-  return plain | {'checksum': sealed.checksum(plain)}
+  return plain | {'checksum': checksums.checksum(plain)}
 
 
 def text(record: dict[str, Any]) -> str:
@@ -80,6 +80,6 @@ def _again(folder: epath.Path) -> str:
 
 def _intact(record: dict[str, Any]) -> bool:
   try:
-    return record.get('checksum') == sealed.checksum(record)
+    return record.get('checksum') == checksums.checksum(record)
   except ValueError:  # A number was edited to one that is not finite.
     return False

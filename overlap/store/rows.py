@@ -3,7 +3,7 @@
 import numpy as np
 from etils import epath
 
-from overlap import errors, files
+from overlap.core import errors, files
 
 # Subfolder of the partial folder, deleted before the record is published.
 FOLDER = '.rows'

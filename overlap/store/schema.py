@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from etils import epath
 
-from overlap import errors, files
+from overlap.core import errors, files
 
 FORMAT_VERSION = 2
 RECORD = 'record.json'

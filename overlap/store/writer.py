@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from etils import epath
 
-from overlap import errors, files, lookup
+from overlap.core import errors, files, lookup
 from overlap.store import arrays, examples, folders, records, rows, schema
 from overlap.store.chunks import ChunkWriter
 

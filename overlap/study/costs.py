@@ -10,9 +10,9 @@ import flax.linen as nn
 import jax
 import numpy as np
 
-from overlap import inference
 from overlap.data.examples import Examples
-from overlap.inference import Input
+from overlap.predict import forward as predict_forward
+from overlap.predict.forward import Input
 from overlap.study import architecture, methods, model_images, specs
 from overlap.study.study import Study
 from overlap.train import lengths, trainer
@@ -75,7 +75,7 @@ def _model(
   module: nn.Module, model_input: Input, images: tuple[int, ...]
 ) -> Model:
   variables = trainer.abstract_variables(module, model_input)
-  forward = inference.forward_function(module, model_input)
+  forward = predict_forward.forward_function(module, model_input)
   with _on_host():
     lowered = jax.jit(forward).lower(
       variables, jax.ShapeDtypeStruct(images, np.uint8)

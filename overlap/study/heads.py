@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from overlap import lookup
+from overlap.core import lookup
 from overlap.models import text_encoder
 from overlap.train import lengths, mapped, zero_shot
 

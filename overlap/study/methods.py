@@ -4,7 +4,8 @@ import functools
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from overlap import data, lookup, train
+from overlap import data, train
+from overlap.core import lookup
 from overlap.data import augment
 from overlap.data import pairs as pairs_lib
 from overlap.data.examples import Examples

@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from overlap import data, errors
+from overlap import data
+from overlap.core import errors
 from overlap.data import preparation
 from overlap.data.examples import Examples
 from overlap.data.preparation import Preparation

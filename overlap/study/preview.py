@@ -3,7 +3,8 @@
 import functools
 import os
 
-from overlap import data, errors
+from overlap import data
+from overlap.core import errors
 from overlap.data.examples import Examples
 from overlap.study import specs
 from overlap.study.study import Study

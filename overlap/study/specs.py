@@ -7,13 +7,16 @@ from typing import Any
 import flax.linen as nn
 import jax.numpy as jnp
 
-from overlap import config, data, errors, files, lookup, models, parallel
+from overlap import data, models
 from overlap.analyses.probing import options as probing_options
 from overlap.analyses.probing.options import Probing
 from overlap.catalog import class_lists
+from overlap.config import schema
+from overlap.core import errors, files, lookup
 from overlap.data import splits
 from overlap.data.examples import Examples
-from overlap.inference import Input
+from overlap.distributed import meshes
+from overlap.predict.forward import Input
 from overlap.study import heads, methods, model_images
 from overlap.train import mapped
 
@@ -48,7 +51,7 @@ def check(study: Settings) -> None:
     methods.check(name, settings)
     lookup.check(f'dtype {at}', settings['dtype'], _DTYPES)
     lookup.check(
-      f'sharding {at}', settings['train']['sharding'], parallel.SHARDINGS
+      f'sharding {at}', settings['train']['sharding'], meshes.SHARDINGS
     )
     build_model(settings, num_classes=1)
     _check_weights(name, settings)
@@ -128,7 +131,7 @@ def reference_split(study: Settings) -> str:
   predicted split: a study of loaded models needs no other.
   """
   learned = any(
-    config.is_learned(study['models'][name]) for name in _names(study, 'train')
+    schema.is_learned(study['models'][name]) for name in _names(study, 'train')
   )
   predicted = study['predict']['splits']
   return predicted[0] if predicted and not learned else 'train'

@@ -8,10 +8,13 @@ from typing import Any
 from absl import logging
 from etils import epath
 
-from overlap import data, errors, lookup, parallel
+from overlap import data
 from overlap.catalog import class_lists
+from overlap.core import errors, lookup
 from overlap.data.examples import Examples
-from overlap.study import specs, workdir
+from overlap.distributed import processes
+from overlap.study import specs
+from overlap.workdir import layout
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -19,7 +22,7 @@ class Study:
   """Checked config with a folder and data.
 
   Attributes:
-    config: config as plain dictionaries, from `config.resolve`.
+    config: config as plain dictionaries, from `schema.resolve`.
     path: path of the workdir.
     replace: whether records of an older config may be replaced.
   """
@@ -37,14 +40,14 @@ class Study:
     Raises:
       DataError: the folder can't be written.
     """
-    self._bind(parallel.group())
+    self._bind(processes.group())
 
   # Once per group of this process: if only one group had something to write,
   # all processes together still bind the folder later.
   @functools.cache  # noqa: B019 (a process has one study)
-  def _bind(self, group: parallel.Group) -> None:
+  def _bind(self, group: processes.Group) -> None:
     del group
-    workdir.bind(self.path, self.config)
+    layout.bind(self.path, self.config)
 
   @functools.cached_property
   def dataset(self) -> str:
@@ -182,8 +185,8 @@ class Study:
     The primary process fetches it while the others wait. If an optional data
     set is not available, logs a warning and returns ''.
     """
-    if not parallel.is_primary():
-      parallel.barrier(f'data {dataset}')
+    if not processes.is_primary():
+      processes.barrier(f'data {dataset}')
     try:
       name = data.obtain(
         dataset, data_dir=data_dir or 'data', fallback=fallback
@@ -193,6 +196,6 @@ class Study:
         raise
       logging.warning('no transfer to %s: %s', dataset, e)
       name = ''
-    if parallel.is_primary():
-      parallel.barrier(f'data {dataset}')
+    if processes.is_primary():
+      processes.barrier(f'data {dataset}')
     return name

@@ -14,7 +14,8 @@ import numpy as np
 import orbax.checkpoint as ocp
 from etils import epath
 
-from overlap import errors, files, parallel, sealed
+from overlap.core import checksums, errors, files
+from overlap.distributed import meshes, processes
 from overlap.models.checkpoints import orbax_folder, trees
 
 
@@ -76,7 +77,7 @@ def _options(
     when_written: callback, called in Orbax's thread when a checkpoint's files
       are written.
   """
-  groups = parallel.model_groups() > 1
+  groups = processes.model_groups() > 1
   options: dict[str, Any] = {}
   if when_written or groups:
     # Processes signal created folders to each other under operation numbers
@@ -86,7 +87,7 @@ def _options(
       create_directories_asynchronously=not groups,
     )
   if groups:
-    group = parallel.group()
+    group = processes.group()
     first, size = group.start, group.size
     _write_from(first)
     if alone:
@@ -124,9 +125,9 @@ class RunCheckpoints:
     self._folder = epath.Path(folder).absolute()
     self._saving = 0
     with _writing(self._folder):
-      if parallel.is_primary():
+      if processes.is_primary():
         self._folder.mkdir(parents=True, exist_ok=True)
-    parallel.barrier(f'folder {self._folder}')
+    processes.barrier(f'folder {self._folder}')
     options = _options(alone=False, when_written=self._note)
     together = options.get('multiprocessing_options')
     handler = together and ocp.StandardCheckpointHandler(
@@ -173,8 +174,8 @@ class RunCheckpoints:
     The state is copied to the host before this returns, since the next step
     donates it.
     """
-    if parallel.model_groups() > 1:
-      state = parallel.as_shared(state)
+    if processes.model_groups() > 1:
+      state = meshes.as_shared(state)
     with _writing(self._folder):
       # The previous save, with its digest, must finish before this one starts.
       self._manager.wait_until_finished()
@@ -183,7 +184,7 @@ class RunCheckpoints:
 
   def _note(self) -> None:
     """Records the files' digest; Orbax calls it before finalizing the step."""
-    if '://' in os.fspath(self._folder) or not parallel.is_primary():
+    if '://' in os.fspath(self._folder) or not processes.is_primary():
       return
     step = str(self._saving)
     for made in (self._folder / step, *self._folder.glob(f'{step}.*')):
@@ -194,7 +195,7 @@ class RunCheckpoints:
     last = str(self._manager.latest_step())
     known = self._digests('').get(last)
     sums = {step: made} if known is None else {last: known, step: made}
-    sealed.write(self._notes, {'sha256': sums})
+    checksums.write(self._notes, {'sha256': sums})
 
   @property
   def _notes(self) -> epath.Path:
@@ -204,7 +205,7 @@ class RunCheckpoints:
     """Returns digests by step; {} for runs of older versions without any."""
     if not self._notes.exists():
       return {}
-    return sealed.read(self._notes, again).get('sha256', {})
+    return checksums.read(self._notes, again).get('sha256', {})
 
   def wait(self) -> None:
     """Waits for the save in progress."""
@@ -240,8 +241,8 @@ def save_variables(path: epath.PathLike, variables: Any) -> None:
   if options:
     # Orbax writes host arrays from process 0 only.
     variables = jax.device_put(variables, jax.local_devices()[0])
-    variables = parallel.as_shared(variables)
-  if not options or parallel.is_primary():
+    variables = meshes.as_shared(variables)
+  if not options or processes.is_primary():
     with _writing(path), ocp.StandardCheckpointer(**options) as checkpointer:
       checkpointer.save(path, variables, force=True)
 

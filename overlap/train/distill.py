@@ -12,9 +12,9 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from overlap import errors, lookup
+from overlap.core import errors, lookup
 from overlap.data import augment
-from overlap.inference import Input
+from overlap.predict.forward import Input
 from overlap.train import losses, mixup, step, supervised
 from overlap.train.task import Task, on_device, run_phase
 

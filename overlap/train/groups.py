@@ -13,7 +13,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from overlap import errors
+from overlap.core import errors
 from overlap.train.step import Aux, Loss, Scheduled
 
 _CONTRASTIVE = ('simclr', 'image_text')

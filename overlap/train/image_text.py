@@ -23,8 +23,8 @@ import numpy as np
 from overlap.catalog import prompts
 from overlap.data import augment, captions
 from overlap.data.examples import Examples
-from overlap.inference import Input
 from overlap.models import text_encoder
+from overlap.predict.forward import Input
 from overlap.train import losses, step, supervised, texts, zero_shot
 from overlap.train.task import Task, batches_of, run_phase
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from overlap import errors
+from overlap.core import errors
 
 
 def is_trained(settings: Mapping[str, Any]) -> bool:

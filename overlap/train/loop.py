@@ -12,7 +12,8 @@ import pandas as pd
 from absl import logging
 from etils import epath
 
-from overlap import errors, files, parallel, progress
+from overlap.core import errors, files, progress
+from overlap.distributed import meshes, processes
 from overlap.train import checkpoint, step, throughput
 from overlap.train.state import AveragedState, TrainState
 
@@ -64,7 +65,7 @@ def fit(
     ema_decay: decay of the average of the weights, which is then returned; 0
       to return the weights of the last step.
     accumulate_steps: number of parts per batch, see `step.train_step`.
-    sharding: sharding of the state, a name from `parallel.SHARDINGS`.
+    sharding: sharding of the state, a name from `meshes.SHARDINGS`.
     write_scalars: function called with (step, metrics) at each logged step (for
       TensorBoard); None for none.
 
@@ -82,14 +83,14 @@ def fit(
       step.create_state, optimizer=optimizer, ema_decay=ema_decay
     )
     state = checkpoints.restore(
-      parallel.abstract(create, params, batch_stats, kind=sharding)
-    ) or parallel.build(create, params, batch_stats, kind=sharding)
+      meshes.abstract(create, params, batch_stats, kind=sharding)
+    ) or meshes.build(create, params, batch_stats, kind=sharding)
     start = int(state.step)
     if start:
       logging.info('%s: resumed at step %d of %d', name, start, total_steps)
     take_step = functools.partial(
       step.train_step,
-      constants=parallel.replicate(constants),
+      constants=meshes.replicate(constants),
       seed=np.uint32(seed),
       loss=loss,
       optimizer=optimizer,
@@ -106,7 +107,7 @@ def fit(
       total=total_steps, what=name, unit='step', done=start,
     )  # fmt: skip
     for number, batch in enumerate(batches, start + 1):
-      sent = parallel.shard(batch)
+      sent = meshes.shard(batch)
       state, metrics = take_step(state, batch=sent)
       history.add(number, metrics)
       if number == start + 1:
@@ -133,8 +134,8 @@ def _start_clock(meter, take_step, state, batch, metrics) -> None:
 
 def _variables(state: TrainState) -> dict[str, Any]:
   if isinstance(state, AveragedState):
-    return parallel.fetch(state.average)
-  return parallel.fetch(
+    return meshes.fetch(state.average)
+  return meshes.fetch(
     {'params': state.params, 'batch_stats': state.batch_stats}
   )
 
@@ -183,7 +184,7 @@ class _History:
 
   def save(self) -> None:
     """Writes metrics.csv."""
-    if parallel.is_primary():
+    if processes.is_primary():
       files.write_text(self._path, pd.DataFrame(self._rows).to_csv(index=False))
 
 

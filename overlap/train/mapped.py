@@ -6,7 +6,7 @@ from typing import Any
 import flax.linen as nn
 from etils import epath
 
-from overlap import errors, lookup
+from overlap.core import errors, lookup
 from overlap.models import class_mapping
 
 

@@ -17,9 +17,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from overlap import errors, lookup
+from overlap.core import errors, lookup
 from overlap.data import augment
-from overlap.inference import Input
+from overlap.predict.forward import Input
 from overlap.train import losses, meta, step, supervised, trainer
 from overlap.train.task import Task, batches_of, run_phase
 

@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from overlap import errors, lookup
+from overlap.core import errors, lookup
 from overlap.train import schedules
 
 OPTIMIZERS = ('sgd', 'adamw', 'rmsprop', 'lars', 'lamb')

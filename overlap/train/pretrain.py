@@ -10,7 +10,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-from overlap import errors
+from overlap.core import errors
 from overlap.train import lengths, supervised, trainer
 from overlap.train.task import Task, on_device, run_phase
 

@@ -2,7 +2,7 @@
 
 import optax
 
-from overlap import errors, lookup
+from overlap.core import errors, lookup
 
 SCHEDULES = ('cosine', 'step', 'linear', 'constant')
 

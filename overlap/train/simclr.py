@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 
 from overlap.data import augment
-from overlap.inference import Input
+from overlap.predict.forward import Input
 from overlap.train import losses, step, supervised
 from overlap.train.task import Task, on_device, run_phase
 

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from overlap import parallel
+from overlap.distributed import meshes
 from overlap.train import accumulate, averages
 from overlap.train.state import AveragedState, TrainState
 
@@ -78,7 +78,7 @@ def train_step(
     ema_decay: decay of the average of the weights; see `averages.update`.
     accumulate_steps: number of parts per batch; see `accumulate`.
     sharding: sharding of the state before and after the step, a name from
-      `parallel.SHARDINGS`.
+      `meshes.SHARDINGS`.
 
   Returns:
     The new state, and the metrics with 'loss' and 'grad_norm'.
@@ -93,7 +93,7 @@ def train_step(
     jax.random.fold_in(jax.random.key(seed), state.step),
   )
   # Reduce-scatter: of sharded parameters no device needs all gradients.
-  grads = parallel.constrain(grads, sharding)
+  grads = meshes.constrain(grads, sharding)
   updates, opt_state = optimizer.update(grads, state.opt_state, state.params)
   params = optax.apply_updates(state.params, updates)
   metrics = aux.metrics | {
@@ -109,7 +109,7 @@ def train_step(
   )
   if isinstance(after, AveragedState):
     after = averages.update(after, ema_decay)
-  return parallel.constrain(after, sharding), metrics
+  return meshes.constrain(after, sharding), metrics
 
 
 def create_state(

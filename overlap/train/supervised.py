@@ -8,9 +8,9 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from overlap import errors
+from overlap.core import errors
 from overlap.data import augment
-from overlap.inference import Input
+from overlap.predict.forward import Input
 from overlap.train import lengths, losses, mixup, step
 from overlap.train.task import Task, on_device, run_phase
 

@@ -8,12 +8,12 @@ import flax.linen as nn
 import optax
 from etils import epath
 
-from overlap import parallel
 from overlap.data import augment, pipeline
 from overlap.data.examples import Examples
 from overlap.data.pairs import Pairs
 from overlap.data.preparation import Preparation
-from overlap.inference import Input
+from overlap.distributed import meshes, processes
+from overlap.predict.forward import Input
 from overlap.train import groups, lengths, loop, optimizer
 from overlap.train.step import Loss, Scheduled
 
@@ -106,8 +106,8 @@ def batches_of(
       start_step=start_step,
       total_steps=settings['total_steps'],
       num_threads=task.num_threads,
-      process_index=parallel.process_index(),
-      process_count=parallel.process_count(),
+      process_index=processes.process_index(),
+      process_count=processes.process_count(),
       on_host=on_host,
     )
 
@@ -148,7 +148,7 @@ def run_phase(
   common = task.settings['train']
   accumulate_steps = common['accumulate_steps']
   optimizer.check_settings(f'config.models.{task.name}.train', common)
-  parallel.check_batch_size(batch_size, parts=accumulate_steps)
+  meshes.check_batch_size(batch_size, parts=accumulate_steps)
   write_scalars = task.write_scalars
   chain = _optimizer(common, settings, bounds)
   batches = batches_from or batches_of(task, task.train, settings, views=views)

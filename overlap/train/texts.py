@@ -8,8 +8,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from overlap import errors, lookup
 from overlap.catalog import prompts
+from overlap.core import errors, lookup
 from overlap.models import (
   byte_tokenizer,
   text_encoder,

@@ -6,7 +6,7 @@ from typing import TypeVar
 
 import jax
 
-from overlap import parallel
+from overlap.distributed import meshes
 
 T = TypeVar('T')
 
@@ -94,7 +94,7 @@ class Meter:
     top = peak(jax.devices()[0].device_kind)
     if self._flops and top:
       rates['flops_utilisation'] = self._flops / (
-        seconds * top * parallel.device_count()
+        seconds * top * meshes.device_count()
       )
     self._restart()
     return rates

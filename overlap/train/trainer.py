@@ -10,10 +10,13 @@ import jax.numpy as jnp
 import numpy as np
 from absl import logging
 
-from overlap import errors, inference, lookup, parallel, progress, train
+from overlap import train
+from overlap.core import errors, lookup, progress
 from overlap.data import views
 from overlap.data.examples import Examples
+from overlap.distributed import processes
 from overlap.models import checkpoints
+from overlap.predict import forward
 from overlap.probes import selection
 from overlap.train import lengths, zero_shot
 from overlap.train.task import Task
@@ -56,7 +59,7 @@ def template(task: Task) -> Any:
   return abstract_variables(task.model, task.model_input)
 
 
-def abstract_variables(model: nn.Module, model_input: inference.Input) -> Any:
+def abstract_variables(model: nn.Module, model_input: forward.Input) -> Any:
   """Returns the shapes of a model's variables without compiling anything."""
   key = jax.eval_shape(lambda: jax.random.key(0))
   return jax.eval_shape(_init_function(model, model_input.shape()), key)
@@ -119,12 +122,12 @@ def features(
   outputs = list(_run(task, variables, examples, 'features'))
   width = variables['params']['head']['kernel'].shape[0]
   return (
-    parallel.gather_rows(
+    processes.gather_rows(
       np.concatenate(
         [np.zeros((0, width), np.float32), *(o.features for o in outputs)]
       )
     ),
-    parallel.gather_rows(
+    processes.gather_rows(
       np.concatenate([np.zeros(0, np.int32), *(o.labels for o in outputs)])
     ),
   )
@@ -147,8 +150,8 @@ def fit_head(task: Task, variables: Any) -> tuple[Any, selection.Selection]:
     task, variables, views.sample(task.train, settings['max_examples'])
   )
   heldout_features, heldout_labels = features(task, variables, task.heldout)
-  train = slice(*parallel.own_rows(len(train_labels)))
-  heldout = slice(*parallel.own_rows(len(heldout_labels)))
+  train = slice(*processes.own_rows(len(train_labels)))
+  heldout = slice(*processes.own_rows(len(heldout_labels)))
   choice = selection.select(
     train_features[train],
     train_labels[train],
@@ -171,18 +174,18 @@ def accuracy(task: Task, variables: Any, examples: Examples) -> float:
   right = 0
   for outputs in _run(task, variables, examples, 'accuracy'):
     right += int(np.sum(np.argmax(outputs.logits, -1) == outputs.labels))
-  total = parallel.sum_over_processes(np.asarray([right], np.int64))
+  total = processes.sum_over_processes(np.asarray([right], np.int64))
   return int(total[0]) / len(examples)
 
 
 def _run(
   task: Task, variables: Any, examples: Examples, what: str
-) -> Iterator[inference.Outputs]:
+) -> Iterator[forward.Outputs]:
   """Yields the model's outputs for this process's rows of a split."""
-  start, stop = parallel.own_rows(len(examples))
-  batch_size = parallel.own_batch(task.batch_size)
-  outputs = inference.run(
-    inference.forward_function(task.model, task.model_input),
+  start, stop = processes.own_rows(len(examples))
+  batch_size = processes.own_batch(task.batch_size)
+  outputs = forward.run(
+    forward.forward_function(task.model, task.model_input),
     variables,
     examples,
     batch_size=batch_size,

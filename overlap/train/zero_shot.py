@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from absl import logging
 
-from overlap import errors, lookup
 from overlap.catalog import prompts
+from overlap.core import errors, lookup
 from overlap.models import text_encoder, zero_shot
 from overlap.train.task import Task
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from scipy import special
 
-from overlap import errors as errors_lib
-from overlap.analyses import ensembles, errors, scratch
+from overlap.analyses import correctness, ensembles, scratch
 from overlap.analyses.allpairs import blocks, engine, resume
+from overlap.core import errors as errors_lib
 
 BACKENDS = tuple(engine.BACKENDS)
 METHODS = ('logits', 'probs')
@@ -331,7 +331,7 @@ def test_softmax_is_that_of_float64_rounded():
   got = ensembles.softmax(logits)
   expected = probabilities(logits)
   np.testing.assert_array_equal(got, expected)
-  assert errors.correct(got[0], np.zeros(40, int)).dtype == bool
+  assert correctness.correct(got[0], np.zeros(40, int)).dtype == bool
 
 
 class Stopped(Exception):
@@ -384,7 +384,7 @@ def kept(folder, monkeypatch, depends_on=('abc',)):
   monkeypatch.setattr(blocks, '_MIB', 1)
   monkeypatch.setattr(scratch, '_EVERY', 0.0)
   logits, labels = normal(4, 50, 6)
-  correct = np.stack([errors.correct(z, labels) for z in logits])
+  correct = np.stack([correctness.correct(z, labels) for z in logits])
   given = dict(
     correct=correct, temperatures=np.ones((4, 50), np.float32),
     methods=('logits',), memory_mb=2000, backend='numba',

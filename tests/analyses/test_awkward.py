@@ -8,8 +8,10 @@ by itself is tested beside it.
 import numpy as np
 import pytest
 
-from overlap import errors, figures, report, store, tables
+from overlap import figures, report, store
 from overlap.analyses import run
+from overlap.core import errors
+from overlap.tables import table_io
 
 ROWS, CLASSES = 24, 3
 MODELS = {'base': 'BASE', 'other': 'ARCH', 'odd': 'DATASET'}
@@ -62,7 +64,7 @@ def analyse(folder):
     workdir=folder, dataset='d', split='test', base='base', options=OPTIONS
   )
   for name, frame in made.items():
-    tables.write(folder, name, frame)
+    table_io.write(folder, name, frame)
   page = report.write(folder).read_text()
   assert 'NaN' not in page.partition('<body')[2].partition('<script')[0]
   return figures.load(folder)

@@ -5,8 +5,8 @@ import pytest
 from scipy import special
 from sklearn import metrics
 
-from overlap import errors as errors_lib
 from overlap.analyses import calibration, softmax, temperature
+from overlap.core import errors
 
 
 def draw(examples=600, classes=5, scale=2.0, seed=0):
@@ -123,7 +123,7 @@ def test_many_models_in_one_call_equal_one_by_one(objective):
 
 
 def test_a_misspelt_objective_is_told():
-  with pytest.raises(errors_lib.UsageError, match="Did you mean 'ece_sweep'"):
+  with pytest.raises(errors.UsageError, match="Did you mean 'ece_sweep'"):
     calibration.calibrate(*draw(), np.zeros(600, int), objective='ece_swep')
 
 

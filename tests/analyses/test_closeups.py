@@ -5,9 +5,10 @@ import json
 import numpy as np
 import pytest
 
-from overlap import store, tables
+from overlap import store
 from overlap.analyses import closeups, run
 from overlap.analyses.specialisation import angle
+from overlap.tables import table_io
 
 EXAMPLES, CLASSES = 90, 5
 IDS = [f'test/{i:03d}' for i in range(EXAMPLES)]
@@ -157,5 +158,5 @@ def test_too_many_pairs_leave_those_with_the_base(tmp_path, monkeypatch):
 
 def test_written_and_read_back(made, tmp_path):
   for name in ('pair_closeups', 'contested'):
-    tables.write(tmp_path, name, made[name])
-    assert tables.read(tmp_path, name).equals(made[name])
+    table_io.write(tmp_path, name, made[name])
+    assert table_io.read(tmp_path, name).equals(made[name])

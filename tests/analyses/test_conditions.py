@@ -5,10 +5,10 @@ import math
 import numpy as np
 import pytest
 
-from overlap import errors as errors_lib
 from overlap import store
-from overlap.analyses import conditions, errors, run
-from overlap.study import results
+from overlap.analyses import conditions, correctness, run
+from overlap.core import errors as errors_lib
+from overlap.stages import analyse
 
 IDS = [f'i{i}' for i in range(30)]
 CLASSES = 4
@@ -128,18 +128,18 @@ def test_a_split_that_is_no_condition_has_no_means(study):
 def test_the_split_that_has_the_conditions(study):
   """`--split=test` asks for the means, of all models."""
   folder, right = study
-  request = results.store_request(folder, 'd', 'test', 'base')
+  request = analyse.store_request(folder, 'd', 'test', 'base')
   assert request['options']['tables'] == ['conditions']
-  check(results.compute(folder, request)['conditions'], right)
+  check(analyse.compute(folder, request)['conditions'], right)
   with pytest.raises(errors_lib.UsageError, match='d/test/c1'):
-    results.store_request(
+    analyse.store_request(
       folder, 'd', 'test', 'base', options={'tables': ['pairs']}
     )
 
 
 @pytest.mark.parametrize('shape', [(0, 2), (0, 0), (3, 0)])
 def test_no_conditions_and_no_pairs(shape):
-  none = errors.PairCounts(*np.zeros((4, *shape), np.int64))
+  none = correctness.PairCounts(*np.zeros((4, *shape), np.int64))
   found = conditions.mean_over_conditions(none)
   assert found['conditions'].tolist() == [0] * shape[1]
   assert all(math.isnan(value) for value in found['kappa'])

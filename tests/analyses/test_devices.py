@@ -15,7 +15,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from overlap import store, tables
+from overlap import store
+from overlap.tables import schemas, table_io
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 # Relative, and absolute where numbers are small: fractions, mostly. What is
@@ -91,7 +92,7 @@ def analyse(workdir, out, path, devices):
     timeout=900,
   )
   assert done.returncode == 0, done.stderr
-  return {name: tables.read(out, name) for name in tables.SCHEMAS}
+  return {name: table_io.read(out, name) for name in schemas.SCHEMAS}
 
 
 @pytest.mark.slow

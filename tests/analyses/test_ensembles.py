@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from scipy import special
 
-from overlap import errors as errors_lib
-from overlap.analyses import ensembles, errors
+from overlap.analyses import correctness, ensembles
 from overlap.analyses.allpairs import engine
+from overlap.core import errors as errors_lib
 
 SHAPES = [
   (2, 1, 1),
@@ -76,8 +76,8 @@ def test_counts_equal_a_loop(shape, ties):
 def test_the_identity_holds_exactly_on_the_counts(seed):
   logits, labels = draw((5, 200, 4), seed, ties=True)
   pairs = np.array(all_pairs(5))
-  correct = np.stack([errors.correct(z, labels) for z in logits])
-  counts = errors.pair_counts(correct).at(*pairs.T)
+  correct = np.stack([correctness.correct(z, labels) for z in logits])
+  counts = correctness.pair_counts(correct).at(*pairs.T)
   for made in ensembles.pair_ensembles(logits, labels, pairs).values():
     inconsistent = counts.only_1 + counts.only_2
     converted = made.converted_only_1 + made.converted_only_2
@@ -99,7 +99,7 @@ def test_the_identity_holds_exactly_on_the_counts(seed):
       ensembles.accuracy(counts, made),
       sum(share * rate for share, rate in zip(shares, rates)),
     )
-    a_1, a_2 = errors.accuracies(counts)
+    a_1, a_2 = correctness.accuracies(counts)
     np.testing.assert_allclose(
       ensembles.gain(counts, made),
       ensembles.accuracy(counts, made) - (a_1 + a_2) / 2,

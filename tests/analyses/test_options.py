@@ -2,12 +2,13 @@
 
 import pytest
 
-from overlap import config, errors
 from overlap.analyses import options
+from overlap.config import schema
+from overlap.core import errors
 
 
 def test_the_defaults_are_those_of_a_study():
-  settings = dict(config.study().analyses.to_dict())
+  settings = dict(schema.study().analyses.to_dict())
   del settings['split'], settings['pairs']
   parsed = options.parse(settings)
   defaults = options.parse(None)

@@ -8,8 +8,10 @@ import pytest
 from scipy import special
 from scipy import stats as scipy_stats
 
-from overlap import errors, lookup, store, tables
+from overlap import store
 from overlap.analyses import bootstrap, calibration, run
+from overlap.core import errors, lookup
+from overlap.tables import schemas, table_io
 
 DATASET, SPLIT = 'shapes', 'test'
 EXAMPLES, CLASSES = 180, 4
@@ -317,7 +319,7 @@ def test_category_means_are_over_pairs_with_the_base(made):
   table = made['categories'].set_index('category')
   assert table.index.tolist() == ['REINIT', 'ARCH', 'DATASET']
   assert table['models'].tolist() == table['pairs'].tolist() == [1, 2, 1]
-  for name in tables.CATEGORY_MEANS:
+  for name in schemas.CATEGORY_MEANS:
     means = pairs.groupby('category')[name].mean()
     for category in table.index:
       assert table.loc[category, name] == pytest.approx(means[category])
@@ -344,14 +346,14 @@ def test_correlations_are_over_base_pairs_and_over_all(made):
 
 def test_tables_can_be_written_and_read(made, tmp_path):
   for name, frame in made.items():
-    tables.write(tmp_path, name, frame)
-    pd.testing.assert_frame_equal(tables.read(tmp_path, name), frame)
+    table_io.write(tmp_path, name, frame)
+    pd.testing.assert_frame_equal(table_io.read(tmp_path, name), frame)
 
 
 def test_the_same_store_gives_the_same_bytes(made, workdir):
   again = analyse(workdir)
   for name, frame in made.items():
-    assert tables.to_csv(again[name]) == tables.to_csv(frame)
+    assert table_io.to_csv(again[name]) == table_io.to_csv(frame)
 
 
 def test_a_further_model_leaves_the_others_alone(made, workdir):
@@ -361,7 +363,7 @@ def test_a_further_model_leaves_the_others_alone(made, workdir):
     made['pairs'], on=['model_1', 'model_2'], suffixes=('', '_more')
   )
   assert len(joined) == 3
-  for column in tables.PAIRS_COLUMNS[2:]:
+  for column in table_io.PAIRS_COLUMNS[2:]:
     if column != 'mcnemar_p_holm':  # Corrected for the number of pairs.
       assert joined[column].equals(joined[f'{column}_more'].rename(column)), (
         column
@@ -429,7 +431,7 @@ def test_the_first_method_has_the_columns_without_suffix(workdir, made):
 
 
 def test_every_table_has_an_analysis():
-  assert list(run.ANALYSES) == list(tables.SCHEMAS)
+  assert list(run.ANALYSES) == list(schemas.SCHEMAS)
   for name in run.ANALYSES:
     assert callable(lookup.lookup('table', name, run.ANALYSES))
 
@@ -454,7 +456,7 @@ def test_one_model_alone_has_no_pairs(tmp_path):
   assert len(made['models']) == 1
   for name in ('pairs', 'categories'):
     assert len(made[name]) == 0
-    assert list(made[name].columns) == list(tables.SCHEMAS[name])
+    assert list(made[name].columns) == list(schemas.SCHEMAS[name])
   assert (made['correlations']['n'] == 0).all()
   assert made['models']['error_inconsistency'].isna().all()
 

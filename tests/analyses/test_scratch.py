@@ -33,7 +33,7 @@ def test_clear_removes_the_files_of_all_processes_and_no_other(
   folder = saved.file.parent
   for index in range(1, 4):
     with monkeypatch.context() as patch:
-      patch.setattr(scratch.parallel, 'process_index', lambda i=index: i)
+      patch.setattr(scratch.processes, 'process_index', lambda i=index: i)
       other = scratch.Scratch(folder, 'pairs', shared=False)
     other.save('digest', lambda: {})
   scratch.Scratch(folder, 'probes', shared=True).save('digest', lambda: {})
@@ -53,7 +53,7 @@ def test_a_shared_file_is_the_primary_s(tmp_path, monkeypatch):
   monkeypatch.setattr(scratch, '_EVERY', 0)
   shared = scratch.Scratch(tmp_path, 'probes', shared=True)
   shared.save('digest', lambda: {'done': 3, 'counts': COUNTS})
-  monkeypatch.setattr(scratch.parallel, 'is_primary', lambda: False)
+  monkeypatch.setattr(scratch.processes, 'is_primary', lambda: False)
   shared.save('digest', lambda: {'done': 4, 'counts': COUNTS})
   # Without the primary's broadcast another process has nothing.
   assert shared.load('digest', read) is None

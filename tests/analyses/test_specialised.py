@@ -5,8 +5,9 @@ import pytest
 from scipy import special
 from scipy import stats as scipy_stats
 
-from overlap import errors, store
+from overlap import store
 from overlap.analyses import run
+from overlap.core import errors
 
 N, CLASSES = 240, 5
 IDS = [f'{i:04d}' for i in range(N)]

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from scipy import optimize, special
 
-from overlap import errors
 from overlap.analyses import likelihood, temperature
+from overlap.core import errors
 
 INF = np.inf
 

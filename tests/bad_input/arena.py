@@ -20,7 +20,7 @@ from overlap import ingest
 
 CONFIG = '''"""A model that is not trained, on images in a folder beside."""
 import pathlib
-from overlap import config as overlap_config
+from overlap.config import schema as overlap_config
 
 HERE = pathlib.Path(__file__).resolve().parent
 

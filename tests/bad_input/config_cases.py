@@ -2,7 +2,7 @@
 
 import os
 
-from overlap import sealed
+from overlap.core import checksums
 
 _EMPTY = 'def get_config(arg=""):\n  '
 
@@ -478,7 +478,7 @@ def _workdirs(case):
       if isinstance(content, bytes):
         file.write_bytes(content)
       else:
-        sealed.write(file, content)
+        checksums.write(file, content)
       return a.case / 'w'
 
     return at(words)

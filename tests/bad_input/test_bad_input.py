@@ -12,8 +12,8 @@ import sys
 
 import pytest
 
-from overlap import errors
 from overlap.cli import main as cli
+from overlap.core import errors
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parents[1]

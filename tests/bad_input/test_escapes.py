@@ -8,10 +8,11 @@ import tarfile
 import numpy as np
 import pytest
 
-from overlap import errors, files, ingest, store
+from overlap import ingest, store
+from overlap.core import errors, files
 from overlap.data import pair_shards
 from overlap.store import schema
-from overlap.study import workdir
+from overlap.workdir import layout
 
 NAMES = (
   '..', '.', '../..', '../../x', '/', '/etc/passwd', 'a/../../b', './a', '...',
@@ -29,7 +30,7 @@ def everything(folder):
 def test_every_name_has_a_folder_of_its_own_within(tmp_path):
   root = tmp_path.resolve()
   for make in (
-    lambda name: workdir.model_folder(root, name),
+    lambda name: layout.model_folder(root, name),
     lambda name: schema.model_folder(root, 'd', 's', name),
     lambda name: schema.examples_folder(root, name, 's'),
     lambda name: schema.examples_folder(root, 'd', name),

@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from overlap.analyses import errors
+from overlap.analyses import correctness
 
 
 def draw(models: int, examples: int, seed: int = 0) -> np.ndarray:
@@ -90,14 +90,14 @@ def main() -> None:
     drawn = rng.choice(len(pairs), args.peer_pairs, replace=False)
     chosen = [pairs[i] for i in sorted(drawn)]
   parts = np.array_split(np.arange(len(chosen)), args.repeats)
-  errors.pair_counts(correct[:2])  # Compiles.
+  correctness.pair_counts(correct[:2])  # Compiles.
   peer, ours, tables = 0.0, [], []
   for part in parts:  # Interleaved: a part of the loop, all of ours.
     seconds, found = best(
       lambda part=part: loop(correct, [chosen[i] for i in part]), 1
     )
     peer, tables = peer + seconds, tables + found
-    seconds, counts = best(lambda: errors.pair_counts(correct), 1)
+    seconds, counts = best(lambda: correctness.pair_counts(correct), 1)
     ours.append(seconds)
   product, both = best(lambda: float_product(correct), 2)
   got = np.stack(counts.at(*np.array(chosen).T), axis=1)

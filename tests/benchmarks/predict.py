@@ -23,9 +23,11 @@ import time
 import jax
 import numpy as np
 
-from overlap import config as overlap_config
-from overlap import inference, predict, store
+from overlap import store
+from overlap.config import schema
 from overlap.data.examples import ArrayExamples
+from overlap.predict import forward as predict_forward
+from overlap.predict import to_store
 from overlap.study import specs
 
 
@@ -47,13 +49,13 @@ def quickstart_resnet(examples):
   sys.path.insert(0, '.')
   from configs import quickstart
 
-  settings = overlap_config.resolve(quickstart.get_config())['models']['base']
+  settings = schema.resolve(quickstart.get_config())['models']['base']
   model = specs.build_model(settings, num_classes=10)
   model_input = specs.model_input(settings, examples)
   variables = jax.jit(model.init)(
     jax.random.key(0), np.zeros(model_input.shape(), np.float32)
   )
-  return inference.forward_function(model, model_input), dict(variables)
+  return predict_forward.forward_function(model, model_input), dict(variables)
 
 
 def bare(forward, variables, images, batch_size):
@@ -67,8 +69,8 @@ def bare(forward, variables, images, batch_size):
 
 def ours(forward, variables, examples, batch_size, folder):
   """`overlap predict`'s own function, into a fresh store."""
-  predict.ensure_examples(folder, examples)
-  predict.predict(
+  to_store.ensure_examples(folder, examples)
+  to_store.predict(
     workdir=folder,
     name='resnet',
     forward=forward,

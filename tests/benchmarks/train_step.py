@@ -31,10 +31,11 @@ import jax
 import numpy as np
 import pandas as pd
 
-from overlap import models, parallel
+from overlap import models
 from overlap.data import pipeline
 from overlap.data.examples import ArrayExamples
-from overlap.inference import Input
+from overlap.distributed import meshes
+from overlap.predict.forward import Input
 from overlap.train import checkpoint, loop, optimizer, step, supervised
 
 LARGE = {
@@ -123,11 +124,11 @@ class Side:
     Args:
       wait: for each step before the next is sent.
     """
-    state = parallel.build(
+    state = meshes.build(
       functools.partial(step.create_state, optimizer=self.optimizer),
       self.params, self.batch_stats, kind='replicated',
     )  # fmt: skip
-    sent = [parallel.shard(batch) for batch in self.batches(0)]
+    sent = [meshes.shard(batch) for batch in self.batches(0)]
     jax.block_until_ready(sent)
     seed = jax.device_put(np.uint32(0))
     take = functools.partial(
@@ -163,7 +164,7 @@ class Side:
 def checkpoint_times(megabytes: int) -> tuple[float, float]:
   """Seconds that `save` holds its caller, and until all is written."""
   rows = megabytes * 2**20 // 4 // 1024
-  state = parallel.replicate({'w': np.ones((rows, 1024), np.float32)})
+  state = meshes.replicate({'w': np.ones((rows, 1024), np.float32)})
   held, whole = [], []
   with tempfile.TemporaryDirectory() as folder:
     checkpoints = checkpoint.RunCheckpoints(folder)

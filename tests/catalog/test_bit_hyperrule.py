@@ -2,9 +2,9 @@
 
 import pytest
 
-from overlap import config as overlap_config
-from overlap import errors
 from overlap.catalog import bit_hyperrule
+from overlap.config import schema
+from overlap.core import errors
 from overlap.data import augment
 from overlap.train import schedules
 
@@ -44,8 +44,8 @@ def test_sizes_follow_the_area_of_the_images(height, width, expected):
 
 
 def test_a_model_s_config_takes_the_rule():
-  config = overlap_config.bit_finetune(
-    overlap_config.model('bit'), num_examples=50_000, image_size=32
+  config = schema.bit_finetune(
+    schema.model('bit'), num_examples=50_000, image_size=32
   )
   train = config.train
   assert (config.input.size, train.resize) == (128, 160)

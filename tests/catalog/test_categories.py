@@ -4,8 +4,8 @@ import itertools
 
 import pytest
 
-from overlap import errors
 from overlap.catalog import categories
+from overlap.core import errors
 
 NEAR = {
   'seed': '0',

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from overlap import errors
 from overlap.catalog import class_lists, prompts
+from overlap.core import errors
 
 NAMES = ['zebra', 'hot dog', 'cat', 'b 52']
 

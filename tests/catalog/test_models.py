@@ -5,9 +5,11 @@ import dataclasses
 
 import pytest
 
-from overlap import config, errors, lookup, train
 from overlap import models as flax_models
+from overlap import train
 from overlap.catalog import categories, models, paper, sweeps
+from overlap.config import schema
+from overlap.core import errors, lookup
 from overlap.data import augment
 from overlap.study import specs
 
@@ -78,7 +80,7 @@ def test_all_of_the_sweeps_are_trained_here():
 def module(model, num_classes=1000):
   """The Flax module of a record."""
   return specs.build_model(
-    config.paper_model(model.name).to_dict(), num_classes=num_classes
+    schema.paper_model(model.name).to_dict(), num_classes=num_classes
   )
 
 
@@ -97,7 +99,7 @@ def test_parameters_are_as_published(model, count_parameters):
 
 def test_the_settings_are_fields_of_a_model_s_config():
   for model in HERE:
-    settings = config.paper_model(model.name)
+    settings = schema.paper_model(model.name)
     lookup.check('method', settings.method, train.METHODS)
     augment.build(settings.train.augment)
     built = module(model, 10)
@@ -106,18 +108,18 @@ def test_the_settings_are_fields_of_a_model_s_config():
 
 
 def test_a_study_takes_any_of_them():
-  study = config.study()
+  study = schema.study()
   study.base = models.BASE_NAME
   study.data.dataset = 'tfds:imagenet2012'
   for model in ALL:
     # A field of a config has no dot in its name.
-    settings = config.paper_model(model.name)
+    settings = schema.paper_model(model.name)
     if model.way == 'load' and not model.checkpoint:
       settings.init.checkpoint = 'weights.pth'
     if settings.method == 'distill':
       settings.distill.teacher = models.BASE_NAME
     study.models[model.name.replace('.', '_')] = settings
-  plain = config.resolve(study)
+  plain = schema.resolve(study)
   specs.check(plain)
   for model in ALL:
     source = plain['models'][model.name.replace('.', '_')]['source']
@@ -125,17 +127,17 @@ def test_a_study_takes_any_of_them():
 
 
 def test_weights_that_must_be_fetched_by_hand_are_asked_for():
-  study = config.study()
+  study = schema.study()
   study.base = 'x'
   study.data.dataset = 'tfds:imagenet2012'
-  study.models.x = config.paper_model('Legacy-SEResNet-34')
+  study.models.x = schema.paper_model('Legacy-SEResNet-34')
   with pytest.raises(errors.UsageError, match=r'x\.init\.checkpoint must'):
-    specs.check(config.resolve(study))
+    specs.check(schema.resolve(study))
 
 
 def test_an_unknown_name_names_the_nearest():
   with pytest.raises(errors.UsageError, match="Did you mean 'DPN-68'"):
-    config.paper_model('DPN68')
+    schema.paper_model('DPN68')
 
 
 def test_no_two_models_have_the_same_settings():

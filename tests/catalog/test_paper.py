@@ -5,9 +5,9 @@ import collections
 import numpy as np
 import pytest
 
-from overlap import errors
 from overlap.catalog import categories, paper
 from overlap.catalog.paper import published
+from overlap.core import errors
 
 
 def gains(table):

@@ -4,8 +4,8 @@ import re
 
 import pytest
 
-from overlap import errors
 from overlap.catalog import prompts, wordnet
+from overlap.core import errors
 
 
 def test_every_class_of_imagenet_has_a_name_in_the_order_of_labels():

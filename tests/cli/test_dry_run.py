@@ -2,7 +2,7 @@
 
 import pathlib
 
-from overlap import sealed
+from overlap.core import checksums
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 CONFIG = f'--config={ROOT}/configs/quickstart.py:smoke'
@@ -43,7 +43,7 @@ def test_another_config_is_refused_as_the_study_refuses_it(
 ):
   (tmp_path / 'models').mkdir()
   old = {'config': {'name': 'another'}}
-  sealed.write(tmp_path / 'config.json', old)
+  checksums.write(tmp_path / 'config.json', old)
   before = untouched(tmp_path)
   done = overlap(*words(tmp_path))
   assert done.status == 2

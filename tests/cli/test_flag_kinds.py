@@ -5,9 +5,9 @@ import pathlib
 
 import pytest
 
-from overlap import errors, files
 from overlap.cli import common
 from overlap.cli import main as cli
+from overlap.core import errors, files
 
 
 def test_a_repeated_list_adds_up():

@@ -2,9 +2,9 @@
 
 import pytest
 
-from overlap import errors
 from overlap.catalog import models as catalog
 from overlap.cli import main, models
+from overlap.core import errors
 
 
 def rows(text):

@@ -2,17 +2,17 @@
 
 import pytest
 
-from overlap import config as overlap_config
-from overlap import errors
 from overlap.cli import overrides
+from overlap.config import schema
+from overlap.core import errors
 
 BASE = 'models.base'
 
 
 def study():
-  config = overlap_config.study()
+  config = schema.study()
   config.data.dataset = 'mnist_5k'
-  config.models.base = overlap_config.model('resnet', width=8)
+  config.models.base = schema.model('resnet', width=8)
   return config
 
 
@@ -20,7 +20,7 @@ def applied(*words):
   config, argv = study(), ['overlap study', '--config=c.py', *words]
   overrides.apply(config, overrides.take(argv))
   assert argv == ['overlap study', '--config=c.py']
-  return overlap_config.resolve(config)
+  return schema.resolve(config)
 
 
 def field(resolved, path):

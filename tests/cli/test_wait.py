@@ -9,12 +9,12 @@ import time
 
 import pytest
 
-from overlap import claims
+from overlap.core import locks
 
 
 def pretend(workdir, *names):
   """A claim of a process of another machine."""
-  folder = workdir / claims.FOLDER
+  folder = workdir / locks.FOLDER
   folder.mkdir(parents=True)
   said = {'names': names, 'host': 'far', 'process': 7, 'since': '2026-01-01'}
   (folder / 'elsewhere-7-1-a.json').write_text(json.dumps(said))
@@ -43,8 +43,8 @@ def test_who_is_at_work_is_said_and_nothing_is_touched(
   done = overlap(*command, f'--workdir={tmp_path}', '--nowait')
   assert done.status == 1
   assert 'being worked on by process 7 on far since 2026-01-01' in done.fault
-  assert os.listdir(tmp_path) == [claims.FOLDER]
-  assert len(os.listdir(tmp_path / claims.FOLDER)) == 1
+  assert os.listdir(tmp_path) == [locks.FOLDER]
+  assert len(os.listdir(tmp_path / locks.FOLDER)) == 1
 
 
 def test_other_models_may_be_brought_meanwhile(overlap, predictions):

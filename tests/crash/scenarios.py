@@ -16,7 +16,7 @@ def run(words: list[str]) -> int:
   if words[0] == 'sweep':
     return _sweep(words[1:])
   if words[0] in ACTIONS:
-    from overlap import errors
+    from overlap.core import errors
 
     try:
       ACTIONS[words[0]](*words[1:])
@@ -71,7 +71,7 @@ def _examples(workdir: str) -> None:
 def _tables(workdir: str, value: str) -> None:
   from etils import epath
 
-  from overlap.study import publish
+  from overlap.workdir import publish
 
   publish.publish(
     epath.Path(workdir),
@@ -82,24 +82,25 @@ def _tables(workdir: str, value: str) -> None:
 
 
 def _claim(workdir: str) -> None:
-  from overlap import claims
+  from overlap.core import locks
 
-  with claims.held(workdir, ['tables'], wait=False):
+  with locks.held(workdir, ['tables'], wait=False):
     pass
 
 
 def _draw(workdir: str) -> None:
   """The page alone, which notes no time."""
   from overlap import report
-  from overlap.study import workdir as study_workdir
+  from overlap.workdir import layout
 
-  figures = study_workdir.read_config(workdir)['report']['figures']
+  figures = layout.read_config(workdir)['report']['figures']
   report.write(workdir, figures=figures)
 
 
 def _look(workdir: str) -> None:
   """Prints what a reader sees: the faults, and whose numbers there are."""
-  from overlap import errors, files, store
+  from overlap import store
+  from overlap.core import errors, files
 
   seen = [*store.check(workdir)]
   reader = store.Store(workdir)

@@ -21,7 +21,7 @@ import numpy as np
 import pandas as pd
 from etils import epath
 
-from overlap import sealed
+from overlap.core import checksums
 from overlap.models.checkpoints import orbax_folder
 
 MEASURED = ('step', 'accuracy', 'loss', 'grad_norm')
@@ -62,9 +62,9 @@ def _content(path: pathlib.Path) -> bytes:
   if path.name == 'index.html':
     return b''  # See `redrawn`.
   if path.match('report/done.json'):
-    names = sorted(sealed.read(path, '')['files'])
+    names = sorted(checksums.read(path, '')['files'])
     return json.dumps(
-      [names, *sealed.changed(epath.Path(path.parent), '')]
+      [names, *checksums.changed(epath.Path(path.parent), '')]
     ).encode()
   return content
 

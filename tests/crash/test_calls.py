@@ -46,7 +46,7 @@ def zygote(make_zygote, shim):
   if shim is None:
     pytest.skip('no C compiler, or not Linux')
   yield make_zygote(
-    'overlap.store', 'overlap.study.publish', 'overlap.claims', 'pyarrow'
+    'overlap.store', 'overlap.workdir.publish', 'overlap.core.locks', 'pyarrow'
   )
   print(f'survived: {dict(survived)}')
 

@@ -152,7 +152,7 @@ def stages(tmp_path_factory, make_zygote):
   cache = os.environ.get('OVERLAP_TEST_CACHE') or str(folder / 'compiled')
   zygote = make_zygote(
     'overlap.cli.main', 'overlap.cli.study', 'overlap.cli.ingest',
-    'overlap.study.run', 'overlap.verify', 'overlap.ingest', 'pyarrow',
+    'overlap.stages.run', 'overlap.stages.verify', 'overlap.ingest', 'pyarrow',
     'overlap.data.mnist_5k', 'orbax.checkpoint', 'overlap.models.resnet',
     'overlap.train.supervised',
     JAX_COMPILATION_CACHE_DIR=cache,

@@ -78,7 +78,7 @@ def test_each_unit_is_done_and_never_twice_at_once(
   program.chmod(program.stat().st_mode | stat.S_IXUSR)
   sweep = tmp_path / 'sweep.py'
   sweep.write_text(
-    'from overlap import sweeps\n\n\ndef get_sweep():\n'
+    'from overlap.config import sweeps\n\n\ndef get_sweep():\n'
     f'  return sweeps.models{UNITS!r}\n'
   )
   words = [

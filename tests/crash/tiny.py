@@ -3,7 +3,7 @@
 import ml_collections
 
 from configs import quickstart
-from overlap import config as overlap_config
+from overlap.config import schema
 
 
 def get_config(arg: str = '') -> ml_collections.ConfigDict:
@@ -30,7 +30,7 @@ def get_config(arg: str = '') -> ml_collections.ConfigDict:
   config.analyses.probing.weakest = 0.1
   for name in set(config.models) - {'base', 'dropout'}:
     del config.models[name]
-  config.models.both = overlap_config.probe('base', 'dropout')
+  config.models.both = schema.probe('base', 'dropout')
   for field, value in (('strengths', 2), ('weakest', 0.1), ('strongest', 1.0)):
     config.models.both[field] = value
   for name in ('base', 'dropout'):

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from overlap import errors
+from overlap.core import errors
 from overlap.data import debian
 
 DOWNLOAD, UPDATE, UNPACK = 'apt-get download', 'apt-get update', 'dpkg-deb -x'

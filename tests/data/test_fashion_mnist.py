@@ -9,7 +9,7 @@ import subprocess
 import numpy as np
 import pytest
 
-from overlap import errors
+from overlap.core import errors
 from overlap.data import fashion_mnist, idx, tfds_downloads
 
 PACKAGE = 'apt-get download'

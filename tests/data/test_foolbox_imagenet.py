@@ -7,7 +7,8 @@ import sys
 import numpy as np
 import pytest
 
-from overlap import data, errors
+from overlap import data
+from overlap.core import errors
 from overlap.data import foolbox_imagenet, preparation
 
 needs_foolbox = pytest.mark.skipif(

@@ -6,7 +6,7 @@ import math
 import numpy as np
 import pytest
 
-from overlap import errors
+from overlap.core import errors
 from overlap.data import idx
 
 CODES = {

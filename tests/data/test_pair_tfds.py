@@ -7,7 +7,7 @@ import pytest
 import tensorflow_datasets as tfds
 from PIL import Image
 
-from overlap import errors
+from overlap.core import errors
 from overlap.data import pairs
 
 

@@ -9,7 +9,8 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from overlap import data, errors
+from overlap import data
+from overlap.core import errors
 
 
 def picture(value):

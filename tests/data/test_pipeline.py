@@ -7,7 +7,7 @@ import time
 import numpy as np
 import pytest
 
-from overlap import errors
+from overlap.core import errors
 from overlap.data import pipeline
 from overlap.data.examples import Examples
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from overlap import errors
+from overlap.core import errors
 from overlap.data import preparation, resampling
 from overlap.data.preparation import Preparation
 

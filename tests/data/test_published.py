@@ -4,7 +4,8 @@ import importlib.util
 
 import pytest
 
-from overlap import data, errors
+from overlap import data
+from overlap.core import errors
 from overlap.data import published
 
 

@@ -8,7 +8,7 @@ import hypothesis.strategies as st
 import numpy as np
 import pytest
 
-from overlap import errors
+from overlap.core import errors
 from overlap.data import splits
 
 SETTINGS = hypothesis.settings(deadline=None, max_examples=60)

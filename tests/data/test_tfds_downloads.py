@@ -13,7 +13,7 @@ import types
 import pytest
 import tensorflow_datasets as tfds
 
-from overlap import errors
+from overlap.core import errors
 from overlap.data import tfds_downloads
 
 FILES = ('a.gz', 'b.gz')

@@ -7,8 +7,10 @@ import pytest
 import tensorflow_datasets as tfds
 from PIL import Image
 
-from overlap import data, errors, predict, store
+from overlap import data, store
+from overlap.core import errors
 from overlap.data import tfds_labels
+from overlap.predict import to_store
 
 
 def voc_features(tmp_path):
@@ -80,12 +82,12 @@ def test_slices_keep_their_targets(voc, tmp_path):
 
 
 def test_into_the_store(voc, tmp_path):
-  predict.ensure_examples(tmp_path, voc)
+  to_store.ensure_examples(tmp_path, voc)
   stored = store.Store(tmp_path).examples('tfds:voc/2007', 'train')
   np.testing.assert_array_equal(stored.targets, voc.targets())
   assert stored.targets.dtype == np.int8
   assert list(store.check(tmp_path)) == []
-  predict.ensure_examples(tmp_path, voc)  # The same again.
+  to_store.ensure_examples(tmp_path, voc)  # The same again.
 
 
 def test_mock_of_voc(tmp_path):

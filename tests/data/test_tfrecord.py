@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from overlap import data, errors
+from overlap import data
+from overlap.core import errors
 from overlap.data import preparation, tfds_source, tfrecord
 
 

@@ -5,7 +5,7 @@ import os
 
 import pytest
 
-from overlap import errors
+from overlap.core import errors
 from overlap.data import trees
 
 

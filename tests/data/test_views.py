@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from overlap import errors
+from overlap.core import errors
 from overlap.data import examples, preparation, views
 from overlap.data.examples import ArrayExamples
 from overlap.data.preparation import Preparation

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from overlap import data, errors
+from overlap import data
+from overlap.core import errors
 
 
 def picture(value, mode='RGB', kind='PNG'):

@@ -12,7 +12,6 @@ import json
 import numpy as np
 from scipy import stats
 
-from overlap import tables as tables_lib
 from overlap.analyses import closeups
 from overlap.analyses.interpolation import curves, winning
 from overlap.analyses.probing import transfer
@@ -22,6 +21,7 @@ from overlap.analyses.similarity import pairwise
 from overlap.analyses.similarity.options import Similarity
 from overlap.analyses.specialisation import classes, separation, views
 from overlap.catalog import models as catalog
+from overlap.tables import schemas, table_io
 
 CATEGORIES = ('REINIT', 'HPARAM', 'ARCH', 'FRAMEWORK', 'DATASET')
 EXAMPLES = 2000
@@ -70,9 +70,9 @@ def paper_models():
 def _table(name, rows):
   columns = {
     column: [row.get(column) for row in rows]
-    for column in tables_lib.SCHEMAS[name]
+    for column in schemas.SCHEMAS[name]
   }
-  return tables_lib.typed(name, columns)
+  return table_io.typed(name, columns)
 
 
 def margins(models=MODELS, examples=EXAMPLES, seed=0):
@@ -532,7 +532,7 @@ def similarity_tables(models, values, inside):
      index[kept.all(axis=1)]),
   ]  # fmt: skip
   return {
-    'similarity': tables_lib.typed('similarity', columns),
+    'similarity': table_io.typed('similarity', columns),
     'similarity_correlations': similarity_correlations.table(
       scopes, confidence=0.95
     ),
@@ -713,4 +713,4 @@ def _gained(before, after):
 def write(workdir, tables):
   """Writes the tables where a study would."""
   for name, table in tables.items():
-    tables_lib.write(workdir, name, table)
+    table_io.write(workdir, name, table)

@@ -10,7 +10,8 @@ import pandas as pd
 import pytest
 import vl_convert
 
-from overlap import errors, figures
+from overlap import figures
+from overlap.core import errors
 from overlap.figures import frames
 
 # Figures of tables that a study may be without.

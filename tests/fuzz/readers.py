@@ -29,8 +29,8 @@ import scipy.io
 from flax import serialization
 from PIL import Image
 
-from overlap import errors
 from overlap.catalog import class_lists
+from overlap.core import errors
 from overlap.data import (
   idx,
   imagenet,

@@ -24,7 +24,7 @@ os.environ.setdefault('JAX_PLATFORMS', 'cpu')
 with atheris.instrument_imports(include=['overlap', 'zipfile', 'tarfile']):
   import readers
 
-  from overlap import errors
+  from overlap.core import errors
 
 _MEBIBYTES, _SECONDS = 4096, 20
 

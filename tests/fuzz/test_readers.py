@@ -15,7 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from overlap import errors
+from overlap.core import errors
 
 HERE = pathlib.Path(__file__).resolve().parent
 EXAMPLES = int(os.environ.get('OVERLAP_FUZZ', '60'))

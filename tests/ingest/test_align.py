@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from overlap import errors
+from overlap.core import errors
 from overlap.ingest import align
 
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import safetensors.numpy
 
-from overlap import errors
+from overlap.core import errors
 from overlap.ingest import arrays, source
 
 READERS = {

@@ -5,7 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from overlap import errors
+from overlap.core import errors
 from overlap.ingest import beside
 
 

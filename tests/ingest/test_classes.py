@@ -6,8 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from overlap import errors, store
+from overlap import store
 from overlap.catalog import prompts
+from overlap.core import errors
 from overlap.ingest import classes
 from overlap.ingest import source as source_lib
 

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet
 import pytest
 
-from overlap import errors
+from overlap.core import errors
 from overlap.ingest import columns, csv_table, parquet_table, source
 from overlap.ingest.columns import CLASS, NUMBER, TEXT
 

@@ -4,7 +4,7 @@ import ml_dtypes
 import numpy as np
 import pytest
 
-from overlap import errors
+from overlap.core import errors
 from overlap.ingest import convert, source
 from overlap.ingest import zeros as zeros_lib
 

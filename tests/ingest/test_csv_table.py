@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from overlap import errors
+from overlap.core import errors
 from overlap.ingest import columns, csv_table
 from overlap.ingest.columns import CLASS, NUMBER, TEXT
 

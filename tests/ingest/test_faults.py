@@ -5,7 +5,7 @@ import random
 import pyarrow as pa
 import pytest
 
-from overlap import errors
+from overlap.core import errors
 from overlap.ingest import faults
 
 DAMAGES = 40

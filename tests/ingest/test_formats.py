@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 import safetensors.numpy
 
-from overlap import errors
+from overlap.core import errors
 from overlap.ingest import formats
 
 

@@ -4,7 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from overlap import errors, store
+from overlap import store
+from overlap.core import errors
 from overlap.ingest import identify
 from overlap.ingest.source import Source
 

@@ -5,7 +5,7 @@ import json
 import pandas as pd
 import pytest
 
-from overlap import errors
+from overlap.core import errors
 from overlap.ingest import columns, json_table, table_file
 from overlap.ingest.columns import CLASS, NUMBER, TEXT
 

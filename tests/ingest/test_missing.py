@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from overlap import errors, store
+from overlap import store
+from overlap.core import errors
 
 GAP = 5  # the row without a label
 

@@ -4,8 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from overlap import errors, store
+from overlap import store
 from overlap.analyses import run
+from overlap.core import errors
 from overlap.ingest import model_vs_human
 
 FORMAT = 'model-vs-human'

@@ -11,7 +11,7 @@ import ml_dtypes
 import numpy as np
 import pytest
 
-from overlap import errors
+from overlap.core import errors
 from overlap.ingest import npy_format, source
 
 SHAPED = "{{'descr': '<f4', 'fortran_order': False, 'shape': {}}}"

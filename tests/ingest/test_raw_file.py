@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from overlap import errors, files
+from overlap.core import errors, files
 from overlap.ingest import raw_file
 
 COMPRESS = {

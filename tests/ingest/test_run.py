@@ -7,7 +7,8 @@ import sys
 import numpy as np
 import pytest
 
-from overlap import errors, ingest, store
+from overlap import ingest, store
+from overlap.core import errors
 from overlap.ingest import run, write
 
 
@@ -65,14 +66,14 @@ def test_another_run_was_quicker(case, monkeypatch, same, examples_stored):
       path, logits=scale * case.logits, ids=case.ids, labels=case.labels,
       class_names=np.array(case.class_names),
     )  # fmt: skip
-  held = run.claims.held
+  held = run.locks.held
 
   def late(*args, **kwargs):
     monkeypatch.undo()
     case.ingest(paths[0], model='m')
     return held(*args, **kwargs)
 
-  monkeypatch.setattr(run.claims, 'held', late)
+  monkeypatch.setattr(run.locks, 'held', late)
   if same:
     ((record, new),) = case.ingest(paths[1], model='m')
     assert not new

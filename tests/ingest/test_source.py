@@ -5,7 +5,7 @@ import decimal
 import numpy as np
 import pytest
 
-from overlap import errors
+from overlap.core import errors
 from overlap.ingest import source
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from overlap import errors
+from overlap.core import errors
 from overlap.ingest import timm
 
 FILES = ['n01/a.jpg', '007', '[1]']

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from overlap import errors, store
+from overlap import store
+from overlap.core import errors
 from overlap.ingest import sanity, source, write
 
 

@@ -196,7 +196,7 @@ class Launcher:
   def write(self, items: str) -> None:
     """Makes it a sweep of what an expression gives."""
     self.sweep.write_text(
-      'from overlap import sweeps\n\n\ndef get_sweep():\n'
+      'from overlap.config import sweeps\n\n\ndef get_sweep():\n'
       f'  return {items}\n'
     )  # fmt: skip
 

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from overlap import errors
+from overlap.core import errors
 from overlap.launch import devices
 
 

@@ -4,8 +4,8 @@ import pathlib
 
 import pytest
 
-from overlap import config as overlap_config
 from overlap.cli import main as cli
+from overlap.config import schema
 from overlap.launch import units
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -20,7 +20,7 @@ def make(tmp_path, monkeypatch):
   def run(items, **options):
     file = tmp_path / 'sweep.py'
     file.write_text(
-      'from overlap import sweeps\n\n\ndef get_sweep():\n'
+      'from overlap.config import sweeps\n\n\ndef get_sweep():\n'
       f'  return {items}\n'
     )  # fmt: skip
     return units.make(CONFIG, str(file), '/w', **options)
@@ -48,7 +48,7 @@ def test_a_value_is_the_same_after_the_command_line(
 ):
   (unit,) = make(f"[sweeps.Item('x', {{{field!r}: {value!r}}})]").units
   config = cli.parse(unit.words)['config'].value
-  got = overlap_config.flatten(config.to_dict())[field]
+  got = schema.flatten(config.to_dict())[field]
   assert got == (value if expected is None else expected)
   assert type(got) is type(value if expected is None else expected)
 

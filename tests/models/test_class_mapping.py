@@ -4,7 +4,8 @@ import jax
 import numpy as np
 import pytest
 
-from overlap import errors, models
+from overlap import models
+from overlap.core import errors
 from overlap.models import class_mapping
 
 SOURCES = ('tabby', 'persian', 'poodle', 'oak', 'beagle')

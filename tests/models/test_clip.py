@@ -5,7 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from overlap import errors, models
+from overlap import models
+from overlap.core import errors
 from overlap.models import checkpoints, clip, clip_text
 
 SMALL_IMAGE = {

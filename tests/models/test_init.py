@@ -7,7 +7,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from overlap import errors, models, parallel
+from overlap import models
+from overlap.core import errors
+from overlap.distributed import meshes
 
 # Small instances, on images of 28×28 grey pixels.
 SMALL = {
@@ -277,9 +279,9 @@ def test_batch_norm_is_over_the_whole_batch_and_forgets_a_tenth():
     return model.apply(variables, x, train=True, mutable=['batch_stats'])[1]
 
   whole = statistics(variables, x)['batch_stats']
-  batch = parallel.shard({'x': np.asarray(x)})['x']
+  batch = meshes.shard({'x': np.asarray(x)})['x']
   assert len(batch.sharding.device_set) == jax.device_count() > 1
-  spread = statistics(parallel.replicate(variables), batch)['batch_stats']
+  spread = statistics(meshes.replicate(variables), batch)['batch_stats']
   jax.tree.map(
     lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5),
     whole,

@@ -17,7 +17,8 @@ import numpy as np
 import pytest
 from flax import serialization
 
-from overlap import errors, models
+from overlap import models
+from overlap.core import errors
 from overlap.models import checkpoints, scenic_model
 
 HAS_SCENIC = importlib.util.find_spec('scenic') is not None

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from flax import errors as flax_errors
 
-from overlap import errors
+from overlap.core import errors
 from overlap.models import vit
 
 

@@ -6,7 +6,8 @@ import jax
 import numpy as np
 import pytest
 
-from overlap import errors, models
+from overlap import models
+from overlap.core import errors
 from overlap.models import (
   checkpoints,
   text_encoder,

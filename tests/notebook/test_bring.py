@@ -4,7 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from overlap import errors, notebook
+from overlap import notebook
+from overlap.core import errors
 from overlap.notebook import made_up
 
 

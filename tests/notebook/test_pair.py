@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 import overlap
-from overlap import errors
+from overlap.core import errors
 from overlap.notebook import pair as pair_lib
 
 

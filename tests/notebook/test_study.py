@@ -8,7 +8,8 @@ import pandas as pd
 import pytest
 
 import overlap
-from overlap import errors, figures
+from overlap import figures
+from overlap.core import errors
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
 
-from overlap import errors
+from overlap.core import errors
 from overlap.probes import descent, prepare, probe, solve
 
 

@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from overlap import errors
+from overlap.core import errors
 from overlap.probes import rows
 
 
@@ -34,7 +34,7 @@ def test_blocks_are_all_rows_in_order(size, kind):
 
 @pytest.mark.parametrize('devices', [1, 2, 3, 8])
 def test_joined_rows_are_those_of_each_device(devices, monkeypatch):
-  monkeypatch.setattr(rows.parallel, 'local_parts', lambda n: even(n, devices))
+  monkeypatch.setattr(rows.meshes, 'local_parts', lambda n: even(n, devices))
   one, two = rows.as_rows(VALUES), rows.as_rows(Reader(VALUES[:4] + 100))
   both = rows.joined(one, two)
   assert both.shape == (11, 3)

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from overlap import errors
+from overlap.core import errors
 from overlap.probes import probe, selection
 
 STRENGTHS = (1e-1, 1e-4, 1.0, 1e-2)

@@ -8,7 +8,8 @@ import re
 
 import pytest
 
-from overlap import errors, figures, report, sealed
+from overlap import figures, report
+from overlap.core import checksums, errors
 
 CHARTS = [n for n in figures.FIGURES if n.startswith('fig')]
 VOID = {'meta', 'link', 'input', 'br', 'img', 'hr'}
@@ -58,7 +59,7 @@ class Page(html.parser.HTMLParser):
 def source(tmp_path_factory, synthetic):
   workdir = tmp_path_factory.mktemp('study')
   synthetic.write(workdir, synthetic.study())
-  sealed.write(
+  checksums.write(
     workdir / 'config.json',
     {
       'config': {'name': '</script><script>window.broken=2</script>'},
@@ -66,7 +67,7 @@ def source(tmp_path_factory, synthetic):
       'versions': {'jax': '0.10.2'},
     },
   )
-  sealed.write(
+  checksums.write(
     workdir / 'timings.json',
     {
       'stages': [{'stage': 'train', 'model': '<i>a', 'seconds': 61.0}],

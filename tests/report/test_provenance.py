@@ -4,14 +4,14 @@ import json
 
 import pytest
 
-from overlap import errors, sealed
-from overlap.config import model
+from overlap.config.schema import model
+from overlap.core import checksums, errors
 from overlap.report import provenance
 
 
 def test_read(tmp_path, tables):
   assert provenance.read(tmp_path, 'config.json') == {}
-  sealed.write(tmp_path / 'config.json', {'config': {'name': 'x'}})
+  checksums.write(tmp_path / 'config.json', {'config': {'name': 'x'}})
   config = provenance.read(tmp_path, 'config.json')
   assert provenance.title(config, tables) == 'x'
   (tmp_path / 'config.json').write_text('{')

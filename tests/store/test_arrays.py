@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from etils import epath
 
-from overlap import errors
+from overlap.core import errors
 from overlap.store import arrays
 
 

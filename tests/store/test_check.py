@@ -8,7 +8,8 @@ import shutil
 import numpy as np
 import pytest
 
-from overlap import errors, files, store
+from overlap import store
+from overlap.core import errors, files
 from overlap.store import arrays, examples, records
 
 

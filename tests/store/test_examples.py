@@ -6,7 +6,8 @@ import threading
 import numpy as np
 import pytest
 
-from overlap import errors, store
+from overlap import store
+from overlap.core import errors
 
 NAMES = ('cat', 'dog')
 

@@ -5,7 +5,7 @@ import os
 import pytest
 from etils import epath
 
-from overlap import errors, files
+from overlap.core import errors, files
 from overlap.store import arrays, folders
 
 

@@ -7,7 +7,8 @@ import shutil
 import numpy as np
 import pytest
 
-from overlap import errors, files, store
+from overlap import store
+from overlap.core import errors, files
 from overlap.store import records, schema
 
 

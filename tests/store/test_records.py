@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from etils import epath
 
-from overlap import errors, files
+from overlap.core import errors, files
 from overlap.store import records
 
 

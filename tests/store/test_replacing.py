@@ -7,7 +7,8 @@ import threading
 import numpy as np
 import pytest
 
-from overlap import errors, files, store
+from overlap import store
+from overlap.core import errors, files
 
 SHAPE = (60, 3)  # Fifteen chunks.
 TIMES = 30
@@ -67,7 +68,7 @@ def test_what_is_replaced_again_and_again_is_given_up(build, monkeypatch):
     return rows
 
   monkeypatch.setattr(store.Store, '_read', replaced)
-  monkeypatch.setattr('overlap.replaced._TRIES', 3)
+  monkeypatch.setattr('overlap.core.replaced._TRIES', 3)
   with pytest.raises(errors.DataError, match='were replaced 3 times'):
     made.read('m')
 

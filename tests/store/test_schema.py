@@ -8,7 +8,7 @@ import hypothesis.strategies as st
 import numpy as np
 import pytest
 
-from overlap import errors, files
+from overlap.core import errors, files
 from overlap.store import schema
 
 

@@ -10,7 +10,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from overlap import errors, store
+from overlap import store
+from overlap.core import errors
 from overlap.store import records, schema
 
 NAMES = ['a/b', '..', '.', 'Réseau 50', 'a b', 'examples', 'record.json', '%41']

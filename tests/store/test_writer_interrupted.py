@@ -6,7 +6,8 @@ import threading
 import numpy as np
 import pytest
 
-from overlap import errors, store
+from overlap import store
+from overlap.core import errors
 from overlap.store import chunks
 
 
@@ -112,7 +113,8 @@ def test_threads_share_a_writer(build, small_chunks):
 _PROCESS = """
 import sys
 import numpy as np
-from overlap import errors, store
+from overlap import store
+from overlap.core import errors
 writer = store.RecordWriter(
   sys.argv[1], dataset='shapes', split='test', model='m', token='0123456789ab',
   primary=sys.argv[2] == '0')

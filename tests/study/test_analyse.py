@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from etils import epath
 
-from overlap import errors, store
-from overlap.study import results
+from overlap import store
+from overlap.core import errors
+from overlap.stages import analyse
 
 
 def build(workdir, *, features=False):
@@ -48,9 +49,9 @@ def test_another_models_arrays_are_refused_before_any_table(
   os.rename(folder / 'aside', folder / 'c' / name)
   options = {'tables': [table], 'resamples': 20}
   path = epath.Path(tmp_path)
-  request = results.store_request(path, None, None, 'base', options=options)
+  request = analyse.store_request(path, None, None, 'base', options=options)
   with pytest.raises(
     errors.DataError, match=rf"^{name} of model '[bc]' .* ingest it again\.$"
   ):
-    results.analyse(path, request)
+    analyse.analyse(path, request)
   assert not (tmp_path / 'tables').exists()

@@ -11,7 +11,7 @@ from overlap.cli import main as cli
 from overlap.store.reader import Store
 
 CONFIG = """
-from overlap import config as overlap_config
+from overlap.config import schema as overlap_config
 
 
 def get_config(arg=''):

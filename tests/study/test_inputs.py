@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from overlap import config as overlap_config
-from overlap import errors, store
-from overlap.study import inputs, run, specs
+from overlap import store
+from overlap.config import schema
+from overlap.core import errors
+from overlap.stages import inputs, run
+from overlap.study import specs
 from overlap.study.study import Study
 
 LEARNED = {'models.base.train.total_steps': 1}
@@ -20,14 +22,14 @@ def write(root, *names, size=(8, 8), split='test'):
 
 
 def study(root, **changes):
-  config = overlap_config.study()
+  config = schema.study()
   config.data.dataset = 'image_folder'
   config.data.data_dir = str(root / 'tree')
-  config.models.base = overlap_config.model(
+  config.models.base = schema.model(
     'resnet', stage_sizes=(1,), block='basic', width=4, stem='small'
   )
   config.update_from_flattened_dict(changes)
-  plain = overlap_config.resolve(config)
+  plain = schema.resolve(config)
   specs.check(plain)
   return Study(plain, root / 'w')
 

@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from overlap import config as overlap_config
-from overlap import errors, store
+from overlap import store
 from overlap.catalog import categories
-from overlap.study import methods, prediction, specs, training
+from overlap.config import schema
+from overlap.core import errors
+from overlap.stages import predict, train
+from overlap.study import methods, specs
 from overlap.study.study import Study
 
 RNG = np.random.default_rng(0)
@@ -28,7 +30,7 @@ def tree(tmp_path):
 
 
 def clip():
-  model = overlap_config.model(
+  model = schema.model(
     'clip', patch_size=4, hidden_size=8, depth=1, num_heads=2,
     projection_size=8,
   )  # fmt: skip
@@ -42,7 +44,7 @@ def clip():
 
 
 def resnet(**fields):
-  model = overlap_config.model(
+  model = schema.model(
     'resnet', stage_sizes=(1,), block='basic', width=4, stem='small'
   )
   model.train.batch_size = 8
@@ -52,7 +54,7 @@ def resnet(**fields):
 
 
 def bound(tmp_path, tree, **changes):
-  config = overlap_config.study()
+  config = schema.study()
   config.data.dataset = 'image_folder'
   config.data.data_dir = str(tree)
   config.data.splits.heldout = 'test'
@@ -78,7 +80,7 @@ def bound(tmp_path, tree, **changes):
     }
   )  # fmt: skip
   config.update_from_flattened_dict(changes)
-  plain = overlap_config.resolve(config)
+  plain = schema.resolve(config)
   specs.check(plain)
   return Study(plain, tmp_path / 'work')
 
@@ -86,8 +88,8 @@ def bound(tmp_path, tree, **changes):
 @pytest.mark.slow
 def test_all_are_trained_and_predict(tmp_path, tree):
   study = bound(tmp_path, tree)
-  training.train(study)
-  prediction.predict_all(study)
+  train.train(study)
+  predict.predict_all(study)
   reader = store.Store(study.path)
   for name in ('base', 'clip', 'mpl', 'digits'):
     logits = reader.read('image_folder', 'test', name, 'logits')
@@ -101,7 +103,7 @@ def test_all_are_trained_and_predict(tmp_path, tree):
       'digits': {'pretrain', 'train'},
     }[name]  # fmt: skip
     assert metrics == {f'metrics_{phase}.csv' for phase in wanted}
-  task = training.make_task(study, 'mpl')
+  task = train.make_task(study, 'mpl')
   assert task.unlabelled.ids[0].startswith('more/')
   settings = study.config['models']
   axes = {name: specs.axes(settings[name], 'd') for name in settings}
@@ -116,7 +118,7 @@ def test_a_table_of_pairs_is_a_data_set_of_its_own(tmp_path, tree):
   lines += [f'train/dog/{2 * i + 1}.png,a dog' for i in range(4)]
   table.write_text('\n'.join(['path,caption', *lines]))
   study = bound(tmp_path, tree, **{'models.clip.image_text.pairs': str(table)})
-  task = training.make_task(study, 'clip')
+  task = train.make_task(study, 'clip')
   pairs = task.pairs()
   assert len(pairs) == 8
   assert pairs.fetch([0])['image'].shape == (1, 8, 8, 3)
@@ -135,7 +137,7 @@ def test_pairs_of_tar_files_are_a_data_set_of_their_own(tmp_path, tree):
       tar.add(tmp_path / 'caption', f'{i:09d}.txt')
   changes = {'models.clip.image_text.pairs': str(shard.parent)}
   study = bound(tmp_path, tree, **changes)
-  pairs = training.make_task(study, 'clip').pairs()
+  pairs = train.make_task(study, 'clip').pairs()
   assert pairs.texts(np.array([0, 7])) == ['a cat', 'a dog']
   assert pairs.fetch([7])['image'].shape == (1, 8, 8, 3)
   axes = specs.axes(study.config['models']['clip'], 'd')
@@ -143,7 +145,7 @@ def test_pairs_of_tar_files_are_a_data_set_of_their_own(tmp_path, tree):
   # Reports are made where the files are not.
   shard.unlink()
   specs.check(study.config)
-  assert training.make_task(study, 'clip').pairs is not None
+  assert train.make_task(study, 'clip').pairs is not None
 
 
 @pytest.mark.parametrize(
@@ -182,10 +184,10 @@ LATER = {
 
 
 def plain(**changes):
-  config = overlap_config.study()
+  config = schema.study()
   config.data.dataset = 'mnist_5k'
   config.models.base = resnet(**changes)
-  return overlap_config.resolve(config)
+  return schema.resolve(config)
 
 
 @pytest.mark.parametrize('field', LATER)
@@ -233,7 +235,7 @@ def test_later_fields_are_in_the_hash_and_among_the_hyperparameters(field):
   ],
 )
 def test_what_the_log_says_is_done(changes, said):
-  config = overlap_config.model('vit')
+  config = schema.model('vit')
   config.train.total_steps = 5
   config.simclr.total_steps = 5
   config.update_from_flattened_dict(changes)

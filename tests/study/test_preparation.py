@@ -5,11 +5,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from overlap import config as overlap_config
 from overlap import store
+from overlap.config import schema
 from overlap.data import augment, preparation
 from overlap.data.preparation import Preparation
-from overlap.study import prediction, specs, training
+from overlap.stages import predict, train
+from overlap.study import specs
 from overlap.study.study import Study
 
 RNG = np.random.default_rng(0)
@@ -35,14 +36,14 @@ def tree(tmp_path):
 
 
 def bound(tmp_path, tree, **changes):
-  config = overlap_config.study()
+  config = schema.study()
   config.data.dataset = 'image_folder'
   config.data.data_dir = str(tree)
   config.data.image_size = 4
   config.data.splits.heldout = 'test'
   config.predict.batch_size = 4
   for name, how in HOW.items():
-    model = overlap_config.model(
+    model = schema.model(
       'resnet', stage_sizes=(1,), block='basic', width=4, stem='small'
     )
     model.input.update(how._asdict())
@@ -51,7 +52,7 @@ def bound(tmp_path, tree, **changes):
     model.train.batch_size = 4
     config.models[name] = model
   config.update_from_flattened_dict(changes)
-  plain = overlap_config.resolve(config)
+  plain = schema.resolve(config)
   specs.check(plain)
   return Study(plain, tmp_path / 'work')
 
@@ -59,17 +60,17 @@ def bound(tmp_path, tree, **changes):
 @pytest.mark.slow
 def test_each_model_is_shown_its_own(tmp_path, tree):
   study = bound(tmp_path, tree)
-  training.train(study)
-  prediction.predict_all(study)
+  train.train(study)
+  predict.predict_all(study)
   reader = store.Store(study.path)
   # By class, and then by name.
   photographs = [PHOTOGRAPHS[i] for i in (0, 2, 1, 3)]
   for name, how in HOW.items():
-    task = training.make_task(study, name)
+    task = train.make_task(study, name)
     assert task.train.image_size == task.heldout.image_size == how.size
     images = np.stack([preparation.prepare(x, how) for x in photographs])
     want, _ = jax.jit(task.model.apply)(
-      training.load(study, task),
+      train.load(study, task),
       augment.normalise(
         images.astype('f') / 255, mean=(0.4, 0.5, 0.6), std=(0.2, 0.25, 0.3)
       ),
@@ -81,7 +82,7 @@ def test_each_model_is_shown_its_own(tmp_path, tree):
 
 def test_without_a_size_it_is_the_datas(tmp_path, tree):
   study = bound(tmp_path, tree, **{'models.base.input.size': 0})
-  task = training.make_task(study, 'base')
+  task = train.make_task(study, 'base')
   assert task.train.image_size == task.model_input.size == 4
 
 
@@ -91,6 +92,6 @@ def test_without_a_rule_the_datas_squares_are_resized(tmp_path, tree):
     for field, default in Preparation._field_defaults.items()
   }
   study = bound(tmp_path, tree, **changes | {'models.base.input.resize': ''})
-  task = training.make_task(study, 'base')
+  task = train.make_task(study, 'base')
   assert task.train is study.examples('train')
   assert (task.train.image_size, task.model_input.size) == (4, 8)

@@ -2,23 +2,23 @@
 
 import pytest
 
-from overlap import config as overlap_config
-from overlap import errors
 from overlap.catalog import categories
+from overlap.config import schema
+from overlap.core import errors
 from overlap.study import specs
 
 
 def study(**changes):
   """A base, a student and a student's student, flat changes applied."""
-  config = overlap_config.study()
+  config = schema.study()
   config.data.dataset = 'mnist_5k'
-  config.models.base = overlap_config.model('resnet', stage_sizes=(1, 1))
+  config.models.base = schema.model('resnet', stage_sizes=(1, 1))
   for name, teacher in (('last', 'student'), ('student', 'base')):
-    config.models[name] = overlap_config.model('resnet', stage_sizes=(1, 1))
+    config.models[name] = schema.model('resnet', stage_sizes=(1, 1))
     config.models[name].method = 'distill'
     config.models[name].distill.teacher = teacher
   config.update_from_flattened_dict(changes)
-  return overlap_config.resolve(config)
+  return schema.resolve(config)
 
 
 def test_teachers_come_before_students():

@@ -7,7 +7,8 @@ import numpy as np
 import optax
 import pytest
 
-from overlap import errors, parallel
+from overlap.core import errors
+from overlap.distributed import meshes
 from overlap.models import layers
 from overlap.train import loop, optimizer, step
 
@@ -90,10 +91,10 @@ def test_killed_and_resumed_ends_with_the_same_bits(tmp_path, options):
 
 
 def apply_steps(with_loss, params, batches, parts):
-  state = parallel.replicate(step.create_state(params, {}, SGD))
+  state = meshes.replicate(step.create_state(params, {}, SGD))
   for batch in batches:
     state, metrics = step.train_step(
-      state, (), parallel.shard(batch), np.uint32(0), loss=with_loss,
+      state, (), meshes.shard(batch), np.uint32(0), loss=with_loss,
       optimizer=SGD, accumulate_steps=parts,
     )  # fmt: skip
   return jax.device_get((state.params, metrics))
@@ -174,7 +175,7 @@ def test_every_part_has_its_key_and_updates_the_statistics():
 )
 def test_parts_that_do_not_divide_are_refused(size, parts, match):
   with pytest.raises(errors.UsageError, match=match):
-    parallel.check_batch_size(size, parts=parts)
+    meshes.check_batch_size(size, parts=parts)
 
 
 def test_a_decay_of_one_is_refused():

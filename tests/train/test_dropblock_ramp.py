@@ -6,8 +6,9 @@ import numpy as np
 import optax
 import pytest
 
-from overlap import errors, models
-from overlap.inference import Input
+from overlap import models
+from overlap.core import errors
+from overlap.predict.forward import Input
 from overlap.train import groups, step, supervised
 
 RNG = np.random.default_rng(0)

@@ -7,7 +7,8 @@ import numpy as np
 import optax
 import pytest
 
-from overlap import errors, parallel
+from overlap.core import errors
+from overlap.distributed import meshes
 from overlap.models import layers
 from overlap.train import groups, step
 
@@ -86,8 +87,8 @@ def test_one_group_is_the_loss_itself_and_others_are_made_once():
 def test_groups_lie_on_devices_of_their_own():
   """Over eight devices the forward pass of two groups of four is the same."""
   made = []
-  for batch in (parallel.shard(BATCH), BATCH):
-    state = parallel.replicate(
+  for batch in (meshes.shard(BATCH), BATCH):
+    state = meshes.replicate(
       step.create_state(VARIABLES['params'], VARIABLES['batch_stats'], SGD)
     )
     after, metrics = step.train_step(

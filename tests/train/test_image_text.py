@@ -9,10 +9,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from overlap import config as overlap_config
-from overlap import errors, parallel
+from overlap.config import schema
+from overlap.core import errors
 from overlap.data import pairs
 from overlap.data.examples import ArrayExamples
+from overlap.distributed import meshes
 from overlap.study import heads, specs
 from overlap.train import image_text, optimizer, step, texts, trainer
 from overlap.train.task import Task
@@ -51,7 +52,7 @@ OPTIONS = {
 
 
 def settings_of(architecture='clip', **flat):
-  config = overlap_config.model(architecture, **OPTIONS[architecture])
+  config = schema.model(architecture, **OPTIONS[architecture])
   config.update_from_flattened_dict(
     {
       'method': 'image_text',
@@ -71,7 +72,7 @@ def settings_of(architecture='clip', **flat):
     }
     | flat
   )
-  return overlap_config._plain(config.to_dict())
+  return schema._plain(config.to_dict())
 
 
 def task(folder, architecture='clip', examples=TRAIN, **flat):
@@ -152,9 +153,9 @@ def test_texts_meet_the_images_whose_classes_they_name(tmp_path):
 
 def one_step(params, loss, transform, batch):
   """Parameters and metrics after a step over all devices."""
-  state = parallel.replicate(step.create_state(params, {}, transform))
+  state = meshes.replicate(step.create_state(params, {}, transform))
   state, metrics = step.train_step(
-    state, (), parallel.shard(batch), np.uint32(0), loss=loss,
+    state, (), meshes.shard(batch), np.uint32(0), loss=loss,
     optimizer=transform,
   )  # fmt: skip
   return jax.device_get((state.params, metrics))

@@ -4,8 +4,8 @@ import jax
 import numpy as np
 import pytest
 
-from overlap import config as overlap_config
-from overlap import errors
+from overlap.config import schema
+from overlap.core import errors
 from overlap.data.examples import ArrayExamples
 from overlap.study import specs
 from overlap.train import checkpoint, trainer
@@ -23,9 +23,9 @@ EXAMPLES = ArrayExamples(
 
 
 def task(folder, *, num_classes=3, steps=0, options=None, **flat):
-  config = overlap_config.model('vit', **SMALL | (options or {}))
+  config = schema.model('vit', **SMALL | (options or {}))
   config.update_from_flattened_dict({'train.total_steps': steps} | flat)
-  settings = overlap_config._plain(config.to_dict())
+  settings = schema._plain(config.to_dict())
   return Task(
     name='toy',
     model=specs.build_model(settings, num_classes=num_classes),

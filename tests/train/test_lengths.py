@@ -2,12 +2,13 @@
 
 import pytest
 
-from overlap import config, errors
+from overlap.config import schema
+from overlap.core import errors
 from overlap.train import lengths
 
 
 def fields(**given):
-  return dict(config.model('resnet').train.to_dict()) | given
+  return dict(schema.model('resnet').train.to_dict()) | given
 
 
 def test_epochs_are_steps_of_the_batch():

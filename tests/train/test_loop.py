@@ -10,7 +10,7 @@ import optax
 import pandas as pd
 import pytest
 
-from overlap import errors, sealed
+from overlap.core import checksums, errors
 from overlap.train import loop, optimizer, step
 
 DATA = np.random.default_rng(0).normal(size=(40, 8, 5)).astype(np.float32)
@@ -83,7 +83,7 @@ def test_a_run_does_not_go_on_from_a_damaged_checkpoint(tmp_path):
     with pytest.raises(errors.DataError, match='trained from the beginning'):
       run(tmp_path)
   # As if its files were others.
-  sealed.write(notes, {'sha256': {'8': '0' * 64}})
+  checksums.write(notes, {'sha256': {'8': '0' * 64}})
   with pytest.raises(errors.DataError, match=r'step 8 .* other files'):
     run(tmp_path)
   for file in (tmp_path / 'checkpoints/8').rglob('manifest.ocdbt'):

@@ -4,9 +4,10 @@ import jax
 import numpy as np
 import pytest
 
-from overlap import config as overlap_config
-from overlap import errors, inference
+from overlap.config import schema
+from overlap.core import errors
 from overlap.data.examples import ArrayExamples
+from overlap.predict import forward as predict_forward
 from overlap.study import specs
 from overlap.train import mapped, trainer
 from overlap.train.task import Task
@@ -24,7 +25,7 @@ def settings(tmp_path):
     (tmp_path / 'names.txt').write_text(names)
     (tmp_path / 'weights.npz').touch()
     (tmp_path / 'pairs.csv').write_text(f'source_class,target_class\n{pairs}')
-    config = overlap_config.model(
+    config = schema.model(
       'vit', patch_size=4, hidden_size=8, depth=1, num_heads=2
     )
     config.update_from_flattened_dict(
@@ -37,7 +38,7 @@ def settings(tmp_path):
       }
       | flat
     )
-    return overlap_config._plain(config.to_dict())
+    return schema._plain(config.to_dict())
 
   return make
 
@@ -93,11 +94,11 @@ def test_predictions_are_of_the_checkpoint_s_head(
   np.savez(tmp_path / 'weights.npz', leaf=np.ones(1))
   monkeypatch.setattr(trainer.checkpoints, 'fill', fill)
   loaded, _ = trainer.train_model(task)
-  forward = inference.forward_function(task.model, task.model_input)
-  (outputs,) = inference.run(forward, loaded, split, batch_size=8)
+  forward = predict_forward.forward_function(task.model, task.model_input)
+  (outputs,) = predict_forward.run(forward, loaded, split, batch_size=8)
   plain = specs.build_model(given, num_classes=4)
-  plain_forward = inference.forward_function(plain, task.model_input)
-  (source,) = inference.run(plain_forward, loaded, split, batch_size=8)
+  plain_forward = predict_forward.forward_function(plain, task.model_input)
+  (source,) = predict_forward.run(plain_forward, loaded, split, batch_size=8)
   dogs, cats = source.logits[:, [1, 3]], source.logits[:, 0]
   want = (
     np.log(np.exp(dogs).sum(1)) if reduction == 'logsumexp' else dogs.max(1)

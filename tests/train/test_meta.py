@@ -8,16 +8,17 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from overlap import config as overlap_config
-from overlap import errors, inference
+from overlap.config import schema
+from overlap.core import errors
 from overlap.data.examples import ArrayExamples
 from overlap.models import layers
+from overlap.predict import forward
 from overlap.study import specs
 from overlap.train import meta, mpl, trainer
 from overlap.train.task import Task
 
 STEP_SIZE = 0.7
-INPUT = inference.Input(2, 1, (0.5,), (0.25,))
+INPUT = forward.Input(2, 1, (0.5,), (0.25,))
 
 
 class Linear(nn.Module):
@@ -169,7 +170,7 @@ def examples(split, count, seed):
 
 
 def settings_of(**flat):
-  config = overlap_config.model(
+  config = schema.model(
     'resnet', stage_sizes=(1,), block='basic', width=8, stem='small'
   )
   config.update_from_flattened_dict(
@@ -183,7 +184,7 @@ def settings_of(**flat):
     }
     | flat
   )
-  return overlap_config._plain(config.to_dict())
+  return schema._plain(config.to_dict())
 
 
 @pytest.mark.slow

@@ -7,8 +7,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from overlap import inference, models
+from overlap import models
 from overlap.models.clip_text import CLIPText
+from overlap.predict import forward
 from overlap.train import (
   distill,
   image_text,
@@ -19,7 +20,7 @@ from overlap.train import (
   supervised,
 )
 
-INPUT = inference.Input(8, 1, (0.5,), (0.25,))
+INPUT = forward.Input(8, 1, (0.5,), (0.25,))
 BATCH = {
   'image': np.zeros((4, 8, 8, 1), np.uint8),
   'unlabelled': np.zeros((4, 8, 8, 1), np.uint8),

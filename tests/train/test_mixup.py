@@ -6,14 +6,16 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from overlap import errors, inference, parallel
+from overlap.core import errors
+from overlap.distributed import meshes
 from overlap.models import layers
+from overlap.predict import forward
 from overlap.train import losses, mixup, optimizer, step, supervised
 
 RNG = np.random.default_rng(0)
 IMAGES = RNG.integers(0, 256, (8, 4, 4, 1)).astype(np.uint8)
 LABELS = RNG.integers(0, 3, 8).astype(np.int32)
-INPUT = inference.Input(4, 1, (0.5,), (0.25,))
+INPUT = forward.Input(4, 1, (0.5,), (0.25,))
 
 
 class Linear(nn.Module):
@@ -88,8 +90,8 @@ def test_a_step_on_several_devices_mixes_across_their_borders():
   )
   batch = {'image': IMAGES, 'label': LABELS}
   _, metrics = step.train_step(
-    parallel.replicate(step.create_state(params, {}, sgd)),
-    (), parallel.shard(batch), np.uint32(5), loss=loss, optimizer=sgd,
+    meshes.replicate(step.create_state(params, {}, sgd)),
+    (), meshes.shard(batch), np.uint32(5), loss=loss, optimizer=sgd,
   )  # fmt: skip
   key = jax.random.fold_in(jax.random.key(np.uint32(5)), 0)
   share = float(jax.random.beta(jax.random.fold_in(key, 0), 1.0, 1.0))

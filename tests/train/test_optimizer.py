@@ -6,7 +6,7 @@ import numpy as np
 import optax
 import pytest
 
-from overlap import errors
+from overlap.core import errors
 from overlap.train import optimizer, schedules
 
 COMMON = {

@@ -6,8 +6,8 @@ import jax
 import numpy as np
 import pytest
 
-from overlap import config as overlap_config
-from overlap import errors
+from overlap.config import schema
+from overlap.core import errors
 from overlap.data.examples import ArrayExamples
 from overlap.study import specs
 from overlap.train import pretrain, trainer
@@ -38,7 +38,7 @@ HELDOUT = quadrants('heldout', 128, 2, halves=True)
 
 
 def settings_of(**flat):
-  config = overlap_config.model(
+  config = schema.model(
     'resnet', stage_sizes=(1,), block='basic', width=8, stem='small'
   )
   config.update_from_flattened_dict(
@@ -56,7 +56,7 @@ def settings_of(**flat):
     }
     | flat
   )
-  return overlap_config._plain(config.to_dict())
+  return schema._plain(config.to_dict())
 
 
 def task(folder, **flat):

@@ -6,9 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from overlap import config as overlap_config
-from overlap import errors, parallel
+from overlap.config import schema
+from overlap.core import errors
 from overlap.data.examples import ArrayExamples
+from overlap.distributed import meshes
 from overlap.study import specs
 from overlap.train import checkpoint, loop, step, trainer
 from overlap.train.task import Task
@@ -34,7 +35,7 @@ OPTIONS = {
 
 
 def task(folder, architecture, sharding, **flat):
-  config = overlap_config.model(architecture, **OPTIONS[architecture])
+  config = schema.model(architecture, **OPTIONS[architecture])
   config.update_from_flattened_dict(
     {
       'train.optimizer': 'adamw',
@@ -48,7 +49,7 @@ def task(folder, architecture, sharding, **flat):
     }
     | flat
   )
-  settings = overlap_config._plain(config.to_dict())
+  settings = schema._plain(config.to_dict())
   return Task(
     name='toy',
     model=specs.build_model(settings, num_classes=4),
@@ -86,7 +87,7 @@ def held(monkeypatch):
 @pytest.mark.parametrize('architecture', OPTIONS)
 def test_the_loss_is_that_of_the_replicated_run(tmp_path, architecture, held):
   ends = {}
-  for kind in parallel.SHARDINGS:
+  for kind in meshes.SHARDINGS:
     ends[kind], _ = trainer.train_model(
       task(tmp_path / kind, architecture, kind)
     )
@@ -150,16 +151,16 @@ def test_one_kind_goes_on_from_the_checkpoint_of_the_other(
 )
 def test_the_largest_axis_that_divides_is_cut(shape, axis):
   leaf = jax.ShapeDtypeStruct(shape, jnp.float32)
-  spec = parallel.shardings(leaf, 'fsdp').spec
+  spec = meshes.shardings(leaf, 'fsdp').spec
   cut = [i for i, name in enumerate(spec) if name == 'data']
   assert cut == ([] if axis is None else [axis])
-  assert not any(parallel.shardings(leaf).spec)
+  assert not any(meshes.shardings(leaf).spec)
 
 
 def test_an_unknown_sharding_is_one_line():
-  config = overlap_config.model('vit', **OPTIONS['vit'])
+  config = schema.model('vit', **OPTIONS['vit'])
   config.train.sharding = 'fdsp'
-  settings = overlap_config._plain(config.to_dict())
+  settings = schema._plain(config.to_dict())
   with pytest.raises(errors.UsageError, match="'fsdp'") as caught:
     specs.check({'models': {'toy': settings}, 'transfer': {'dataset': ''}})
   assert '\n' not in str(caught.value)
@@ -167,12 +168,12 @@ def test_an_unknown_sharding_is_one_line():
 
 def test_the_sharding_is_in_no_hash():
   hashes = set()
-  for kind in parallel.SHARDINGS:
-    config = overlap_config.study()
+  for kind in meshes.SHARDINGS:
+    config = schema.study()
     config.data.dataset = 'noise'
-    config.models.base = overlap_config.model('vit', **OPTIONS['vit'])
+    config.models.base = schema.model('vit', **OPTIONS['vit'])
     config.models.base.train.sharding = kind
-    study = overlap_config.resolve(config)
+    study = schema.resolve(config)
     settings = study['models']['base']
     hashes.add(
       (

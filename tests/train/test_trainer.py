@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
-from overlap import config as overlap_config
-from overlap import errors, inference
+from overlap.config import schema
+from overlap.core import errors
 from overlap.data.examples import ArrayExamples
+from overlap.predict import forward as predict_forward
 from overlap.study import specs
 from overlap.train import trainer
 from overlap.train.task import Task, Teacher
@@ -42,7 +43,7 @@ def task(folder, architecture='resnet', teacher=None, heldout=HELDOUT, **flat):
       'distilled': True,
     },
   }[architecture]  # fmt: skip
-  config = overlap_config.model(architecture, **options)
+  config = schema.model(architecture, **options)
   config.update_from_flattened_dict(
     {
       'train.optimizer': 'adamw',
@@ -52,7 +53,7 @@ def task(folder, architecture='resnet', teacher=None, heldout=HELDOUT, **flat):
     }
     | flat
   )
-  settings = overlap_config._plain(config.to_dict())
+  settings = schema._plain(config.to_dict())
   return Task(
     name='toy',
     model=specs.build_model(settings, num_classes=4),
@@ -68,11 +69,13 @@ def task(folder, architecture='resnet', teacher=None, heldout=HELDOUT, **flat):
 
 
 def logits(task, variables):
-  forward = inference.forward_function(task.model, task.model_input)
+  forward = predict_forward.forward_function(task.model, task.model_input)
   return np.concatenate(
     [
       outputs.logits
-      for outputs in inference.run(forward, variables, HELDOUT, batch_size=20)
+      for outputs in predict_forward.run(
+        forward, variables, HELDOUT, batch_size=20
+      )
     ]
   )
 

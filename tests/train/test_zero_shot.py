@@ -4,10 +4,11 @@ import jax
 import numpy as np
 import pytest
 
-from overlap import config as overlap_config
-from overlap import errors, inference
+from overlap.config import schema
+from overlap.core import errors
 from overlap.data.examples import ArrayExamples
 from overlap.models.checkpoints import configs
+from overlap.predict import forward as predict_forward
 from overlap.study import specs
 from overlap.train import trainer, zero_shot
 from overlap.train.task import Task
@@ -37,7 +38,7 @@ def examples(names=NAMES):
 
 def model_config(towers, folder, **flat):
   options = configs.options('clip', towers.clip().config.to_dict())
-  config = overlap_config.model('clip', **options)
+  config = schema.model('clip', **options)
   config.update_from_flattened_dict(
     {
       'init.checkpoint': str(folder / 'model.safetensors'),
@@ -51,9 +52,7 @@ def model_config(towers, folder, **flat):
 
 
 def task(towers, folder, names=NAMES, **flat):
-  settings = overlap_config._plain(
-    model_config(towers, folder, **flat).to_dict()
-  )
+  settings = schema._plain(model_config(towers, folder, **flat).to_dict())
   zero_shot.check('toy', settings)
   split = examples(names)
   return Task(
@@ -70,8 +69,10 @@ def task(towers, folder, names=NAMES, **flat):
 
 
 def predicted(task, variables):
-  forward = inference.forward_function(task.model, task.model_input)
-  outputs = list(inference.run(forward, variables, task.train, batch_size=8))
+  forward = predict_forward.forward_function(task.model, task.model_input)
+  outputs = list(
+    predict_forward.run(forward, variables, task.train, batch_size=8)
+  )
   return np.concatenate([o.logits for o in outputs])
 
 
@@ -140,7 +141,7 @@ def test_what_is_missing_is_one_line(towers, folder, flat, text):
   config = model_config(towers, folder)
   config.architecture.options.representation = 'projected'
   config.update_from_flattened_dict(flat)
-  settings = overlap_config._plain(config.to_dict())
+  settings = schema._plain(config.to_dict())
   with pytest.raises(errors.UsageError, match=text) as caught:
     zero_shot.check('toy', settings)
   assert '\n' not in str(caught.value)

@@ -12,9 +12,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from overlap import config as overlap_config
-from overlap import parallel
+from overlap.config import schema
 from overlap.data.examples import ArrayExamples
+from overlap.distributed import processes
 from overlap.models import layers
 from overlap.study import specs
 from overlap.train import trainer
@@ -74,7 +74,7 @@ def make_task(
   sharding: str,
   stop_at: int,
 ) -> Task:
-  config = overlap_config.model('')
+  config = schema.model('')
   config.update_from_flattened_dict(
     {
       'train.optimizer': 'adamw',
@@ -87,7 +87,7 @@ def make_task(
       'train.sharding': sharding,
     }
   )
-  settings = overlap_config._plain(config.to_dict())
+  settings = schema._plain(config.to_dict())
 
   def stop(phase, step, values):
     del phase, values
@@ -117,7 +117,7 @@ def main() -> None:
   parser.add_argument('--num_processes', type=int, default=1)
   parser.add_argument('--process_id', type=int, default=0)
   args = parser.parse_args()
-  parallel.initialize(args.coordinator, args.num_processes, args.process_id)
+  processes.initialize(args.coordinator, args.num_processes, args.process_id)
   examples = make_examples('train', EXAMPLES)
   heldout = make_examples('heldout', HELDOUT)
   task = make_task(args.folder, examples, heldout, args.sharding, args.stop_at)

@@ -12,8 +12,8 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
-from overlap.analyses import ahead
-from overlap.compiled import compiled
+from overlap.analyses import prefetch
+from overlap.core.jit import compiled
 
 _MIB = 2**20
 
@@ -104,7 +104,7 @@ class Source:
       yield from map(self._view, steps)
       return
     with contextlib.closing(self._arranged(steps)) as arranged:
-      yield from ahead.ahead(arranged)
+      yield from prefetch.ahead(arranged)
 
   def _in_memory(self) -> bool:
     return (

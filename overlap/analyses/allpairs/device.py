@@ -14,8 +14,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from overlap import parallel
 from overlap.analyses.allpairs.blocks import Block
+from overlap.distributed import meshes
 
 
 class Counter:
@@ -48,8 +48,8 @@ class Counter:
       rows['right'] = correct.T
     # Shorter blocks are padded, so that only one shape is compiled.
     self._rows = max(self._rows, len(labels))
-    with parallel.float64():
-      summed = parallel.sum_over_devices(
+    with meshes.float64():
+      summed = meshes.sum_over_devices(
         self._function, self._first.astype(np.int32), rows, size=self._rows
       )
     counts = summed.astype(np.int64)[:, :, *self._at]

@@ -6,10 +6,11 @@ from typing import Protocol
 import jax
 import numpy as np
 
-from overlap import lookup, parallel, progress
 from overlap.analyses.allpairs import device, reference, threads
 from overlap.analyses.allpairs.blocks import Block, Logits, Source
 from overlap.analyses.allpairs.resume import Checkpoint
+from overlap.core import lookup, progress
+from overlap.distributed import processes
 
 
 class Counter(Protocol):
@@ -68,7 +69,7 @@ def count(
   )
   counter = BACKENDS[backend](places.reshape(-1, 2), len(used), list(methods))
   counts = np.zeros((len(methods), 5, len(pairs)), np.int64)
-  steps = source.steps[parallel.process_index() :: parallel.process_count()]
+  steps = source.steps[processes.process_index() :: processes.process_count()]
   done = 0
   if checkpoint is not None:
     plan = [list(methods), [(step.start, step.stop) for step in steps]]
@@ -86,4 +87,4 @@ def count(
     done += 1
     if checkpoint is not None:
       checkpoint.save(done, counts)
-  return parallel.sum_over_processes(counts)
+  return processes.sum_over_processes(counts)

@@ -10,7 +10,7 @@ import functools
 import numpy as np
 
 from overlap.analyses.softmax import each, exp64, ordered
-from overlap.compiled import compiled
+from overlap.core.jit import compiled
 
 # Values that a thread processes at a time.
 _BLOCK = 2**20

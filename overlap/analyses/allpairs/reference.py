@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from overlap.analyses import errors
+from overlap.analyses import correctness
 from overlap.analyses.allpairs.blocks import Block
 from overlap.analyses.allpairs.probabilities import softmax
 
@@ -30,7 +30,7 @@ class Counter:
     """
     scores = block.tile().swapaxes(0, 1)
     if correct is None:
-      correct = np.stack([errors.correct(z, labels) for z in scores])
+      correct = np.stack([correctness.correct(z, labels) for z in scores])
     right_1, right_2 = correct[self._pairs[:, 0]], correct[self._pairs[:, 1]]
     return np.stack(
       [
@@ -71,7 +71,7 @@ def _wins(
     for pair, (one, two) in enumerate(pairs):
       with np.errstate(invalid='ignore', over='ignore'):
         np.add(scores[one, rows], scores[two, rows], out=buffer)
-      result[pair, rows] = errors.correct(buffer, labels[rows])
+      result[pair, rows] = correctness.correct(buffer, labels[rows])
   return result
 
 

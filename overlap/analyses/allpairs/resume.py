@@ -7,8 +7,8 @@ import numpy as np
 from absl import logging
 from etils import epath
 
-from overlap import files
 from overlap.analyses.scratch import Scratch
+from overlap.core import files
 
 
 class Checkpoint:

@@ -23,7 +23,7 @@ from overlap.analyses.allpairs.probabilities import (
   extremes,
   softmax_line,
 )
-from overlap.compiled import compiled
+from overlap.core.jit import compiled
 
 # Columns of the counts.
 ONLY_1, ONLY_2, NEITHER, LOST = range(4)

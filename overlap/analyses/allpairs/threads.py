@@ -4,7 +4,7 @@ import os
 
 import numpy as np
 
-from overlap.analyses import errors
+from overlap.analyses import correctness
 from overlap.analyses.allpairs import search
 from overlap.analyses.allpairs.blocks import Block
 from overlap.analyses.softmax import each
@@ -41,7 +41,7 @@ class Counter:
       )  # fmt: skip
 
     each(work, parts)
-    both = errors.pair_counts(right).both_correct[*self._pairs.T]
+    both = correctness.pair_counts(right).both_correct[*self._pairs.T]
     return np.stack(
       [
         _complete(np.sum([part[method] for part in found], axis=0), both)

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from overlap import errors, lookup
 from overlap.analyses.context import Context
 from overlap.analyses.greedy.options import Greedy
+from overlap.core import errors, lookup
 
 _STARTS, _CANDIDATES = 5, 12
 

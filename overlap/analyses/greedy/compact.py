@@ -13,9 +13,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from overlap import progress
 from overlap.analyses import ensembles
-from overlap.compiled import compiled
+from overlap.core import progress
+from overlap.core.jit import compiled
 
 # Scores of all models per worker: 256 MB in float32. With a hundred models, a
 # block still has all rows of a chunk of the store (2 MiB); with fewer rows,

@@ -3,9 +3,9 @@
 import dataclasses
 from collections.abc import Sequence
 
-from overlap import errors, lookup
 from overlap.analyses import checks, ensembles
 from overlap.analyses.greedy import subsets
+from overlap.core import errors, lookup
 
 PROTOCOLS = {
   'cross_fitted': 'chosen on one half of the examples, scored on the other',

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy import special
 
-from overlap.analyses import errors, stats
+from overlap.analyses import correctness, stats
 
 
 class Difference(NamedTuple):
@@ -68,7 +68,7 @@ def from_counts(
   return Difference(
     gained,
     lost,
-    errors.fraction(gained - lost, np.broadcast_to(total, gained.shape)),
+    correctness.fraction(gained - lost, np.broadcast_to(total, gained.shape)),
     np.maximum(up - down - reach, -1.0) * known,
     np.minimum(up - down + reach, 1.0) * known,
     stats.mcnemar(gained, lost),

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from overlap.analyses.greedy.compact import Compact, Scores
-from overlap.compiled import compiled
+from overlap.core.jit import compiled
 
 Ensemble = tuple[int, ...]
 

@@ -7,13 +7,13 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from overlap import tables
 from overlap.analyses import stats
 from overlap.analyses.context import Context
 from overlap.analyses.greedy import paired
 from overlap.analyses.greedy.choice import Choice
 from overlap.analyses.greedy.halves import BOTH, Part
 from overlap.analyses.greedy.paths import Path
+from overlap.tables import schemas, table_io
 
 Row = dict[str, Any]
 
@@ -193,11 +193,11 @@ def members_text(names: Sequence[str], members: Sequence[Sequence[int]]) -> str:
 
 def typed(name: str, rows: Sequence[Row]) -> pd.DataFrame:
   """Returns a table of rows; absent columns are missing values."""
-  return tables.typed(
+  return table_io.typed(
     name,
     {
       column: [row.get(column, '' if kind == 'str' else None) for row in rows]
-      for column, kind in tables.SCHEMAS[name].items()
+      for column, kind in schemas.SCHEMAS[name].items()
     },
   )
 

@@ -5,9 +5,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from overlap import errors
 from overlap.analyses.greedy.compact import Compact, Scores
-from overlap.compiled import compiled
+from overlap.core import errors
+from overlap.core.jit import compiled
 
 # All subsets of twelve models, and small subsets of more models.
 MOST = 2**13

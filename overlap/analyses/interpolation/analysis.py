@@ -6,7 +6,6 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from overlap import lookup, progress, tables
 from overlap.analyses import calibration
 from overlap.analyses.context import Context
 from overlap.analyses.interpolation import curves, winning
@@ -14,6 +13,8 @@ from overlap.analyses.interpolation.options import Interpolation
 from overlap.analyses.specialisation import groups as groups_lib
 from overlap.analyses.specialisation import panels
 from overlap.catalog import categories
+from overlap.core import lookup, progress
+from overlap.tables import schemas, table_io
 
 KINDS = ('simple', 'class_aware')
 
@@ -146,7 +147,7 @@ def _identity(context: Context, curve: Curve) -> dict[str, str]:
 def _interpolation_table(
   context: Context, found: Sequence[Curve], weights: np.ndarray
 ) -> pd.DataFrame:
-  columns: dict[str, list] = {n: [] for n in tables.SCHEMAS['interpolation']}
+  columns: dict[str, list] = {n: [] for n in schemas.SCHEMAS['interpolation']}
   total = len(context.split.labels)
   for curve in found:
     counts = curves.correct(curve.wins, len(weights))
@@ -156,7 +157,7 @@ def _interpolation_table(
     columns['correct'] += counts.tolist()
     columns['n'] += [total] * len(weights)
     columns['accuracy'] += (counts / max(total, 1)).tolist()
-  return tables.typed('interpolation', columns)
+  return table_io.typed('interpolation', columns)
 
 
 def _optima_table(
@@ -167,7 +168,7 @@ def _optima_table(
 ) -> pd.DataFrame:
   options = context.options
   halves = calibration.folds_from_ids(context.ids, 2, options.seed)
-  names = tables.SCHEMAS['interpolation_optima']
+  names = schemas.SCHEMAS['interpolation_optima']
   columns: dict[str, list] = {name: [] for name in names}
   for curve in progress.track(
     found, total=len(found), what='optima', unit='curve'
@@ -189,4 +190,4 @@ def _optima_table(
     }
     for name, value in row.items():
       columns[name].append(value)
-  return tables.typed('interpolation_optima', columns)
+  return table_io.typed('interpolation_optima', columns)

@@ -3,8 +3,8 @@
 import dataclasses
 from typing import Any
 
-from overlap import errors, lookup
 from overlap.analyses import checks
+from overlap.core import errors, lookup
 
 PAIRS = {
   'views': 'the pairs of the panels and the contrast of specialisation',

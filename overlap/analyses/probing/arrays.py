@@ -12,10 +12,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from overlap import errors, lookup
-from overlap.analyses import errors as errors_lib
-from overlap.analyses import stats
+from overlap.analyses import correctness, stats
 from overlap.analyses.greedy import paired
+from overlap.core import errors, lookup
 from overlap.probes import normalise, rows, selection
 
 SPLITS = ('train', 'heldout', 'test')
@@ -149,9 +148,9 @@ def gains(
 def inconsistency(probed: Mapping[str, Probed]) -> pd.DataFrame:
   """Error inconsistency of the probes, a row and a column for each."""
   correct = np.stack([one.correct for one in probed.values()])
-  counts = errors_lib.pair_counts(correct)
+  counts = correctness.pair_counts(correct)
   names = list(probed)
-  return pd.DataFrame(errors_lib.error_inconsistency(counts), names, names)
+  return pd.DataFrame(correctness.error_inconsistency(counts), names, names)
 
 
 def choices(probed: Mapping[str, Probed]) -> pd.DataFrame:
@@ -224,5 +223,5 @@ def _probed(
     normalisation='none',  # Normalised above, model by model.
   )  # fmt: skip
   logits = chosen.probe.logits(features['test'])
-  correct = errors_lib.correct(logits, labels['test'])
+  correct = correctness.correct(logits, labels['test'])
   return Probed(chosen, correct, features['test'].shape[1])

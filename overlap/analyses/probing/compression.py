@@ -4,9 +4,9 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from overlap import parallel
 from overlap.analyses.probing import dimensions
 from overlap.analyses.probing.features import Dimensions, Splits
+from overlap.distributed import meshes
 from overlap.probes.rows import Rows
 
 
@@ -92,6 +92,6 @@ def _covariance(rows: Rows, width: int) -> np.ndarray:
     return own * (part.stop - part.start)
 
   parts = rows.local_parts()
-  *total, count = parallel.sum_in_order(map(sums, parts))
+  *total, count = meshes.sum_in_order(map(sums, parts))
   mean = np.asarray(total) / max(count, 1)
-  return parallel.sum_in_order(map(products, parts)) / max(count, 1)
+  return meshes.sum_in_order(map(products, parts)) / max(count, 1)

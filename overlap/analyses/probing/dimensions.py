@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from overlap import lookup
+from overlap.core import lookup
 
 RANKINGS = {
   'correlation': 'ascending mean absolute correlation with all others',

@@ -7,7 +7,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from overlap import errors, files, parallel, store
+from overlap import store
+from overlap.core import errors, files
+from overlap.distributed import processes
 from overlap.probes import normalise
 from overlap.probes.rows import Rows
 
@@ -58,7 +60,7 @@ class Splits:
     count = len(self.examples(where).labels)
     if where == self.test:
       return slice(0, count)
-    return slice(*parallel.own_rows(count))
+    return slice(*processes.own_rows(count))
 
   def labels(self, where: Where) -> np.ndarray:
     """Labels of this process's rows, int32 `[n]`."""

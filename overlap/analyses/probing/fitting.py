@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from overlap.analyses import errors as errors_lib
+from overlap.analyses import correctness
 from overlap.analyses.probing.features import Dimensions, Splits
 from overlap.analyses.probing.options import Probing
 from overlap.analyses.probing.transfer_options import Transfer
@@ -73,7 +73,7 @@ def probe(
   labels = splits.labels(splits.test)
   correct = np.concatenate(
     [
-      errors_lib.correct(
+      correctness.correct(
         chosen.probe.logits(block), labels[start : start + len(block)]
       )
       for start, block in test.blocks()

@@ -8,14 +8,14 @@ import numpy as np
 import pandas as pd
 from absl import logging
 
-from overlap import files, lookup, progress, tables
-from overlap.analyses import clusters, stats, summaries
-from overlap.analyses import errors as errors_lib
+from overlap.analyses import clusters, correctness, stats, summaries
 from overlap.analyses.context import Context
 from overlap.analyses.probing import compression, fitting, joined, memo
 from overlap.analyses.probing.features import Dimensions, Splits, Where
 from overlap.analyses.specialisation import panels
 from overlap.catalog import categories
+from overlap.core import files, lookup, progress
+from overlap.tables import schemas, table_io
 
 TABLES = (
   'joined', 'joined_pairs', 'joined_categories', 'joined_correlations',
@@ -48,7 +48,7 @@ def measure(context: Context) -> dict[str, pd.DataFrame]:
     probes on, or without features there.
   """
   rows: dict[str, Rows] = {
-    name: {column: [] for column in tables.SCHEMAS[name]} for name in TABLES
+    name: {column: [] for column in schemas.SCHEMAS[name]} for name in TABLES
   }
   splits = open_splits(context)
   pairs = [] if splits is None else _pairs(context, splits)
@@ -57,7 +57,7 @@ def measure(context: Context) -> dict[str, pd.DataFrame]:
     probes = _Probes(context, splits, names)
     _joined(context, pairs, probes, rows)
     _compressed(context, pairs, probes, splits, rows)
-  return {name: tables.typed(name, rows[name]) for name in TABLES}
+  return {name: table_io.typed(name, rows[name]) for name in TABLES}
 
 
 def open_splits(context: Context) -> Splits | None:
@@ -199,8 +199,8 @@ def _joined(
 def _inconsistency(context: Context, pair: Pair) -> float:
   """Error inconsistency of the two models, not of their probes."""
   correct = context.correct[[0, pair.other]]
-  counts = errors_lib.pair_counts(correct)
-  return float(errors_lib.error_inconsistency(counts)[0, 1])
+  counts = correctness.pair_counts(correct)
+  return float(correctness.error_inconsistency(counts)[0, 1])
 
 
 def _summed_up(

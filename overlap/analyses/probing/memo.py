@@ -7,8 +7,9 @@ import numpy as np
 from absl import logging
 from etils import epath
 
-from overlap import files, parallel
 from overlap.analyses.scratch import Scratch
+from overlap.core import files
+from overlap.distributed import meshes
 
 # A NamedTuple of arrays and numbers; arrays have the same shape in all results.
 R = TypeVar('R', bound=tuple)
@@ -37,7 +38,7 @@ class Memo(Generic[R]):
       name: name of the file.
     """
     # The rounding of sums depends on the number of devices.
-    self._digest = files.digest([depends_on, parallel.device_count()])
+    self._digest = files.digest([depends_on, meshes.device_count()])
     self._kind = kind
     self._scratch = (
       None if folder is None else Scratch(folder, name, shared=True)

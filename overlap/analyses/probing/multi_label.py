@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from overlap import errors
+from overlap.core import errors
 
 
 class Labels(NamedTuple):

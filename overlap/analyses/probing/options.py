@@ -4,9 +4,9 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
-from overlap import errors, lookup
 from overlap.analyses import checks
 from overlap.analyses.probing.dimensions import RANKINGS
+from overlap.core import errors, lookup
 from overlap.probes import normalise
 
 _PAIRS = ('base', 'views')

@@ -7,7 +7,7 @@ have the highest. Levels are compared in integers, as in `average_precision`.
 
 import numpy as np
 
-from overlap.compiled import compiled
+from overlap.core.jit import compiled
 
 _LEVELS = 11
 

@@ -32,8 +32,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from overlap.analyses import bootstrap, shared, stats
-from overlap.analyses import errors as errors_lib
+from overlap.analyses import bootstrap, correctness, shared, stats
 from overlap.analyses.probing import precision_loops
 from overlap.analyses.probing.multi_label import Labels
 
@@ -73,7 +72,7 @@ def measure(
   weights = shared.weights(len(labels.targets), resamples=resamples, seed=seed)
   once = np.ones((1, len(labels.targets)), np.int32)
   if not labels.several:
-    right = np.stack([errors_lib.correct(z, labels.targets) for z in logits])
+    right = np.stack([correctness.correct(z, labels.targets) for z in logits])
     exact, drawn = (_recalls(right, labels, w) for w in (once, weights))
     total = right.mean(axis=1)
     draws = right @ weights.T.astype(np.float64) / right.shape[1]
@@ -118,7 +117,7 @@ def _recalls(
   for k in range(len(labels.names)):
     own = labels.targets == k
     counts = weights[:, own].astype(np.float64)
-    result[:, k] = errors_lib.fraction(
+    result[:, k] = correctness.fraction(
       right[:, own] @ counts.T, counts.sum(axis=1)[np.newaxis]
     )
   return result
@@ -181,7 +180,7 @@ def p_value(
   """
   if not labels.several:
     right_1, right_2 = (
-      errors_lib.correct(z, labels.targets) for z in (one, two)
+      correctness.correct(z, labels.targets) for z in (one, two)
     )
     return float(
       stats.mcnemar((right_1 & ~right_2).sum(), (right_2 & ~right_1).sum())

@@ -15,17 +15,17 @@ import numpy as np
 import pandas as pd
 from absl import logging
 
-from overlap import errors, files, lookup, progress, tables
-from overlap.analyses import errors as errors_lib
-from overlap.analyses import stats
+from overlap.analyses import correctness, stats
 from overlap.analyses.context import Context
 from overlap.analyses.probing import fitting, memo, multi_label, transfer
 from overlap.analyses.probing.features import Dimensions, Splits, Where
 from overlap.analyses.probing.multi_label import Labels
 from overlap.analyses.specialisation import groups as groups_lib
 from overlap.catalog import categories
+from overlap.core import errors, files, lookup, progress
 from overlap.probes import selection
 from overlap.probes.rows import Rows
+from overlap.tables import schemas, table_io
 
 TABLES = ('transfer', 'transfer_classes')
 # Categories whose most accurate model is probed beside the base.
@@ -83,11 +83,11 @@ def measure(context: Context) -> dict[str, pd.DataFrame]:
     rows['transfer'] = _systems(context, task, systems, results, scores)
     rows['transfer_classes'] = _classes(context, task, systems, results, scores)
   return {
-    name: tables.typed(
+    name: table_io.typed(
       name,
       {
         column: [row.get(column) for row in rows[name]]
-        for column in tables.SCHEMAS[name]
+        for column in schemas.SCHEMAS[name]
       },
     )
     for name in TABLES
@@ -260,14 +260,14 @@ def _identity(context: Context, system: tuple[int, ...]) -> dict[str, Any]:
   if len(system) == 1:
     return both
   two = context.members[system[1]]
-  counts = errors_lib.pair_counts(context.correct[list(system)])
+  counts = correctness.pair_counts(context.correct[list(system)])
   return both | {
     'model_2': two.name,
     'category': categories.pair_category(
       one.axes, two.axes, one.category, two.category
     ),
     'source_accuracy_2': _accuracy(context, system[1]),
-    'error_inconsistency': float(errors_lib.error_inconsistency(counts)[0, 1]),
+    'error_inconsistency': float(correctness.error_inconsistency(counts)[0, 1]),
   }
 
 

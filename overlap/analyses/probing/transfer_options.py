@@ -4,10 +4,10 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from overlap import errors
 from overlap.analyses import checks
 from overlap.analyses.probing import options as probing_options
 from overlap.analyses.specialisation import options as specialisation_options
+from overlap.core import errors
 
 
 @dataclasses.dataclass(frozen=True)

@@ -11,14 +11,14 @@ import numpy as np
 import pandas as pd
 from absl import logging
 
-from overlap import lookup, tables
-from overlap.analyses import errors as errors_lib
-from overlap.analyses import overview
+from overlap.analyses import correctness, overview
 from overlap.analyses.context import Context
 from overlap.analyses.pairs import take
 from overlap.analyses.similarity import chosen as chosen_lib
 from overlap.analyses.similarity import correlations, pairwise
 from overlap.catalog import categories
+from overlap.core import lookup
+from overlap.tables import schemas, table_io
 
 TABLES = ('similarity', 'similarity_correlations')
 # Float32 sums in another order, on another machine or with another number of
@@ -40,10 +40,10 @@ def measure(context: Context) -> dict[str, pd.DataFrame]:
   both = np.isin(index, list(widths)).all(axis=1)
   index, listed = index[both], listed[both]
   if not len(index):
-    return {name: tables.typed(name, _empty(name)) for name in TABLES}
+    return {name: table_io.typed(name, _empty(name)) for name in TABLES}
   columns = _columns(context, widths, index)
   return {
-    'similarity': tables.typed('similarity', take(columns, listed)),
+    'similarity': table_io.typed('similarity', take(columns, listed)),
     'similarity_correlations': correlations.table(
       overview.scopes(context, columns, index, listed),
       confidence=context.options.confidence,
@@ -52,7 +52,7 @@ def measure(context: Context) -> dict[str, pd.DataFrame]:
 
 
 def _empty(name: str) -> dict[str, list]:
-  return {column: [] for column in tables.SCHEMAS[name]}
+  return {column: [] for column in schemas.SCHEMAS[name]}
 
 
 def _widths(context: Context) -> dict[int, int]:
@@ -92,7 +92,7 @@ def _columns(
     asked,
   )
   _warn(context, index, measured.cka)
-  counts = errors_lib.pair_counts(context.correct).at(*index.T)
+  counts = correctness.pair_counts(context.correct).at(*index.T)
   many = np.full(len(index), len(chosen.rows))
   return {
     **_identity(context, index),
@@ -101,7 +101,7 @@ def _columns(
       name: getattr(measured, name).round(_DECIMALS)
       for name in pairwise.MEASURES
     },
-    'error_inconsistency': errors_lib.error_inconsistency(counts),
+    'error_inconsistency': correctness.error_inconsistency(counts),
     'directions_1': measured.directions[:, 0],
     'directions_2': measured.directions[:, 1],
     'neighbours': np.full(len(index), asked.neighbours),

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from overlap import tables
 from overlap.analyses import stats
 from overlap.analyses.pairs import Columns
 from overlap.analyses.similarity.pairwise import MEASURES
+from overlap.tables import schemas, table_io
 
 Scope = tuple[str, Columns, np.ndarray]
 
@@ -27,12 +27,12 @@ def table(scopes: Sequence[Scope], *, confidence: float) -> pd.DataFrame:
     correlations over the pairs that have both similarities.
   """
   name = 'similarity_correlations'
-  rows: dict[str, list] = {column: [] for column in tables.SCHEMAS[name]}
+  rows: dict[str, list] = {column: [] for column in schemas.SCHEMAS[name]}
   for scope in scopes:
     for measure in MEASURES:
       for column, value in _row(scope, measure, confidence).items():
         rows[column].append(value)
-  return tables.typed(name, rows)
+  return table_io.typed(name, rows)
 
 
 def _row(scope: Scope, measure: str, confidence: float) -> dict[str, object]:

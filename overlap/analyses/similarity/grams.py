@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from overlap.analyses import ahead
+from overlap.analyses import prefetch
 from overlap.analyses.similarity import representation
 from overlap.analyses.similarity.products import Backend
 from overlap.analyses.similarity.representation import Moments, Source
@@ -109,7 +109,7 @@ def products(
     return {i: features.sources[i][rows] for i in taken.models}
 
   every = list(representation.blocks(total))
-  for rows, held in zip(every, ahead.ahead(read(rows) for rows in every)):
+  for rows, held in zip(every, prefetch.ahead(read(rows) for rows in every)):
     placed = {}
     for i in taken.models:
       block, squares = representation.centred(

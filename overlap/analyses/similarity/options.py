@@ -2,8 +2,8 @@
 
 import dataclasses
 
-from overlap import errors, lookup
 from overlap.analyses import checks
+from overlap.core import errors, lookup
 
 NORMALISATIONS = {
   'l2': "each example's vector has length 1",

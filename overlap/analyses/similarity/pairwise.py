@@ -5,7 +5,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from overlap import progress
 from overlap.analyses.similarity import cca as cca_lib
 from overlap.analyses.similarity import cka as cka_lib
 from overlap.analyses.similarity import (
@@ -17,6 +16,7 @@ from overlap.analyses.similarity import (
 )
 from overlap.analyses.similarity.options import Similarity
 from overlap.analyses.similarity.representation import Source
+from overlap.core import progress
 
 
 class Similarities(NamedTuple):

@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from overlap import lookup
+from overlap.core import lookup
 
 BACKENDS = {
   'blas': 'the CPU, whatever JAX runs on',

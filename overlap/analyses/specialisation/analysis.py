@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from overlap.analyses import ensembles, errors
+from overlap.analyses import correctness, ensembles
 from overlap.analyses.context import Context
 from overlap.analyses.members import Member
 from overlap.analyses.specialisation import (
@@ -122,5 +122,5 @@ def ensemble_correct(
     if context.options.methods[0] == 'probs':
       scores = [ensembles.softmax(block) for block in scores]
     with np.errstate(invalid='ignore', over='ignore'):
-      right[rows] = errors.correct(scores[0] + scores[1], labels[rows])
+      right[rows] = correctness.correct(scores[0] + scores[1], labels[rows])
   return right

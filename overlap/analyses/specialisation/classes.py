@@ -6,12 +6,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from overlap import tables
 from overlap.analyses import stats
 from overlap.analyses.specialisation import groups as groups_lib
 from overlap.analyses.specialisation import paired
 from overlap.analyses.specialisation.groups import Groups
 from overlap.analyses.specialisation.views import PairOfModels
+from overlap.tables import table_io
 
 _COUNTS = ('both_correct', 'only_1', 'only_2', 'neither')
 
@@ -104,7 +104,7 @@ def _groups_table(
   columns['classes'] = [
     groups_lib.as_text(classes) for classes in groups.values()
   ] * len(pairs)
-  return tables.typed('class_groups', columns)
+  return table_io.typed('class_groups', columns)
 
 
 def _classes_table(
@@ -130,7 +130,7 @@ def _classes_table(
   columns |= _repeated(pairs, number)
   columns['label'] = np.tile(np.arange(number), len(pairs))
   columns['class_name'] = [str(name) for name in class_names] * len(pairs)
-  return tables.typed('classes', columns)
+  return table_io.typed('classes', columns)
 
 
 def _repeated(pairs: Sequence[PairOfModels], times: int) -> dict[str, list]:

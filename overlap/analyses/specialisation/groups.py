@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from absl import logging
 
-from overlap import errors, lookup
 from overlap.analyses.specialisation.options import Specialisation
 from overlap.catalog import wordnet
+from overlap.core import errors, lookup
 
 Groups = dict[str, np.ndarray]
 

@@ -4,8 +4,8 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from overlap import errors, lookup
 from overlap.analyses import checks
+from overlap.core import errors, lookup
 
 GROUPINGS = {
   'config': 'the groups given in the option groups',

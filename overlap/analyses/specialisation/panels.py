@@ -5,10 +5,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from overlap import errors, lookup
 from overlap.analyses.members import Member
 from overlap.analyses.specialisation.options import Specialisation, parse_pairs
 from overlap.catalog import categories
+from overlap.core import errors, lookup
 
 # Categories of the paper's panels: "representative of the spread" (Sec. 4.3).
 PANELS = ('REINIT', 'ARCH', 'DATASET')

@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from overlap import tables
 from overlap.analyses import stats, summaries
 from overlap.analyses.specialisation import angle, paired
 from overlap.analyses.specialisation.views import PairOfModels
+from overlap.tables import schemas, table_io
 
 # Columns to correlate with error inconsistency.
 _AGAINST = ('theta_separation', 'only_1_confident', 'only_2_confident')
@@ -34,11 +34,11 @@ def specialisation_table(
     probability averaging.
   """
   rows = [_row(pair, confidence) for pair in pairs]
-  return tables.typed(
+  return table_io.typed(
     'specialisation',
     {
       name: [row[name] for row in rows]
-      for name in tables.SCHEMAS['specialisation']
+      for name in schemas.SCHEMAS['specialisation']
     },
   )
 
@@ -92,7 +92,7 @@ def correlations_table(
     The table 'specialisation_correlations', in the form of 'correlations'.
   """
   rows: dict[str, list] = {
-    name: [] for name in tables.SCHEMAS['specialisation_correlations']
+    name: [] for name in schemas.SCHEMAS['specialisation_correlations']
   }
   for name in _AGAINST:
     known = table.dropna(subset=['error_inconsistency', name])
@@ -103,4 +103,4 @@ def correlations_table(
     )
     for column, value in row.items():
       rows[column].append(value)
-  return tables.typed('specialisation_correlations', rows)
+  return table_io.typed('specialisation_correlations', rows)

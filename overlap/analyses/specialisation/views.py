@@ -10,10 +10,10 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from overlap import tables
 from overlap.analyses import hashed
 from overlap.analyses.specialisation import angle
 from overlap.analyses.specialisation.groups import Groups
+from overlap.tables import schemas, table_io
 
 Rows = dict[str, list]
 
@@ -101,7 +101,7 @@ def theta_table(
     counts the view's pairs from 1; `ensemble_correct` is how many of the
     `count` examples the ensemble gets right, missing without logits.
   """
-  rows: Rows = {name: [] for name in tables.SCHEMAS['theta']}
+  rows: Rows = {name: [] for name in schemas.SCHEMAS['theta']}
   for view in views:
     examples = view.examples()
     parts = {'': examples}
@@ -114,7 +114,7 @@ def theta_table(
             key = {'view': view.name, 'panel': panel, **pair.identity}
             key |= {'measure': measure, 'group': group, 'n': len(part)}
             _add_bins(rows, key, pair, values, part, bins)
-  return tables.typed('theta', rows)
+  return table_io.typed('theta', rows)
 
 
 def _add_bins(
@@ -170,7 +170,7 @@ def examples_table(
     The table 'theta_examples', one row per example and pair, sorted by view,
     pair, and the examples' order.
   """
-  columns: Rows = {name: [] for name in tables.SCHEMAS['theta_examples']}
+  columns: Rows = {name: [] for name in schemas.SCHEMAS['theta_examples']}
   for view in views:
     chosen = sample(ids, view.examples(), max_examples, seed)
     for panel, pair in enumerate(view.pairs, 1):
@@ -184,7 +184,7 @@ def examples_table(
       points |= {name: [value] * len(chosen) for name, value in same.items()}
       for name, values in points.items():
         columns[name] += values
-  return tables.typed('theta_examples', columns)
+  return table_io.typed('theta_examples', columns)
 
 
 def _points(pair: PairOfModels, chosen: np.ndarray) -> Rows:

@@ -19,7 +19,7 @@ import importlib.resources
 
 import pandas as pd
 
-from overlap import lookup
+from overlap.core import lookup
 
 TABLES = (1, 2, 3, 4)
 

@@ -18,7 +18,7 @@ from collections.abc import Sequence
 
 from etils import epath
 
-from overlap import errors, lookup
+from overlap.core import errors, lookup
 
 _LONGEST = 100  # of what error texts repeat
 

@@ -10,7 +10,7 @@ import math
 import jax
 import jax.numpy as jnp
 
-from overlap import errors
+from overlap.core import errors
 
 
 def uniform(key: jax.Array, batch: int, count: int) -> jax.Array:

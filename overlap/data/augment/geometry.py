@@ -5,7 +5,7 @@ import math
 import jax
 import jax.numpy as jnp
 
-from overlap import errors
+from overlap.core import errors
 from overlap.data.augment import draws
 
 _PAD_MODES = ('constant', 'reflect', 'edge')

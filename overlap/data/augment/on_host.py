@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from PIL import Image
 
-from overlap import errors, lookup
+from overlap.core import errors, lookup
 from overlap.data import images, resampling
 from overlap.data.augment import on_host_rand_augment, policy
 from overlap.data.augment.geometry import CROP_TRIES

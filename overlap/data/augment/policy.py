@@ -15,7 +15,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from overlap import errors, lookup
+from overlap.core import errors, lookup
 from overlap.data.augment import draws
 
 _HERE = 'overlap.data.augment'

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import jax
 import jax.numpy as jnp
 
-from overlap import errors
+from overlap.core import errors
 
 # ITU-R BT.601, as in Pillow's conversion to 'L'.
 _LUMA = (0.299, 0.587, 0.114)

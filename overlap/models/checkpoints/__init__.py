@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from absl import logging
 
-from overlap import errors, lookup
+from overlap.core import errors, lookup
 from overlap.models.checkpoints import (
   big_transfer,
   big_vision,

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from overlap import errors
+from overlap.core import errors
 from overlap.models.checkpoints import leaves
 
 _BLOCK = r'Transformer/encoderblock_(\d+)/(.+)/(kernel|bias|scale)'

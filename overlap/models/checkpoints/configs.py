@@ -7,7 +7,7 @@ therefore stated here.
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from overlap import errors, lookup
+from overlap.core import errors, lookup
 
 
 class Tower(NamedTuple):

@@ -7,7 +7,7 @@ often twice: as trained, and averaged over the steps (EMA).
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, TypeVar
 
-from overlap import errors
+from overlap.core import errors
 from overlap.models.checkpoints.torch_objects import Tensor, Unread
 
 Value = TypeVar('Value')

@@ -15,7 +15,7 @@ from typing import Any
 from absl import logging
 from etils import epath
 
-from overlap import errors, lookup
+from overlap.core import errors, lookup
 from overlap.models import MODELS
 from overlap.models.checkpoints import configs, places, timm_names
 from overlap.models.checkpoints.weights import Weights

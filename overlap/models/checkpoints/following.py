@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from absl import logging
 
-from overlap import errors, lookup
+from overlap.core import errors, lookup
 from overlap.models import MODELS
 from overlap.models.checkpoints import descriptions, places, refusals, vit
 from overlap.models.checkpoints.descriptions import UNSEEN

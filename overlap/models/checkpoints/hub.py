@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from etils import epath
 
-from overlap import errors
+from overlap.core import errors
 
 SCHEME = 'hf://'
 _FORM = re.compile(r'hf://([^/@]+/[^/@]+)(?:@([^/@]+))?(?:/(.+))?')

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from flax import traverse_util
 
-from overlap import errors
+from overlap.core import errors
 
 _STATISTICS = {'running_mean': 'mean', 'running_var': 'var'}
 _KINDS = ('weight', 'bias', *_STATISTICS)

@@ -15,7 +15,7 @@ import numpy as np
 from etils import epath
 from flax import serialization
 
-from overlap import errors
+from overlap.core import errors
 from overlap.models.checkpoints import places, trees
 
 _LONGEST_NAME = 100  # of what error texts repeat from a file

@@ -9,7 +9,7 @@ import ml_dtypes
 import numpy as np
 from etils import epath
 
-from overlap import errors, files
+from overlap.core import errors, files
 from overlap.models.checkpoints import places
 
 # JAX's bfloat16, which NumPy writes as two bytes without a meaning.

@@ -16,7 +16,7 @@ import pickletools  # nosec B403
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from overlap import errors
+from overlap.core import errors
 from overlap.models.checkpoints import torch_objects
 from overlap.models.checkpoints.torch_objects import Unread, require
 

@@ -12,7 +12,7 @@ import numpy as np
 import orbax.checkpoint as ocp
 from etils import epath
 
-from overlap import errors
+from overlap.core import errors
 from overlap.models.checkpoints import trees
 
 _ASYNCIO = logging.getLogger('asyncio')

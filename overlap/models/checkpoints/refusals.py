@@ -3,7 +3,7 @@
 import contextlib
 from collections.abc import Iterator
 
-from overlap import errors
+from overlap.core import errors
 
 WAY_ROUND = (
   'What the library that it is from predicts with it can be brought instead: '

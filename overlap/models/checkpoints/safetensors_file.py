@@ -5,7 +5,7 @@ import numpy as np
 import safetensors
 from etils import epath
 
-from overlap import errors
+from overlap.core import errors
 from overlap.models.checkpoints import places
 
 # The format's names and what the numbers are in the file: little-endian.

@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from overlap import errors
+from overlap.core import errors
 
 Options = dict[str, tuple[Any, str]]
 

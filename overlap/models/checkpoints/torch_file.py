@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from etils import epath
 
-from overlap import errors
+from overlap.core import errors
 from overlap.models.checkpoints import containers, places, torch_layouts
 from overlap.models.checkpoints.torch_objects import Tensor
 

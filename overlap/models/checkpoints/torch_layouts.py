@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from overlap import errors
+from overlap.core import errors
 from overlap.models.checkpoints import object_stream
 from overlap.models.checkpoints.torch_objects import Storage, Unread
 

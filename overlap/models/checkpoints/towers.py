@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 
-from overlap import errors
+from overlap.core import errors
 from overlap.models.checkpoints import leaves
 
 # Positions 0, 1, 2, ..., which older files hold among the weights.

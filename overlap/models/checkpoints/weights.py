@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from etils import epath
 
-from overlap import errors, files
+from overlap.core import errors, files
 from overlap.models.checkpoints import (
   containers,
   msgpack_file,

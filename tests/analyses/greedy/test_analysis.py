@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 from scipy import stats as scipy_stats
 
-from overlap import errors, store
+from overlap import store
 from overlap.analyses import calibration, run
+from overlap.core import errors
 
 CLASSES, EXAMPLES = 5, 240
 IDS = [f'{i:04d}' for i in range(EXAMPLES)]

@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from overlap.analyses import ensembles, errors
+from overlap.analyses import correctness, ensembles
 from overlap.analyses.greedy import compact, scoring, subsets
 
 
@@ -29,7 +29,7 @@ def naive(logits, labels, members):
   with np.errstate(invalid='ignore'):
     for member in members[1:]:
       total = total + logits[member]
-  return errors.correct(total, labels)
+  return correctness.correct(total, labels)
 
 
 def scores_of(logits, labels, **kwargs):
@@ -212,7 +212,7 @@ def test_subsets_of_close_calls():
 
 
 def test_too_many_subsets():
-  from overlap import errors as overlap_errors
+  from overlap.core import errors as overlap_errors
 
   assert subsets.count(12, 12) == 4095
   subsets.check(12, 12)

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from overlap import errors
 from overlap.analyses.probing import arrays
+from overlap.core import errors
 from overlap.probes import normalise, probe, selection
 
 SIZES = {'train': 60, 'heldout': 30, 'test': 40}

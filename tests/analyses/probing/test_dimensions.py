@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from overlap import errors
 from overlap.analyses.probing import dimensions
+from overlap.core import errors
 
 
 def correlated(width=7, seed=0, examples=200):

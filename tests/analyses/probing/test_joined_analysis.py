@@ -5,10 +5,11 @@ import pandas as pd
 import pytest
 from sklearn import linear_model
 
-from overlap import errors, store
+from overlap import store
 from overlap.analyses import run
 from overlap.analyses.probing import joined, joined_analysis
 from overlap.analyses.probing.features import Dimensions
+from overlap.core import errors
 
 PROBING = {'strengths': 3, 'weakest': 1e-2, 'seeds': 2, 'kept': (2, 4, 8, 16)}
 TABLES = joined_analysis.TABLES

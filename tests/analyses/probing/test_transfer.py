@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from sklearn import metrics
 
-from overlap import errors
 from overlap.analyses import shared, stats
 from overlap.analyses.probing import average_precision, multi_label, transfer
 from overlap.analyses.probing.multi_label import Labels
+from overlap.core import errors
 
 
 def random_task(examples, classes, seed, ties=False, left_out=0.1):

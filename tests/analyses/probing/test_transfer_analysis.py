@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 from sklearn import linear_model
 
-from overlap import errors, store
+from overlap import store
 from overlap.analyses import run
 from overlap.analyses.probing import average_precision, transfer_analysis
+from overlap.core import errors
 
 MODELS = ('base', 'reinit', 'wide', 'other')
 SPLITS = {

@@ -8,10 +8,11 @@ import pytest
 from absl import logging
 from scipy import stats as scipy_stats
 
-from overlap import errors, store
+from overlap import store
 from overlap.analyses import run, stats
 from overlap.analyses.similarity import chosen, pairwise
 from overlap.analyses.similarity.options import Similarity
+from overlap.core import errors
 
 CLASSES, EXAMPLES = 4, 130
 IDS = [f'{i:04d}' for i in range(EXAMPLES)]

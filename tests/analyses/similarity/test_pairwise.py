@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from sklearn import cross_decomposition
 
-from overlap import errors
 from overlap.analyses.similarity import (
   grams,
   options,
@@ -14,6 +13,7 @@ from overlap.analyses.similarity import (
   representation,
 )
 from overlap.analyses.similarity.options import Similarity
+from overlap.core import errors
 
 EXAMPLES = 90
 CKA_ALONE = Similarity(variance=0.0, neighbours=0)

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from overlap import errors
 from overlap.analyses.specialisation import groups
 from overlap.analyses.specialisation.options import Specialisation
 from overlap.catalog import wordnet
+from overlap.core import errors
 
 NAMES = ['T-shirt/top', 'Trouser', 'Bag', '7', 'a-b']
 THOUSAND = [f'class {i}' for i in range(1000)]

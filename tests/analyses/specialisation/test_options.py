@@ -2,8 +2,8 @@
 
 import pytest
 
-from overlap import errors
 from overlap.analyses import options
+from overlap.core import errors
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from overlap import errors
+from overlap.core import errors
 from overlap.data.augment import blur
 
 

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from overlap import errors
+from overlap.core import errors
 from overlap.data.augment import color
 
 Image = pytest.importorskip('PIL.Image')

@@ -4,7 +4,7 @@ import jax
 import numpy as np
 import pytest
 
-from overlap import errors
+from overlap.core import errors
 from overlap.data.augment import draws
 
 

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from overlap import errors
+from overlap.core import errors
 from overlap.data import augment, images, pipeline
 from overlap.data.augment import (
   geometry,

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from jax.sharding import AxisType, NamedSharding, PartitionSpec
 
-from overlap import errors, lookup
+from overlap.core import errors, lookup
 from overlap.data import augment
 from overlap.data.augment import policy
 

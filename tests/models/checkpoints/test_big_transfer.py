@@ -6,7 +6,7 @@ import jax
 import numpy as np
 import pytest
 
-from overlap import errors
+from overlap.core import errors
 from overlap.models import bit, checkpoints
 
 SIZES = (1, 2, 1, 1)

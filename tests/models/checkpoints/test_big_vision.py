@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from flax import serialization, traverse_util
 
-from overlap import errors
+from overlap.core import errors
 from overlap.models import checkpoints, vit
 
 HEADS = 2

@@ -9,7 +9,8 @@ import pytest
 import safetensors.numpy
 from flax import serialization
 
-from overlap import errors, models
+from overlap import models
+from overlap.core import errors
 from overlap.models import checkpoints, resnet
 from overlap.models.checkpoints import efficientnet_lite as converter
 

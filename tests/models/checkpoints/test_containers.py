@@ -6,7 +6,7 @@ import collections
 import numpy as np
 import pytest
 
-from overlap import errors
+from overlap.core import errors
 from overlap.models import checkpoints
 from overlap.models.checkpoints import containers, weights
 

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 import safetensors.numpy
 
-from overlap import errors, models
+from overlap import models
+from overlap.core import errors
 from overlap.models import checkpoints
 from overlap.models.checkpoints import timm_names
 

@@ -8,7 +8,7 @@ import time
 import numpy as np
 import pytest
 
-from overlap import errors
+from overlap.core import errors
 from overlap.models import checkpoints
 from overlap.models.checkpoints import hub
 
@@ -160,7 +160,7 @@ def test_the_cache_is_where_the_environment_says(cache, monkeypatch):
   monkeypatch.setenv('PYTHONPATH', str(pathlib.Path(hub.__file__).parents[3]))
   code = """
 import time
-from overlap import errors
+from overlap.core import errors
 from overlap.models.checkpoints import hub
 print(hub.fetch('hf://an-owner/a.repo/sub/a.npz').read_text())
 start = time.monotonic()

@@ -13,7 +13,8 @@ import jax
 import numpy as np
 import pytest
 
-from overlap import errors, models
+from overlap import models
+from overlap.core import errors
 from overlap.models import checkpoints
 
 torch = pytest.importorskip('torch')

@@ -7,7 +7,7 @@ import ml_dtypes
 import numpy as np
 import pytest
 
-from overlap import errors
+from overlap.core import errors
 from overlap.models import checkpoints
 from overlap.models.checkpoints import npz_file
 

@@ -5,7 +5,7 @@ import io
 import numpy as np
 import pytest
 
-from overlap import errors
+from overlap.core import errors
 from overlap.models.checkpoints import object_stream, torch_objects
 
 

@@ -10,7 +10,7 @@ import orbax.checkpoint as ocp
 import pytest
 from flax.training import checkpoints as flax_checkpoints
 
-from overlap import errors
+from overlap.core import errors
 from overlap.models import checkpoints
 from overlap.models.checkpoints import orbax_folder
 from overlap.train import checkpoint as our_checkpoint

@@ -11,7 +11,7 @@ from etils.epath import backend as epath_backend
 from etils.epath import gpath
 from flax import serialization
 
-from overlap import errors
+from overlap.core import errors
 from overlap.models import checkpoints
 
 

@@ -9,7 +9,7 @@ import safetensors.numpy
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from overlap import errors
+from overlap.core import errors
 from overlap.models.checkpoints import safetensors_file
 
 SMALL = {

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from overlap import errors
+from overlap.core import errors
 from overlap.models.checkpoints import torch_file
 
 torch = pytest.importorskip('torch')

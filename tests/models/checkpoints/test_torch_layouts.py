@@ -6,7 +6,7 @@ import zipfile
 import numpy as np
 import pytest
 
-from overlap import errors
+from overlap.core import errors
 from overlap.models.checkpoints import torch_layouts
 
 torch = pytest.importorskip('torch')

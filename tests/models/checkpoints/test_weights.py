@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import safetensors.numpy
 
-from overlap import errors
+from overlap.core import errors
 from overlap.models import checkpoints
 from overlap.models.checkpoints import weights
 

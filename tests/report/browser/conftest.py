@@ -4,7 +4,8 @@ import shutil
 
 import pytest
 
-from overlap import report, sealed
+from overlap import report
+from overlap.core import checksums
 from overlap.figures import heatmap
 
 CHROMIUM = shutil.which('chromium') or shutil.which('chromium-browser')
@@ -47,7 +48,7 @@ def path(tmp_path_factory, study, synthetic):
   synthetic.write(workdir, study)
   ids = study['contested']['id'].tolist()
   (workdir / 'report').mkdir()
-  sealed.write(
+  checksums.write(
     workdir / 'report' / 'thumbnails.json',
     {
       'dataset': 'fashion_mnist', 'split': 'test', 'size': 1,

@@ -5,7 +5,8 @@ import json
 import pandas as pd
 import pytest
 
-from overlap import report, sealed
+from overlap import report
+from overlap.core import checksums
 
 # Markup, ways out of attributes, scripts and comments, schemes, templates.
 ATTACKS = (
@@ -70,14 +71,14 @@ def page(tmp_path_factory, synthetic, attacked):
   synthetic.write(workdir, attacked)
   (workdir / 'report').mkdir()
   ids = attacked['contested']['id'].tolist()
-  sealed.write(
+  checksums.write(
     workdir / 'report' / 'thumbnails.json',
     {
       'dataset': ATTACKS[1], 'split': ATTACKS[0], 'size': 1,
       'images': dict.fromkeys(ids, 'x" onerror="alert(16)'),
     },
   )  # fmt: skip
-  sealed.write(
+  checksums.write(
     workdir / 'config.json',
     {
       'config': {
@@ -87,7 +88,7 @@ def page(tmp_path_factory, synthetic, attacked):
       'versions': {ATTACKS[2]: ATTACKS[1]}, 'git_revision': ATTACKS[1],
     },
   )  # fmt: skip
-  sealed.write(
+  checksums.write(
     workdir / 'timings.json',
     {'stages': [
       {'stage': 'train', 'model': name, 'seconds': 1.0, 'finished': name}

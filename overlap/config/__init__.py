@@ -1,0 +1,1 @@
+"""What may be written in a config and in a sweep, and its checks."""

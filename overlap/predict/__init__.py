@@ -1,0 +1,1 @@
+"""Forward passes over data sets, and their outputs into the store."""

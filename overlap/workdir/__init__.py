@@ -1,0 +1,1 @@
+"""The state of a study's folder: layout, fingerprints, clean-up."""
