@@ -23,7 +23,7 @@ _SIZES = {0: 224, 1: 240, 2: 260}
 
 def get_config(arg: str = '') -> ml_collections.ConfigDict:
   """The study, which has one form."""
-  lookup.check('form of this config', arg, ('',))
+  lookup.check_choice('form of this config', arg, ('',))
   config = schema.study()
   config.name = 'pretrained'
   config.base = 'lite0'

@@ -24,7 +24,7 @@ _LITE0 = (
 
 def get_config(arg: str = '') -> ml_collections.ConfigDict:
   """The study; `arg` is '', 'all' or 'smoke'."""
-  lookup.check('form of this config', arg, ('', 'all', 'smoke'))
+  lookup.check_choice('form of this config', arg, ('', 'all', 'smoke'))
   config = schema.study()
   config.name = f'quickstart:{arg}' if arg else 'quickstart'
   config.data.dataset = 'fashion_mnist'

@@ -116,7 +116,7 @@ def main(argv: Sequence[str]) -> int:
       raise errors.UsageError(
         f'--{ways[0]} and --{ways[1]} exclude each other.'
       )
-    return run.run(_options(values, further), ways[0])
+    return run.run_launcher(_options(values, further), ways[0])
   except errors.OverlapError as e:
     print(f'sweep: {e}', file=sys.stderr)
     return e.exit_status

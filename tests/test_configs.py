@@ -57,20 +57,20 @@ def test_every_unit_of_a_sweep_loads_under_the_lock(monkeypatch, sweep, config):
   monkeypatch.chdir(ROOT)
   name, colon, arg = sweep.partition(':')
   path = f'configs/sweeps/{name}.py{colon}{arg}'
-  made = units.make(f'configs/{config}', path, '/w').units
+  made = units.make_units(f'configs/{config}', path, '/w').units
   of_models = {
     word for unit in made for word in unit.words if '--model=' in word
   }
   named = {item.name for item in sweeps.load(path)}
   assert named <= {unit.name for unit in made}
-  # Those in one workdir have one config, which `units.make` has checked.
+  # Those in one workdir have one config, which `units.make_units` has checked.
   if of_models:
     assert len(of_models) == len(made)
     made = made[:1]
   for unit in made:
     values = cli.parse(unit.words)
     assert values['config'].value.is_locked
-    specs.check(schema.resolve(values['config'].value))
+    specs.check_specs(schema.resolve(values['config'].value))
 
 
 def trained(resolved):
@@ -88,7 +88,7 @@ def test_config_loads_resolves_and_describes_models(monkeypatch, name, arg):
   config = load(name, arg)
   config.lock()
   resolved = schema.resolve(config)
-  specs.check(resolved)
+  specs.check_specs(resolved)
   assert resolved['name'] == (f'{name}:{arg}' if arg else name)
   for settings in trained(resolved).values():
     model = specs.build_model(settings, num_classes=10)

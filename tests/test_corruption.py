@@ -91,7 +91,7 @@ def save_model(folder):
     'batch_stats': {'norm': {'mean': np.ones(3, np.float32)}},
   }
   checkpoint.save_variables(folder / 'checkpoint', variables)
-  model_file.write(
+  model_file.write_model_file(
     folder,
     {
       'training_hash': '0123',
@@ -131,14 +131,14 @@ def reported(path):
   made = {
     name: table_io.to_csv(frame) for name, frame in figures.load(path).items()
   }
-  read = (provenance.read(path, name) for name in TOLD)
+  read = (provenance.read_run_file(path, name) for name in TOLD)
   return made, *read
 
 
 def loaded(path):
   """What the stage predict reads of a model; None for one to be trained."""
   folder = path / 'models' / 'net'
-  done = model_file.read(folder)
+  done = model_file.read_model_file(folder)
   if done is None:
     return None
   like = {
@@ -153,7 +153,7 @@ def loaded(path):
 
 def timed(path):
   """Whether times can be read, whatever they are."""
-  return bool(timings.read(path))
+  return bool(timings.read_timings(path))
 
 
 def reader_of(name):

@@ -43,7 +43,7 @@ PAPER = python_file.load(FOLDER / 'paper.py')
 def whole():
   """All models' config, resolved and checked."""
   resolved = schema.resolve(PAPER.get_config('all'))
-  specs.check(resolved)
+  specs.check_specs(resolved)
   return resolved
 
 
@@ -144,7 +144,7 @@ def test_no_two_models_are_the_same(whole):
 )
 def test_a_form_has_what_was_asked_for_the_base_and_teachers(arg, expected):
   resolved = schema.resolve(PAPER.get_config(arg))
-  specs.check(resolved)
+  specs.check_specs(resolved)
   assert set(resolved['models']) == {BASE, *expected}
   # In whatever form, a model is trained in one way.
   whole = schema.resolve(PAPER.get_config())['models']
@@ -160,7 +160,7 @@ def test_an_unknown_model_is_one_line_with_the_nearest():
   with pytest.raises(errors.UsageError, match="mean 'resnet_50_dropout_0_1'"):
     PAPER.get_config('ResNet-50 (Dropout 0.11)')
   with pytest.raises(errors.UsageError):
-    lookup.check('form', 'ALIGN', list(PAPER.get_config().models))
+    lookup.check_choice('form', 'ALIGN', list(PAPER.get_config().models))
 
 
 @pytest.fixture(scope='module')

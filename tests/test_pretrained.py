@@ -31,15 +31,15 @@ pytestmark = [
 def test_each_gets_18_of_20_and_all_pairs_are_there(tmp_path):
   path = ROOT / 'configs' / 'pretrained.py'
   plain = schema.resolve(python_file.load(path).get_config())
-  specs.check(plain)
-  analyse.check(plain)
+  specs.check_specs(plain)
+  analyse.check_analyses(plain)
   study = Study(plain, tmp_path)
   train.train(study)
   predict.predict_all(study)
   request = analyse.study_request(tmp_path, plain)
   analyse.analyse(tmp_path, request)
-  models = table_io.read(tmp_path, 'models').set_index('model')
+  models = table_io.read_table(tmp_path, 'models').set_index('model')
   right = 20 * models['accuracy']
   assert right.round().to_dict() == {'lite0': 18, 'lite1': 18, 'lite2': 18}
-  assert len(table_io.read(tmp_path, 'pairs')) == 3
-  assert list(store.check(tmp_path)) == []
+  assert len(table_io.read_table(tmp_path, 'pairs')) == 3
+  assert list(store.check_store(tmp_path)) == []

@@ -119,7 +119,7 @@ def test_the_model_trains_on_the_source_and_the_table_appears(tree, tmp_path):
   assert (len(examples), tuple(examples.class_names)) == (20, ('a', 'b', 'c'))
   features = reader.read('npz:mine', 'test', 'wide', 'features')
   assert features.shape == (20, 256)
-  table = table_io.read(workdir, 'sureness').set_index('model')
+  table = table_io.read_table(workdir, 'sureness').set_index('model')
   assert list(table.index) == ['base', 'wide']
   assert list(table.columns) == ['when_right', 'when_wrong']
   known = table.stack().dropna()

@@ -60,7 +60,9 @@ def _chosen(arg: str) -> list[PaperModel]:
   alone = {names.key(row.name): [row] for row in [*trained, *loaded]}
   if arg not in forms:
     arg = names.key(arg)
-    lookup.check('model or category of this config', arg, [*forms, *alone])
+    lookup.check_choice(
+      'model or category of this config', arg, [*forms, *alone]
+    )
   chosen = (forms | alone)[arg]
   wanted = {models.BASE_NAME, *(row.name for row in chosen)}
   teachers = {

@@ -8,7 +8,7 @@ two classes are equal if no plane differs.
 
 import numpy as np
 
-from overlap.core.jit import compiled
+from overlap.core.jit import jit_cpu
 
 # Words of a strip: all planes of two strips fit the first-level cache.
 _STRIP = 128
@@ -70,7 +70,7 @@ def joint_alike(words: np.ndarray, classes: np.ndarray) -> np.ndarray:
   return result
 
 
-@compiled
+@jit_cpu
 def _ones(word):
   """Number of one bits; compilers turn this code into one instruction."""
   word = word - ((word >> np.uint64(1)) & np.uint64(0x5555555555555555))
@@ -81,7 +81,7 @@ def _ones(word):
   return (word * np.uint64(0x0101010101010101)) >> np.uint64(56)
 
 
-@compiled
+@jit_cpu
 def _joint(words, result):
   rows, number = words.shape
   for i in range(rows):
@@ -93,7 +93,7 @@ def _joint(words, result):
       result[j, i] = total
 
 
-@compiled
+@jit_cpu
 def _fill_planes(classes, result):
   one = np.uint64(1)
   rows, number, words = result.shape
@@ -106,7 +106,7 @@ def _fill_planes(classes, result):
           result[i, plane, k] |= bit << np.uint64(place)
 
 
-@compiled
+@jit_cpu
 def _joint_alike(words, classes, result):
   rows, number = words.shape
   buffer = np.empty(_STRIP, np.uint64)
@@ -131,13 +131,13 @@ def _joint_alike(words, classes, result):
 
 
 # Separate loops, because they are not vectorised within the others.
-@compiled
+@jit_cpu
 def _add_differences(one, two, differs):
   for k in range(differs.size):
     differs[k] |= one[k] ^ two[k]
 
 
-@compiled
+@jit_cpu
 def _count_alike(one, two, differs):
   total = np.uint64(0)
   for k in range(differs.size):

@@ -136,7 +136,7 @@ def calibrate(
   Raises:
     UsageError: the objective is unknown.
   """
-  lookup.check('calibration', objective, OBJECTIVES)
+  lookup.check_choice('calibration', objective, OBJECTIVES)
   if objective == 'nll':
     return cross_fit(logits, labels, folds, num_folds)
   if objective == 'ece_sweep':
@@ -173,7 +173,7 @@ def calibrate_all(
   """
   return [
     calibrate(logits, labels, folds, num_folds=num_folds, objective=objective)
-    for logits in prefetch.ahead(models)
+    for logits in prefetch.prefetch(models)
   ]
 
 

@@ -25,7 +25,7 @@ def filled(kind: type[T], given: Mapping[str, Any], where: str = '') -> T:
   # The order of the fields is fixed, independent of the mapping's.
   fields = {field.name: field for field in dataclasses.fields(kind)}  # type: ignore[arg-type]
   for name in given:
-    lookup.check(
+    lookup.check_choice(
       'option of the analysis',
       f'{where}{name}',
       [f'{where}{field}' for field in fields],
@@ -50,7 +50,7 @@ def names(kind: str, given: Any, choices: Mapping[str, Any]) -> None:
       f'The {kind}s must be a list of {", ".join(choices)}, got {given!r}.'
     )
   for name in given:
-    lookup.check(kind, name, choices)
+    lookup.check_choice(kind, name, choices)
 
 
 def integer(name: str, value: Any, least: int) -> None:

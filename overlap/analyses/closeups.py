@@ -31,7 +31,7 @@ EXAMPLES = 300
 Classes = list[list[float]]
 
 
-def measure(context: Context) -> dict[str, pd.DataFrame]:
+def measure_closeups(context: Context) -> dict[str, pd.DataFrame]:
   """Returns the tables 'pair_closeups' and 'contested'.
 
   'pair_closeups' has a row for each pair of the table of pairs, or only for

@@ -12,7 +12,7 @@ from overlap.tables import table_io
 _FIELDS = ('parameters', 'flops')
 
 
-def measure(context: Context) -> dict[str, pd.DataFrame]:
+def measure_costs(context: Context) -> dict[str, pd.DataFrame]:
   """Returns the table 'costs', a row for each model; unknown is empty."""
   rows = [_recorded(context, name) for name in context.names]
   columns = {field: [row.get(field) for row in rows] for field in _FIELDS}

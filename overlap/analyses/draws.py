@@ -10,14 +10,14 @@ import math
 
 import numpy as np
 
-from overlap.core.jit import compiled
+from overlap.core.jit import jit_cpu
 
 # For smaller expected counts, inversion is as fast as rejection; rejection
 # requires at least this expectation.
 _FEW = 10.0
 
 
-@compiled
+@jit_cpu
 def tables(keys, examples, totals, rights, result):
   """Draws joint tables with given numbers of examples.
 
@@ -50,7 +50,7 @@ def tables(keys, examples, totals, rights, result):
         )
 
 
-@compiled
+@jit_cpu
 def binomial(state, trials, share):
   """Draws a binomial count of successes.
 
@@ -68,14 +68,14 @@ def binomial(state, trials, share):
   return _binomial(state, trials, share)
 
 
-@compiled
+@jit_cpu
 def _binomial(state, trials, share):
   if trials * share < _FEW:
     return _by_inversion(state, trials, share)
   return _by_rejection(state, trials, share)
 
 
-@compiled
+@jit_cpu
 def _by_inversion(state, trials, share):
   """Inversion: counts up until the cumulative probability exceeds a uniform."""
   odds = share / (1.0 - share)
@@ -92,7 +92,7 @@ def _by_inversion(state, trials, share):
     # Rounding left a remainder above the total: once in 10**14 draws.
 
 
-@compiled
+@jit_cpu
 def _by_rejection(state, trials, share):
   """BTRS of Hörmann (1993) in his notation; `share` is at most 1/2."""
   n, p = float(trials), share
@@ -115,7 +115,7 @@ def _by_rejection(state, trials, share):
       return int(k)
 
 
-@compiled
+@jit_cpu
 def _log_ratio(n, p, m, k):
   """Logarithm of P(k) / P(m), by Stirling's formula with its remainder."""
   odds = p / (1.0 - p)
@@ -127,7 +127,7 @@ def _log_ratio(n, p, m, k):
   )  # fmt: skip
 
 
-@compiled
+@jit_cpu
 def _tail(k):
   """Remainder of log k! to `(k + 1/2) log(k + 1) - (k + 1) + log(2 pi)/2`."""
   if k < 10.0:
@@ -140,7 +140,7 @@ def _tail(k):
   return (1 / 12 - (1 / 360 - 1 / 1260 / square) / square) / x
 
 
-@compiled
+@jit_cpu
 def _uniform(state):
   """Returns a float strictly between 0 and 1 from 53 random bits."""
   word = state[0] + state[3]
@@ -155,6 +155,6 @@ def _uniform(state):
   return (float(word >> np.uint64(11)) + 0.5) * 2.0**-53
 
 
-@compiled
+@jit_cpu
 def _rotated(word, by):
   return (word << np.uint64(by)) | (word >> np.uint64(64 - by))

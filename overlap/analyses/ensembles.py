@@ -103,7 +103,7 @@ def pair_ensembles(
     UsageError: a method or the backend is unknown.
   """
   for method in methods:
-    lookup.check('ensemble method', method, METHODS)
+    lookup.check_choice('ensemble method', method, METHODS)
   methods = list(dict.fromkeys(methods))
   counts = engine.count(
     calibrated,

@@ -101,7 +101,7 @@ def category_of(
   return said
 
 
-def measure(
+def measure_member(
   split: Split,
   record: Mapping[str, Any],
   base_record: Mapping[str, Any],

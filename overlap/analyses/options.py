@@ -88,7 +88,9 @@ def parse(given: Mapping[str, Any] | None) -> Options:
     UsageError: an option is unknown, or a value is invalid.
   """
   options = checks.filled(Options, given or {})
-  lookup.check('calibration', options.calibration, calibration.OBJECTIVES)
+  lookup.check_choice(
+    'calibration', options.calibration, calibration.OBJECTIVES
+  )
   checks.names('table', options.tables, schemas.SCHEMAS)
   checks.names('ensemble method', options.methods, ensembles.METHODS)
   checks.integer('folds', options.folds, 2)
@@ -96,23 +98,23 @@ def parse(given: Mapping[str, Any] | None) -> Options:
   checks.integer('seed', options.seed, 0)
   checks.integer('memory_mb', options.memory_mb, 1)
   checks.level('confidence', options.confidence)
-  lookup.check(
+  lookup.check_choice(
     'interval of accuracies',
     options.accuracy_interval,
     stats.PROPORTION_INTERVALS,
   )
-  lookup.check(
+  lookup.check_choice(
     'interval of means and correlations',
     options.summary_interval,
     clusters.INTERVALS,
   )
   _check_window(options.window)
-  specialisation_options.check(options.specialisation)
-  interpolation_options.check(options.interpolation)
-  greedy_options.check(options.greedy)
-  similarity_options.check(options.similarity)
-  probing_options.check(options.probing)
-  transfer_options.check(options.transfer)
+  specialisation_options.check_specialisation_options(options.specialisation)
+  interpolation_options.check_interpolation_options(options.interpolation)
+  greedy_options.check_greedy_options(options.greedy)
+  similarity_options.check_similarity_options(options.similarity)
+  probing_options.check_probing_options(options.probing)
+  transfer_options.check_transfer_options(options.transfer)
   return options
 
 

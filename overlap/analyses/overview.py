@@ -74,7 +74,7 @@ from overlap.analyses.options import Options
 from overlap.tables import table_io
 
 
-def measure(context: Context) -> dict[str, pd.DataFrame]:
+def measure_overview(context: Context) -> dict[str, pd.DataFrame]:
   """Measures all models and the requested pairs.
 
   Returns:
@@ -82,7 +82,7 @@ def measure(context: Context) -> dict[str, pd.DataFrame]:
     pairs with the base) and 'correlations' are limited to the accuracy window.
   """
   index, listed = measured_pairs(context)
-  columns = pairs_lib.measure(
+  columns = pairs_lib.measure_pairs(
     context.split,
     context.members,
     index,

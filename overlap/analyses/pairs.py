@@ -14,7 +14,7 @@ from overlap.catalog import categories
 Columns = dict[str, Any]
 
 
-def measure(
+def measure_pairs(
   split: Split,
   members: Sequence[Member],
   index: np.ndarray,

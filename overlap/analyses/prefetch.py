@@ -10,7 +10,7 @@ _THREAD = 'ahead'
 T = TypeVar('T')
 
 
-def ahead(items: Iterable[T]) -> Iterator[T]:
+def prefetch(items: Iterable[T]) -> Iterator[T]:
   """Yields `items`, each computed in a thread while the previous one is used.
 
   Two items are in memory at a time. An exception from computing an item is

@@ -27,39 +27,61 @@ from overlap.distributed import processes
 # The function `measure(context) -> {name: table}` of each table; it may make
 # several of these tables.
 ANALYSES = {
-  'models': 'overlap.analyses.overview:measure',
-  'pairs': 'overlap.analyses.overview:measure',
-  'categories': 'overlap.analyses.overview:measure',
-  'correlations': 'overlap.analyses.overview:measure',
-  'theta': 'overlap.analyses.specialisation.analysis:measure',
-  'theta_examples': 'overlap.analyses.specialisation.analysis:measure',
-  'class_groups': 'overlap.analyses.specialisation.analysis:measure',
-  'classes': 'overlap.analyses.specialisation.analysis:measure',
-  'specialisation': 'overlap.analyses.specialisation.analysis:measure',
-  'specialisation_correlations': (
-    'overlap.analyses.specialisation.analysis:measure'
+  'models': 'overlap.analyses.overview:measure_overview',
+  'pairs': 'overlap.analyses.overview:measure_overview',
+  'categories': 'overlap.analyses.overview:measure_overview',
+  'correlations': 'overlap.analyses.overview:measure_overview',
+  'theta': 'overlap.analyses.specialisation.analysis:measure_specialisation',
+  'theta_examples': (
+    'overlap.analyses.specialisation.analysis:measure_specialisation'
   ),
-  'interpolation': 'overlap.analyses.interpolation.analysis:measure',
-  'interpolation_optima': 'overlap.analyses.interpolation.analysis:measure',
-  'greedy': 'overlap.analyses.greedy.analysis:measure',
-  'greedy_best': 'overlap.analyses.greedy.analysis:measure',
-  'first_additions': 'overlap.analyses.greedy.analysis:measure',
-  'subsets': 'overlap.analyses.greedy.analysis:measure',
-  'similarity': 'overlap.analyses.similarity.analysis:measure',
-  'similarity_correlations': 'overlap.analyses.similarity.analysis:measure',
-  'joined': 'overlap.analyses.probing.joined_analysis:measure',
-  'joined_pairs': 'overlap.analyses.probing.joined_analysis:measure',
-  'joined_categories': 'overlap.analyses.probing.joined_analysis:measure',
-  'joined_correlations': 'overlap.analyses.probing.joined_analysis:measure',
-  'compression': 'overlap.analyses.probing.joined_analysis:measure',
-  'compression_targets': 'overlap.analyses.probing.joined_analysis:measure',
-  'compression_categories': 'overlap.analyses.probing.joined_analysis:measure',
-  'transfer': 'overlap.analyses.probing.transfer_analysis:measure',
-  'transfer_classes': 'overlap.analyses.probing.transfer_analysis:measure',
-  'pair_closeups': 'overlap.analyses.closeups:measure',
-  'contested': 'overlap.analyses.closeups:measure',
-  'costs': 'overlap.analyses.costs:measure',
-  'greedy_budgets': 'overlap.analyses.greedy.analysis:measure',
+  'class_groups': (
+    'overlap.analyses.specialisation.analysis:measure_specialisation'
+  ),
+  'classes': 'overlap.analyses.specialisation.analysis:measure_specialisation',
+  'specialisation': (
+    'overlap.analyses.specialisation.analysis:measure_specialisation'
+  ),
+  'specialisation_correlations': (
+    'overlap.analyses.specialisation.analysis:measure_specialisation'
+  ),
+  'interpolation': (
+    'overlap.analyses.interpolation.analysis:measure_interpolation'
+  ),
+  'interpolation_optima': (
+    'overlap.analyses.interpolation.analysis:measure_interpolation'
+  ),
+  'greedy': 'overlap.analyses.greedy.analysis:measure_greedy',
+  'greedy_best': 'overlap.analyses.greedy.analysis:measure_greedy',
+  'first_additions': 'overlap.analyses.greedy.analysis:measure_greedy',
+  'subsets': 'overlap.analyses.greedy.analysis:measure_greedy',
+  'similarity': 'overlap.analyses.similarity.analysis:measure_similarity',
+  'similarity_correlations': (
+    'overlap.analyses.similarity.analysis:measure_similarity'
+  ),
+  'joined': 'overlap.analyses.probing.joined_analysis:measure_joined',
+  'joined_pairs': 'overlap.analyses.probing.joined_analysis:measure_joined',
+  'joined_categories': (
+    'overlap.analyses.probing.joined_analysis:measure_joined'
+  ),
+  'joined_correlations': (
+    'overlap.analyses.probing.joined_analysis:measure_joined'
+  ),
+  'compression': 'overlap.analyses.probing.joined_analysis:measure_joined',
+  'compression_targets': (
+    'overlap.analyses.probing.joined_analysis:measure_joined'
+  ),
+  'compression_categories': (
+    'overlap.analyses.probing.joined_analysis:measure_joined'
+  ),
+  'transfer': 'overlap.analyses.probing.transfer_analysis:measure_transfer',
+  'transfer_classes': (
+    'overlap.analyses.probing.transfer_analysis:measure_transfer'
+  ),
+  'pair_closeups': 'overlap.analyses.closeups:measure_closeups',
+  'contested': 'overlap.analyses.closeups:measure_closeups',
+  'costs': 'overlap.analyses.costs:measure_costs',
+  'greedy_budgets': 'overlap.analyses.greedy.analysis:measure_greedy',
   'conditions': 'overlap.analyses.conditions:measure',
 }
 _PAIRS = ('all', 'base')
@@ -143,20 +165,24 @@ def _select_models(
     UsageError: the store lacks the split, or the split lacks a model.
   """
   held = [f'{d}/{s}' for d, s in reader.splits()]
-  lookup.check('data set and split in the store', f'{dataset}/{split}', held)
+  lookup.check_choice(
+    'data set and split in the store', f'{dataset}/{split}', held
+  )
   stored = reader.models(dataset, split)
-  lookup.check(
+  lookup.check_choice(
     f'base model with predictions on {dataset}/{split}', base, stored
   )
   for name in models or ():
-    lookup.check(f'model with predictions on {dataset}/{split}', name, stored)
+    lookup.check_choice(
+      f'model with predictions on {dataset}/{split}', name, stored
+    )
   return sorted({base, *(stored if models is None else models)})
 
 
 def _check_pairs(pairs: Pairs, names: Sequence[str]) -> None:
   """Raises UsageError for a list with pairs of other models."""
   if isinstance(pairs, str):
-    lookup.check(
+    lookup.check_choice(
       "choice of pairs (or a list of '[model, model]')", pairs, _PAIRS
     )
     return
@@ -166,7 +192,7 @@ def _check_pairs(pairs: Pairs, names: Sequence[str]) -> None:
         f'A pair must be two different models, got {pair!r}.'
       )
     for name in pair:
-      lookup.check('model for a pair', name, names)
+      lookup.check_choice('model for a pair', name, names)
 
 
 def _measure_models(
@@ -180,11 +206,11 @@ def _measure_models(
   records = {name: _record(where, name) for name in names}
   folds = calibration.folds_from_ids(ids, settings.folds, settings.seed)
   found = [
-    members.measure(
+    members.measure_member(
       where, record, records[base], folds=folds, options=settings, logits=logits
     )
     for record, logits in progress.track(
-      prefetch.ahead(_read(where, records.values())),
+      prefetch.prefetch(_read(where, records.values())),
       total=len(records),
       what='calibrate',
       unit='model',

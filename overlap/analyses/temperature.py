@@ -82,7 +82,7 @@ def fit_folds(
   """
   if backend is None:
     backend = 'numba' if jax.default_backend() == 'cpu' else 'xla'
-  lookup.check('back end for temperatures', backend, BACKENDS)
+  lookup.check_choice('back end for temperatures', backend, BACKENDS)
   solve = _solve_numba if backend == 'numba' else _solve_xla
   logits = np.ascontiguousarray(logits, np.float32)
   labels = np.asarray(labels, np.int32)

@@ -37,7 +37,7 @@ def rank(category: str) -> int:
   """
   if category == UNKNOWN:
     return len(_RANKS)
-  return _RANKS[lookup.check('category', category, _RANKS)]
+  return _RANKS[lookup.check_choice('category', category, _RANKS)]
 
 
 def category_to_base(axes: Axes, base_axes: Axes) -> str:

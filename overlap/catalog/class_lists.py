@@ -28,7 +28,7 @@ _NUMBER = re.compile(r'-?[0-9]{1,9}')
 _INDEX_FIRST = re.compile(r'(\d{1,9})[\s,;:]+(\S.*)')
 
 
-def read(given: Sequence[str]) -> tuple[str, ...]:
+def read_class_list(given: Sequence[str]) -> tuple[str, ...]:
   """Returns names of classes in the order of their indices.
 
   Args:

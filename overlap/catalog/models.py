@@ -118,7 +118,9 @@ def get(name: str) -> PaperModel:
   Raises:
     UsageError: the paper has no such model; the message names the nearest.
   """
-  lookup.check('model of the paper', name, [model.name for model in models()])
+  lookup.check_choice(
+    'model of the paper', name, [model.name for model in models()]
+  )
   found = find(name)
   assert found
   return found

@@ -45,7 +45,7 @@ def run(values: flags.FlagValues) -> None:
     with common.open_study(values, ['analyse']) as study:
       from overlap.stages import run as study_run
 
-      study_run.run(study, ['analyse'])
+      study_run.run_stages(study, ['analyse'])
     return
   from overlap.distributed import processes
   from overlap.stages import analyse

@@ -189,8 +189,8 @@ def open_study(
     model: the one that they are run for; None for all.
 
   Raises:
-    UsageError: see `schema.resolve`, `specs.check` and `choose_config`.
-    DataError: see `check_place` and `locks.held`.
+    UsageError: see `schema.resolve`, `specs.check_specs` and `choose_config`.
+    DataError: see `check_place` and `locks.workdir_lock`.
   """
   path, resolved = _checked(values)
   from overlap.distributed import processes
@@ -221,12 +221,12 @@ def preview_study(values: flags.FlagValues) -> Any:
 def claim(
   values: flags.FlagValues, path: epath.Path, names: Sequence[str]
 ) -> contextlib.AbstractContextManager[None]:
-  """`locks.held` for all processes of a run, by its primary."""
+  """`locks.workdir_lock` for all processes of a run, by its primary."""
   import numpy as np
 
   from overlap.distributed import processes
 
-  return locks.held(
+  return locks.workdir_lock(
     path,
     names,
     wait=values['wait'].value,
@@ -256,7 +256,7 @@ def _checked(values: flags.FlagValues) -> tuple[epath.Path, dict[str, Any]]:
     values['process_id'].value,
     values['model_groups'].value,
   )
-  specs.check(resolved)
-  analyse.check(resolved)
-  thumbnails.check(resolved)
+  specs.check_specs(resolved)
+  analyse.check_analyses(resolved)
+  thumbnails.check_thumbnails(resolved)
   return path, resolved

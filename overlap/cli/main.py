@@ -101,7 +101,7 @@ def parse(argv: Sequence[str]) -> flags.FlagValues:
 
 def _command(name: str) -> ModuleType:
   return importlib.import_module(
-    COMMANDS[lookup.check('command', name, COMMANDS)]
+    COMMANDS[lookup.check_choice('command', name, COMMANDS)]
   )
 
 

@@ -60,7 +60,7 @@ def render(category: str = '', base: str = '') -> str:
 
   if category:
     choices = (categories.BASE, *categories.CATEGORIES)
-    lookup.check('category', category, choices)
+    lookup.check_choice('category', category, choices)
   reference = models.get(base or models.BASE_NAME)
   placed = [(models.category(m, reference), m) for m in models.models()]
   chosen = [(place, m) for place, m in placed if category in ('', place)]

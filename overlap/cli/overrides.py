@@ -101,7 +101,7 @@ def _apply(
   *parents, last = override.path.split('.')
   nodes, where = [config], 'config'
   for field in parents:
-    lookup.check(f'field of {where}', field, _names(nodes[-1], where))
+    lookup.check_choice(f'field of {where}', field, _names(nodes[-1], where))
     where = f'{where}.{field}'
     node = nodes[-1][field]
     if not isinstance(node, ml_collections.ConfigDict):
@@ -113,7 +113,7 @@ def _apply(
   name, bracket, place = last.partition('[')
   at = f'--{where}.{name}'
   if bracket:
-    lookup.check(f'field of {where}', name, _names(nodes[-1], where))
+    lookup.check_choice(f'field of {where}', name, _names(nodes[-1], where))
     _set_place(nodes[-1], name, place.removesuffix(']'), at, override)
     return
   kind = _type(nodes, parents, where, name)
@@ -147,10 +147,10 @@ def _type(
   node = nodes[-1]
   if tuple(parents[-2:]) == _OPTIONS:
     if hints := _option_types(nodes[-2]['name']):
-      lookup.check(f'option of {nodes[-2]["name"]}', name, hints)
+      lookup.check_choice(f'option of {nodes[-2]["name"]}', name, hints)
       return _type_of_hint(hints[name])
   elif node.is_locked or where == 'config.models':
-    lookup.check(f'field of {where}', name, node.keys())
+    lookup.check_choice(f'field of {where}', name, node.keys())
   elif name not in node:  # A name of the user's own, such as a group's.
     return _tuple_of(str)
   return _type_of(node[name])

@@ -17,4 +17,4 @@ def run(values: flags.FlagValues) -> None:
   with common.open_study(values, ['predict'], model) as study:
     from overlap.stages import run as study_run
 
-    study_run.run(study, ['predict'], model)
+    study_run.run_stages(study, ['predict'], model)

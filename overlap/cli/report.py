@@ -29,7 +29,7 @@ def run(values: flags.FlagValues) -> None:
       report.require_tables(study.path)
       study.begin()
       if not only:
-        thumbnails.make(study)
+        thumbnails.write_thumbnails(study)
     else:
       names = [layout.TABLES]
       stack.enter_context(common.claim(values, common.workdir(values), names))

@@ -33,7 +33,8 @@ def define(values: flags.FlagValues, argv: list[str]) -> None:
 def run(values: flags.FlagValues) -> None:
   """Runs the stages and prints where the report is."""
   stages = [
-    lookup.check('stage', stage, STAGES) for stage in values['stages'].value
+    lookup.check_choice('stage', stage, STAGES)
+    for stage in values['stages'].value
   ]
   if not stages:
     raise errors.UsageError(
@@ -51,7 +52,7 @@ def run(values: flags.FlagValues) -> None:
   with common.open_study(values, stages, model) as study:
     from overlap.stages import run as study_run
 
-    page = study_run.run(study, stages, model)
+    page = study_run.run_stages(study, stages, model)
   if page is not None:
     print(f'report: {page}')
 
@@ -61,7 +62,7 @@ def _print_plan(study: Any, stages: list[str], model: str | None) -> None:
 
   print(
     plan_text.text(
-      plan.make(study, stages, model),
+      plan.make_plan(study, stages, model),
       name=study.config['name'],
       workdir=str(study.path),
     )

@@ -126,7 +126,7 @@ OF_MODEL: Mapping[str, Range] = {
 _MAY_BE_EMPTY = ('train.milestones',)
 
 
-def check(
+def check_ranges(
   at: str, flat: Mapping[str, Any], ranges: Mapping[str, Range]
 ) -> None:
   """Checks the numbers among some fields.

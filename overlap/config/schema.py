@@ -126,12 +126,12 @@ def resolve(config: ml_collections.ConfigDict) -> dict[str, Any]:
     raise errors.UsageError(f'config.models must hold models, got {models!r}.')
   _check(plain | {'models': {}}, schema, 'config')
   flat = flatten({k: v for k, v in plain.items() if k != 'models'})
-  ranges.check('config', flat, ranges.OF_STUDY)
+  ranges.check_ranges('config', flat, ranges.OF_STUDY)
   for name, settings in models.items():
     _check_model(name, settings)
   if not models:
     raise errors.UsageError('A study needs a model, got config.models = {}.')
-  lookup.check('model for config.base', plain['base'], models)
+  lookup.check_choice('model for config.base', plain['base'], models)
   require(plain, 'data.dataset')
   return plain
 
@@ -146,7 +146,7 @@ def _check_model(name: str, settings: Any) -> None:
   _check(settings, template, at)
   flat = flatten(settings)
   if not is_probe:  # Probes are checked like those of the analyses.
-    ranges.check(at, flat, ranges.OF_MODEL)
+    ranges.check_ranges(at, flat, ranges.OF_MODEL)
   ranges.check_finite(at, flat)
 
 
@@ -232,7 +232,7 @@ def _check(
   given: Mapping[str, Any], schema: Mapping[str, Any], path: str
 ) -> None:
   for key in given:
-    lookup.check(f'field of {path}', key, schema)
+    lookup.check_choice(f'field of {path}', key, schema)
   for key, default in schema.items():
     where = f'{path}.{key}'
     if key not in given:

@@ -53,7 +53,7 @@ def with_models(
           'the study has already.'
         )
       every[item.model] = _variant(config.models, item)
-    lookup.check('model of this study', item.model, every)
+    lookup.check_choice('model of this study', item.model, every)
     wanted.append(item.model)
   kept = _with_needed(every, wanted)
   made = config.copy_and_resolve_references()
@@ -79,7 +79,7 @@ def override(
       if not isinstance(node, ml_collections.ConfigDict):
         raise errors.UsageError(f'{at} must hold fields, got {node!r}.')
       if node.is_locked:
-        lookup.check(f'field of {at}', field, node.keys())
+        lookup.check_choice(f'field of {at}', field, node.keys())
       node, at = node.get(field), f'{at}.{field}'
     try:
       config.update_from_flattened_dict({path: value})
@@ -90,7 +90,7 @@ def override(
 def _variant(
   every: ml_collections.ConfigDict, item: Item
 ) -> ml_collections.ConfigDict:
-  lookup.check('model of this study', item.variant_of, every.keys())
+  lookup.check_choice('model of this study', item.variant_of, every.keys())
   settings = every[item.variant_of].copy_and_resolve_references()
   override(settings, item.overrides, f'config.models.{item.variant_of}')
   return settings

@@ -108,7 +108,7 @@ def variants(model: str, items: Iterable[Item]) -> list[Item]:
   ]
 
 
-def check(items: Sequence[Item]) -> list[Item]:
+def check_items(items: Sequence[Item]) -> list[Item]:
   """Returns the items if their runs can coexist.
 
   Raises:
@@ -155,7 +155,7 @@ def load(path: str) -> list[Item]:
     raise errors.UsageError(
       f'{path} must return a list of sweeps.Item, got {made!r}.'
     )
-  return check(list(made))
+  return check_items(list(made))
 
 
 def _joined(items: Sequence[Item]) -> Item:

@@ -27,14 +27,14 @@ def checksum(values: Mapping[str, Any]) -> str:
   return files.json_digest(rest)
 
 
-def write(path: epath.PathLike, values: Mapping[str, Any]) -> None:
+def write_json(path: epath.PathLike, values: Mapping[str, Any]) -> None:
   """Writes a JSON file with its checksum atomically."""
   # As JSON stores them: tuples become lists.
   plain = json.loads(json.dumps(dict(values), allow_nan=False))
   files.write_json(path, plain | {_KEY: checksum(plain)})
 
 
-def read(path: epath.PathLike, again: str) -> dict[str, Any]:
+def read_json(path: epath.PathLike, again: str) -> dict[str, Any]:
   """Reads a JSON file written by `write`, without the checksum.
 
   Args:
@@ -60,7 +60,7 @@ def read(path: epath.PathLike, again: str) -> dict[str, Any]:
 def faults(path: epath.PathLike, again: str) -> Iterator[str]:
   """Yields a line if a file of `write` was changed in any byte."""
   try:
-    read(path, again)
+    read_json(path, again)
     held = files.read_json(path)
     content = epath.Path(path).read_bytes()
   except (errors.DataError, OSError) as e:
@@ -83,7 +83,7 @@ def noted(folder: epath.Path) -> dict[str, str]:
 
 def mark(folder: epath.Path, made_of: Mapping[str, Any]) -> None:
   """Records the inputs of a folder's files, until they are written again."""
-  write(folder / DONE, {'files': noted(folder), 'made_of': made_of})
+  write_json(folder / DONE, {'files': noted(folder), 'made_of': made_of})
 
 
 def marked(folder: epath.Path) -> dict[str, Any]:
@@ -129,13 +129,13 @@ def _file_fault(file: epath.Path, digest: str) -> str:
 
 def _held(folder: epath.Path) -> dict[str, Any]:
   try:
-    return read(folder / DONE, '')
+    return read_json(folder / DONE, '')
   except errors.DataError:
     return {}
 
 
 def _keep(folder: epath.Path, sums: Mapping[str, str]) -> None:
-  write(folder / DONE, {'files': {key: sums[key] for key in sorted(sums)}})
+  write_json(folder / DONE, {'files': {key: sums[key] for key in sorted(sums)}})
 
 
 def _is_intact(values: dict[str, Any]) -> bool:

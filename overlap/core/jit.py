@@ -6,7 +6,7 @@ from typing import Any
 import numba
 
 
-def compiled(function: Callable, **options: Any) -> Callable:
+def jit_cpu(function: Callable, **options: Any) -> Callable:
   """Compiles a function with Numba at its first call.
 
   It releases the GIL, so that threads run in parallel, and caches the machine

@@ -41,7 +41,7 @@ _STOP = signal.SIGUSR2
 
 
 @contextlib.contextmanager
-def held(
+def workdir_lock(
   workdir: epath.PathLike,
   names: Collection[str],
   *,

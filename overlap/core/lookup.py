@@ -33,7 +33,7 @@ def few(names: Sequence[str]) -> str:
   return f'{len(names)}: {", ".join(names[:_FEW])}, ...'
 
 
-def check(kind: str, name: str, choices: Iterable[str]) -> str:
+def check_choice(kind: str, name: str, choices: Iterable[str]) -> str:
   """Returns `name` if it is one of `choices`.
 
   Raises:
@@ -60,5 +60,5 @@ def lookup(kind: str, name: str, table: Mapping[str, str]) -> Any:
     UsageError: the name is unknown; the message lists the names and the
       nearest.
   """
-  module, _, attribute = table[check(kind, name, table)].partition(':')
+  module, _, attribute = table[check_choice(kind, name, table)].partition(':')
   return getattr(importlib.import_module(module), attribute)

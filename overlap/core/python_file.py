@@ -46,7 +46,7 @@ def call(path: str, function: str, flag: str) -> Any:
   # The user's own program may raise or exit as it likes.
   except (Exception, SystemExit) as e:
     raise errors.UsageError(
-      f'{name} must run, got {said(e)}{_place(e, file)}.'
+      f'{name} must run, got {format_exception(e)}{_place(e, file)}.'
     ) from e
 
 
@@ -95,7 +95,7 @@ def nearest(path: str) -> str:
   return lookup.did_you_mean([beside[stem] for stem in close])
 
 
-def said(error: BaseException) -> str:
+def format_exception(error: BaseException) -> str:
   """Formats an exception as one line: its class and the start of its text."""
   if isinstance(error, SyntaxError):
     text = error.msg

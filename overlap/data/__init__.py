@@ -164,7 +164,7 @@ def prepare_examples(examples: Examples, preparation: Preparation) -> Examples:
   Raises:
     UsageError: the rule is none.
   """
-  preparation_lib.check(preparation)
+  preparation_lib.check_preparation(preparation)
   return _cached(views.Prepared(examples, preparation))
 
 

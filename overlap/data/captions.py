@@ -98,7 +98,7 @@ def _phrases(
   """Those of each class, in the order of the classes."""
   for phrase, described in attributes.items():
     for one in described:
-      lookup.check(f'class (of the attribute {phrase!r})', one, classes)
+      lookup.check_choice(f'class (of the attribute {phrase!r})', one, classes)
   return [
     [phrase for phrase, described in attributes.items() if one in described]
     for one in classes

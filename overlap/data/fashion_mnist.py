@@ -140,7 +140,7 @@ def _load(
 ) -> Examples:
   """Splits 'train' (60,000) and 'test' (10,000)."""
   del image_size, channels
-  lookup.check('split', split, COUNTS)
+  lookup.check_choice('split', split, COUNTS)
   images, labels = _read(obtain(data_dir), split)
   return ArrayExamples(
     dataset=dataset, split=split, images=images, labels=labels,

@@ -33,7 +33,7 @@ class Photographs(EncodedExamples):
       image_size: 0 where each model prepares them by itself (`input.resize`),
         and else for squares of 224.
     """
-    lookup.check('split', split, SPLITS)
+    lookup.check_choice('split', split, SPLITS)
     self._files = _files()
     matches = filter(None, map(_NAME.fullmatch, self._files))
     self._classes = np.array([int(match.group(1)) for match in matches])

@@ -29,7 +29,7 @@ _GZIP_MAGIC = b'\x1f\x8b'
 SPLITS = {'train': 'train', 'test': 't10k'}
 
 
-def read(path: str | os.PathLike) -> np.ndarray:
+def read_idx(path: str | os.PathLike) -> np.ndarray:
   """Reads an IDX file, gzipped or not, into an array of native byte order.
 
   Raises:
@@ -104,14 +104,14 @@ def read_split(folder: str, split: str) -> tuple[np.ndarray, np.ndarray]:
     DataError: a file is absent or faulty.
     UsageError: no such split.
   """
-  lookup.check('split', split, SPLITS)
+  lookup.check_choice('split', split, SPLITS)
   images, labels = paths(folder, split)
   if not images or not labels:
     raise errors.DataError(
       f'{folder} must hold {SPLITS[split]}-images-idx3-ubyte and '
       f'{SPLITS[split]}-labels-idx1-ubyte (each .gz or not), and does not.'
     )
-  return read(images), read(labels)
+  return read_idx(images), read_idx(labels)
 
 
 def numbered_ids(split: str, count: int) -> list[str]:
@@ -132,7 +132,7 @@ def _load(
   images, labels = read_split(folder, split)
   # The classes of both splits: one of them may lack the last.
   largest = max(
-    int(read(path).max(initial=0))
+    int(read_idx(path).max(initial=0))
     for path in (paths(folder, name)[1] for name in SPLITS)
     if path
   )

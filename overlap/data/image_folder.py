@@ -54,7 +54,7 @@ class ImageFolder(ListedImages):
       ids, names, labels = files.ids, files.class_names, files.labels
       self._files, self.class_order = files.files, files.class_order
     else:
-      lookup.check('split', split, split_names(root))
+      lookup.check_choice('split', split, split_names(root))
       ids, names, labels = _list(dataset, path, split)
       self._files = ids
     super().__init__(

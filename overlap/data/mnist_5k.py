@@ -57,7 +57,7 @@ def _load(
 ) -> Examples:
   """Splits 'train' (4,000) and 'test' (1,000), or 'all'."""
   del data_dir, image_size, channels
-  lookup.check('split', split, SPLITS)
+  lookup.check_choice('split', split, SPLITS)
   images, labels = _read()
   pool = ArrayExamples(
     dataset=dataset, split=split, images=images, labels=labels,

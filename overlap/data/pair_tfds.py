@@ -73,7 +73,7 @@ def _find(dataset: str, features: Any, caption: str) -> tuple[str, ...]:
   """The keys of the feature that has the captions."""
   found = {'/'.join(keys): keys for keys in _text_features(features)}
   if caption:
-    lookup.check(f'text feature of {dataset}', caption, found)
+    lookup.check_choice(f'text feature of {dataset}', caption, found)
     return found[caption]
   if not found:
     raise errors.DataError(

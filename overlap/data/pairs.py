@@ -137,7 +137,7 @@ def find_shards(path: str) -> list[str]:
   return found
 
 
-def check(pairs: str, caption: str) -> None:
+def check_pairs(pairs: str, caption: str) -> None:
   """Checks what `open_pairs` is given, before anything is read.
 
   Raises:

@@ -45,7 +45,7 @@ class Preparation(NamedTuple):
 FIELDS = Preparation._fields[1:]
 
 
-def check(preparation: Preparation, at: str = '') -> None:
+def check_preparation(preparation: Preparation, at: str = '') -> None:
   """Checks all but the size.
 
   Args:
@@ -61,7 +61,7 @@ def check(preparation: Preparation, at: str = '') -> None:
     ('interpolation', preparation.interpolation, resampling.INTERPOLATIONS),
     ('channel order', preparation.channel_order, CHANNEL_ORDERS),
   ):
-    lookup.check(f'{what}{at}', value, choices)
+    lookup.check_choice(f'{what}{at}', value, choices)
   if not 0 < preparation.crop <= 1:
     raise errors.UsageError(
       f'The share of an image to keep, crop{at}, must be in (0, 1], got '

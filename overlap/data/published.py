@@ -50,7 +50,7 @@ def describe(dataset: str, split: str, image_size: int) -> Examples | None:
   size = image_size or (found.image_size if found else 0)
   if not (found and size):
     return None
-  lookup.check('split', split, found.splits)
+  lookup.check_choice('split', split, found.splits)
   return Described(
     dataset=dataset, split=split,
     ids=[f'{split}/{i}' for i in range(found.splits[split])],

@@ -53,7 +53,7 @@ class TfdsExamples(EncodedExamples):
     """
     import tensorflow_datasets as tfds
 
-    lookup.check('split', split, builder.info.splits)
+    lookup.check_choice('split', split, builder.info.splits)
     features, self._kind = _checked(dataset, builder.info.features, labels)
     self.multi_label = self._kind.multi_label
     # Bytes come out, and are decoded as those of every other source.

@@ -114,7 +114,7 @@ def find_shards(root: str, split: str) -> list[str]:
 
 def _class_names(root: str) -> tuple[str, ...]:
   path = os.path.join(root, _NAMES)
-  return class_lists.read([path]) if os.path.isfile(path) else ()
+  return class_lists.read_class_list([path]) if os.path.isfile(path) else ()
 
 
 def _obtain(*, dataset: str, data_dir: str) -> None:

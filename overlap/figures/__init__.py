@@ -65,13 +65,13 @@ def load(workdir: epath.PathLike) -> dict[str, pd.DataFrame]:
 
 
 def _load(workdir: epath.PathLike) -> dict[str, pd.DataFrame]:
-  written = table_io.checksums(workdir)
+  written = table_io.read_checksums(workdir)
   loaded = {}
   for name in [*_REQUIRED, *sorted(schemas.SCHEMAS.keys() - {*_REQUIRED})]:
     file = f'{name}.csv'
     known = name in _REQUIRED or (written is not None and file in written)
     if known or (epath.Path(workdir) / 'tables' / file).exists():
-      loaded[name] = table_io.read(workdir, name, written)
+      loaded[name] = table_io.read_table(workdir, name, written)
   return loaded
 
 
@@ -115,7 +115,7 @@ def save(
   """
   names = list(FIGURES) if names is None else list(names)
   for name in names:
-    lookup.check('figure', name, FIGURES)
+    lookup.check_choice('figure', name, FIGURES)
   tables = load(workdir)
   folder = epath.Path(workdir) / 'figures'
   written: list[epath.Path] = []

@@ -58,7 +58,7 @@ def read_labels(path: str) -> Labels:
   table = _table(path, 'label')
   ids, others = None, {}
   if table is not None:
-    values = columns.read(table, {'label': CLASS})['label']
+    values = columns.read_columns(table, {'label': CLASS})['label']
     others = columns.texts(table, [n for n in table.names if n != 'label'])
     ids = _ids(table, others)
   else:
@@ -73,7 +73,9 @@ def read_ids(path: str) -> np.ndarray:
   table = _table(path)
   if table is not None:
     ids = _ids(table, columns.texts(table, table.names))
-    return columns.read(table, {'id': TEXT})['id'] if ids is None else ids
+    return (
+      columns.read_columns(table, {'id': TEXT})['id'] if ids is None else ids
+    )
   return source_lib.text(_listed(path), f'ids of {path}')
 
 
@@ -100,7 +102,7 @@ def _ids(
 ) -> np.ndarray | None:
   """The column `id`, which must be sound, or one of another usual name."""
   if 'id' in table.names:
-    return columns.read(table, {'id': TEXT})['id']
+    return columns.read_columns(table, {'id': TEXT})['id']
   usual = identify.usual_name(texts)
   return None if usual is None else texts[usual]
 
@@ -125,7 +127,7 @@ def _table(path: str, column: str = '') -> columns.Table | None:
 
 def _table_of_arrays(path: str) -> columns.Table:
   found = {n: v.tolist() for n, v in arrays.load_npz(path).items()}
-  table = json_table.make(path, found, 'id')
+  table = json_table.make_json_table(path, found, 'id')
   if table is None:
     lengths = ', '.join(f'{len(v)} in {n}' for n, v in found.items())
     raise errors.DataError(

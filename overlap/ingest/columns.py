@@ -61,7 +61,9 @@ def require(table: Table, wanted: Sequence[str]) -> None:
     )
 
 
-def read(table: Table, wanted: Mapping[str, str]) -> dict[str, np.ndarray]:
+def read_columns(
+  table: Table, wanted: Mapping[str, str]
+) -> dict[str, np.ndarray]:
   """Reads whole columns.
 
   Args:
@@ -98,12 +100,12 @@ def read(table: Table, wanted: Mapping[str, str]) -> dict[str, np.ndarray]:
 def texts(table: Table, names: Sequence[str]) -> dict[str, np.ndarray]:
   """Reads those of the columns that hold text or whole numbers in every row."""
   if table.kind == 'CSV':
-    found = read(table, dict.fromkeys(names, TEXT)) if names else {}
+    found = read_columns(table, dict.fromkeys(names, TEXT)) if names else {}
     return {name: values for name, values in found.items() if all(values)}
   found = {}
   for name in names:
     with contextlib.suppress(errors.DataError):
-      found |= read(table, {name: TEXT})
+      found |= read_columns(table, {name: TEXT})
   return found
 
 

@@ -47,7 +47,7 @@ def find(workdir: epath.PathLike, dataset: str, split: str) -> Examples | None:
   return Examples(found.ids, found.labels, found.class_names, stored=True)
 
 
-def make(
+def make_examples(
   source: Source,
   what: str,
   *,

@@ -46,11 +46,11 @@ FORMATS: Mapping[str, Format] = {
   'csv': Format(tables.read_csv, table_file.CSV),
   'parquet': Format(tables.read_parquet, table_file.PARQUET),
   'json': Format(json_file.read_json, table_file.JSON),
-  'timm': Format(timm.read, table_file.EXTENSIONS),
+  'timm': Format(timm.read_timm, table_file.EXTENSIONS),
   'model-vs-human': Format(
-    model_vs_human.read, table_file.CSV, has_trials=True
+    model_vs_human.read_trials, table_file.CSV, has_trials=True
   ),
-  'imagenet-x': Format(imagenet_x.read, table_file.CSV),
+  'imagenet-x': Format(imagenet_x.read_imagenet_x, table_file.CSV),
   'cifar10.1': Format(
     json_file.read_cifar10_1, ('.json',), suffix='_predictions'
   ),
@@ -69,7 +69,7 @@ def choose(path: str, name: str = '') -> str:
     UsageError: no such format; an unknown extension.
   """
   if name:
-    return lookup.check('format (--format)', name, FORMATS)
+    return lookup.check_choice('format (--format)', name, FORMATS)
   extension = raw_file.split_extension(path)[1]
   way = advice.for_file(path)
   if way and extension not in _BY_EXTENSION:
@@ -85,7 +85,7 @@ def choose(path: str, name: str = '') -> str:
   return _BY_EXTENSION[extension]
 
 
-def read(path: str, name: str = '') -> Source:
+def read_predictions(path: str, name: str = '') -> Source:
   """Reads predictions: as `name` says, else by the extension and the columns.
 
   Raises:
@@ -142,7 +142,7 @@ def files(path: str, name: str = '') -> list[str]:
       '--predictions must name a file, a folder or a pattern, got nothing.'
     )
   if name:
-    lookup.check('format (--format)', name, FORMATS)
+    lookup.check_choice('format (--format)', name, FORMATS)
   if os.path.isfile(path):
     return [path]
   known = FORMATS[name].extensions if name else tuple(_BY_EXTENSION)

@@ -8,10 +8,10 @@ from overlap.ingest.source import Source
 _CLASSES = tuple(map(str, range(1000)))
 
 
-def read(path: str) -> Source:
+def read_imagenet_x(path: str) -> Source:
   """Reads classes of ImageNet with the predicted class's probability."""
   table = csv_table.open_csv(path)
-  found = columns.read(
+  found = columns.read_columns(
     table,
     {
       'file_name': TEXT,

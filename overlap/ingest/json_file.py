@@ -26,9 +26,9 @@ def read_json(path: str) -> Source:
     DataError: it is absent, no JSON, or something else.
   """
   values = json_text.load(path)
-  table = json_table.make(path, values, 'id', 'predicted')
+  table = json_table.make_json_table(path, values, 'id', 'predicted')
   if table is not None:
-    return tables.read(table)
+    return tables.read_score_table(table)
   if not isinstance(values, list):
     raise errors.DataError(
       f'{path} must hold a list of classes or of rows of scores, or a table '

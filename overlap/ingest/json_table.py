@@ -24,7 +24,9 @@ _COLUMN = re.compile(
 _SINGULAR = {'ids': 'id', 'labels': 'label'}
 
 
-def make(path: str, value: Any, key: str, column: str = '') -> Table | None:
+def make_json_table(
+  path: str, value: Any, key: str, column: str = ''
+) -> Table | None:
   """Makes a table of JSON.
 
   Args:

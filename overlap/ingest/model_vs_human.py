@@ -26,11 +26,11 @@ _NONE = ('NaN', 'nan', 'NA', 'None')
 _TRIAL = re.compile(r'\d+_[^_]+_(?:dnn|s\d+)_[^_]+_[^_]+_\d+_(.+)')
 
 
-def read(path: str) -> Source:
+def read_trials(path: str) -> Source:
   """Reads the decisions of models or people."""
   table = csv_table.open_csv(path)
   names = [*_COLUMNS, *([_CONDITION] if _CONDITION in table.names else [])]
-  found = columns.read(table, dict.fromkeys(names, TEXT))
+  found = columns.read_columns(table, dict.fromkeys(names, TEXT))
   rows = len(found['category'])
   conditions = found.get(_CONDITION, np.full(rows, ''))
   # Answers outside the categories are told with the choices later.

@@ -106,7 +106,7 @@ class Prepared:
   doubts: tuple[str, ...] = ()
 
 
-def read(
+def read_source(
   request: Request,
   path: str,
   ids: np.ndarray | None,
@@ -127,7 +127,7 @@ def read(
     DataError: the file is damaged or empty, its parts differ in length, or
       nothing in it says of which examples it is.
   """
-  source = formats.read(path, request.format)
+  source = formats.read_predictions(path, request.format)
   if request.only is not None:
     source = source_lib.select(source, request.only)
   if not source.rows:

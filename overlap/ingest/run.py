@@ -66,11 +66,11 @@ def _ingest_split(request: Request) -> list[Ingested]:
   others: list[str] = []
   if known is None or len(jobs) > 1 or stored:
     for model, path in jobs.items():
-      source = prepare.read(
+      source = prepare.read_source(
         request, path, beside_files.ids, known, beside_files.labels
       )
       if known is None:
-        known = examples.make(
+        known = examples.make_examples(
           source,
           path,
           labels=beside_files.labels,
@@ -98,7 +98,7 @@ def _ingest_split(request: Request) -> list[Ingested]:
       f'{", ".join(known.class_names[:10])}, got {", ".join(names[:10])}.'
     )
   new = [f'model/{name}' for name in jobs if name not in stored]
-  with locks.held(request.workdir, new, wait=request.wait):
+  with locks.workdir_lock(request.workdir, new, wait=request.wait):
     if not known.stored:
       store.write_examples(
         request.workdir,
@@ -153,12 +153,14 @@ def _check(request: Request) -> None:
   for name in ('dataset', 'split'):
     files.check_name(name, getattr(request, name))
   if request.category:
-    lookup.check(
+    lookup.check_choice(
       'category (--category)', request.category, categories.CATEGORIES
     )
-  lookup.check('way with what is missing (--missing)', request.missing, _WAYS)
+  lookup.check_choice(
+    'way with what is missing (--missing)', request.missing, _WAYS
+  )
   if request.kind:
-    lookup.check('kind (--kind)', request.kind, source_lib.KINDS)
+    lookup.check_choice('kind (--kind)', request.kind, source_lib.KINDS)
 
 
 def _jobs(request: Request) -> dict[str, str]:
@@ -245,7 +247,7 @@ def _refuse_others(request: Request, others: Sequence[str]) -> None:
 def _prepare(
   request: Request, path: str, known: Examples, given: _Beside
 ) -> prepare.Prepared:
-  source = prepare.read(request, path, given.ids, known, given.labels)
+  source = prepare.read_source(request, path, given.ids, known, given.labels)
   return prepare.prepare(request, source, path, known, given.labels)
 
 
@@ -283,7 +285,7 @@ def _store(
     'method': request.method,
     'head': request.head,
   }
-  return write.write(
+  return write.write_model(
     request.workdir,
     dataset=request.dataset,
     split=request.split,

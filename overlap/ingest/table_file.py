@@ -48,5 +48,5 @@ def find_table(path: str, key: str = 'id', column: str = '') -> Table | None:
   if extension in PARQUET:
     return parquet_table.open_parquet(path)
   if extension in JSON:
-    return json_table.make(path, json_text.load(path), key, column)
+    return json_table.make_json_table(path, json_text.load(path), key, column)
   return csv_table.open_csv(path)

@@ -31,12 +31,12 @@ _MOST_OTHERS = 50
 
 def read_csv(path: str) -> Source:
   """Reads predictions from CSV; see the module for the columns."""
-  return read(csv_table.open_csv(path))
+  return read_score_table(csv_table.open_csv(path))
 
 
 def read_parquet(path: str) -> Source:
   """Reads predictions from Parquet; see the module for the columns."""
-  return read(parquet_table.open_parquet(path))
+  return read_score_table(parquet_table.open_parquet(path))
 
 
 def numbered(table: Table, prefix: str) -> list[str]:
@@ -67,7 +67,7 @@ def read_scores(
   )
 
 
-def read(table: Table) -> Source:
+def read_score_table(table: Table) -> Source:
   """Reads predictions from a table; see the module for the columns.
 
   Raises:
@@ -96,7 +96,7 @@ def read(table: Table) -> Source:
     wanted['predicted'] = CLASS
     if 'confidence' in table.names:
       wanted['confidence'] = NUMBER
-  values = columns.read(table, wanted)
+  values = columns.read_columns(table, wanted)
   known = {*wanted, *(name for names in found for name in names)}
   others = [name for name in table.names if name not in known][:_MOST_OTHERS]
   beside: dict[str, Any] = {'columns': lambda: columns.texts(table, others)}

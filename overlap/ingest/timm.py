@@ -23,7 +23,7 @@ from overlap.ingest.tables import FILE
 _OUTPUTS = {'prob': source_lib.PROBS, 'logit': source_lib.LOGITS}
 
 
-def read(path: str) -> Source:
+def read_timm(path: str) -> Source:
   """Reads a results file, told from its extension."""
   return read_table(table_file.open_table(path, FILE))
 
@@ -53,7 +53,7 @@ def read_table(table: Table) -> Source:
       f'{", ".join(table.names[:12])}.'
     )
   # As text: a file may be called '007', or '[1]'.
-  ids = columns.read(table, {FILE: TEXT})[FILE]
+  ids = columns.read_columns(table, {FILE: TEXT})[FILE]
   indices = _columns(table, 'index')
   output = next((o for o in _OUTPUTS if _columns(table, o)), '')
   scores = _columns(table, output) if output else []
@@ -61,7 +61,7 @@ def read_table(table: Table) -> Source:
     return _by_index(table, indices, output, scores, ids)
   if names := _columns(table, 'label'):
     confidence = _confidence(table, scores) if output == 'prob' else None
-    listed = columns.read(table, {names[0]: CLASS})[names[0]]
+    listed = columns.read_columns(table, {names[0]: CLASS})[names[0]]
     predicted = [_first(value) for value in listed]
     return _classes(table, names[0], predicted, confidence, ids)
   if not scores:

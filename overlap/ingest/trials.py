@@ -38,7 +38,9 @@ def split_request(request: Request) -> list[Request]:
       )
     return [request]
   paths = formats.files(request.predictions, request.format)
-  sources = {path: formats.read(path, request.format) for path in paths}
+  sources = {
+    path: formats.read_predictions(path, request.format) for path in paths
+  }
   for path, source in sources.items():
     if not source.rows:
       raise errors.DataError(f'{path} must hold predictions, got no rows.')
@@ -71,7 +73,7 @@ def _places(
   known = natural_order.sort_naturally(found - {''})
   asked = [name for name in request.condition.split(',') if name]
   for name in asked:
-    lookup.check('condition (--condition)', name, known)
+    lookup.check_choice('condition (--condition)', name, known)
   stored = store.Store(request.workdir).splits()
   if not asked and len(known) <= 1:
     split = f'{request.split}/{known[0]}' if known else ''

@@ -15,7 +15,7 @@ from overlap.ingest.sanity import Tally
 from overlap.ingest.source import Blocks
 
 
-def write(
+def write_model(
   workdir: epath.PathLike,
   *,
   dataset: str,

@@ -95,7 +95,7 @@ def _parse(text: str) -> tuple[str, list[str]]:
   if text == 'auto':
     return _found()
   kind, _, names = text.partition(':')
-  lookup.check('kind of device (--devices)', kind, (*KINDS, 'auto'))
+  lookup.check_choice('kind of device (--devices)', kind, (*KINDS, 'auto'))
   devices = [name for name in names.split(',') if name]
   if (kind == 'cpu') == bool(devices) or len(set(devices)) < len(devices):
     raise errors.UsageError(

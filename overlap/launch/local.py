@@ -64,7 +64,7 @@ class Local:
     return [*self._program, *run.unit.words]
 
 
-def make(options: Options) -> Local:
+def make_pool(options: Options) -> Local:
   """Creates the pool from the launcher's flags."""
   program = options.program or (sys.executable, '-m', 'overlap')
   return Local(program, devices.divide(options.devices, options.parallel))

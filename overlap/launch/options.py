@@ -29,7 +29,7 @@ class Options:
   resources: tuple[str, ...] = ()
 
   def make_sweep(self) -> units.Sweep:
-    """Returns the units, see `units.make`.
+    """Returns the units, see `units.make_units`.
 
     Raises:
       UsageError: a flag is missing, or a unit would fail to start.
@@ -37,7 +37,7 @@ class Options:
     for name in ('config', 'sweep', 'workdir'):
       if not getattr(self, name):
         raise errors.UsageError(f'--{name} must be given, got nothing.')
-    return units.make(
+    return units.make_units(
       self.config,
       self.sweep,
       self.absolute_workdir,

@@ -12,15 +12,15 @@ from overlap.launch.ledger import Ledger, Record
 from overlap.launch.options import Options
 
 EXECUTORS = {
-  'local': 'overlap.launch.local:make',
-  'tpu_vm': 'overlap.launch.tpu_vm:make',
-  'slurm': 'overlap.launch.slurm:make',
-  'skypilot': 'overlap.launch.skypilot:make',
+  'local': 'overlap.launch.local:make_pool',
+  'tpu_vm': 'overlap.launch.tpu_vm:make_vms',
+  'slurm': 'overlap.launch.slurm:make_cluster',
+  'skypilot': 'overlap.launch.skypilot:make_jobs',
 }
 WAYS = ('run', 'list', 'dry_run', 'stop')
 
 
-def run(options: Options, way: str = 'run') -> int:
+def run_launcher(options: Options, way: str = 'run') -> int:
   """Executes a command of the launcher and returns the exit status.
 
   Args:
@@ -31,12 +31,12 @@ def run(options: Options, way: str = 'run') -> int:
     UsageError: a flag, the sweep or the config is invalid.
     DataError: units can't be started.
   """
-  lookup.check('way', way, WAYS)
+  lookup.check_choice('way', way, WAYS)
   make = lookup.lookup('executor', options.executor, EXECUTORS)
   sweep = options.make_sweep()
   names = [unit.name for unit in sweep.units]
   for name in options.again:
-    lookup.check('unit for --again', name, names)
+    lookup.check_choice('unit for --again', name, names)
   executor = make(options)
   ledger = Ledger(options.state_folder, options.executor)
   if way == 'dry_run':

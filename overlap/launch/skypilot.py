@@ -125,7 +125,7 @@ class SkyPilot:
     return Outcome(FAILED, None, note) if status in _FAILED else None
 
 
-def make(options: Options) -> SkyPilot:
+def make_jobs(options: Options) -> SkyPilot:
   """Creates the executor from the launcher's flags.
 
   Raises:

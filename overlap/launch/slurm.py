@@ -191,7 +191,7 @@ class Slurm:
     return states if answered else None
 
 
-def make(options: Options) -> Slurm:
+def make_cluster(options: Options) -> Slurm:
   """Creates the executor from the launcher's flags."""
   program = options.program or (f'{units.ROOT}/.venv/bin/overlap',)
   return Slurm(

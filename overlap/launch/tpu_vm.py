@@ -87,7 +87,7 @@ class TpuVm:
     ]
 
 
-def make(options: Options) -> TpuVm:
+def make_vms(options: Options) -> TpuVm:
   """Creates the executor from the launcher's flags.
 
   Raises:

@@ -42,7 +42,7 @@ class Sweep:
   compare: tuple[str, ...] = ()
 
 
-def make(
+def make_units(
   config_path: str,
   sweep_path: str,
   workdir: str,
@@ -115,7 +115,7 @@ def _of_models(
   resolved = _checked((*base, *one))
   every = resolved['models']
   for item in items:
-    lookup.check('model of this study', item.model, every)
+    lookup.check_choice('model of this study', item.model, every)
   wanted = [item.model for item in items] or list(every)
   names = [
     name
@@ -186,5 +186,5 @@ def _checked(words: Sequence[str]) -> dict[str, Any]:
   # Imported here since it imports JAX, which would delay errors in flags.
   from overlap.study import specs
 
-  specs.check(resolved)
+  specs.check_specs(resolved)
   return resolved

@@ -54,5 +54,5 @@ def build(
   return module(
     num_classes=num_classes,
     dtype=dtype,
-    **_options.convert(name, module, options),
+    **_options.convert_options(name, module, options),
   )

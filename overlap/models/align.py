@@ -62,7 +62,7 @@ class ALIGN(nn.Module):
 
   def __post_init__(self):
     check_ranges(self, positive=('width', 'depth'), rates=('drop_path_rate',))
-    lookup.check(
+    lookup.check_choice(
       'representation of ALIGN', self.representation, clip.REPRESENTATIONS
     )
     super().__post_init__()

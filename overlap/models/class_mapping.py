@@ -40,7 +40,7 @@ def map_logits(
   Raises:
     UsageError: the reduction is unknown.
   """
-  lookup.check('reduction of a class mapping', reduction, REDUCTIONS)
+  lookup.check_choice('reduction of a class mapping', reduction, REDUCTIONS)
   given = jnp.where(sources[None] >= 0, logits[:, sources], -jnp.inf)
   if reduction == 'max':
     return jnp.max(given, axis=-1, initial=-jnp.inf)

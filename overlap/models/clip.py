@@ -29,7 +29,7 @@ def check_tower(module: nn.Module) -> None:
     UsageError: the activation is unknown, or a size is invalid.
   """
   kind = type(module).__name__
-  lookup.check(
+  lookup.check_choice(
     f'activation of {kind}', module.activation, transformer.ACTIVATIONS
   )
   check_ranges(
@@ -140,7 +140,9 @@ class CLIP(nn.Module):
   def __post_init__(self):
     check_tower(self)
     require(self.patch_size > 0, self, 'patch_size', 'positive')
-    lookup.check('representation of CLIP', self.representation, REPRESENTATIONS)
+    lookup.check_choice(
+      'representation of CLIP', self.representation, REPRESENTATIONS
+    )
     super().__post_init__()
 
   @nn.compact

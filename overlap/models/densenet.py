@@ -123,7 +123,7 @@ class DenseNet(nn.Module):
   dtype: jnp.dtype = jnp.float32
 
   def __post_init__(self):
-    lookup.check('stem of DenseNet', self.stem, STEMS)
+    lookup.check_choice('stem of DenseNet', self.stem, STEMS)
     if self.stem == 'deep':
       rule = "left at 1 unless stem='small'"
       require(self.stem_stride == 1, self, 'stem_stride', rule)

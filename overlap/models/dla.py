@@ -170,7 +170,7 @@ class DLA(nn.Module):
   dtype: jnp.dtype = jnp.float32
 
   def __post_init__(self):
-    lookup.check('block', self.block, BLOCKS)
+    lookup.check_choice('block', self.block, BLOCKS)
     check_ranges(self, positive=('depths', 'filters'), rates=('dropout_rate',))
     levels = len(self.depths)
     require(levels > _PLAIN, self, 'depths', f'of more than {_PLAIN} levels')

@@ -138,7 +138,7 @@ class DPN(nn.Module):
   dtype: jnp.dtype = jnp.float32
 
   def __post_init__(self):
-    lookup.check('last_activation', self.last_activation, ACTIVATIONS)
+    lookup.check_choice('last_activation', self.last_activation, ACTIVATIONS)
     check_ranges(
       self,
       positive=(

@@ -163,7 +163,7 @@ class EfficientNet(nn.Module):
   def __post_init__(self):
     choices = ', '.join(map(str, VARIANTS))
     require(self.variant in VARIANTS, self, 'variant', f'one of {choices}')
-    lookup.check('padding of EfficientNet', self.padding, PADDINGS)
+    lookup.check_choice('padding of EfficientNet', self.padding, PADDINGS)
     check_ranges(self, positive=('epsilon',), rates=('drop_path_rate',))
     super().__post_init__()
 

@@ -250,7 +250,7 @@ def check_stem(module: nn.Module) -> None:
   Raises:
     UsageError: the stem is unknown, or does not allow the stride.
   """
-  lookup.check('stem', module.stem, STEMS)
+  lookup.check_choice('stem', module.stem, STEMS)
   if module.stem == 'small':
     require(module.stem_stride in (1, 2), module, 'stem_stride', '1 or 2')
   else:

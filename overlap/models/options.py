@@ -20,7 +20,7 @@ def option_types(module: type[nn.Module]) -> dict[str, Any]:
   return {name: hints[name] for name in names if name not in _GIVEN}
 
 
-def convert(
+def convert_options(
   model_name: str, module: type[nn.Module], options: Mapping[str, Any]
 ) -> dict[str, Any]:
   """Converts options to the module's types: lists to tuples, ints to floats.
@@ -31,7 +31,7 @@ def convert(
   hints = option_types(module)
   converted = {}
   for name, value in options.items():
-    lookup.check(f'option of {model_name}', name, hints)
+    lookup.check_choice(f'option of {model_name}', name, hints)
     try:
       converted[name] = _as(hints[name], value)
     except TypeError as e:

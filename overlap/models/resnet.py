@@ -118,7 +118,7 @@ class ResNet(nn.Module):
   dtype: jnp.dtype = jnp.float32
 
   def __post_init__(self):
-    lookup.check('block of ResNet', self.block, BLOCKS)
+    lookup.check_choice('block of ResNet', self.block, BLOCKS)
     layers.check_stem(self)
     check_ranges(
       self,

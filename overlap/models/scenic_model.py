@@ -117,7 +117,7 @@ def build_flax_model(config: str, model: str, num_classes: int) -> nn.Module:
   registry = _scenic()
   settings = read_config(config)
   name = model or settings.get('model_name') or ''
-  lookup.check("model of Scenic's registry", name, registry.ALL_MODELS)
+  lookup.check_choice("model of Scenic's registry", name, registry.ALL_MODELS)
   # Fields of Scenic's data set metadata that models read.
   meta_data = {'num_classes': num_classes, 'target_is_onehot': False}
   try:

@@ -192,8 +192,8 @@ class SENet(nn.Module):
   dtype: jnp.dtype = jnp.float32
 
   def __post_init__(self):
-    lookup.check('block of SENet', self.block, BLOCKS)
-    lookup.check('form of SENet', self.form, FORMS)
+    lookup.check_choice('block of SENet', self.block, BLOCKS)
+    lookup.check_choice('form of SENet', self.form, FORMS)
     layers.check_stem(self)
     sizes = ('stage_sizes', 'groups', 'width_per_group', 'width', 'reduction')
     check_ranges(self, positive=sizes, rates=('dropout_rate',))

@@ -92,14 +92,14 @@ def load(
     DataError: the weights or the config can't be read, or are those of an
       unsupported tower.
   """
-  lookup.check('image-text model', family, TOWERS)
+  lookup.check_choice('image-text model', family, TOWERS)
   plain, _ = places.split_choice(path)
   file = checkpoints.resolve(plain)
   place = epath.Path(folder).expanduser() if folder else file.parent
   module = lookup.lookup('text tower', family, TOWERS)
   given = configs.options(f'{family}_text', _read_config(place))
   model = module(
-    **options.convert(f'{family}_text', module, given), dtype=dtype
+    **options.convert_options(f'{family}_text', module, given), dtype=dtype
   )
   # Load it before the weights, which may take long to read.
   tokenizer = tokenizers.load(family, place, model.context_length)

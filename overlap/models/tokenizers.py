@@ -144,7 +144,7 @@ def load(family: str, folder: epath.PathLike, context_length: int) -> Tokenizer:
     UsageError: a file is missing, or transformers is not installed.
     DataError: the files are damaged.
   """
-  kind = KINDS[lookup.check('family with a tokenizer', family, KINDS)]
+  kind = KINDS[lookup.check_choice('family with a tokenizer', family, KINDS)]
   folder = epath.Path(folder).expanduser()
   if not any(
     all((folder / name).is_file() for name in names) for names in kind.files

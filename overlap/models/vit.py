@@ -67,8 +67,10 @@ class ViT(nn.Module):
   dtype: jnp.dtype = jnp.float32
 
   def __post_init__(self):
-    lookup.check('way to pool of ViT', self.pool, POOLS)
-    lookup.check('activation of ViT', self.activation, transformer.ACTIVATIONS)
+    lookup.check_choice('way to pool of ViT', self.pool, POOLS)
+    lookup.check_choice(
+      'activation of ViT', self.activation, transformer.ACTIVATIONS
+    )
     require(
       not self.distilled or (self.pool == 'token' and not self.fc_norm),
       self,

@@ -40,7 +40,7 @@ def ingest(
   """
   known = [field.name for field in dataclasses.fields(ingest_lib.Request)]
   for name in fields:
-    lookup.check('field of ingest', name, known)
+    lookup.check_choice('field of ingest', name, known)
   request = ingest_lib.Request(
     workdir=as_folder(workdir), dataset=dataset, split=split,
     predictions=str(predictions), **fields,

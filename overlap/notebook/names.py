@@ -9,7 +9,7 @@ class NoSuchNameError(errors.UsageError, AttributeError):
   """Error for an unknown attribute, with a one-line message."""
 
 
-def check(kind: str, name: str, choices: Iterable[str]) -> str:
+def check_attribute(kind: str, name: str, choices: Iterable[str]) -> str:
   """Returns the name of an attribute if it is one of `choices`.
 
   Raises:
@@ -21,6 +21,6 @@ def check(kind: str, name: str, choices: Iterable[str]) -> str:
   if name.startswith('_'):
     raise AttributeError(name)
   try:
-    return lookup.check(kind, name, choices)
+    return lookup.check_choice(kind, name, choices)
   except errors.UsageError as e:
     raise NoSuchNameError(str(e)) from None

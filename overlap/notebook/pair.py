@@ -53,7 +53,7 @@ class Pair:
 
   def __getattr__(self, name: str) -> Any:
     held = vars(self).get('numbers', {})
-    return held[names.check('number of a pair', name, held.keys())]
+    return held[names.check_attribute('number of a pair', name, held.keys())]
 
   def __dir__(self) -> list[str]:
     return sorted({*super().__dir__(), *self.numbers.index})
@@ -69,7 +69,7 @@ class Pair:
       UsageError: the table is unknown.
     """
     having = [key for key, t in self._all.items() if {*_KEYS} <= {*t.columns}]
-    table = self._all[lookup.check('table of pairs', name, having)]
+    table = self._all[lookup.check_choice('table of pairs', name, having)]
     return table[_is_of(table, self.model_1, self.model_2)]
 
   def __repr__(self) -> str:

@@ -86,7 +86,7 @@ class Tables(dict[str, pd.DataFrame]):
   """Tables by name; an unknown name raises a one-line error."""
 
   def __missing__(self, name: str) -> pd.DataFrame:
-    lookup.check('table of this study', name, self)
+    lookup.check_choice('table of this study', name, self)
     raise AssertionError(name)
 
 
@@ -107,14 +107,14 @@ class Study:
     self.tables = Tables(
       (name, loaded[name]) for name in schemas.SCHEMAS if name in loaded
     )
-    self._config = provenance.read(workdir, 'config.json')
-    self._request = provenance.read(workdir, 'tables/analysis.json')
+    self._config = provenance.read_run_file(workdir, 'config.json')
+    self._request = provenance.read_run_file(workdir, 'tables/analysis.json')
     self.config = self._config.get('config') or {}
     self.base = frames.base_name(self.tables['models'])
 
   def __getattr__(self, name: str) -> pd.DataFrame:
     held = vars(self).get('tables', {})
-    return held[names.check('table of this study', name, held)]
+    return held[names.check_attribute('table of this study', name, held)]
 
   def __dir__(self) -> list[str]:
     return sorted({*super().__dir__(), *self.tables})
@@ -157,7 +157,7 @@ class Study:
       DataError: the study did not compare these two.
     """
     for name in (model_1, model_2):
-      lookup.check('model of this study', name, self.models['model'])
+      lookup.check_choice('model of this study', name, self.models['model'])
     if model_1 == model_2:
       raise errors.UsageError(
         f'A pair must be of two different models, got {model_1!r} twice.'

@@ -67,7 +67,7 @@ def forward_function(
   return forward
 
 
-def run(
+def run_forward(
   forward: Callable[[Any, jax.Array], dict[str, jax.Array]],
   variables: Any,
   examples: Examples,

@@ -95,7 +95,7 @@ def predict(
   own_batch = processes.own_batch(batch_size)
 
   def rows(start: int, stop: int) -> Iterator[Rows]:
-    outputs = predict_forward.run(
+    outputs = predict_forward.run_forward(
       forward,
       variables,
       examples,

@@ -66,7 +66,9 @@ def lengths_one(features: np.ndarray, kind: str) -> np.ndarray:
   return (features / lengths).astype(np.float32)
 
 
-def measure(rows: Rows, kind: str = 'l2_standardise') -> Normalisation:
+def measure_statistics(
+  rows: Rows, kind: str = 'l2_standardise'
+) -> Normalisation:
   """Computes the statistics of the training rows of all processes.
 
   Args:
@@ -77,7 +79,7 @@ def measure(rows: Rows, kind: str = 'l2_standardise') -> Normalisation:
     UsageError: `kind` is unknown.
     DataError: features are not finite.
   """
-  lookup.check('normalisation', kind, KINDS)
+  lookup.check_choice('normalisation', kind, KINDS)
   found = processes.gather_exact(
     np.stack([_part(rows, part, kind) for part in rows.local_parts()])
   )

@@ -75,7 +75,7 @@ def prepare(
     normalisation: a key of `normalise.KINDS`.
     stream: whether features are read anew in each pass.
   """
-  normal = normalise.measure(rows, normalisation)
+  normal = normalise.measure_statistics(rows, normalisation)
   frequencies, total = _frequencies(labels, num_classes)
   variances, rotation = _axes(rows, normal, total)
   bias = np.log(frequencies)

@@ -348,4 +348,4 @@ def check_settings(
   for name, value, kept, rule in rules:
     if not kept:
       raise errors.UsageError(f'{name} must be {rule}, got {value}.')
-  lookup.check('normalisation', normalisation, normalise.KINDS)
+  lookup.check_choice('normalisation', normalisation, normalise.KINDS)

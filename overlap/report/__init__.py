@@ -47,7 +47,7 @@ _ESCAPES = {
 }
 
 
-def write(
+def write_report(
   workdir: epath.PathLike, *, figures: Iterable[str] | None = None
 ) -> epath.Path:
   """Writes `report/index.html` from the tables of a workdir.
@@ -71,7 +71,10 @@ def write(
   page = render(
     figures_lib.load(workdir),
     figures=figures,
-    **{key: provenance.read(workdir, name) for key, name in SHOWN.items()},
+    **{
+      key: provenance.read_run_file(workdir, name)
+      for key, name in SHOWN.items()
+    },
   )
   path = epath.Path(workdir) / 'report' / 'index.html'
   checksums.forget(path.parent, [path.name])

@@ -33,7 +33,7 @@ class Stage(NamedTuple):
   models: list[Fact]
 
 
-def read(workdir: epath.PathLike, name: str) -> dict[str, Any]:
+def read_run_file(workdir: epath.PathLike, name: str) -> dict[str, Any]:
   """Reads a JSON file of the workdir; returns {} if it is absent.
 
   Raises:
@@ -45,7 +45,7 @@ def read(workdir: epath.PathLike, name: str) -> dict[str, Any]:
     name == _REQUEST and (path.parent / table_io.DONE).exists()
   ):
     return {}
-  return core_checksums.read(path, _again(name))
+  return core_checksums.read_json(path, _again(name))
 
 
 def _again(name: str) -> str:

@@ -174,16 +174,16 @@ def store_request(
     )  # fmt: skip
     options['tables'] = ['conditions']
     wanted = max(parts, key=lambda name: len(reader.models(*held[name])))
-  lookup.check('data set and split (--dataset, --split)', wanted, held)
+  lookup.check_choice('data set and split (--dataset, --split)', wanted, held)
   stored = reader.models(*held[wanted])
   if not base:
     raise errors.UsageError(
       '--base must name the model that the others are compared with, got '
       f'nothing. Choices: {", ".join(stored) or "none"}.'
     )
-  lookup.check('base (--base)', base, stored)
+  lookup.check_choice('base (--base)', base, stored)
   for name in models:
-    lookup.check('model (--models)', name, stored)
+    lookup.check_choice('model (--models)', name, stored)
   settings = schema.resolve_defaults()['analyses'] | options
   options_lib.parse(_options(settings))
   return {
@@ -205,7 +205,7 @@ def _has_predictions(reader: store.Store, dataset: str, split: str) -> bool:
   return False
 
 
-def check(study: Mapping[str, Any]) -> None:
+def check_analyses(study: Mapping[str, Any]) -> None:
   """Checks the analyses of a config before anything is run.
 
   Raises:
@@ -213,22 +213,22 @@ def check(study: Mapping[str, Any]) -> None:
   """
   options_lib.parse(_study_options(study))
   for name in study['report']['figures']:
-    lookup.check('figure', name, figures.FIGURES)
+    lookup.check_choice('figure', name, figures.FIGURES)
   _pairs(study['analyses']['pairs'], study['models'])
   _check_views(study)
   for field in ('starts', 'pool', 'candidates'):
     for name in study['analyses']['greedy'][field]:
       where = f'model for config.analyses.greedy.{field}'
-      lookup.check(where, name, study['models'])
+      lookup.check_choice(where, name, study['models'])
   for name in study['analyses']['transfer']['models']:
     where = 'model for config.analyses.transfer.models'
-    lookup.check(where, name, study['models'])
+    lookup.check_choice(where, name, study['models'])
   if not study['predict']['splits']:
     raise errors.UsageError(
       'config.predict.splits must name the splits that enter the store, got '
       f'none. Choices: {", ".join(study["data"]["splits"])}.'
     )
-  lookup.check(
+  lookup.check_choice(
     'split for config.analyses.split',
     study['analyses']['split'],
     study['predict']['splits'],
@@ -236,7 +236,7 @@ def check(study: Mapping[str, Any]) -> None:
   for field in ('splits', 'feature_splits'):
     for split in study['predict'][field]:
       where = f'split for config.predict.{field}'
-      lookup.check(where, split, study['data']['splits'])
+      lookup.check_choice(where, split, study['data']['splits'])
 
 
 def _check_views(study: Mapping[str, Any]) -> None:
@@ -246,7 +246,7 @@ def _check_views(study: Mapping[str, Any]) -> None:
     text = study['analyses']['specialisation'][name]
     for pair in specialisation_options.parse_pairs(field, text):
       for model in pair:
-        lookup.check(
+        lookup.check_choice(
           f'model for config.analyses.{field}', model, study['models']
         )
 
@@ -307,5 +307,5 @@ def _pairs(text: str, models: Mapping[str, Any]) -> str | list[list[str]]:
     )
   for pair in pairs:
     for name in pair:
-      lookup.check('model for config.analyses.pairs', name, models)
+      lookup.check_choice('model for config.analyses.pairs', name, models)
   return pairs

@@ -15,7 +15,9 @@ from overlap.study import methods
 from overlap.study.study import Study
 
 
-def check(study: Study, stages: Sequence[str], model: str | None) -> None:
+def check_inputs(
+  study: Study, stages: Sequence[str], model: str | None
+) -> None:
   """Opens every split that is to be learned from or predicted.
 
   Fetches data if necessary. Opens nothing if all models are trained and have

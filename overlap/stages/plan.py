@@ -70,7 +70,7 @@ class Plan(NamedTuple):
   drawn: list[str] | None
 
 
-def make(
+def make_plan(
   study: Preview, stages: Sequence[str], model: str | None = None
 ) -> Plan:
   """Plans a study from the workdir and the data.

@@ -21,7 +21,7 @@ def text(plan: Plan, *, name: str, workdir: str) -> str:
   """Formats the whole plan.
 
   Args:
-    plan: plan from `plan.make`.
+    plan: plan from `plan.make_plan`.
     name: name of the study.
     workdir: path of the workdir.
   """

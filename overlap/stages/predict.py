@@ -147,7 +147,7 @@ def _predict(study: Study, name: str, part: Part, examples: Examples) -> None:
   ):
     task = make_task(study, name)
     shown = model_images.prepared(settings, examples)
-    measured = costs.measure(task.model, task.model_input, shown)
+    measured = costs.measure_costs(task.model, task.model_input, shown)
     to_store.predict(
       workdir=study.path,
       name=name,

@@ -35,7 +35,7 @@ def draw(path: epath.Path, names: Sequence[str] | None = None) -> list[str]:
 def require_tables(path: epath.Path) -> None:
   """Raises DataError if there are no tables to draw from."""
   if not (path / 'tables' / 'models.csv').exists():
-    table_io.read(path, 'models')
+    table_io.read_table(path, 'models')
 
 
 def warn_if_stale(path: epath.Path) -> None:
@@ -72,7 +72,7 @@ def write_report(path: epath.Path, *, again: bool = False) -> epath.Path:
       made_of = _made_of(path)
       names = _configured_figures(path)
       drawn = figures.save(path, names)
-      report.write(path, figures=names)
+      report.write_report(path, figures=names)
       sums = checksums.noted(path / 'figures')
       held = {'figures': {file.name: sums.get(file.name) for file in drawn}}
       checksums.mark(path / 'report', made_of | held)
@@ -99,7 +99,7 @@ def is_drawn(path: epath.Path) -> bool:
 
 def _made_of(path: epath.Path) -> dict[str, Any]:
   """Returns all inputs of the figures and the report."""
-  timings = report.provenance.read(path, report.SHOWN['timings'])
+  timings = report.provenance.read_run_file(path, report.SHOWN['timings'])
   entries = timings.get('stages', ())
   shown = [
     path / name for key, name in report.SHOWN.items() if key != 'timings'

@@ -14,7 +14,7 @@ from overlap.workdir import layout, timings
 STAGES = ('train', 'predict', 'analyse', 'report')
 
 
-def run(
+def run_stages(
   study: Study, stages: Sequence[str], model: str | None = None
 ) -> epath.Path | None:
   """Runs stages in order; returns the report's path if it is made.
@@ -30,7 +30,7 @@ def run(
   if processes.is_primary():
     added = [
       entry
-      for entry in timings.read(study.path)['stages']
+      for entry in timings.read_timings(study.path)['stages']
       if str(entry['finished']) >= began and 'peak_memory_bytes' in entry
     ]
     order = [stage for stage in STAGES if stage in stages]
@@ -44,7 +44,7 @@ def _stages(
   study: Study, stages: Sequence[str], model: str | None
 ) -> epath.Path | None:
   page = None
-  inputs.check(study, stages, model)
+  inputs.check_inputs(study, stages, model)
   if 'train' in stages:
     train.train(study, model)
   if 'predict' in stages:
@@ -58,6 +58,6 @@ def _stages(
     if 'analyse' not in stages:
       report.warn_if_stale(study.path)
     study.begin()
-    thumbnails.make(study)
+    thumbnails.write_thumbnails(study)
     page = report.write_report(study.path, again=len(stages) == 1)
   return page

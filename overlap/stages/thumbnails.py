@@ -24,7 +24,7 @@ from overlap.tables import table_io
 _QUALITY = 85  # JPEG quality of colour images; grey images are PNG.
 
 
-def check(study: Mapping[str, Any]) -> None:
+def check_thumbnails(study: Mapping[str, Any]) -> None:
   """Raises UsageError for thumbnails that can't be made."""
   size = study['report']['thumbnails']
   if size < 0:
@@ -40,7 +40,7 @@ def check(study: Mapping[str, Any]) -> None:
     )
 
 
-def make(study: Study) -> None:
+def write_thumbnails(study: Study) -> None:
   """Writes `report/thumbnails.json`; removes it if none are requested.
 
   It contains `dataset`, `split`, `size` and `images`, a dictionary from ids to
@@ -57,7 +57,7 @@ def make(study: Study) -> None:
       file.unlink(missing_ok=True)
     return
   split = study.config['analyses']['split']
-  ids = table_io.read(study.path, 'contested')['id'].tolist()
+  ids = table_io.read_table(study.path, 'contested')['id'].tolist()
   head = {'dataset': study.dataset, 'split': split, 'size': size}
   if _holds(file, head, ids):
     return
@@ -65,7 +65,7 @@ def make(study: Study) -> None:
   assert examples is not None  # The split has been predicted.
   if processes.is_primary():
     found = pictures(examples, ids, size)
-    checksums.write(file, head | {'images': found})
+    checksums.write_json(file, head | {'images': found})
     logging.info('thumbnails: %d in %s', len(found), file)
 
 
@@ -101,7 +101,7 @@ def _holds(
   if not file.exists():
     return False
   try:
-    held = checksums.read(file, 'delete it')
+    held = checksums.read_json(file, 'delete it')
   except errors.DataError:
     return False
   return held.pop('images', {}).keys() == set(ids) and held == head

@@ -94,7 +94,7 @@ def read_model(study: Study, name: str) -> dict[str, Any] | None:
   Raises:
     DataError: the file is damaged.
   """
-  return model_file.read(layout.model_folder(study.path, name))
+  return model_file.read_model_file(layout.model_folder(study.path, name))
 
 
 def make_task(study: Study, name: str) -> Task:
@@ -172,7 +172,7 @@ def load(study: Study, task: Task) -> Any:
     DataError: the variables are damaged.
   """
   folder = layout.model_folder(study.path, task.name)
-  done = model_file.read(folder) or {}
+  done = model_file.read_model_file(folder) or {}
   return checkpoint.load_variables(
     folder / 'checkpoint',
     trainer.template(task),
@@ -198,7 +198,7 @@ def _train(study: Study, name: str) -> None:
   checkpoint.save_variables(folder / 'checkpoint', variables)
   if processes.is_primary():
     _keep_metrics(task.folder, folder)
-    model_file.write(
+    model_file.write_model_file(
       folder,
       {
         'model': name,

@@ -50,7 +50,7 @@ def faults(path: epath.PathLike) -> Iterator[str]:
   if made_on.get('platform') == 'cpu':
     meshes.use_cpu_devices(made_on['count'])
   yield from files.report_unreadable(path, _study_faults(path))
-  found = list(store.check(path))
+  found = list(store.check_store(path))
   yield from found
   yield from files.report_unreadable(
     path, _tables_faults(path, arrays_hold=not found)
@@ -94,7 +94,7 @@ def _model_faults(folder: epath.Path) -> Iterator[str]:
     return
   found = list(checksums.faults(file, again))
   yield from found
-  values = None if found else model_file.read(folder)
+  values = None if found else model_file.read_model_file(folder)
   if values is None or 'variables_sha256' not in values:
     return  # Written by a version that recorded no digest.
   try:
@@ -122,11 +122,13 @@ def _tables_faults(path: epath.Path, *, arrays_hold: bool) -> Iterator[str]:
     yield f'{folder}: not checked, for {what} faults'
     return
   try:
-    wanted = analyse.compute(path, checksums.read(request, table_io.AGAIN))
+    wanted = analyse.compute(path, checksums.read_json(request, table_io.AGAIN))
   except errors.OverlapError as error:
     yield f'{folder}: can not be computed again: {error}'
     return
-  written = table_io.checksums(path) if not _can_repeat_probes(path) else None
+  written = (
+    table_io.read_checksums(path) if not _can_repeat_probes(path) else None
+  )
   for name, frame in wanted.items():
     if written is not None and name in _PROBED:
       yield from _changed(folder, name, written)
@@ -198,7 +200,7 @@ def _table_faults(
     yield f'{file}: {fault}; {table_io.AGAIN}'
     return
   try:
-    got = table_io.read(path, name)
+    got = table_io.read_table(path, name)
   except (errors.DataError, ValueError) as error:
     yield f'{file}: can not be read: {error}'
     return

@@ -5,7 +5,7 @@ and hard labels of many models over the same examples, in one order, on a local
 file system or on Cloud Storage. Arrays may be larger than memory.
 """
 
-from overlap.store.check import check
+from overlap.store.check import check_store
 from overlap.store.examples import StoredExamples, write_examples
 from overlap.store.reader import Store
 from overlap.store.schema import (
@@ -23,7 +23,7 @@ __all__ = [
   'RecordWriter',
   'Store',
   'StoredExamples',
-  'check',
+  'check_store',
   'chunk_rows',
   'ids_hash',
   'process_slices',

@@ -153,7 +153,7 @@ def open_array(folder: epath.PathLike, layout: Layout) -> ts.TensorStore:
   return ts.open(spec(folder, layout), open=True, context=_context()).result()
 
 
-def read(
+def read_rows(
   array: ts.TensorStore,
   layout: Layout,
   start: int,
@@ -251,7 +251,7 @@ def describe(folder: epath.Path, layout: Layout) -> dict[str, Any]:
   array = open_array(folder, layout)
   sha256, non_finite = hashlib.sha256(), 0
   for start, stop in layout.blocks():
-    block = read(array, layout, start, stop)
+    block = read_rows(array, layout, start, stop)
     sha256.update(little_endian(block))
     if block.dtype.kind == 'f':
       non_finite += block.size - int(np.count_nonzero(np.isfinite(block)))

@@ -13,7 +13,7 @@ from overlap.store.reader import Store, named_folders
 _AGAIN = records.AGAIN
 
 
-def check(workdir: epath.PathLike) -> Iterator[str]:
+def check_store(workdir: epath.PathLike) -> Iterator[str]:
   """Re-reads everything under `predictions/`, a chunk at a time.
 
   Args:

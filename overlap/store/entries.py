@@ -16,7 +16,7 @@ _COUNTS = ('num_examples', 'num_classes')
 _SHA256 = re.compile('[0-9a-f]{64}')
 
 
-def check(
+def check_entries(
   record: Mapping[str, Any],
   what: str,
   *,

@@ -147,7 +147,7 @@ def _write(
 def _agree(
   final: epath.Path, record: dict[str, Any], values: dict[str, np.ndarray]
 ) -> None:
-  stored = records.read(final)
+  stored = records.read_record(final)
 
   def same_array(name: str) -> bool:
     entry = stored['arrays'].get(name)
@@ -186,14 +186,14 @@ def read_record(
       f'{folder} must hold the examples of {dataset}/{split}, and does not: '
       'write them first, with the stage predict or overlap ingest.'
     )
-  record = records.read(folder)
+  record = records.read_record(folder)
   if (record.get('dataset'), record.get('split')) != (dataset, split):
     raise errors.DataError(
       f'{folder} must hold the examples of {dataset}/{split}, got those of '
       f'{record.get("dataset")}/{record.get("split")}: move the folder back.'
     )
   what = f'the examples of {dataset}/{split}'
-  entries.check(
+  entries.check_entries(
     record,
     what,
     kinds=schema.EXAMPLE_ARRAYS,
@@ -224,7 +224,7 @@ def read_array(
     f'{name} of the examples of {where} must be readable', records.AGAIN
   ):
     array = arrays.open_array(folder / name, layout)
-    return arrays.read(
+    return arrays.read_rows(
       array, layout, 0, layout.shape[0], crc32c=entry['crc32c']
     )
 

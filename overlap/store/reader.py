@@ -84,7 +84,7 @@ class Store:
     folder = schema.model_folder(self.workdir, dataset, split, model)
     if not records.complete(folder):
       return None
-    record = records.read(folder)
+    record = records.read_record(folder)
     expected = {'model': model, 'dataset': dataset, 'split': split}
     expected['ids_hash'] = examples.read_record(self.workdir, dataset, split)[
       'ids_hash'
@@ -96,7 +96,7 @@ class Store:
           f'{record.get(key)!r}: {records.AGAIN}.'
         )
     what = f'model {model!r} over {dataset}/{split}'
-    entries.check(record, what, kinds=schema.MODEL_ARRAYS)
+    entries.check_entries(record, what, kinds=schema.MODEL_ARRAYS)
     return record
 
   def read(
@@ -167,7 +167,9 @@ class Store:
     rule = f'{name} of model {model!r} over {where} must be readable'
     with arrays.reported(rule, records.AGAIN):
       array = arrays.open_array(folder / name, layout)
-      return arrays.read(array, layout, start, stop, crc32c=entry['crc32c'])
+      return arrays.read_rows(
+        array, layout, start, stop, crc32c=entry['crc32c']
+      )
 
 
 def named_folders(folder: epath.Path) -> Iterator[tuple[str, epath.Path]]:

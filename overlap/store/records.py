@@ -44,7 +44,7 @@ def raw(folder: epath.Path) -> bytes | None:
     return None
 
 
-def read(folder: epath.Path) -> dict[str, Any]:
+def read_record(folder: epath.Path) -> dict[str, Any]:
   """Reads and verifies the record.json of a folder.
 
   Raises:

@@ -41,7 +41,7 @@ def counts(folder: epath.Path, name: str, written: np.ndarray) -> np.ndarray:
   return total
 
 
-def check(name: str, counts: np.ndarray) -> None:
+def check_rows(name: str, counts: np.ndarray) -> None:
   """Checks that each row was written once.
 
   Raises:

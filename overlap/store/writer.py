@@ -91,7 +91,7 @@ class RecordWriter:
       UsageError: the name is unknown.
       DataError: shape or dtype does not fit the name, or the disk is faulty.
     """
-    lookup.check('array', name, schema.MODEL_ARRAYS)
+    lookup.check_choice('array', name, schema.MODEL_ARRAYS)
     with self._lock:
       if self._closed or name in self._writers:
         raise ValueError(f'{name!r} must be made once, before the end.')
@@ -223,7 +223,7 @@ class RecordWriter:
     entries = {}
     for name, writer in self._writers.items():
       counts = rows.counts(self._folder, name, writer.written)
-      rows.check(self._what(name), counts)
+      rows.check_rows(self._what(name), counts)
       with self._reported(name):
         entries[name] = arrays.describe(self._folder / name, writer.layout)
     folders.remove(self._folder / rows.FOLDER)

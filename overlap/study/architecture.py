@@ -27,7 +27,7 @@ def options(study: Study, name: str, *, fetch: bool = True) -> dict[str, Any]:
   if not path:
     return given
   # After loading, the weight file may no longer exist.
-  done = model_file.read(layout.model_folder(study.path, name)) or {}
+  done = model_file.read_model_file(layout.model_folder(study.path, name)) or {}
   made_by = specs.training_hash(study.config, name, study.dataset)
   if 'options' in done and done['training_hash'] == made_by:
     return dict(done['options'])

@@ -52,7 +52,7 @@ def model(study: Study, name: str, examples: Examples) -> Model:
   """Returns the costs of a model on images of a split, without compiling."""
   settings = study.config['models'][name]
   shown = model_images.prepared(settings, examples)
-  return measure(
+  return measure_costs(
     specs.build_for(
       settings,
       shown.class_names,
@@ -63,7 +63,9 @@ def model(study: Study, name: str, examples: Examples) -> Model:
   )
 
 
-def measure(module: nn.Module, model_input: Input, shown: Examples) -> Model:
+def measure_costs(
+  module: nn.Module, model_input: Input, shown: Examples
+) -> Model:
   """Returns the costs of a module on images like those of `shown`."""
   size, channels = shown.image_size, shown.channels
   return _model(module, model_input, (1, size, size, channels))

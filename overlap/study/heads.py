@@ -19,18 +19,18 @@ _MADE = {
 Settings = Mapping[str, Any]
 
 
-def check(name: str, settings: Settings) -> None:
+def check_head(name: str, settings: Settings) -> None:
   """Checks the settings of a head before anything is run.
 
   Raises:
     UsageError: the way to fit a head is unknown, or its settings are missing.
   """
   fit = settings['head']['fit']
-  lookup.check(f'way to fit a head (in config.models.{name})', fit, FITS)
+  lookup.check_choice(f'way to fit a head (in config.models.{name})', fit, FITS)
   if fit == 'zero_shot':
-    zero_shot.check(name, settings)
+    zero_shot.check_zero_shot(name, settings)
   elif fit == MAPPING:
-    mapped.check(name, settings)
+    mapped.check_class_mapping(name, settings)
 
 
 def knows_texts(settings: Settings) -> bool:

@@ -24,7 +24,7 @@ from overlap.train import (
 Settings = Mapping[str, Any]
 
 
-def check(name: str, settings: Settings) -> None:
+def check_method(name: str, settings: Settings) -> None:
   """Checks the settings of a training method before anything is run.
 
   Raises:
@@ -32,25 +32,27 @@ def check(name: str, settings: Settings) -> None:
       settings of the method are invalid.
   """
   at = f'config.models.{name}'
-  lookup.check(f'training method (in {at})', settings['method'], train.METHODS)
+  lookup.check_choice(
+    f'training method (in {at})', settings['method'], train.METHODS
+  )
   optimizer.check_settings(f'{at}.train', settings['train'])
   for phase in phases(settings):
     _, on_device = augment.split(
       phase.fields['augment'], phase.fields.get('augment_on_host', 0)
     )
     augment.build(on_device)
-  groups.check(at, settings, settings['method'])
+  groups.check_groups(at, settings, settings['method'])
   supervised.check_ramp(at, settings)
   if settings['method'] == 'image_text':
-    texts.check(name, settings)
-    pairs_lib.check(
+    texts.check_texts(name, settings)
+    pairs_lib.check_pairs(
       pairs_of(settings), settings['image_text'].get('caption', '')
     )
   elif settings['method'] == 'mpl':
-    mpl.check(name, settings)
+    mpl.check_mpl(name, settings)
   elif settings['method'] == 'pretrain':
-    pretrain.check(name, settings)
-    lookup.check(
+    pretrain.check_pretrain(name, settings)
+    lookup.check_choice(
       f'dataset for {at}.pretrain.dataset',
       settings['pretrain']['dataset'].partition(':')[0],
       data.SOURCES,

@@ -12,7 +12,9 @@ from overlap.data.preparation import Preparation
 Settings = Mapping[str, Any]
 
 
-def check(name: str, settings: Settings, teacher: Settings | None) -> None:
+def check_model_images(
+  name: str, settings: Settings, teacher: Settings | None
+) -> None:
   """Checks how a model's images are prepared.
 
   Args:
@@ -26,7 +28,7 @@ def check(name: str, settings: Settings, teacher: Settings | None) -> None:
   """
   given, at = settings['input'], f'config.models.{name}.input'
   if given.get('resize'):
-    preparation.check(_preparation(given), f'(in {at})')
+    preparation.check_preparation(_preparation(given), f'(in {at})')
   else:
     for field, default in Preparation._field_defaults.items():
       if field != 'resize' and given.get(field, default) != default:

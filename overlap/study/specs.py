@@ -34,7 +34,7 @@ TRANSFER = 'transfer_'
 Settings = Mapping[str, Any]
 
 
-def check(study: Settings) -> None:
+def check_specs(study: Settings) -> None:
   """Checks a config before anything is run.
 
   Raises:
@@ -43,27 +43,27 @@ def check(study: Settings) -> None:
   """
   for name, settings in study['models'].items():
     at = f'(in config.models.{name})'
-    lookup.check(f'source {at}', settings['source'], SOURCES)
+    lookup.check_choice(f'source {at}', settings['source'], SOURCES)
     if settings['source'] == 'probe':
       probing(study, name)
     if settings['source'] != 'train':
       continue
-    methods.check(name, settings)
-    lookup.check(f'dtype {at}', settings['dtype'], _DTYPES)
-    lookup.check(
+    methods.check_method(name, settings)
+    lookup.check_choice(f'dtype {at}', settings['dtype'], _DTYPES)
+    lookup.check_choice(
       f'sharding {at}', settings['train']['sharding'], meshes.SHARDINGS
     )
     build_model(settings, num_classes=1)
     _check_weights(name, settings)
-    heads.check(name, settings)
+    heads.check_head(name, settings)
     if settings['method'] == 'distill':
-      lookup.check(
+      lookup.check_choice(
         f'teacher {at}',
         settings['distill']['teacher'],
         _names(study, 'train'),
       )
     teacher = study['models'].get(teacher_of(settings))
-    model_images.check(name, settings, teacher)
+    model_images.check_model_images(name, settings, teacher)
   training_order(study)
   for part in ('data', 'transfer'):
     for spec in filter(None, study[part]['splits'].values()):
@@ -72,10 +72,14 @@ def check(study: Settings) -> None:
   for field in ('dataset', 'fallback') if _names(study, 'train') else ():
     given = study['data'][field].partition(':')[0]
     if given or field == 'dataset':
-      lookup.check(f'dataset for config.data.{field}', given, data.SOURCES)
+      lookup.check_choice(
+        f'dataset for config.data.{field}', given, data.SOURCES
+      )
   other = study['transfer']['dataset'].partition(':')[0]
   if other:
-    lookup.check('dataset for config.transfer.dataset', other, data.SOURCES)
+    lookup.check_choice(
+      'dataset for config.transfer.dataset', other, data.SOURCES
+    )
 
 
 def _check_weights(name: str, settings: Settings) -> None:
@@ -165,14 +169,14 @@ def probing(study: Settings, name: str) -> Probing:
       f'Choices: {", ".join(with_features)}.'
     )
   for one in settings['models']:
-    lookup.check(f'model for {at}.models', one, with_features)
+    lookup.check_choice(f'model for {at}.models', one, with_features)
   if len(set(settings['models'])) < len(settings['models']):
     raise errors.UsageError(
       f'{at}.models must name each model once, got '
       f'{", ".join(settings["models"])}.'
     )
   for field in ('train', 'heldout'):
-    lookup.check(
+    lookup.check_choice(
       f'split for {at}.{field}', settings[field], study['data']['splits']
     )
   chosen = {
@@ -181,7 +185,7 @@ def probing(study: Settings, name: str) -> Probing:
     if field.name in settings
   }
   try:
-    probing_options.check(Probing(**chosen))
+    probing_options.check_probing_options(Probing(**chosen))
   except errors.UsageError as e:
     raise errors.UsageError(f'{e} (In {at}.)') from e
   return Probing(**chosen)
@@ -255,7 +259,7 @@ def training_hash(study: Settings, name: str, dataset: str) -> str:
     | {
       'train': schedule,
       'dataset': dataset,
-      'classes': class_lists.read(source['classes']),
+      'classes': class_lists.read_class_list(source['classes']),
       'image_size': source['image_size'],
       'splits': [source['splits']['train'], source['splits']['heldout']],
       'teacher': training_hash(study, teacher, dataset) if teacher else '',

@@ -68,7 +68,7 @@ class Study:
   @functools.cached_property
   def classes(self) -> tuple[str, ...]:
     """Names of the classes in the order of their labels; () for the data's."""
-    return class_lists.read(self.config['data']['classes'])
+    return class_lists.read_class_list(self.config['data']['classes'])
 
   @functools.cache  # noqa: B019 (a process has one study)
   def examples(self, split: str) -> Examples | None:
@@ -167,7 +167,7 @@ class Study:
     """
     order = specs.training_order(self.config)
     if model is not None:
-      order = [lookup.check('model of this study', model, order)]
+      order = [lookup.check_choice('model of this study', model, order)]
     return [
       name for name in order if self.config['models'][name]['source'] == source
     ]

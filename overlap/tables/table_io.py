@@ -60,7 +60,9 @@ def to_parquet(frame: pd.DataFrame) -> bytes:
   return buffer.getvalue()
 
 
-def write(workdir: epath.PathLike, name: str, frame: pd.DataFrame) -> None:
+def write_table(
+  workdir: epath.PathLike, name: str, frame: pd.DataFrame
+) -> None:
   """Writes `tables/<name>.csv` and `.parquet`, each whole or not at all.
 
   Raises:
@@ -75,7 +77,7 @@ def write(workdir: epath.PathLike, name: str, frame: pd.DataFrame) -> None:
   files.write_bytes(_path(workdir, name, 'csv'), to_csv(frame))
 
 
-def checksums(workdir: epath.PathLike) -> dict[str, str] | None:
+def read_checksums(workdir: epath.PathLike) -> dict[str, str] | None:
   """SHA-256 of each file of a table, by its name, as the analyses wrote it.
 
   Returns:
@@ -87,7 +89,7 @@ def checksums(workdir: epath.PathLike) -> dict[str, str] | None:
   file = epath.Path(workdir) / 'tables' / DONE
   if not file.exists():
     return None
-  held = core_checksums.read(file, AGAIN).get('tables')
+  held = core_checksums.read_json(file, AGAIN).get('tables')
   if not isinstance(held, dict):
     raise errors.DataError(f'{file} must hold checksums, got none: {AGAIN}.')
   return held
@@ -104,7 +106,7 @@ def stamp(workdir: epath.PathLike) -> bytes | None:
     return None
 
 
-def read(
+def read_table(
   workdir: epath.PathLike,
   name: str,
   written: Mapping[str, str] | None = None,

@@ -195,7 +195,7 @@ class RunCheckpoints:
     last = str(self._manager.latest_step())
     known = self._digests('').get(last)
     sums = {step: made} if known is None else {last: known, step: made}
-    checksums.write(self._notes, {'sha256': sums})
+    checksums.write_json(self._notes, {'sha256': sums})
 
   @property
   def _notes(self) -> epath.Path:
@@ -205,7 +205,7 @@ class RunCheckpoints:
     """Returns digests by step; {} for runs of older versions without any."""
     if not self._notes.exists():
       return {}
-    return checksums.read(self._notes, again).get('sha256', {})
+    return checksums.read_json(self._notes, again).get('sha256', {})
 
   def wait(self) -> None:
     """Waits for the save in progress."""

@@ -65,7 +65,7 @@ def make_loss(
   resized: int = 0,
 ) -> step.Loss:
   """Returns the loss of one step: (1 - weight)·labels + weight·teacher."""
-  lookup.check('kind of distillation', kind, KINDS)
+  lookup.check_choice('kind of distillation', kind, KINDS)
   transform = augment.build(policy)
 
   def loss(params, batch_stats, constants, batch, key):

@@ -58,7 +58,7 @@ def _mean(loss: Loss, count: int) -> Loss:
   return mean_loss
 
 
-def check(at: str, settings: Mapping[str, Any], method: str) -> None:
+def check_groups(at: str, settings: Mapping[str, Any], method: str) -> None:
   """Checks the number of groups.
 
   Args:

@@ -10,7 +10,7 @@ from overlap.core import errors, lookup
 from overlap.models import class_mapping
 
 
-def check(name: str, settings: Mapping[str, Any]) -> None:
+def check_class_mapping(name: str, settings: Mapping[str, Any]) -> None:
   """Checks settings before any file is read.
 
   Args:
@@ -23,7 +23,7 @@ def check(name: str, settings: Mapping[str, Any]) -> None:
   """
   at = f'config.models.{name}'
   head = settings['head']
-  lookup.check(
+  lookup.check_choice(
     f'reduction (in {at})', head['reduction'], class_mapping.REDUCTIONS
   )
   for part, field in (

@@ -28,7 +28,7 @@ from overlap.train.task import Task, batches_of, run_phase
 _OTHER_SEED = 1_000_003
 
 
-def check(name: str, settings: Mapping[str, Any]) -> None:
+def check_mpl(name: str, settings: Mapping[str, Any]) -> None:
   """Checks settings before any file is read.
 
   Args:
@@ -40,7 +40,7 @@ def check(name: str, settings: Mapping[str, Any]) -> None:
       the ratio or the temperature is not positive.
   """
   at, given = f'config.models.{name}.mpl', settings['mpl']
-  lookup.check(f'gradient (in {at})', given['gradient'], meta.GRADIENTS)
+  lookup.check_choice(f'gradient (in {at})', given['gradient'], meta.GRADIENTS)
   for field in ('total_steps', 'step_size', 'unlabelled_ratio', 'temperature'):
     if not given[field] > 0:
       raise errors.UsageError(

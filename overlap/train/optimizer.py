@@ -63,7 +63,7 @@ def build(
   Raises:
     UsageError: the name is unknown, or the schedule is invalid.
   """
-  lookup.check('optimizer', name, OPTIMIZERS)
+  lookup.check_choice('optimizer', name, OPTIMIZERS)
   rate = schedules.build(
     schedule,
     learning_rate=learning_rate,
@@ -110,8 +110,8 @@ def check_settings(at: str, settings: Mapping[str, Any]) -> None:
     UsageError: the optimiser or schedule is unknown, or milestones or a decay
       are invalid.
   """
-  lookup.check(f'optimizer (in {at})', settings['optimizer'], OPTIMIZERS)
-  lookup.check(
+  lookup.check_choice(f'optimizer (in {at})', settings['optimizer'], OPTIMIZERS)
+  lookup.check_choice(
     f'schedule (in {at})',
     settings.get('schedule', 'cosine'),
     schedules.SCHEDULES,

@@ -18,7 +18,7 @@ from overlap.train.task import Task, on_device, run_phase
 _HEADS = ('head', 'head_dist')
 
 
-def check(name: str, settings: Mapping[str, Any]) -> None:
+def check_pretrain(name: str, settings: Mapping[str, Any]) -> None:
   """Checks settings before any file is read.
 
   Args:

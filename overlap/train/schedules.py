@@ -31,7 +31,7 @@ def build(
     UsageError: the name is unknown, the schedule ends before the warm-up, or
       milestones are out of order or given for another schedule.
   """
-  lookup.check('schedule', name, SCHEDULES)
+  lookup.check_choice('schedule', name, SCHEDULES)
   if not 0 <= warmup_steps < total_steps:
     raise errors.UsageError(
       'warmup_steps must be at least 0 and below total_steps, got '

@@ -25,7 +25,7 @@ TOKENIZERS = ('bytes', *tokenizers.KINDS)
 AnyTokenizer = ByteTokenizer | Tokenizer
 
 
-def check(name: str, settings: Mapping[str, Any]) -> None:
+def check_texts(name: str, settings: Mapping[str, Any]) -> None:
   """Checks settings before any file is read.
 
   Args:
@@ -37,10 +37,10 @@ def check(name: str, settings: Mapping[str, Any]) -> None:
       a value is out of range.
   """
   at, given = f'config.models.{name}', settings['image_text']
-  lookup.check(
+  lookup.check_choice(
     f'tokenizer (in {at}.image_text)', given['tokenizer'], TOKENIZERS
   )
-  lookup.check(
+  lookup.check_choice(
     f'text tower (in {at}.image_text)',
     given['text_tower'],
     text_encoder.TOWERS,

@@ -184,7 +184,7 @@ def _run(
   """Yields the model's outputs for this process's rows of a split."""
   start, stop = processes.own_rows(len(examples))
   batch_size = processes.own_batch(task.batch_size)
-  outputs = forward.run(
+  outputs = forward.run_forward(
     forward.forward_function(task.model, task.model_input),
     variables,
     examples,

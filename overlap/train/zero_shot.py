@@ -17,7 +17,7 @@ from overlap.models import text_encoder, zero_shot
 from overlap.train.task import Task
 
 
-def check(name: str, settings: Mapping[str, Any]) -> None:
+def check_zero_shot(name: str, settings: Mapping[str, Any]) -> None:
   """Checks settings before any file is read.
 
   Args:
@@ -30,7 +30,7 @@ def check(name: str, settings: Mapping[str, Any]) -> None:
   """
   at = f'config.models.{name}'
   architecture = settings['architecture']
-  lookup.check(
+  lookup.check_choice(
     f"model with texts, which head.fit='zero_shot' takes (in {at})",
     architecture['name'],
     text_encoder.TOWERS,

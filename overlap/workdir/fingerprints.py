@@ -39,7 +39,7 @@ def is_done(path: epath.Path, wanted: Mapping[str, str]) -> bool:
   if not file.exists():
     return False
   try:
-    done = core_checksums.read(file, table_io.AGAIN)
+    done = core_checksums.read_json(file, table_io.AGAIN)
   except errors.DataError:
     return False  # The tables and this file are made anew.
   if done.get('stamp') != wanted:
@@ -61,7 +61,7 @@ def stale(path: epath.Path) -> str:
   try:
     if not file.exists() or not store.Store(path).splits():
       return ''
-    made_of = core_checksums.read(file, table_io.AGAIN).get('stamp') or {}
+    made_of = core_checksums.read_json(file, table_io.AGAIN).get('stamp') or {}
     if made_of.get('store') in (None, _store_digest(path)):
       return ''
   except (errors.DataError, OSError):
@@ -75,7 +75,7 @@ def stale(path: epath.Path) -> str:
 def note(path: epath.Path, made_of: Mapping[str, str]) -> None:
   """Writes the stamp of the tables that are there, and the devices."""
   device = provenance.device()
-  core_checksums.write(
+  core_checksums.write_json(
     path / 'tables' / table_io.DONE,
     {
       'stamp': made_of,
@@ -90,7 +90,7 @@ def devices(path: epath.Path) -> dict[str, Any]:
   """Returns what the tables were computed on; nothing where it is unknown."""
   try:
     return dict(
-      core_checksums.read(path / 'tables' / table_io.DONE, '')['devices']
+      core_checksums.read_json(path / 'tables' / table_io.DONE, '')['devices']
     )
   except (errors.DataError, LookupError, TypeError, ValueError):
     return {}

@@ -39,7 +39,7 @@ def bind(path: epath.PathLike, chosen: Mapping[str, Any]) -> None:
     check_writable(path)
     return
   if processes.is_primary():
-    checksums.write(
+    checksums.write_json(
       path / 'config.json',
       {
         'config': chosen,
@@ -79,7 +79,7 @@ def choose_config(
     UsageError: the configs differ under 'same', or `resume` is unknown.
     DataError: the folder's config.json is damaged.
   """
-  lookup.check('way to resume (--resume)', resume, RESUME)
+  lookup.check_choice('way to resume (--resume)', resume, RESUME)
   path = epath.Path(path)
   file = path / 'config.json'
   if not (file.exists() and _holds_results(path)):
@@ -125,7 +125,7 @@ def check_place(path: epath.PathLike) -> None:
 def claimed(
   resolved: Mapping[str, Any], stages: Sequence[str], model: str | None
 ) -> list[str]:
-  """Returns the lock names of what stages make, for `locks.held`.
+  """Returns the lock names of what stages make, for `locks.workdir_lock`.
 
   Args:
     resolved: the study's config.
@@ -169,7 +169,7 @@ def _read(file: epath.Path) -> dict[str, Any]:
   Raises:
     DataError: the file is damaged, or has no config.
   """
-  held = checksums.read(file, AGAIN)
+  held = checksums.read_json(file, AGAIN)
   if not isinstance(held.get('config'), dict):
     raise errors.DataError(f'{file} must hold a config, got none: {AGAIN}.')
   return held

@@ -10,12 +10,12 @@ from overlap.core import checksums, errors, files
 FILE = 'model.json'
 
 
-def write(folder: epath.Path, values: Mapping[str, Any]) -> None:
+def write_model_file(folder: epath.Path, values: Mapping[str, Any]) -> None:
   """Writes the model.json of a model's folder, which marks it as trained."""
-  checksums.write(folder / FILE, values)
+  checksums.write_json(folder / FILE, values)
 
 
-def read(folder: epath.Path) -> dict[str, Any] | None:
+def read_model_file(folder: epath.Path) -> dict[str, Any] | None:
   """Returns the model.json of a trained model, or None if absent.
 
   Raises:
@@ -24,7 +24,7 @@ def read(folder: epath.Path) -> dict[str, Any] | None:
   file = folder / FILE
   if not file.exists():
     return None
-  values = checksums.read(file, again(folder))
+  values = checksums.read_json(file, again(folder))
   if 'training_hash' not in values:
     raise errors.DataError(
       f'{file} must hold a training_hash, got none: {again(folder)}.'

@@ -45,9 +45,9 @@ def publish(
   try:
     with files.writable(final):
       _keep_others(final, aside / 'tables')
-      checksums.write(aside / 'tables' / REQUEST, request)
+      checksums.write_json(aside / 'tables' / REQUEST, request)
       for name, frame in made.items():
-        table_io.write(aside, name, frame)
+        table_io.write_table(aside, name, frame)
       fingerprints.note(aside, made_of)
       folders.publish(aside / 'tables', final, replace=True)
   finally:

@@ -33,19 +33,19 @@ def add(path: epath.PathLike, entry: Entry) -> None:
     for field in ('stage', 'split', 'model')
     if entry.get(field)
   )
-  checksums.write(path / 'timings' / f'{name}.json', entry)
-  joined = read(path)
+  checksums.write_json(path / 'timings' / f'{name}.json', entry)
+  joined = read_timings(path)
   while True:
-    checksums.write(path / 'timings.json', joined)
+    checksums.write_json(path / 'timings.json', joined)
     # Another run may have added an entry meanwhile: repeat until nothing new is
     # found, so that the last writer has joined all entries.
-    again = read(path)
+    again = read_timings(path)
     if again == joined:
       return
     joined = again
 
 
-def read(path: epath.PathLike) -> dict[str, Any]:
+def read_timings(path: epath.PathLike) -> dict[str, Any]:
   """Returns all entries, as `stages`, and the peak memory of any process.
 
   Damaged files are left out, with a warning, since a study can go on without.
@@ -69,7 +69,7 @@ def read(path: epath.PathLike) -> dict[str, Any]:
 def _read(file: epath.Path) -> dict[str, Any]:
   """Returns the contents of a file; {} if it is damaged."""
   try:
-    return checksums.read(file, _AGAIN)
+    return checksums.read_json(file, _AGAIN)
   except errors.DataError as e:
     logging.warning('%s', e)
     return {}

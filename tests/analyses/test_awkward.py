@@ -64,8 +64,8 @@ def analyse(folder):
     workdir=folder, dataset='d', split='test', base='base', options=OPTIONS
   )
   for name, frame in made.items():
-    table_io.write(folder, name, frame)
-  page = report.write(folder).read_text()
+    table_io.write_table(folder, name, frame)
+  page = report.write_report(folder).read_text()
   assert 'NaN' not in page.partition('<body')[2].partition('<script')[0]
   return figures.load(folder)
 

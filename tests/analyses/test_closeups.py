@@ -158,5 +158,5 @@ def test_too_many_pairs_leave_those_with_the_base(tmp_path, monkeypatch):
 
 def test_written_and_read_back(made, tmp_path):
   for name in ('pair_closeups', 'contested'):
-    table_io.write(tmp_path, name, made[name])
-    assert table_io.read(tmp_path, name).equals(made[name])
+    table_io.write_table(tmp_path, name, made[name])
+    assert table_io.read_table(tmp_path, name).equals(made[name])

@@ -92,7 +92,7 @@ def analyse(workdir, out, path, devices):
     timeout=900,
   )
   assert done.returncode == 0, done.stderr
-  return {name: table_io.read(out, name) for name in schemas.SCHEMAS}
+  return {name: table_io.read_table(out, name) for name in schemas.SCHEMAS}
 
 
 @pytest.mark.slow

@@ -4,16 +4,16 @@ import threading
 
 import pytest
 
-from overlap.analyses.prefetch import ahead
+from overlap.analyses.prefetch import prefetch
 
 
 @pytest.mark.parametrize('count', [0, 1, 2, 17])
 def test_yields_the_items_in_order(count):
-  assert list(ahead(range(count))) == list(range(count))
+  assert list(prefetch(range(count))) == list(range(count))
 
 
 def test_none_is_an_item():
-  assert list(ahead([None, 1, None])) == [None, 1, None]
+  assert list(prefetch([None, 1, None])) == [None, 1, None]
 
 
 def test_the_next_item_is_made_while_one_is_used():
@@ -24,7 +24,7 @@ def test_the_next_item_is_made_while_one_is_used():
       event.set()
       yield k
 
-  for k in ahead(items()):
+  for k in prefetch(items()):
     if k + 1 < len(made):
       assert made[k + 1].wait(10)
     assert not any(event.is_set() for event in made[k + 2 :])
@@ -35,14 +35,14 @@ def test_an_error_comes_after_the_items_before_it():
     yield 1
     raise ValueError('torn')
 
-  got = ahead(items())
+  got = prefetch(items())
   assert next(got) == 1
   with pytest.raises(ValueError, match='torn'):
     next(got)
 
 
 def test_one_may_stop_early():
-  for item in ahead(iter(range(10**9))):
+  for item in prefetch(iter(range(10**9))):
     if item == 3:
       break
 
@@ -62,7 +62,7 @@ def test_it_may_be_closed_by_its_own_thread():
     closed.set()
     yield 1
 
-  got = ahead(items())
+  got = prefetch(items())
   assert next(got) == 0
   stopped.set()
   assert closed.wait(10)

@@ -346,8 +346,8 @@ def test_correlations_are_over_base_pairs_and_over_all(made):
 
 def test_tables_can_be_written_and_read(made, tmp_path):
   for name, frame in made.items():
-    table_io.write(tmp_path, name, frame)
-    pd.testing.assert_frame_equal(table_io.read(tmp_path, name), frame)
+    table_io.write_table(tmp_path, name, frame)
+    pd.testing.assert_frame_equal(table_io.read_table(tmp_path, name), frame)
 
 
 def test_the_same_store_gives_the_same_bytes(made, workdir):

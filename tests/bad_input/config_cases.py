@@ -478,7 +478,7 @@ def _workdirs(case):
       if isinstance(content, bytes):
         file.write_bytes(content)
       else:
-        checksums.write(file, content)
+        checksums.write_json(file, content)
       return a.case / 'w'
 
     return at(words)

@@ -78,7 +78,7 @@ def test_models_by_any_name_are_kept_apart(tmp_path):
   assert {p.name for p in tmp_path.iterdir()} == {'outer'}
   assert {p.name for p in outer.iterdir()} == {'w', 'files'}
   assert {p.name for p in folder.iterdir()} == {'predictions'}
-  assert not list(store.check(folder))
+  assert not list(store.check_store(folder))
 
 
 @pytest.mark.parametrize(

@@ -94,7 +94,7 @@ def counted(features: Sequence[np.ndarray]) -> tuple[int, int]:
 def all_pairs(features: Sequence[np.ndarray]) -> np.ndarray:
   count = len(features)
   pairs = [(i, j) for i in range(count) for j in range(i + 1, count)]
-  return pairwise.measure(
+  return pairwise.measure_pairwise(
     features, pairs, NO_EXAMPLES, CKA_ALONE, backend='blas'
   ).cka
 

@@ -236,7 +236,7 @@ def main() -> None:
   args = parser.parse_args()
   n, d, k, l2 = args.examples, args.dimensions, args.classes, args.l2
   raw, y = draw(n, d, k, decay=args.decay, apart=args.apart)
-  x = normalise.measure(rows.as_rows(raw), args.normalisation)(raw)
+  x = normalise.measure_statistics(rows.as_rows(raw), args.normalisation)(raw)
   compiling, first = timed(lambda: with_ours(x, y, k, l2, REACH))
   timed(lambda: with_optax(x, y, k, l2, np.inf))
   least = optimum(x, y, k, l2, first[0].ravel())

@@ -82,7 +82,9 @@ def main() -> None:
   raw, labels = single.draw(
     n + args.heldout, d, k, decay=args.decay, apart=args.apart
   )
-  normal = normalise.measure(rows.as_rows(raw[:n]), args.normalisation)
+  normal = normalise.measure_statistics(
+    rows.as_rows(raw[:n]), args.normalisation
+  )
   x, y = normal(raw[:n]), labels[:n]
   compiling, (params, _) = single.timed(lambda: ours(x, y, k))
   exact = [single.float64_loss(x, y, k, l2) for l2 in STRENGTHS]

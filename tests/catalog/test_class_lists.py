@@ -26,39 +26,43 @@ NAMES = ['zebra', 'hot dog', 'cat', 'b 52']
 def test_files_that_people_have(tmp_path, name, content):
   path = tmp_path / name
   path.write_text(content)
-  assert class_lists.read([str(path)]) == tuple(NAMES)
+  assert class_lists.read_class_list([str(path)]) == tuple(NAMES)
 
 
 def test_names_that_end_in_their_numbers_are_names(tmp_path):
   path = tmp_path / 'a.txt'
   path.write_text('class 2\nclass 0\nclass 1\n')
-  assert class_lists.read([str(path)]) == ('class 2', 'class 0', 'class 1')
+  assert class_lists.read_class_list([str(path)]) == (
+    'class 2',
+    'class 0',
+    'class 1',
+  )
 
 
 def test_synset_ids_with_names_behind_are_ids(tmp_path):
   path = tmp_path / 'LOC_synset_mapping.txt'
   path.write_text('n01443537 goldfish, Carassius\nn01440764 tench, Tinca\n')
-  assert class_lists.read([str(path)]) == ('n01443537', 'n01440764')
+  assert class_lists.read_class_list([str(path)]) == ('n01443537', 'n01440764')
 
 
 def test_imagenet_by_its_name_and_by_its_names(tmp_path):
   ids = tuple(prompts.imagenet_names())
-  assert class_lists.read(['imagenet']) == ids
+  assert class_lists.read_class_list(['imagenet']) == ids
   assert (len(ids), ids[0], ids[999]) == (1000, 'n01440764', 'n15075141')
   path = tmp_path / 'a.txt'
   path.write_text('\n'.join(prompts.imagenet_names().values()))
-  assert class_lists.read([str(path)]) == ids
+  assert class_lists.read_class_list([str(path)]) == ids
 
 
 def test_no_list_and_names():
-  assert class_lists.read([]) == ()
-  assert class_lists.read(['b', 'cafe\u0301']) == ('b', 'café')
+  assert class_lists.read_class_list([]) == ()
+  assert class_lists.read_class_list(['b', 'cafe\u0301']) == ('b', 'café')
 
 
 @pytest.mark.parametrize('given', [(1, 2), ('a', ''), ('b', 'a', ' a')])
 def test_other_names_are_refused(given):
   with pytest.raises(errors.UsageError, match='A list of classes must'):
-    class_lists.read(given)
+    class_lists.read_class_list(given)
 
 
 @pytest.mark.parametrize(
@@ -79,7 +83,7 @@ def test_other_files_are_one_line(tmp_path, name, content, told):
   path = tmp_path / name
   path.write_bytes(content if isinstance(content, bytes) else content.encode())
   with pytest.raises(errors.DataError, match=told):
-    class_lists.read([str(path)])
+    class_lists.read_class_list([str(path)])
 
 
 @pytest.mark.parametrize(

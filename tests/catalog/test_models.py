@@ -100,7 +100,7 @@ def test_parameters_are_as_published(model, count_parameters):
 def test_the_settings_are_fields_of_a_model_s_config():
   for model in HERE:
     settings = schema.paper_model(model.name)
-    lookup.check('method', settings.method, train.METHODS)
+    lookup.check_choice('method', settings.method, train.METHODS)
     augment.build(settings.train.augment)
     built = module(model, 10)
     for name, value in settings.architecture.options.to_dict().items():
@@ -120,7 +120,7 @@ def test_a_study_takes_any_of_them():
       settings.distill.teacher = models.BASE_NAME
     study.models[model.name.replace('.', '_')] = settings
   plain = schema.resolve(study)
-  specs.check(plain)
+  specs.check_specs(plain)
   for model in ALL:
     source = plain['models'][model.name.replace('.', '_')]['source']
     assert source == ('store' if model.way == 'bring' else 'train')
@@ -132,7 +132,7 @@ def test_weights_that_must_be_fetched_by_hand_are_asked_for():
   study.data.dataset = 'tfds:imagenet2012'
   study.models.x = schema.paper_model('Legacy-SEResNet-34')
   with pytest.raises(errors.UsageError, match=r'x\.init\.checkpoint must'):
-    specs.check(schema.resolve(study))
+    specs.check_specs(schema.resolve(study))
 
 
 def test_an_unknown_name_names_the_nearest():

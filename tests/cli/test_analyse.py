@@ -29,15 +29,17 @@ def analysed(overlap, workdir, *words):
 def test_all_models_and_tables_by_default(overlap, workdir):
   made = analysed(overlap, workdir, '--resamples=10')
   assert made == set(schemas.SCHEMAS)
-  assert table_io.read(workdir, 'models')['model'].tolist() == list('abcd')
-  assert len(table_io.read(workdir, 'pairs')) == 6
+  assert table_io.read_table(workdir, 'models')['model'].tolist() == list(
+    'abcd'
+  )
+  assert len(table_io.read_table(workdir, 'pairs')) == 6
 
 
 def test_models(overlap, workdir):
   analysed(overlap, workdir, '--models=c,b', '--resamples=0')
-  models = table_io.read(workdir, 'models')['model'].tolist()
+  models = table_io.read_table(workdir, 'models')['model'].tolist()
   assert models == ['a', 'b', 'c']
-  assert len(table_io.read(workdir, 'pairs')) == 3
+  assert len(table_io.read_table(workdir, 'pairs')) == 3
 
 
 def test_tables_and_those_of_earlier_requests(overlap, workdir):
@@ -51,9 +53,9 @@ def test_tables_and_those_of_earlier_requests(overlap, workdir):
 def test_resamples(overlap, workdir):
   analysed(overlap, workdir, '--resamples=0', '--tables=pairs,models')
   lower = 'error_inconsistency_lower'
-  assert table_io.read(workdir, 'pairs')[lower].isna().all()
+  assert table_io.read_table(workdir, 'pairs')[lower].isna().all()
   analysed(overlap, workdir, '--resamples=30', '--tables=pairs,models')
-  assert table_io.read(workdir, 'pairs')[lower].notna().all()
+  assert table_io.read_table(workdir, 'pairs')[lower].notna().all()
   request = json.loads((workdir / 'tables' / 'analysis.json').read_text())
   assert request['options']['resamples'] == 30
 
@@ -68,7 +70,7 @@ def test_resamples(overlap, workdir):
 def test_window(overlap, workdir, window, inside):
   words = [f'--window={window}', '--tables=models', '--resamples=0']
   analysed(overlap, workdir, *words)
-  models = table_io.read(workdir, 'models')
+  models = table_io.read_table(workdir, 'models')
   assert models.loc[models['in_window'], 'model'].tolist() == list(inside)
 
 
@@ -81,7 +83,7 @@ def test_a_second_split_must_be_chosen(overlap, predictions, workdir):
   assert 'got none and none. Choices: shapes/test, shapes/v2' in done.fault
   words = ['--dataset=shapes', '--split=test', '--resamples=0']
   analysed(overlap, workdir, *words)
-  assert len(table_io.read(workdir, 'models')) == 4
+  assert len(table_io.read_table(workdir, 'models')) == 4
 
 
 BAD = {

@@ -43,7 +43,7 @@ def test_another_config_is_refused_as_the_study_refuses_it(
 ):
   (tmp_path / 'models').mkdir()
   old = {'config': {'name': 'another'}}
-  checksums.write(tmp_path / 'config.json', old)
+  checksums.write_json(tmp_path / 'config.json', old)
   before = untouched(tmp_path)
   done = overlap(*words(tmp_path))
   assert done.status == 2

@@ -71,7 +71,7 @@ def test_models_of_every_kind_take_part_in_what_they_can(overlap, predictions):
     'analyse', f'--workdir={workdir}', '--base=a', '--resamples=20'
   )
   assert done.status == 0, done.err
-  pairs = table_io.read(workdir, 'pairs')
+  pairs = table_io.read_table(workdir, 'pairs')
   assert len(pairs) == 6
   right = {
     model: logits.argmax(axis=1) == predictions.labels
@@ -86,10 +86,10 @@ def test_models_of_every_kind_take_part_in_what_they_can(overlap, predictions):
     both_soft = {pair['model_1'], pair['model_2']} == {'a', 'b'}
     assert np.isfinite(pair['ensemble_accuracy']) == both_soft
   # The angle, of pairs with the base, needs confidences and no logits.
-  special = table_io.read(workdir, 'specialisation')
+  special = table_io.read_table(workdir, 'specialisation')
   found = set(zip(special['model_1'], special['model_2'], strict=True))
   assert found == {('a', 'b'), ('a', 'c')}
-  models = table_io.read(workdir, 'models').set_index('model')
+  models = table_io.read_table(workdir, 'models').set_index('model')
   assert models['category'].to_dict() == {
     'a': 'BASE', 'b': 'REINIT', 'c': 'ARCH', 'd': 'DATASET',
   }  # fmt: skip

@@ -46,7 +46,7 @@ def test_every_number_of_a_study_has_a_range_or_is_of_the_analyses():
 )
 def test_the_defaults_are_in_their_ranges(tree, table):
   flat = schema.flatten(schema._plain(tree.to_dict()))
-  ranges.check('config', flat, table)
+  ranges.check_ranges('config', flat, table)
   ranges.check_finite('config', flat)
 
 
@@ -80,5 +80,5 @@ def test_ranges(bounds, inside, outside, text):
 )
 def test_lists(value, told):
   with pytest.raises(errors.UsageError) as caught:
-    ranges.check('at', {'input.std': value}, ranges.OF_MODEL)
+    ranges.check_ranges('at', {'input.std': value}, ranges.OF_MODEL)
   assert told in str(caught.value)

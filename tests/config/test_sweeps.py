@@ -46,15 +46,18 @@ def test_zipped_goes_along_the_axes_together():
     (lambda: sweeps.zipped(), 'got no axes'),
     (lambda: sweeps.zipped(SEEDS, RATES), 'got 3, 2'),
     (lambda: sweeps.grid(SEEDS, SEEDS), "fields of its own, got 'seed'"),
-    (lambda: sweeps.check([]), 'needs items, got none'),
-    (lambda: sweeps.check(['seed']), "list of sweeps.Item, got 'seed'"),
-    (lambda: sweeps.check([Item('a'), Item('A')]), "got 'A' twice"),
-    (lambda: sweeps.check([Item('')]), "underscores, at most 100, got ''"),
-    (lambda: sweeps.check([Item('../x')]), "got '../x'"),
-    (lambda: sweeps.check([Item('a' * 101)]), 'at most 100'),
-    (lambda: sweeps.check([Item('a;b')]), "got 'a;b'"),
+    (lambda: sweeps.check_items([]), 'needs items, got none'),
+    (lambda: sweeps.check_items(['seed']), "list of sweeps.Item, got 'seed'"),
+    (lambda: sweeps.check_items([Item('a'), Item('A')]), "got 'A' twice"),
     (
-      lambda: sweeps.check([Item('a', {'seed': 1}, model='a')]),
+      lambda: sweeps.check_items([Item('')]),
+      "underscores, at most 100, got ''",
+    ),
+    (lambda: sweeps.check_items([Item('../x')]), "got '../x'"),
+    (lambda: sweeps.check_items([Item('a' * 101)]), 'at most 100'),
+    (lambda: sweeps.check_items([Item('a;b')]), "got 'a;b'"),
+    (
+      lambda: sweeps.check_items([Item('a', {'seed': 1}, model='a')]),
       "make it a variant, as in variants('a', ...)",
     ),
     (lambda: sweeps.load('none.py'), "--sweep must name a Python file, got 'n"),
@@ -68,13 +71,13 @@ def test_what_is_no_sweep_is_one_line(make, text):
 
 def test_negative_values_collide_and_labels_tell_them_apart():
   with pytest.raises(errors.UsageError, match='name the values'):
-    sweeps.check(sweeps.named('x', 'seed', (-1, 1)))
-  sweeps.check(sweeps.named('x', 'seed', {'minus': -1, 'plus': 1}))
+    sweeps.check_items(sweeps.named('x', 'seed', (-1, 1)))
+  sweeps.check_items(sweeps.named('x', 'seed', {'minus': -1, 'plus': 1}))
 
 
 def test_a_value_that_is_given_twice_is_found():
   with pytest.raises(errors.UsageError, match="'seed_1' twice"):
-    sweeps.check(sweeps.named('seed', 'seed', (1, 2, 1)))
+    sweeps.check_items(sweeps.named('seed', 'seed', (1, 2, 1)))
 
 
 @pytest.mark.parametrize(

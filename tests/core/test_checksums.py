@@ -17,14 +17,14 @@ VALUES = {
 
 def test_what_was_written_is_read(tmp_path):
   file = tmp_path / 'new' / 'a.json'
-  checksums.write(file, VALUES | {'pair': (1, 2)})
-  assert checksums.read(file, 'again') == VALUES | {'pair': [1, 2]}
+  checksums.write_json(file, VALUES | {'pair': (1, 2)})
+  assert checksums.read_json(file, 'again') == VALUES | {'pair': [1, 2]}
   assert list(checksums.faults(file, 'again')) == []
 
 
 def test_any_other_byte_is_found(tmp_path):
   file = tmp_path / 'a.json'
-  checksums.write(file, VALUES)
+  checksums.write_json(file, VALUES)
   content = file.read_bytes()
   rng = random.Random(0)
   for place in range(len(content)):
@@ -35,7 +35,7 @@ def test_any_other_byte_is_found(tmp_path):
     assert fault.startswith(f'{file} must ')
     assert fault.endswith(': write it again.')
     with contextlib.suppress(errors.DataError):
-      assert checksums.read(file, '') == VALUES  # White space.
+      assert checksums.read_json(file, '') == VALUES  # White space.
 
 
 @pytest.mark.parametrize(
@@ -45,21 +45,21 @@ def test_what_is_none_is_told(tmp_path, content):
   file = tmp_path / 'a.json'
   file.write_bytes(content)
   with pytest.raises(errors.DataError, match=r'must .*: make it again'):
-    checksums.read(file, 'make it again')
+    checksums.read_json(file, 'make it again')
   file.unlink()
   with pytest.raises(errors.DataError, match='must exist'):
-    checksums.read(file, 'make it again')
+    checksums.read_json(file, 'make it again')
 
 
 @pytest.mark.parametrize('values', [VALUES, {}, {'x': 'c' * 64}])
 def test_a_file_that_lost_its_checksum(tmp_path, values):
   file = tmp_path / 'a.json'
-  checksums.write(file, values)
+  checksums.write_json(file, values)
   held = files.read_json(file)
   del held['checksum']
   files.write_json(file, held)
   with pytest.raises(errors.DataError, match='own checksum'):
-    checksums.read(file, '')
+    checksums.read_json(file, '')
   (fault,) = checksums.faults(file, 'make it again')
   assert fault.endswith('make it again.')
 

@@ -42,7 +42,7 @@ def another(workdir, *names):
 
 
 def held(workdir, *names, **options):
-  return locks.held(workdir, names, **{'wait': False} | options)
+  return locks.workdir_lock(workdir, names, **{'wait': False} | options)
 
 
 def files(workdir):
@@ -228,13 +228,15 @@ def test_of_many_at_once_one_holds_at_a_time(tmp_path):
 @pytest.mark.parametrize('wait', [True, False])
 def test_further_processes_do_as_the_primary_does(tmp_path, wait):
   states = iter([1, 1, 0])
-  with locks.held(
+  with locks.workdir_lock(
     tmp_path, ['tables'], primary=False, agree=lambda _: next(states)
   ):
     assert files(tmp_path) == []
   with (
     pytest.raises(errors.DataError, match='process 0'),
-    locks.held(tmp_path, ['x'], wait=wait, primary=False, agree=lambda _: 2),
+    locks.workdir_lock(
+      tmp_path, ['x'], wait=wait, primary=False, agree=lambda _: 2
+    ),
   ):
     pass
 

@@ -84,7 +84,7 @@ def _tables(workdir: str, value: str) -> None:
 def _claim(workdir: str) -> None:
   from overlap.core import locks
 
-  with locks.held(workdir, ['tables'], wait=False):
+  with locks.workdir_lock(workdir, ['tables'], wait=False):
     pass
 
 
@@ -94,7 +94,7 @@ def _draw(workdir: str) -> None:
   from overlap.workdir import layout
 
   figures = layout.read_config(workdir)['report']['figures']
-  report.write(workdir, figures=figures)
+  report.write_report(workdir, figures=figures)
 
 
 def _look(workdir: str) -> None:
@@ -102,7 +102,7 @@ def _look(workdir: str) -> None:
   from overlap import store
   from overlap.core import errors, files
 
-  seen = [*store.check(workdir)]
+  seen = [*store.check_store(workdir)]
   reader = store.Store(workdir)
   for place in reader.splits():
     assert len(reader.examples(*place)) == SHAPE[0]

@@ -62,7 +62,7 @@ def _content(path: pathlib.Path) -> bytes:
   if path.name == 'index.html':
     return b''  # See `redrawn`.
   if path.match('report/done.json'):
-    names = sorted(checksums.read(path, '')['files'])
+    names = sorted(checksums.read_json(path, '')['files'])
     return json.dumps(
       [names, *checksums.changed(epath.Path(path.parent), '')]
     ).encode()

@@ -23,7 +23,7 @@ def test_round_trip(tmp_path, write_idx, code, shape, end):
   low = 0 if dtype == np.uint8 else -100
   array = np.random.default_rng(0).integers(low, 100, shape).astype(dtype)
   write_idx(tmp_path / f'a{end}', array, code=code, letter=letter)
-  got = idx.read(tmp_path / f'a{end}')
+  got = idx.read_idx(tmp_path / f'a{end}')
   assert got.dtype == dtype
   assert got.dtype.isnative
   np.testing.assert_array_equal(got, array)
@@ -32,7 +32,7 @@ def test_round_trip(tmp_path, write_idx, code, shape, end):
 def test_gzip_is_told_by_content_not_by_name(tmp_path, write_idx):
   write_idx(tmp_path / 'a.gz', np.arange(3, dtype=np.uint8))
   (tmp_path / 'a.gz').rename(tmp_path / 'plain')
-  assert idx.read(tmp_path / 'plain').tolist() == [0, 1, 2]
+  assert idx.read_idx(tmp_path / 'plain').tolist() == [0, 1, 2]
 
 
 @pytest.fixture
@@ -44,7 +44,7 @@ def content(tmp_path, write_idx):
 def check_fault(path, content):
   path.write_bytes(content)
   with pytest.raises(errors.DataError) as error:
-    idx.read(path)
+    idx.read_idx(path)
   assert str(path) in str(error.value)
 
 
@@ -92,7 +92,7 @@ def test_sizes_of_no_array_are_a_fault(tmp_path, sizes):
 
 def test_an_absent_file_is_a_fault(tmp_path):
   with pytest.raises(errors.DataError, match='must exist'):
-    idx.read(tmp_path / 'none')
+    idx.read_idx(tmp_path / 'none')
 
 
 def load(data_dir, *, dataset='idx', split='train'):

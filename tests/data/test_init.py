@@ -224,6 +224,6 @@ def test_a_part_of_imagenet_is_told_of_all_of_it(tmp_path, caplog):
   with caplog.at_level('INFO'):
     assert load(str(tmp_path), 'test', **where).labels().tolist() == [0, 1]
   assert 'config.data.classes=imagenet' in caplog.text
-  known = class_lists.read(['imagenet'])
+  known = class_lists.read_class_list(['imagenet'])
   test = load(str(tmp_path), 'test', classes=known, **where)
   assert (test.labels().tolist(), len(test.class_names)) == ([0, 1], 1000)

@@ -137,6 +137,6 @@ def test_bgr_turns_the_channels_round(channels):
 )
 def test_what_can_not_be_is_one_line(changes, message):
   with pytest.raises(errors.UsageError, match=message) as caught:
-    preparation.check(Preparation(8, **changes), '(in m)')
+    preparation.check_preparation(Preparation(8, **changes), '(in m)')
   assert '\n' not in str(caught.value)
-  preparation.check(Preparation(8))
+  preparation.check_preparation(Preparation(8))

@@ -86,7 +86,7 @@ def test_into_the_store(voc, tmp_path):
   stored = store.Store(tmp_path).examples('tfds:voc/2007', 'train')
   np.testing.assert_array_equal(stored.targets, voc.targets())
   assert stored.targets.dtype == np.int8
-  assert list(store.check(tmp_path)) == []
+  assert list(store.check_store(tmp_path)) == []
   to_store.ensure_examples(tmp_path, voc)  # The same again.
 
 

@@ -111,7 +111,7 @@ def two(tmp_path_factory):
 
 def check_same(workdir, expected):
   """Checks that two workdirs hold the same study."""
-  assert list(store.check(workdir)) == []
+  assert list(store.check_store(workdir)) == []
   assert (workdir / 'report' / 'index.html').exists()
   check_same_models(workdir, expected)
   tables = sorted(path.name for path in expected.glob('tables/*.csv'))

@@ -513,7 +513,7 @@ def similarity_tables(models, values, inside):
   if not len(index):
     return {}
   near = np.arange(min(400, len(values[names[0]])))
-  found = pairwise.measure(
+  found = pairwise.measure_pairwise(
     features, [tuple(pair) for pair in index.tolist()], near, Similarity()
   )
   columns = {name: getattr(found, name) for name in pairwise.MEASURES}
@@ -608,7 +608,7 @@ def transfer_tables(models, values, examples=300):
   }
   both = list(itertools.combinations(chosen, 2))
   logits = [*alone.values(), *(alone[one] + alone[two] for one, two in both)]
-  scores = transfer.measure(logits, labels, resamples=100, seed=0)
+  scores = transfer.score_systems(logits, labels, resamples=100, seed=0)
   systems = [(name, '') for name in chosen] + both
   rows, classes = [], []
   for i, (one, two) in enumerate(systems):
@@ -713,4 +713,4 @@ def _gained(before, after):
 def write(workdir, tables):
   """Writes the tables where a study would."""
   for name, table in tables.items():
-    table_io.write(workdir, name, table)
+    table_io.write_table(workdir, name, table)

@@ -70,7 +70,7 @@ def _predictions(form: str = '') -> Callable[[str], object]:
   """Reads a file of predictions to its last block, as `ingest` does."""
 
   def read(path: str) -> object:
-    source = formats.read(path, form)
+    source = formats.read_predictions(path, form)
     if source.blocks is not None:
       kind = source.kind or source_lib.LOGITS
       zeros = None
@@ -204,7 +204,7 @@ def _folder(source: data_source.Source) -> Callable[[str], object]:
 
 
 def _class_list(path: str) -> object:
-  return class_lists.read([path])
+  return class_lists.read_class_list([path])
 
 
 def _meta() -> bytes:
@@ -423,7 +423,7 @@ READERS = {
     lambda path: imagenet._synsets(os.path.dirname(path)), 'meta.mat', [_meta()]
   ),
   'pairs': Reader(pair_tables._read, 'p.csv', [b'path,caption\na.jpg,hi\n']),
-  'idx': Reader(idx.read, 'x', [_IDX, gzip.compress(_IDX)]),
+  'idx': Reader(idx.read_idx, 'x', [_IDX, gzip.compress(_IDX)]),
   'image': Reader(
     _image, 'x.png',
     [_picture(form, mode) for form, mode in (

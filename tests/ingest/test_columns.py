@@ -45,7 +45,7 @@ def test_whole_columns(table, rows, monkeypatch):
   assert columns.count(made) == rows
   if not rows:  # Nothing says what an empty column holds.
     return
-  found = columns.read(made, {'x': NUMBER, 'id': TEXT, 'y': TEXT})
+  found = columns.read_columns(made, {'x': NUMBER, 'id': TEXT, 'y': TEXT})
   np.testing.assert_array_equal(found['x'], numbers)
   assert found['id'].tolist() == names.tolist()
   assert found['y'].tolist() == [str(i) for i in range(rows)]
@@ -67,7 +67,7 @@ def test_texts_stay_what_they_are(tmp_path):
   rows = [b'\xef\xbb\xbf id , x', b'007,1', b'NA,nan', b'"a,b",-inf', b'']
   made = text_of(tmp_path / 't.csv', b'\r\n'.join(rows))
   assert list(made.names) == ['id', 'x']
-  found = columns.read(made, {'id': TEXT, 'x': NUMBER})
+  found = columns.read_columns(made, {'id': TEXT, 'x': NUMBER})
   assert found['id'].tolist() == ['007', 'NA', 'a,b']
   np.testing.assert_array_equal(found['x'], [1, np.nan, -np.inf])
 
@@ -81,7 +81,7 @@ def test_categories_and_large_texts(tmp_path):
     }
   )
   pa.parquet.write_table(frame, tmp_path / 't.parquet')
-  found = columns.read(
+  found = columns.read_columns(
     parquet_table.open_parquet(str(tmp_path / 't.parquet')),
     {'a': TEXT, 'b': TEXT, 'c': NUMBER},
   )
@@ -108,7 +108,7 @@ def test_categories_and_large_texts(tmp_path):
 def test_what_is_refused(tmp_path, content, wanted, got):
   made = text_of(tmp_path / 't.csv', content)
   with pytest.raises(errors.DataError) as caught:
-    columns.read(made, wanted)
+    columns.read_columns(made, wanted)
   assert got in str(caught.value)
   assert str(tmp_path / 't.csv') in str(caught.value)
 
@@ -142,15 +142,15 @@ def test_types_of_parquet(tmp_path, values, kind, got):
   pd.DataFrame({'x': values}).to_parquet(tmp_path / 't.parquet')
   made = parquet_table.open_parquet(str(tmp_path / 't.parquet'))
   with pytest.raises(errors.DataError, match=got):
-    columns.read(made, {'x': kind})
+    columns.read_columns(made, {'x': kind})
 
 
 def test_names_of_parquet_columns_are_taken_as_they_are(tmp_path):
   pd.DataFrame({'id ': ['a']}).to_parquet(tmp_path / 't.parquet')
   made = parquet_table.open_parquet(str(tmp_path / 't.parquet'))
-  assert columns.read(made, {'id ': TEXT})['id '].tolist() == ['a']
+  assert columns.read_columns(made, {'id ': TEXT})['id '].tolist() == ['a']
   with pytest.raises(errors.DataError, match='lacks id'):
-    columns.read(made, {'id': TEXT})
+    columns.read_columns(made, {'id': TEXT})
 
 
 @pytest.mark.parametrize(
@@ -166,8 +166,8 @@ def test_names_of_parquet_columns_are_taken_as_they_are(tmp_path):
 def test_texts_of_other_types(tmp_path, values, expected):
   pa.parquet.write_table(pa.table({'x': values}), tmp_path / 't.parquet')
   made = parquet_table.open_parquet(str(tmp_path / 't.parquet'))
-  assert columns.read(made, {'x': TEXT})['x'].tolist() == expected
-  found = columns.read(made, {'x': CLASS})['x']
+  assert columns.read_columns(made, {'x': TEXT})['x'].tolist() == expected
+  found = columns.read_columns(made, {'x': CLASS})['x']
   assert [str(value) for value in found] == expected
 
 
@@ -176,14 +176,14 @@ def test_bytes_that_are_no_text(tmp_path):
   made = parquet_table.open_parquet(str(tmp_path / 't.parquet'))
   for kind in (TEXT, CLASS):
     with pytest.raises(errors.DataError, match='Invalid UTF8'):
-      columns.read(made, {'x': kind})
+      columns.read_columns(made, {'x': kind})
 
 
 def test_decimal_numbers(tmp_path):
   values = pa.array([decimal.Decimal('0.25'), decimal.Decimal('-1.5')])
   pa.parquet.write_table(pa.table({'x': values}), tmp_path / 't.parquet')
   made = parquet_table.open_parquet(str(tmp_path / 't.parquet'))
-  assert columns.read(made, {'x': NUMBER})['x'].tolist() == [0.25, -1.5]
+  assert columns.read_columns(made, {'x': NUMBER})['x'].tolist() == [0.25, -1.5]
 
 
 LISTS = [[0.5, 1.5], [2.5, -3.0], [4.0, 5.0]]

@@ -42,21 +42,21 @@ FILES = {
 def test_every_way_to_write_a_table(tmp_path, name, ends, encoding):
   path = tmp_path / 't.csv'
   path.write_bytes(FILES[name].replace('\n', ends).encode(encoding))
-  found = columns.read(csv_table.open_csv(str(path)), WANTED)
+  found = columns.read_columns(csv_table.open_csv(str(path)), WANTED)
   assert {n: values.tolist() for n, values in found.items()} == ROWS
 
 
 def test_a_compressed_table(tmp_path):
   path = tmp_path / 't.csv.gz'
   path.write_bytes(gzip.compress(FILES['commas'].encode()))
-  found = columns.read(csv_table.open_csv(str(path)), WANTED)
+  found = columns.read_columns(csv_table.open_csv(str(path)), WANTED)
   assert {n: values.tolist() for n, values in found.items()} == ROWS
 
 
 def test_whole_numbers_with_decimal_commas(tmp_path):
   path = tmp_path / 't.csv'
   path.write_text('id;label\n1,5;10,0\nb;3,0\n')
-  found = columns.read(
+  found = columns.read_columns(
     csv_table.open_csv(str(path)), {'id': TEXT, 'label': CLASS}
   )
   assert found['label'].tolist() == ['10.0', '3.0']
@@ -66,7 +66,9 @@ def test_whole_numbers_with_decimal_commas(tmp_path):
 def test_ids_with_commas_beside_decimal_points(tmp_path):
   path = tmp_path / 't.csv'
   path.write_text('id;x\n1,5;0.5\n')
-  found = columns.read(csv_table.open_csv(str(path)), {'id': TEXT, 'x': NUMBER})
+  found = columns.read_columns(
+    csv_table.open_csv(str(path)), {'id': TEXT, 'x': NUMBER}
+  )
   assert found['id'].tolist() == ['1,5']
   assert found['x'].tolist() == [0.5]
 
@@ -76,7 +78,7 @@ def test_one_column_without_a_name_is_the_index_of_pandas(tmp_path):
   path.write_text(',x,\na,1,\n')
   table = csv_table.open_csv(str(path))
   assert table.names == ['', 'x']
-  assert columns.read(table, {'': TEXT})[''].tolist() == ['a']
+  assert columns.read_columns(table, {'': TEXT})[''].tolist() == ['a']
 
 
 @pytest.mark.parametrize(
@@ -103,7 +105,7 @@ def test_a_column_that_nothing_heads(tmp_path):
   path = tmp_path / 't.csv'
   path.write_text('id,x\na,1,2\n')
   with pytest.raises(errors.DataError, match='Expected 2 columns, got 3'):
-    columns.read(csv_table.open_csv(str(path)), {'x': NUMBER})
+    columns.read_columns(csv_table.open_csv(str(path)), {'x': NUMBER})
 
 
 TEXTS = st.text(
@@ -135,7 +137,7 @@ def test_what_a_writer_writes_is_read(rows, delimiter, commas, end, encoding):
     f.write(file.getvalue().encode(encoding))
     f.flush()
     table = csv_table.open_csv(f.name)
-    numbers = columns.read(table, {'x': NUMBER})['x']
+    numbers = columns.read_columns(table, {'x': NUMBER})['x']
     ((_, scores),) = columns.matrix(table, ['x'])
     ids = [cell for b in table.batches({'id': TEXT}) for cell in b['id']]
   assert numbers.tolist() == [number for _, number in rows]

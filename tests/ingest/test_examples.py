@@ -16,7 +16,9 @@ def source(**fields) -> Source:
 
 
 def make(found, labels=None, class_names=None):
-  return examples.make(found, 'f', labels=labels, class_names=class_names)
+  return examples.make_examples(
+    found, 'f', labels=labels, class_names=class_names
+  )
 
 
 def test_labels_of_the_file():

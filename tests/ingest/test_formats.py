@@ -154,13 +154,13 @@ def test_results_of_timm_are_recognised(tmp_path, extension):
     )
   else:
     frame.to_json(path, orient='records', lines=True, double_precision=15)
-  found = formats.read(path)
+  found = formats.read_predictions(path)
   assert found.ids.tolist() == IDS
   np.testing.assert_allclose(scores(found), FIVE, atol=1e-14)
   assert found.notes[0].startswith("read as timm's results (--format=timm)")
   form = 'json' if extension == 'jsonl' else extension
   with pytest.raises(errors.DataError, match='--format=timm reads them'):
-    formats.read(path, form)
+    formats.read_predictions(path, form)
 
 
 def save_sorted(path: str) -> None:
@@ -187,7 +187,9 @@ def test_rows_that_are_sorted_by_value(tmp_path, form):
   path = str(tmp_path / f'm.{form}')
   save_sorted(path)
   with pytest.raises(errors.DataError) as caught:
-    formats.read(path)
+    formats.read_predictions(path)
   assert 'sorted by value, as torch.topk gives them' in str(caught.value)
   assert f'--format={form} where' in str(caught.value)
-  np.testing.assert_array_equal(scores(formats.read(path, form)), SORTED)
+  np.testing.assert_array_equal(
+    scores(formats.read_predictions(path, form)), SORTED
+  )

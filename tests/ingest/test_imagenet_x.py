@@ -15,7 +15,7 @@ COLUMNS = {
 
 
 def test_read(case):
-  found = imagenet_x.read(str(case.csv('m.csv', **COLUMNS)))
+  found = imagenet_x.read_imagenet_x(str(case.csv('m.csv', **COLUMNS)))
   assert found.predicted.tolist() == [65, 970]
   assert found.confidence.tolist() == [np.float32(0.9), 0.25]
   assert found.ids.tolist() == COLUMNS['file_name']
@@ -58,7 +58,7 @@ def test_what_is_refused(case, refused, change, got):
 def test_a_column_is_missing(case):
   path = case.csv('m.csv', file_name=['a'], predicted_class=[1])
   with pytest.raises(errors.DataError, match='lacks predicted_probability'):
-    imagenet_x.read(str(path))
+    imagenet_x.read_imagenet_x(str(path))
 
 
 def test_a_data_set_of_other_classes(case, refused):

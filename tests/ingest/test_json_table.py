@@ -34,7 +34,7 @@ def test_shapes(tmp_path, shape, extension):
   path = tmp_path / f't.{extension}'
   path.write_text(SHAPES[shape])
   table = table_file.open_table(str(path))
-  found = columns.read(table, {'id': TEXT, 'label': CLASS})
+  found = columns.read_columns(table, {'id': TEXT, 'label': CLASS})
   assert found['id'].tolist() == ['a', '007']
   assert [int(label) for label in found['label']] == [0, 1]
   ((_, block),) = columns.matrix(table, ['logits'])
@@ -50,13 +50,13 @@ def test_shapes(tmp_path, shape, extension):
   ],
 )  # fmt: skip
 def test_other_shapes_are_no_tables(value):
-  assert json_table.make('x.json', value, 'id') is None
+  assert json_table.make_json_table('x.json', value, 'id') is None
 
 
 def test_text_beside_whole_numbers_of_any_size():
   rows = [{'id': 2**70}, {'id': 'a'}, {'id': 7}]
-  table = json_table.make('x.json', rows, 'id')
-  found = columns.read(table, {'id': TEXT})
+  table = json_table.make_json_table('x.json', rows, 'id')
+  found = columns.read_columns(table, {'id': TEXT})
   assert found['id'].tolist() == [str(2**70), 'a', '7']
 
 
@@ -72,16 +72,18 @@ def test_text_beside_whole_numbers_of_any_size():
   ],
 )
 def test_cells_that_are_refused(values, kind, got):
-  table = json_table.make('x.json', [{'x': v} for v in values], 'id')
+  table = json_table.make_json_table('x.json', [{'x': v} for v in values], 'id')
   with pytest.raises(errors.DataError, match=f'column x of x.json.*{got}'):
-    columns.read(table, {'x': kind})
+    columns.read_columns(table, {'x': kind})
 
 
 def test_a_key_that_some_records_lack():
-  table = json_table.make('x.json', [{'x': 1, 'id': 'a'}, {'id': 'b'}], 'id')
+  table = json_table.make_json_table(
+    'x.json', [{'x': 1, 'id': 'a'}, {'id': 'b'}], 'id'
+  )
   assert table.names == ['x', 'id']
   with pytest.raises(errors.DataError, match='got none in row 1'):
-    columns.read(table, {'x': NUMBER})
+    columns.read_columns(table, {'x': NUMBER})
 
 
 def test_a_fault_in_one_of_many_lines(tmp_path):
@@ -93,8 +95,8 @@ def test_a_fault_in_one_of_many_lines(tmp_path):
 @pytest.mark.parametrize('values', [[3, 1], ['cat', 'dog'], [3.0, 1.0]])
 def test_one_value_by_id(values):
   rows = dict(zip(['007', 'a'], values))
-  assert json_table.make('x.json', rows, 'id') is None
-  table = json_table.make('x.json', rows, 'id', 'label')
-  found = columns.read(table, {'id': TEXT, 'label': CLASS})
+  assert json_table.make_json_table('x.json', rows, 'id') is None
+  table = json_table.make_json_table('x.json', rows, 'id', 'label')
+  found = columns.read_columns(table, {'id': TEXT, 'label': CLASS})
   assert found['id'].tolist() == ['007', 'a']
   assert [str(v) for v in found['label']] == [str(v) for v in values]

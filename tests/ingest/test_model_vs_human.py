@@ -55,7 +55,7 @@ def case(make):
 
 
 def test_read(case):
-  found = model_vs_human.read(str(trials(case)))
+  found = model_vs_human.read_trials(str(trials(case)))
   assert found.predicted.tolist() == RESPONSES
   assert found.labels.tolist() == NAMES
   assert found.class_names == ['cat', 'dog', 'oven']
@@ -93,7 +93,7 @@ def test_no_answer_is_no_class(case):
   parts = [columns(who=who, object_response=answers) for who in ('one', 'two')]
   case.ingest(trials(case, 'm.csv', *parts), format=FORMAT)
   assert predicted(case, 'one').tolist() == [-1, -1, 0, 0, 1]
-  assert list(store.check(case.workdir)) == []
+  assert list(store.check_store(case.workdir)) == []
   pairs = run.analyse(
     workdir=case.workdir, dataset='shapes', split='test', base='one',
     options={'tables': ['pairs'], 'resamples': 0},

@@ -10,7 +10,7 @@ from overlap.ingest import examples, prepare
 def prepared(case, path, **fields):
   request = case.request(path, **fields)
   known = examples.find(case.workdir, 'shapes', 'test')
-  source = prepare.read(request, str(path), None, known, None)
+  source = prepare.read_source(request, str(path), None, known, None)
   return prepare.prepare(request, source, str(path), known, None)
 
 

@@ -18,7 +18,7 @@ def test_logits_of_every_format_are_stored_bit_by_bit(case, soft):
   assert (record['model'], record['kind']) == ('m', 'logits')
   assert (record['source'], record['aligned_by']) == ('ingest', 'id')
   np.testing.assert_array_equal(case.read('m'), case.logits)
-  assert not list(store.check(case.workdir))
+  assert not list(store.check_store(case.workdir))
 
 
 def test_classes_of_every_format_are_stored(case, hard):
@@ -66,14 +66,14 @@ def test_another_run_was_quicker(case, monkeypatch, same, examples_stored):
       path, logits=scale * case.logits, ids=case.ids, labels=case.labels,
       class_names=np.array(case.class_names),
     )  # fmt: skip
-  held = run.locks.held
+  held = run.locks.workdir_lock
 
   def late(*args, **kwargs):
     monkeypatch.undo()
     case.ingest(paths[0], model='m')
     return held(*args, **kwargs)
 
-  monkeypatch.setattr(run.locks, 'held', late)
+  monkeypatch.setattr(run.locks, 'workdir_lock', late)
   if same:
     ((record, new),) = case.ingest(paths[1], model='m')
     assert not new
@@ -194,7 +194,7 @@ def test_other_predictions_of_a_model_need_replace(case, refused, change):
   assert record['category'] == fields.get('category', '')
   if change == 'score':
     np.testing.assert_array_equal(case.read('m'), logits)
-  assert not list(store.check(case.workdir))
+  assert not list(store.check_store(case.workdir))
 
 
 def test_nothing_of_many_is_stored_when_one_is_refused(case, refused):
@@ -343,7 +343,7 @@ def test_a_killed_run_leaves_whole_models_and_can_be_done_again(case):
   process.kill()
   process.communicate()
   assert case.models() == ['a']
-  assert not list(store.check(case.workdir))
+  assert not list(store.check_store(case.workdir))
   assert [new for _, new in case.ingest(folder)] == [False, True, True]
   for name in 'abc':
     np.testing.assert_array_equal(case.read(name), case.logits)

@@ -34,7 +34,7 @@ def save(folder, kind: str, columns: dict) -> str:
 
 @pytest.fixture(params=['csv', 'parquet', 'json', 'json-split'])
 def read(request, tmp_path):
-  return lambda **columns: timm.read(
+  return lambda **columns: timm.read_timm(
     save(tmp_path, request.param, {'filename': FILES} | columns)
   )
 
@@ -128,13 +128,13 @@ def test_json_with_lists_in_some_rows(tmp_path, name):
     json.dumps({'columns': [*rows], 'data': [*zip(*rows.values())]})
   )
   with pytest.raises(errors.DataError, match=rf'^column {name} of .* one type'):
-    timm.read(str(file))
+    timm.read_timm(str(file))
 
 
 def test_no_file_names(tmp_path):
   pd.DataFrame({'index': [1]}).to_csv(tmp_path / 'm.csv', index=False)
   with pytest.raises(errors.DataError, match='column filename, as timm writes'):
-    timm.read(str(tmp_path / 'm.csv'))
+    timm.read_timm(str(tmp_path / 'm.csv'))
 
 
 @pytest.mark.parametrize(
@@ -147,7 +147,7 @@ def test_no_file_names(tmp_path):
 def test_json_of_other_shapes(tmp_path, text):
   (tmp_path / 'm.json').write_text(text)
   with pytest.raises(errors.DataError, match='must hold a table'):
-    timm.read(str(tmp_path / 'm.json'))
+    timm.read_timm(str(tmp_path / 'm.json'))
 
 
 # As inference.py with --topk=5 writes five classes: the best first.
@@ -201,7 +201,7 @@ def test_records(tmp_path):
     ('m.jsonl', '\n'.join(map(json.dumps, rows))),
   ):
     (tmp_path / name).write_text(text)
-    found = timm.read(str(tmp_path / name))
+    found = timm.read_timm(str(tmp_path / name))
     assert found.ids.tolist() == FILES
     assert found.predicted.tolist() == [1, 1, 1]
 

@@ -20,7 +20,7 @@ def written(case, places, step=5, **fields):
     'record': {'source': 'ingest'},
     'tally': sanity.Tally(case.labels),
   }  # fmt: skip
-  return write.write(case.workdir, **(arguments | fields))
+  return write.write_model(case.workdir, **(arguments | fields))
 
 
 def there_already(case, places, logits, arrays=None, step=5):

@@ -23,7 +23,7 @@ def make(tmp_path, monkeypatch):
       'from overlap.config import sweeps\n\n\ndef get_sweep():\n'
       f'  return {items}\n'
     )  # fmt: skip
-    return units.make(CONFIG, str(file), '/w', **options)
+    return units.make_units(CONFIG, str(file), '/w', **options)
 
   return run
 

@@ -80,7 +80,7 @@ def test_projections_that_are_never_called_are_left_out():
 
   used = named('level2.root.conv', 'level2.project.0')
   unused = named('level3.project.0', 'level3.tree1.tree1.conv1')
-  (params,) = dla_checkpoints.convert(used | unused).values()
+  (params,) = dla_checkpoints.convert_dla(used | unused).values()
   assert set(params['level2']) == {'root', 'project'}
   assert set(params['level3']) == {'tree1'}
 

@@ -27,7 +27,7 @@ def naive(train, given, kind):
 def test_each_kind_is_its_definition(kind, size, monkeypatch):
   train, given = features(), features(9, seed=1)
   monkeypatch.setattr(rows, '_BLOCK_NUMBERS', size * train.shape[1])
-  normal = normalise.measure(rows.as_rows(train), kind)
+  normal = normalise.measure_statistics(rows.as_rows(train), kind)
   np.testing.assert_allclose(
     normal(given), naive(train, given, kind), rtol=2e-5, atol=2e-5
   )
@@ -36,7 +36,7 @@ def test_each_kind_is_its_definition(kind, size, monkeypatch):
 
 def test_far_from_zero_nothing_is_lost():
   train = features() * 1e-3 + np.float32(1000)
-  normal = normalise.measure(rows.as_rows(train), 'standardise')
+  normal = normalise.measure_statistics(rows.as_rows(train), 'standardise')
   np.testing.assert_allclose(
     normal.std, train.astype(np.float64).std(axis=0), rtol=1e-9
   )
@@ -45,19 +45,19 @@ def test_far_from_zero_nothing_is_lost():
 def test_constant_dimensions_become_zero():
   train = features()
   train[:, 1] = 0.1
-  normal = normalise.measure(rows.as_rows(train), 'standardise')
+  normal = normalise.measure_statistics(rows.as_rows(train), 'standardise')
   assert np.isinf(normal.std[1])
   assert not normal(train)[:, 1].any()
   # Constant on each device, yet not constant.
   train[25:, 1] = 0.2
-  normal = normalise.measure(rows.as_rows(train), 'standardise')
+  normal = normalise.measure_statistics(rows.as_rows(train), 'standardise')
   assert np.isfinite(normal.std).all()
 
 
 def test_rows_of_zeros_and_of_huge_numbers_stay_finite():
   train = features()
   train[0], train[1] = 0, 1e38
-  normal = normalise.measure(rows.as_rows(train), 'l2')
+  normal = normalise.measure_statistics(rows.as_rows(train), 'l2')
   result = normal(train)
   assert not result[0].any()
   np.testing.assert_allclose(np.linalg.norm(result[1:], axis=1), 1, rtol=1e-6)
@@ -65,4 +65,4 @@ def test_rows_of_zeros_and_of_huge_numbers_stay_finite():
 
 def test_an_unknown_kind_is_refused():
   with pytest.raises(errors.UsageError, match='l2_standardise'):
-    normalise.measure(rows.as_rows(features()), 'standardize')
+    normalise.measure_statistics(rows.as_rows(features()), 'standardize')

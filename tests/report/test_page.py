@@ -59,7 +59,7 @@ class Page(html.parser.HTMLParser):
 def source(tmp_path_factory, synthetic):
   workdir = tmp_path_factory.mktemp('study')
   synthetic.write(workdir, synthetic.study())
-  checksums.write(
+  checksums.write_json(
     workdir / 'config.json',
     {
       'config': {'name': '</script><script>window.broken=2</script>'},
@@ -67,14 +67,14 @@ def source(tmp_path_factory, synthetic):
       'versions': {'jax': '0.10.2'},
     },
   )
-  checksums.write(
+  checksums.write_json(
     workdir / 'timings.json',
     {
       'stages': [{'stage': 'train', 'model': '<i>a', 'seconds': 61.0}],
       'peak_memory_bytes': 2**30,
     },
   )
-  path = report.write(workdir)
+  path = report.write_report(workdir)
   assert path == workdir / 'report' / 'index.html'
   return path.read_text()
 
@@ -154,8 +154,8 @@ def test_policy_allows_these_scripts_alone(source):
 
 def test_same_input_same_page(workdir):
   shown = ['fig01', 'fig04']
-  first = report.write(workdir, figures=shown).read_bytes()
-  assert report.write(workdir, figures=shown).read_bytes() == first
+  first = report.write_report(workdir, figures=shown).read_bytes()
+  assert report.write_report(workdir, figures=shown).read_bytes() == first
 
 
 def test_tables_can_be_sorted_and_filtered(source):
@@ -212,4 +212,4 @@ def test_pairs_without_the_base(tables):
 
 def test_without_tables(tmp_path):
   with pytest.raises(errors.DataError, match='overlap analyse'):
-    report.write(tmp_path)
+    report.write_report(tmp_path)

@@ -10,13 +10,13 @@ from overlap.report import provenance
 
 
 def test_read(tmp_path, tables):
-  assert provenance.read(tmp_path, 'config.json') == {}
-  checksums.write(tmp_path / 'config.json', {'config': {'name': 'x'}})
-  config = provenance.read(tmp_path, 'config.json')
+  assert provenance.read_run_file(tmp_path, 'config.json') == {}
+  checksums.write_json(tmp_path / 'config.json', {'config': {'name': 'x'}})
+  config = provenance.read_run_file(tmp_path, 'config.json')
   assert provenance.title(config, tables) == 'x'
   (tmp_path / 'config.json').write_text('{')
   with pytest.raises(errors.DataError, match='must hold JSON'):
-    provenance.read(tmp_path, 'config.json')
+    provenance.read_run_file(tmp_path, 'config.json')
 
 
 def test_what_was_run(tables):

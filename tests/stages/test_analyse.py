@@ -16,10 +16,10 @@ def test_a_misspelt_model_of_a_view_is_found_before_training(name):
   for model in ('base', 'vit'):
     study.models[model] = schema.model('vit')
   study.analyses.specialisation[name] = 'base:vit'
-  analyse.check(schema.resolve(study))
+  analyse.check_analyses(schema.resolve(study))
   study.analyses.specialisation[name] = 'base:vitt'
   with pytest.raises(errors.UsageError, match="Did you mean 'vit'"):
-    analyse.check(schema.resolve(study))
+    analyse.check_analyses(schema.resolve(study))
 
 
 @pytest.fixture
@@ -50,7 +50,7 @@ def stored(dataset):
 def test_what_is_stored_of_the_fallback_is_taken_for_what_is_fetched(digits):
   study = stored('fashion_mnist')
   assert analyse.stored_dataset(digits, study) == 'mnist_5k'
-  found = plan.make(Preview(study, digits), ['analyse'])
+  found = plan.make_plan(Preview(study, digits), ['analyse'])
   assert [row.does for row in found.rows] == ['there']
 
 
@@ -61,5 +61,5 @@ def test_what_is_stored_of_the_fallback_is_taken_for_nothing_else(
   study = stored(dataset)
   with pytest.raises(errors.DataError, match=f'predictions on {dataset}/test'):
     analyse.stored_dataset(digits, study)
-  found = plan.make(Preview(study, digits), ['train'])
+  found = plan.make_plan(Preview(study, digits), ['train'])
   assert [row.does for row in found.rows] == ['to be brought']

@@ -45,14 +45,14 @@ def resolved(**changes):
   config.models.probe.strongest = 1.0
   config.update_from_flattened_dict(changes)
   plain = schema.resolve(config)
-  specs.check(plain)
-  analyse.check(plain)
+  specs.check_specs(plain)
+  analyse.check_analyses(plain)
   return plain
 
 
 def look(folder, stages=STAGES, *, replace=False, **changes):
   preview = Preview(resolved(**changes), folder, replace=replace)
-  return plan.make(preview, stages)
+  return plan.make_plan(preview, stages)
 
 
 @pytest.fixture(scope='module')

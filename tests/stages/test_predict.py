@@ -39,8 +39,8 @@ def bound(tmp_path, **changes):
   config.models.base.train.batch_size = 8
   config.update_from_flattened_dict(changes)
   plain = schema.resolve(config)
-  specs.check(plain)
-  analyse.check(plain)
+  specs.check_specs(plain)
+  analyse.check_analyses(plain)
   return Study(plain, tmp_path)
 
 
@@ -83,7 +83,7 @@ def test_splits_and_arrays(tmp_path, caplog):
     'transfer_train': (40, ['features']),
     'transfer_test': (30, ['features']),
   }
-  assert list(store.check(tmp_path)) == []
+  assert list(store.check_store(tmp_path)) == []
   request = analyse.store_request(tmp_path, None, None, 'base')
   assert request['split'] == 'test'  # The one that can be analysed.
   same = reader.read('mnist_5k', 'probe_train', 'base', 'features')
@@ -115,7 +115,7 @@ def _nothing_is_predicted_by_a_damaged_model(study, workdir):
     file.write_bytes(content)
     assert not (workdir / 'predictions/mnist_5k/test/base').exists()
   predict.predict_all(study)
-  assert list(store.check(workdir)) == []
+  assert list(store.check_store(workdir)) == []
 
 
 @pytest.mark.parametrize(

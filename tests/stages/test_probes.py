@@ -67,8 +67,8 @@ def bound(folder, *, replace=False, models=('one', 'two'), **changes):
   config.models.probe.strongest = 1.0
   config.update_from_flattened_dict(changes)
   plain = schema.resolve(config)
-  specs.check(plain)
-  analyse.check(plain)
+  specs.check_specs(plain)
+  analyse.check_analyses(plain)
   return Study(plain, folder, replace=replace)
 
 
@@ -84,7 +84,9 @@ def test_its_logits_are_those_of_the_protocol(tmp_path):
     parts = []
     for model in ('one', 'two'):
       training = read(tmp_path, 'probe_train', model, 'features')
-      normal = normalise.measure(rows_lib.as_rows(training), 'l2_standardise')
+      normal = normalise.measure_statistics(
+        rows_lib.as_rows(training), 'l2_standardise'
+      )
       parts.append(normal(read(tmp_path, split, model, 'features')))
     rows[split] = np.concatenate(parts, axis=1)
     labels[split] = store.Store(tmp_path).examples('things', split).labels
@@ -101,7 +103,7 @@ def test_its_logits_are_those_of_the_protocol(tmp_path):
   assert record['probe']['l2'] == want.l2
   assert record['probe']['models'] == ['one', 'two']
   assert sorted(record['arrays']) == ['logits']
-  assert list(store.check(tmp_path)) == []
+  assert list(store.check_store(tmp_path)) == []
 
 
 @pytest.mark.slow
@@ -182,4 +184,4 @@ def test_a_probe_teaches_nobody(tmp_path):
   config.models.student.method = 'distill'
   config.models.student.distill.teacher = 'probe'
   with pytest.raises(errors.UsageError, match=r"teacher.*'probe'.*one"):
-    specs.check(schema.resolve(config))
+    specs.check_specs(schema.resolve(config))

@@ -32,7 +32,7 @@ def analysed(tmp_path_factory, fill_store):
 
 def configure(path, **changed):
   config = {'name': 's', 'report': {'figures': ['fig01', 'fig13']}} | changed
-  checksums.write(path / 'config.json', {'config': config})
+  checksums.write_json(path / 'config.json', {'config': config})
 
 
 @pytest.fixture
@@ -91,10 +91,10 @@ def test_once(path, drew):
     'figures/done.json', 'figures/fig01.csv', 'figures/fig01.png',
     'figures/fig01.svg', 'report/done.json', 'report/index.html',
   ]  # fmt: skip
-  entries = timings.read(path)
+  entries = timings.read_timings(path)
   assert not drew(path)
   assert content(path) == before
-  assert timings.read(path) == entries
+  assert timings.read_timings(path) == entries
   assert drew(path, again=True)
 
 
@@ -116,7 +116,7 @@ CHANGES = {
   'what a stage took': lambda path: layout.add_timing(
     path, 'predict', 'base', 1.0
   ),
-  'pictures': lambda path: checksums.write(
+  'pictures': lambda path: checksums.write_json(
     path / 'report/thumbnails.json', {'images': {}}
   ),
   'no page': lambda path: (path / 'report/index.html').unlink(),

@@ -71,12 +71,12 @@ def settings(size, asked=('models', 'pairs', 'contested')):
 
 
 def test_what_cannot_be_shown_is_refused():
-  thumbnails.check(settings(32))
-  thumbnails.check(settings(0, ('models',)))
+  thumbnails.check_thumbnails(settings(32))
+  thumbnails.check_thumbnails(settings(0, ('models',)))
   with pytest.raises(errors.UsageError, match='got -1'):
-    thumbnails.check(settings(-1))
+    thumbnails.check_thumbnails(settings(-1))
   with pytest.raises(errors.UsageError, match='got models, pairs'):
-    thumbnails.check(settings(32, ('models', 'pairs')))
+    thumbnails.check_thumbnails(settings(32, ('models', 'pairs')))
 
 
 @pytest.fixture
@@ -86,7 +86,7 @@ def study(tmp_path, monkeypatch):
     'id': ['test/b', 'test/a'], 'label': [1, 0], 'class_name': ['y', 'x'],
     'models_right': [1, 1], 'right': ['yn', 'ny'],
   })  # fmt: skip
-  table_io.write(tmp_path, 'contested', frame)
+  table_io.write_table(tmp_path, 'contested', frame)
   read = []
 
   def load(self, split):
@@ -101,17 +101,17 @@ def study(tmp_path, monkeypatch):
 def test_the_file_is_made_kept_and_removed(study, tmp_path):
   of_size, read = study
   file = tmp_path / 'report' / 'thumbnails.json'
-  thumbnails.make(of_size(0))
+  thumbnails.write_thumbnails(of_size(0))
   assert not file.exists()
-  thumbnails.make(of_size(8))
+  thumbnails.write_thumbnails(of_size(8))
   held = json.loads(file.read_text())
   assert list(held['images']) == ['test/b', 'test/a']
   assert (held['dataset'], held['split'], held['size']) == ('shapes', 'test', 8)
-  thumbnails.make(of_size(8))
+  thumbnails.write_thumbnails(of_size(8))
   assert read == ['test']
-  thumbnails.make(of_size(6))
+  thumbnails.write_thumbnails(of_size(6))
   assert read == ['test', 'test']
-  thumbnails.make(of_size(0))
+  thumbnails.write_thumbnails(of_size(0))
   assert not file.exists()
 
 
@@ -119,4 +119,4 @@ def test_the_table_must_be_there(study, tmp_path):
   of_size, _ = study
   (tmp_path / 'tables' / 'contested.csv').unlink()
   with pytest.raises(errors.DataError, match='overlap analyse'):
-    thumbnails.make(of_size(8))
+    thumbnails.write_thumbnails(of_size(8))

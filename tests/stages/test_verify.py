@@ -18,8 +18,8 @@ def wanted():
 
 
 def faults(workdir, monkeypatch, stored, wanted, name='correlations'):
-  table_io.write(workdir, name, stored)
-  checksums.write(workdir / 'tables' / 'analysis.json', {})
+  table_io.write_table(workdir, name, stored)
+  checksums.write_json(workdir / 'tables' / 'analysis.json', {})
   fingerprints.note(epath.Path(workdir), {})
   monkeypatch.setattr(analyse, 'compute', lambda path, asked: {name: wanted})
   return list(verify.faults(workdir))

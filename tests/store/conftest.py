@@ -53,7 +53,7 @@ class Builder:
     return store.Store(self.workdir).models(DATASET, SPLIT)
 
   def faults(self) -> list[str]:
-    return list(store.check(self.workdir))
+    return list(store.check_store(self.workdir))
 
   def folder(self, model: str) -> pathlib.Path:
     folder = schema.model_folder(self.workdir, DATASET, SPLIT, model)

@@ -56,7 +56,7 @@ def test_round_trip_and_files(tmp_path, shape, dtype, chunk_rows):
   values = (np.arange(np.prod(shape)) % 251).astype(dtype).reshape(shape)
   layout = _write(tmp_path / 'a', values, chunk_rows)
   array = arrays.open_array(tmp_path / 'a', layout)
-  read = arrays.read(array, layout, 0, shape[0])
+  read = arrays.read_rows(array, layout, 0, shape[0])
   np.testing.assert_array_equal(read, values)
   assert read.dtype == dtype
   names = {
@@ -74,7 +74,7 @@ def test_zeros_are_stored(tmp_path):
   assert (tmp_path / 'a/c/1/0').is_file()
   array = arrays.open_array(tmp_path / 'a', layout)
   np.testing.assert_array_equal(
-    arrays.read(array, layout, 0, 8), np.zeros((8, 2))
+    arrays.read_rows(array, layout, 0, 8), np.zeros((8, 2))
   )
 
 
@@ -97,7 +97,7 @@ def test_ranges(tmp_path_factory, data):
   layout = _write(folder, values, chunk_rows)
   array = arrays.open_array(folder, layout)
   np.testing.assert_array_equal(
-    arrays.read(array, layout, start, stop), values[start:stop]
+    arrays.read_rows(array, layout, start, stop), values[start:stop]
   )
 
 

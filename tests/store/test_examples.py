@@ -33,7 +33,7 @@ def test_round_trip(tmp_path):
   assert examples.class_names == NAMES
   assert examples.ids_hash == ids_hash
   assert len(examples) == 3
-  assert list(store.check(tmp_path)) == []
+  assert list(store.check_store(tmp_path)) == []
 
 
 @pytest.mark.parametrize('size', [0, 1, 1000])
@@ -45,7 +45,7 @@ def test_sizes_and_kinds_of_labels(tmp_path, size, dtype):
   examples = store.Store(tmp_path).examples('pets', 'test')
   assert examples.ids.tolist() == ids.tolist()
   np.testing.assert_array_equal(examples.labels, labels)
-  assert list(store.check(tmp_path)) == []
+  assert list(store.check_store(tmp_path)) == []
 
 
 def test_writing_the_same_again_changes_nothing(tmp_path):
@@ -98,7 +98,7 @@ def test_targets(tmp_path):
   _write(tmp_path, targets=targets)
   examples = store.Store(tmp_path).examples('pets', 'test')
   np.testing.assert_array_equal(examples.targets, targets)
-  assert list(store.check(tmp_path)) == []
+  assert list(store.check_store(tmp_path)) == []
   with pytest.raises(errors.DataError, match='other targets'):
     _write(tmp_path)
   with pytest.raises(errors.DataError, match='other targets'):
@@ -137,4 +137,4 @@ def test_many_at_once_agree(tmp_path):
     thread.join()
   assert results == [_write(tmp_path)] * 8
   assert os.listdir(tmp_path / 'predictions/pets/test') == ['examples']
-  assert list(store.check(tmp_path)) == []
+  assert list(store.check_store(tmp_path)) == []

@@ -29,7 +29,7 @@ def test_nothing_yet(tmp_path):
   assert empty.record('d', 's', 'm') is None
   with pytest.raises(errors.DataError, match='There are none'):
     empty.read('d', 's', 'm')
-  assert list(store.check(tmp_path / 'absent')) == []
+  assert list(store.check_store(tmp_path / 'absent')) == []
 
 
 def test_splits_and_models(tmp_path):
@@ -46,7 +46,7 @@ def test_splits_and_models(tmp_path):
   opened = store.Store(str(tmp_path))
   assert opened.splits() == sorted(splits)
   assert opened.models('b', 'test') == []
-  assert list(store.check(tmp_path)) == []
+  assert list(store.check_store(tmp_path)) == []
 
 
 @pytest.mark.parametrize(

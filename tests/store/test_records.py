@@ -24,7 +24,7 @@ def test_seal_and_read(tmp_path):
   assert record['format_version'] == 2
   folder = _write(tmp_path, record)
   assert records.complete(folder)
-  assert records.read(folder) == record
+  assert records.read_record(folder) == record
 
 
 def test_the_checksum_does_not_depend_on_the_order_of_keys():
@@ -51,7 +51,7 @@ def test_every_edit_is_found(tmp_path):
   for edited in edits:
     folder = _write(tmp_path, edited)
     with pytest.raises(errors.DataError, match='own checksum'):
-      records.read(folder)
+      records.read_record(folder)
 
 
 @pytest.mark.parametrize(
@@ -61,14 +61,14 @@ def test_every_edit_is_found(tmp_path):
 def test_what_is_no_record(tmp_path, content):
   (tmp_path / 'record.json').write_bytes(content)
   with pytest.raises(errors.DataError, match=r'record\.json'):
-    records.read(epath.Path(tmp_path))
+    records.read_record(epath.Path(tmp_path))
 
 
 def test_an_infinite_number_is_an_edit(tmp_path):
   text = records.text(records.seal({'a': 1})).replace('"a": 1', '"a": 1e999')
   (tmp_path / 'record.json').write_text(text)
   with pytest.raises(errors.DataError, match='own checksum'):
-    records.read(epath.Path(tmp_path))
+    records.read_record(epath.Path(tmp_path))
 
 
 @pytest.mark.parametrize('version', [1, 3, 2.0, True, '2', None, [2]])
@@ -77,15 +77,15 @@ def test_another_version_is_said_in_one_line(tmp_path, version):
   folder = _write(tmp_path, record | {'format_version': version})
   text = re.escape(f'format_version 2, got {version!r}')
   with pytest.raises(errors.DataError, match=text):
-    records.read(folder)
+    records.read_record(folder)
 
 
 def test_absent_and_unreadable(tmp_path):
   folder = epath.Path(tmp_path)
   assert not records.complete(folder)
   with pytest.raises(errors.DataError, match='must exist'):
-    records.read(folder)
+    records.read_record(folder)
   (tmp_path / 'record.json').mkdir()
   assert not records.complete(folder)
   with pytest.raises(errors.DataError, match='must be readable'):
-    records.read(folder)
+    records.read_record(folder)

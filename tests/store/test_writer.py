@@ -88,7 +88,7 @@ def test_batches_of_any_pattern(tmp_path_factory, data):
       writer.finish({})
   read = store.Store(workdir).read('d', 's', 'm')
   np.testing.assert_array_equal(read, values)
-  assert list(store.check(workdir)) == []
+  assert list(store.check_store(workdir)) == []
 
 
 def test_rows_in_random_order_and_a_buffer_that_is_used_again(

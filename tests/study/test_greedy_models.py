@@ -14,7 +14,7 @@ def test_models_of_the_search_are_models_of_the_study(field):
   config.models.base = schema.model('resnet', width=8)
   config.models.wide = schema.model('resnet', width=16)
   config.analyses.greedy[field] = ('wide',)
-  analyse.check(schema.resolve(config))
+  analyse.check_analyses(schema.resolve(config))
   config.analyses.greedy[field] = ('base', 'wdie')
   with pytest.raises(errors.UsageError, match=rf"greedy\.{field}.*'wide'"):
-    analyse.check(schema.resolve(config))
+    analyse.check_analyses(schema.resolve(config))

@@ -30,7 +30,7 @@ def study(root, **changes):
   )
   config.update_from_flattened_dict(changes)
   plain = schema.resolve(config)
-  specs.check(plain)
+  specs.check_specs(plain)
   return Study(plain, root / 'w')
 
 
@@ -53,7 +53,7 @@ def test_nothing_is_trained_where_data_are_missing(
   for split in ('train', 'test'):
     write(tmp_path / 'tree', 'cat', 'dog', split=split)
   with pytest.raises(errors.OverlapError, match=told):
-    run.run(study(tmp_path, **LEARNED, **changes), stages)
+    run.run_stages(study(tmp_path, **LEARNED, **changes), stages)
   assert not (tmp_path / 'w').exists()
 
 
@@ -62,9 +62,9 @@ def test_splits_must_have_the_same_classes_or_a_list_of_all(tmp_path):
   write(tmp_path / 'tree', 'dog')
   write(tmp_path / 'tree', 'unknown', split='unlabelled')
   with pytest.raises(errors.DataError, match=r"'train' and 'test'.*'cat'"):
-    inputs.check(study(tmp_path, **LEARNED), ['train'], None)
+    inputs.check_inputs(study(tmp_path, **LEARNED), ['train'], None)
   listed = study(tmp_path, **LEARNED, **{'data.classes': ('fox', 'dog', 'cat')})
-  inputs.check(listed, ['train'], None)
+  inputs.check_inputs(listed, ['train'], None)
   assert listed.examples('test').labels().tolist() == [1]
   assert listed.examples('train').labels().tolist() == [2, 1, 0]
 
@@ -72,7 +72,7 @@ def test_splits_must_have_the_same_classes_or_a_list_of_all(tmp_path):
 def test_loaded_models_need_no_other_split_than_those_predicted(tmp_path):
   write(tmp_path / 'tree', 'cat', 'dog')
   made = study(tmp_path)
-  run.run(made, ['train', 'predict'])
+  run.run_stages(made, ['train', 'predict'])
   examples = store.Store(made.path).examples('image_folder', 'test')
   assert examples.class_names == ('cat', 'dog')
 
@@ -80,21 +80,21 @@ def test_loaded_models_need_no_other_split_than_those_predicted(tmp_path):
 def test_models_with_rules_of_their_own_need_no_square_images(tmp_path):
   write(tmp_path / 'tree', 'cat', 'dog', size=(8, 9))
   rule = {'models.base.input.resize': 'squash', 'models.base.input.size': 6}
-  run.run(study(tmp_path, **rule), ['train', 'predict'])
+  run.run_stages(study(tmp_path, **rule), ['train', 'predict'])
   del rule['models.base.input.size']
   with pytest.raises(errors.DataError, match=r'input\.resize and input\.size'):
-    inputs.check(study(tmp_path / '2', **rule, **{
+    inputs.check_inputs(study(tmp_path / '2', **rule, **{
       'data.data_dir': str(tmp_path / 'tree')
     }), ['train'], None)  # fmt: skip
 
 
 def test_data_that_are_no_longer_needed_are_not_opened(tmp_path):
   write(tmp_path / 'tree', 'cat', 'dog')
-  run.run(study(tmp_path), ['train'])
+  run.run_stages(study(tmp_path), ['train'])
   (tmp_path / 'tree/test').rename(tmp_path / 'tree/other')
-  inputs.check(study(tmp_path), ['train'], None)
+  inputs.check_inputs(study(tmp_path), ['train'], None)
   with pytest.raises(errors.UsageError, match=r"'test'.* other"):
-    inputs.check(study(tmp_path), ['train', 'predict'], None)
+    inputs.check_inputs(study(tmp_path), ['train', 'predict'], None)
 
 
 def test_another_list_of_classes_is_another_training(tmp_path):

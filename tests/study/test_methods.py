@@ -81,7 +81,7 @@ def bound(tmp_path, tree, **changes):
   )  # fmt: skip
   config.update_from_flattened_dict(changes)
   plain = schema.resolve(config)
-  specs.check(plain)
+  specs.check_specs(plain)
   return Study(plain, tmp_path / 'work')
 
 
@@ -144,7 +144,7 @@ def test_pairs_of_tar_files_are_a_data_set_of_their_own(tmp_path, tree):
   assert axes['dataset'] == 'web'
   # Reports are made where the files are not.
   shard.unlink()
-  specs.check(study.config)
+  specs.check_specs(study.config)
   assert train.make_task(study, 'clip').pairs is not None
 
 

@@ -53,7 +53,7 @@ def bound(tmp_path, tree, **changes):
     config.models[name] = model
   config.update_from_flattened_dict(changes)
   plain = schema.resolve(config)
-  specs.check(plain)
+  specs.check_specs(plain)
   return Study(plain, tmp_path / 'work')
 
 

@@ -116,13 +116,13 @@ def test_preparations_that_can_not_be_are_one_line(changes, message):
   fields = {f'models.{k}': v for k, v in changes.items()}
   # The range of a number is checked as the config is read.
   with pytest.raises(errors.UsageError, match=message) as caught:
-    specs.check(study(**fields))
+    specs.check_specs(study(**fields))
   assert '\n' not in str(caught.value)
 
 
 def test_teacher_and_student_may_be_prepared_alike():
   resize = {'input.resize': 'squash', 'input.crop': 1.0}
-  specs.check(
+  specs.check_specs(
     study(
       **{
         f'models.{name}.{k}': v

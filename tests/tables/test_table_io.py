@@ -92,8 +92,8 @@ def test_columns_begin_as_the_contract_has_them():
 @pytest.mark.parametrize('rows', [0, 1, 8])
 def test_reads_back_what_was_written(tmp_path, name, rows):
   frame = example(name, rows)
-  table_io.write(tmp_path, name, frame)
-  got = table_io.read(tmp_path, name)
+  table_io.write_table(tmp_path, name, frame)
+  got = table_io.read_table(tmp_path, name)
   pd.testing.assert_frame_equal(got, frame, check_exact=True)
   parquet = pd.read_parquet(tmp_path / 'tables' / f'{name}.parquet')
   pd.testing.assert_frame_equal(parquet, frame, check_exact=True)
@@ -102,14 +102,14 @@ def test_reads_back_what_was_written(tmp_path, name, rows):
 @pytest.mark.parametrize('name', NAMES)
 def test_the_same_frame_gives_the_same_bytes(tmp_path, name):
   for folder in ('one', 'two'):
-    table_io.write(tmp_path / folder, name, example(name))
+    table_io.write_table(tmp_path / folder, name, example(name))
   for file in (f'{name}.csv', f'{name}.parquet'):
     one, two = (tmp_path / f / 'tables' / file for f in ('one', 'two'))
     assert one.read_bytes() == two.read_bytes()
   csv = (tmp_path / 'one' / 'tables' / f'{name}.csv').read_bytes()
   assert csv == table_io.to_csv(example(name))
   # Written again from what was read, it is still the same.
-  assert table_io.to_csv(table_io.read(tmp_path / 'one', name)) == csv
+  assert table_io.to_csv(table_io.read_table(tmp_path / 'one', name)) == csv
 
 
 def test_numbers_are_short_and_missing_ones_are_empty():
@@ -126,20 +126,20 @@ def test_numbers_are_short_and_missing_ones_are_empty():
 
 def test_further_columns_may_follow(tmp_path):
   frame = example('models').assign(own=1.5)
-  table_io.write(tmp_path, 'models', frame)
-  assert table_io.read(tmp_path, 'models')['own'].tolist() == [1.5] * 8
+  table_io.write_table(tmp_path, 'models', frame)
+  assert table_io.read_table(tmp_path, 'models')['own'].tolist() == [1.5] * 8
 
 
 def test_other_tables_need_no_schema(tmp_path):
   frame = pd.DataFrame({'model': ['NA', 'b'], 'k': [256, 512]})
-  table_io.write(tmp_path, 'probes', frame)
-  pd.testing.assert_frame_equal(table_io.read(tmp_path, 'probes'), frame)
+  table_io.write_table(tmp_path, 'probes', frame)
+  pd.testing.assert_frame_equal(table_io.read_table(tmp_path, 'probes'), frame)
 
 
 def test_wrong_columns_are_refused(tmp_path):
   frame = example('pairs')
   with pytest.raises(ValueError, match='must begin with'):
-    table_io.write(tmp_path, 'pairs', frame[frame.columns[::-1]])
+    table_io.write_table(tmp_path, 'pairs', frame[frame.columns[::-1]])
   with pytest.raises(ValueError, match='kappa'):
     table_io.typed('pairs', dict(frame.drop(columns='kappa')))
   assert not (tmp_path / 'tables').exists()
@@ -147,7 +147,7 @@ def test_wrong_columns_are_refused(tmp_path):
 
 def test_an_absent_table_says_what_makes_it(tmp_path):
   with pytest.raises(errors.DataError, match='overlap analyse') as caught:
-    table_io.read(tmp_path, 'models')
+    table_io.read_table(tmp_path, 'models')
   assert 'models.csv' in str(caught.value)
 
 
@@ -161,15 +161,15 @@ def test_an_absent_table_says_what_makes_it(tmp_path):
   ],
 )
 def test_an_edited_table_is_told(tmp_path, spoil):
-  table_io.write(tmp_path, 'models', example('models'))
+  table_io.write_table(tmp_path, 'models', example('models'))
   path = tmp_path / 'tables' / 'models.csv'
   path.write_text(spoil(path.read_text()))
   with pytest.raises(errors.DataError, match=r'models\.csv'):
-    table_io.read(tmp_path, 'models')
+    table_io.read_table(tmp_path, 'models')
 
 
 def test_nothing_half_written_is_left(tmp_path):
-  table_io.write(tmp_path, 'models', example('models'))
-  table_io.write(tmp_path, 'models', example('models', seed=1))
+  table_io.write_table(tmp_path, 'models', example('models'))
+  table_io.write_table(tmp_path, 'models', example('models', seed=1))
   names = sorted(path.name for path in (tmp_path / 'tables').iterdir())
   assert names == ['models.csv', 'models.parquet']

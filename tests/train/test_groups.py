@@ -102,7 +102,7 @@ def test_groups_lie_on_devices_of_their_own():
 
 
 def check(method='supervised', size=8, phase_size=8, **fields):
-  groups.check(
+  groups.check_groups(
     'at',
     {
       'train': {

@@ -77,8 +77,8 @@ def settings_of(architecture='clip', **flat):
 
 def task(folder, architecture='clip', examples=TRAIN, **flat):
   settings = settings_of(architecture, **flat)
-  heads.check('toy', settings)
-  texts.check('toy', settings)
+  heads.check_head('toy', settings)
+  texts.check_texts('toy', settings)
   return Task(
     name='toy',
     model=specs.build_model(settings, num_classes=4),
@@ -235,13 +235,13 @@ def test_the_scale_does_not_exceed_a_hundred(tmp_path):
 )
 def test_settings_that_can_not_be_are_one_line(flat, match):
   with pytest.raises(errors.UsageError, match=match) as caught:
-    texts.check('toy', settings_of(**flat))
+    texts.check_texts('toy', settings_of(**flat))
   assert '\n' not in str(caught.value)
 
 
 def test_a_zero_shot_head_wants_features_of_unit_length():
   with pytest.raises(errors.UsageError, match='model with texts'):
-    heads.check('toy', settings_of('resnet'))
+    heads.check_head('toy', settings_of('resnet'))
 
 
 def test_it_is_a_framework_of_its_own():

@@ -83,7 +83,7 @@ def test_a_run_does_not_go_on_from_a_damaged_checkpoint(tmp_path):
     with pytest.raises(errors.DataError, match='trained from the beginning'):
       run(tmp_path)
   # As if its files were others.
-  checksums.write(notes, {'sha256': {'8': '0' * 64}})
+  checksums.write_json(notes, {'sha256': {'8': '0' * 64}})
   with pytest.raises(errors.DataError, match=r'step 8 .* other files'):
     run(tmp_path)
   for file in (tmp_path / 'checkpoints/8').rglob('manifest.ocdbt'):

@@ -60,7 +60,7 @@ def test_predictions_are_of_the_checkpoint_s_head(
   settings, tmp_path, monkeypatch, reduction
 ):
   given, split = settings(**{'head.reduction': reduction}), examples()
-  specs.check(
+  specs.check_specs(
     {
       'models': {'toy': given},
       'data': {'dataset': 'idx:noise', 'fallback': '', 'splits': {}},
@@ -95,10 +95,12 @@ def test_predictions_are_of_the_checkpoint_s_head(
   monkeypatch.setattr(trainer.checkpoints, 'fill', fill)
   loaded, _ = trainer.train_model(task)
   forward = predict_forward.forward_function(task.model, task.model_input)
-  (outputs,) = predict_forward.run(forward, loaded, split, batch_size=8)
+  (outputs,) = predict_forward.run_forward(forward, loaded, split, batch_size=8)
   plain = specs.build_model(given, num_classes=4)
   plain_forward = predict_forward.forward_function(plain, task.model_input)
-  (source,) = predict_forward.run(plain_forward, loaded, split, batch_size=8)
+  (source,) = predict_forward.run_forward(
+    plain_forward, loaded, split, batch_size=8
+  )
   dogs, cats = source.logits[:, [1, 3]], source.logits[:, 0]
   want = (
     np.log(np.exp(dogs).sum(1)) if reduction == 'logsumexp' else dogs.max(1)
@@ -120,7 +122,7 @@ def test_predictions_are_of_the_checkpoint_s_head(
 )
 def test_what_is_missing_is_one_line(settings, flat, text):
   with pytest.raises(errors.UsageError, match=text) as caught:
-    mapped.check('toy', settings(**flat))
+    mapped.check_class_mapping('toy', settings(**flat))
   assert '\n' not in str(caught.value)
 
 

@@ -191,7 +191,7 @@ def settings_of(**flat):
 @pytest.mark.parametrize('gradient', meta.GRADIENTS)
 def test_a_student_learns_from_images_without_labels(tmp_path, gradient):
   settings = settings_of(**{'mpl.gradient': gradient})
-  mpl.check('toy', settings)
+  mpl.check_mpl('toy', settings)
   few = examples('train', 128, 0)
   one = Task(
     name='toy',
@@ -222,7 +222,7 @@ def test_a_student_learns_from_images_without_labels(tmp_path, gradient):
 )
 def test_settings_that_can_not_be_are_one_line(flat, match):
   with pytest.raises(errors.UsageError, match=match):
-    mpl.check('toy', settings_of(**flat))
+    mpl.check_mpl('toy', settings_of(**flat))
 
 
 def test_it_is_a_framework_of_its_own():

@@ -127,4 +127,4 @@ def test_the_first_part_has_the_other_data_set_s_classes(tmp_path):
 )
 def test_what_can_not_be(changes, match):
   with pytest.raises(errors.UsageError, match=match):
-    pretrain.check('toy', settings_of(**changes))
+    pretrain.check_pretrain('toy', settings_of(**changes))

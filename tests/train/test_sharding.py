@@ -162,7 +162,9 @@ def test_an_unknown_sharding_is_one_line():
   config.train.sharding = 'fdsp'
   settings = schema._plain(config.to_dict())
   with pytest.raises(errors.UsageError, match="'fsdp'") as caught:
-    specs.check({'models': {'toy': settings}, 'transfer': {'dataset': ''}})
+    specs.check_specs(
+      {'models': {'toy': settings}, 'transfer': {'dataset': ''}}
+    )
   assert '\n' not in str(caught.value)
 
 

@@ -73,7 +73,7 @@ def logits(task, variables):
   return np.concatenate(
     [
       outputs.logits
-      for outputs in predict_forward.run(
+      for outputs in predict_forward.run_forward(
         forward, variables, HELDOUT, batch_size=20
       )
     ]

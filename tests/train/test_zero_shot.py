@@ -53,7 +53,7 @@ def model_config(towers, folder, **flat):
 
 def task(towers, folder, names=NAMES, **flat):
   settings = schema._plain(model_config(towers, folder, **flat).to_dict())
-  zero_shot.check('toy', settings)
+  zero_shot.check_zero_shot('toy', settings)
   split = examples(names)
   return Task(
     name='toy',
@@ -71,7 +71,7 @@ def task(towers, folder, names=NAMES, **flat):
 def predicted(task, variables):
   forward = predict_forward.forward_function(task.model, task.model_input)
   outputs = list(
-    predict_forward.run(forward, variables, task.train, batch_size=8)
+    predict_forward.run_forward(forward, variables, task.train, batch_size=8)
   )
   return np.concatenate([o.logits for o in outputs])
 
@@ -143,5 +143,5 @@ def test_what_is_missing_is_one_line(towers, folder, flat, text):
   config.update_from_flattened_dict(flat)
   settings = schema._plain(config.to_dict())
   with pytest.raises(errors.UsageError, match=text) as caught:
-    zero_shot.check('toy', settings)
+    zero_shot.check_zero_shot('toy', settings)
   assert '\n' not in str(caught.value)

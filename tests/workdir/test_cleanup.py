@@ -51,7 +51,7 @@ def remaining(workdir):
 )
 def test_what_was_left_goes(tmp_path, age, alone, kept):
   make(tmp_path, (*LEFT, *KEPT), age=age)
-  with locks.held(tmp_path, ['tables']):
+  with locks.workdir_lock(tmp_path, ['tables']):
     if not alone:
       (tmp_path / locks.FOLDER / 'elsewhere.json').write_text('{}')
     cleanup.remove(tmp_path)
@@ -67,7 +67,7 @@ def test_nothing_goes_through_a_link(tmp_path):
     (workdir / name).symlink_to(mine)
   (workdir / f'.b.{TOKEN}.partial').symlink_to(mine)
   (workdir / f'.c.{TOKEN}.partial').symlink_to(mine / 'x')
-  with locks.held(workdir, ['tables']):
+  with locks.workdir_lock(workdir, ['tables']):
     os.utime(next((workdir / locks.FOLDER).iterdir()), (2**31, 2**31))
     cleanup.remove(workdir)
   assert all((mine / name).exists() for name in kept)
@@ -80,6 +80,6 @@ def test_a_workdir_may_itself_be_a_link(tmp_path):
   (tmp_path / 'w').mkdir()
   workdir.symlink_to(tmp_path / 'w')
   make(workdir, LEFT, age=10)
-  with locks.held(workdir, ['tables']):
+  with locks.workdir_lock(workdir, ['tables']):
     cleanup.remove(workdir)
   assert remaining(workdir) == set()

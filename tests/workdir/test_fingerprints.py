@@ -87,17 +87,17 @@ def test_another_program(analyse, monkeypatch):
 
 def test_tables_of_a_run_that_was_cut_short(workdir, analyse, monkeypatch):
   assert analyse()
-  write = table_io.write
+  write = table_io.write_table
 
   def fail(path, name, frame):
     if name == 'pairs':
       raise KeyboardInterrupt
     write(path, name, frame)
 
-  monkeypatch.setattr(table_io, 'write', fail)
+  monkeypatch.setattr(table_io, 'write_table', fail)
   with pytest.raises(KeyboardInterrupt):
     analyse(resamples=20)
-  monkeypatch.setattr(table_io, 'write', write)
+  monkeypatch.setattr(table_io, 'write_table', write)
   assert analyse(resamples=20)
 
 

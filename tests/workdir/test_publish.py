@@ -26,7 +26,7 @@ def show(workdir, *names, value=1, request=None):
 
 def values(workdir):
   return {
-    file.stem: table_io.read(workdir, file.stem)['value'].iloc[0]
+    file.stem: table_io.read_table(workdir, file.stem)['value'].iloc[0]
     for file in (workdir / 'tables').glob('*.csv')
   }
 
@@ -46,7 +46,9 @@ def test_they_take_the_place_of_all_of_ours_and_of_nothing_else(tmp_path):
   ]  # fmt: skip
   assert (tmp_path / 'tables' / 'notes' / 'a.txt').read_text() == 'kept'
   assert values(tmp_path) == {'own': 1, 'further': 2}
-  assert checksums.read(tmp_path / 'tables/analysis.json', '') == {'value': 2}
+  assert checksums.read_json(tmp_path / 'tables/analysis.json', '') == {
+    'value': 2
+  }
   assert fingerprints.is_done(tmp_path, MADE_OF)
   assert os.listdir(tmp_path) == ['tables']
 
@@ -81,7 +83,7 @@ def test_who_reads_meanwhile_gets_tables_of_one_analysis(
   tmp_path, synthetic, monkeypatch, again_and_again
 ):
   made = [synthetic.study(seed=seed) for seed in range(2)]
-  read, times = table_io.read, []
+  read, times = table_io.read_table, []
 
   def analyse(number):
     publish.publish(tmp_path, {}, made[number % 2], MADE_OF | {'n': number})
@@ -94,7 +96,7 @@ def test_who_reads_meanwhile_gets_tables_of_one_analysis(
     return frame
 
   analyse(0)
-  monkeypatch.setattr(table_io, 'read', read_slowly)
+  monkeypatch.setattr(table_io, 'read_table', read_slowly)
   monkeypatch.setattr('overlap.core.replaced._TRIES', 3)
   if again_and_again:
     with pytest.raises(errors.DataError, match='were replaced 3 times'):

@@ -21,11 +21,11 @@ def test_runs_side_by_side_lose_none_of_each_other_s(tmp_path):
   joined = json.loads((tmp_path / 'timings.json').read_text())
   assert sorted(e['model'] for e in joined['stages']) == sorted(names)
   assert joined.pop('checksum')
-  assert joined == timings.read(tmp_path)
+  assert joined == timings.read_timings(tmp_path)
 
 
 def test_one_that_joined_too_early_joins_again(tmp_path, monkeypatch):
-  write = timings.checksums.write
+  write = timings.checksums.write_json
   late = [entry('train', 'b')]
 
   def slow(path, value):
@@ -34,7 +34,7 @@ def test_one_that_joined_too_early_joins_again(tmp_path, monkeypatch):
       timings.add(tmp_path, late.pop())
     write(path, value)
 
-  monkeypatch.setattr(timings.checksums, 'write', slow)
+  monkeypatch.setattr(timings.checksums, 'write_json', slow)
   timings.add(tmp_path, entry('train', 'a'))
   joined = json.loads((tmp_path / 'timings.json').read_text())
   assert [e['model'] for e in joined['stages']] == ['a', 'b']
@@ -43,7 +43,7 @@ def test_one_that_joined_too_early_joins_again(tmp_path, monkeypatch):
 def test_each_split_counts_and_the_last_run_of_each(tmp_path):
   for split, seconds in (('test', 5.0), ('probe', 2.0), ('test', 3.0)):
     timings.add(tmp_path, entry('predict', 'a', seconds, split))
-  stages = timings.read(tmp_path)['stages']
+  stages = timings.read_timings(tmp_path)['stages']
   assert {e['split']: e['seconds'] for e in stages} == {'test': 3.0, 'probe': 2}
 
 
@@ -53,7 +53,7 @@ def test_a_damaged_entry_is_left_out(tmp_path, caplog):
   (tmp_path / 'timings.json').unlink()
   file = tmp_path / 'timings/train.a.json'
   file.write_text(file.read_text().replace('1.0', '9.0'))
-  assert [e['model'] for e in timings.read(tmp_path)['stages']] == ['b']
+  assert [e['model'] for e in timings.read_timings(tmp_path)['stages']] == ['b']
   assert f'{file} must match its own checksum' in caplog.text
 
 
@@ -82,6 +82,6 @@ def test_a_summary_has_a_line_a_stage_with_its_longest_models():
 
 def test_a_stage_notes_the_memory_until_then(tmp_path):
   layout.add_timing(tmp_path, 'predict', 'a', 1.0, split='test')
-  (got,) = timings.read(tmp_path)['stages']
+  (got,) = timings.read_timings(tmp_path)['stages']
   assert got['peak_memory_bytes'] > 1e6
   assert (got['stage'], got['model'], got['split']) == ('predict', 'a', 'test')

@@ -13,7 +13,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 
 from overlap.analyses import prefetch
-from overlap.core.jit import compiled
+from overlap.core.jit import jit_cpu
 
 _MIB = 2**20
 
@@ -104,7 +104,7 @@ class Source:
       yield from map(self._view, steps)
       return
     with contextlib.closing(self._arranged(steps)) as arranged:
-      yield from prefetch.ahead(arranged)
+      yield from prefetch.prefetch(arranged)
 
   def _in_memory(self) -> bool:
     return (
@@ -149,7 +149,7 @@ class Source:
       _divide(values, np.asarray(by[rows], np.float32), out)
 
 
-@compiled
+@jit_cpu
 def _divide(values, by, out):
   for row in range(len(values)):
     for c in range(values.shape[1]):

@@ -58,7 +58,7 @@ def count(
   """
   if backend is None:
     backend = 'numba' if jax.default_backend() == 'cpu' else 'xla'
-  lookup.check('back end for pairs', backend, BACKENDS)
+  lookup.check_choice('back end for pairs', backend, BACKENDS)
   used, places = np.unique(pairs, return_inverse=True)
   source = Source(
     models,

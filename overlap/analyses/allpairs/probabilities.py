@@ -10,7 +10,7 @@ import functools
 import numpy as np
 
 from overlap.analyses.softmax import each, exp64, ordered
-from overlap.core.jit import compiled
+from overlap.core.jit import jit_cpu
 
 # Values that a thread processes at a time.
 _BLOCK = 2**20
@@ -45,14 +45,14 @@ def softmax(logits: np.ndarray) -> np.ndarray:
   return result
 
 
-@compiled
+@jit_cpu
 def _softmax_lines(lines, out):
   room = np.empty(lines.shape[1])
   for row in range(len(lines)):
     softmax_line(lines[row], room, out[row])
 
 
-@compiled
+@jit_cpu
 def softmax_line(line, room, out):
   """Writes probabilities to `out`; `room` is a float64 work array."""
   highest, size = extremes(line.view(np.int32))
@@ -67,7 +67,7 @@ def softmax_line(line, room, out):
     out[c] = np.float32(room[c] / total)
 
 
-@functools.partial(compiled, fastmath={'reassoc'})
+@functools.partial(jit_cpu, fastmath={'reassoc'})
 def _sum(values):
   total = 0.0
   for c in range(len(values)):
@@ -75,7 +75,7 @@ def _sum(values):
   return total
 
 
-@compiled
+@jit_cpu
 def extremes(bits):
   """Returns the highest value and the highest magnitude of float32 bits.
 
@@ -91,7 +91,7 @@ def extremes(bits):
   return highest, size
 
 
-@compiled
+@jit_cpu
 def as_float(value):
   """Returns the float32 of an integer from `ordered`."""
   return ordered(np.int32(value)).view(np.float32)

@@ -23,7 +23,7 @@ from overlap.analyses.allpairs.probabilities import (
   extremes,
   softmax_line,
 )
-from overlap.core.jit import compiled
+from overlap.core.jit import jit_cpu
 
 # Columns of the counts.
 ONLY_1, ONLY_2, NEITHER, LOST = range(4)
@@ -82,7 +82,7 @@ _PART = 128
 _FEW = 32
 
 
-@compiled
+@jit_cpu
 def count(
   scores, starts, stride, classes, labels, first, last,
   given, right, pairs, logit_counts, prob_counts,
@@ -151,7 +151,7 @@ def count(
         )  # fmt: skip
 
 
-@compiled
+@jit_cpu
 def _summarise(line, label):
   """Returns the label's score, the highest other score, and its class.
 
@@ -174,7 +174,7 @@ def _summarise(line, label):
   return own, top, _find(line, label, top)
 
 
-@compiled
+@jit_cpu
 def _find(line, label, value):
   """Returns the lowest class with a value except the label's, else -1."""
   before, after = _first(line[:label], value), _first(line[label + 1 :], value)
@@ -183,7 +183,7 @@ def _find(line, label, value):
   return np.int64(after) + label + 1 if after != _NONE else np.int64(-1)
 
 
-@compiled
+@jit_cpu
 def _first(line, value):
   found = _NONE
   # No early exit, so that the loop is vectorised.
@@ -194,7 +194,7 @@ def _first(line, value):
   return found
 
 
-@compiled
+@jit_cpu
 def _search(
   values, begins, classes, label, own, top, place, right,
   pairs, counts,
@@ -270,7 +270,7 @@ def _add(model, entry, wins, right, pairs, counts):
       counts[pair, ONLY_2] += 1
 
 
-@compiled
+@jit_cpu
 def _settle(
   values, begins, classes, label, own, top, right, model, left,
   pairs, counts,
@@ -304,7 +304,7 @@ def _settle(
     _add(model, entry, wins, right, pairs, counts)
 
 
-@compiled
+@jit_cpu
 def _collect(line, label, least, found):
   """Stores classes with scores from `least` in `found`; returns the count."""
   count = 0
@@ -323,7 +323,7 @@ def _collect(line, label, least, found):
   return count
 
 
-@compiled
+@jit_cpu
 def _wins(one, two, label, label_sum):
   """Returns whether the label wins, by evaluating all classes."""
   lost = np.int32(0)

@@ -28,7 +28,7 @@ class _Wanted(NamedTuple):
   budget: float = np.inf
 
 
-def measure(context: Context) -> dict[str, pd.DataFrame]:
+def measure_greedy(context: Context) -> dict[str, pd.DataFrame]:
   """Follows the greedy paths and searches the subsets.
 
   Returns:

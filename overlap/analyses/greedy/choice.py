@@ -56,7 +56,7 @@ def choose(context: Context) -> Choice:
   soft = [names[i] for i in index]
   for field in ('starts', 'pool', 'candidates'):
     for name in getattr(options, field):
-      lookup.check(f'model for greedy.{field}', name, names)
+      lookup.check_choice(f'model for greedy.{field}', name, names)
       if name not in soft:
         raise errors.UsageError(
           f'A model of greedy.{field} must have logits, got {name!r}, which '

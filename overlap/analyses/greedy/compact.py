@@ -15,7 +15,7 @@ import numpy as np
 
 from overlap.analyses import ensembles
 from overlap.core import progress
-from overlap.core.jit import compiled
+from overlap.core.jit import jit_cpu
 
 # Scores of all models per worker: 256 MB in float32. With a hundred models, a
 # block still has all rows of a chunk of the store (2 MiB); with fewer rows,
@@ -176,7 +176,7 @@ def compact(
   return Compact(own, offsets, lower, kept)
 
 
-@compiled
+@jit_cpu
 def _mark(values, labels, slack, near, own):
   """Sets `near` where a class is not below the label's score."""
   rows, classes = values.shape
@@ -190,7 +190,7 @@ def _mark(values, labels, slack, near, own):
       flags[c] |= not (mine[c] < least)
 
 
-@compiled
+@jit_cpu
 def _index(near, labels):
   """Returns each row's offset, its count before the label, and its classes."""
   rows, classes = near.shape
@@ -213,7 +213,7 @@ def _index(near, labels):
   return offsets, lower, kept
 
 
-@compiled
+@jit_cpu
 def _gather(values, offsets, kept, model, models, scores):
   """Copies one model's scores to their positions."""
   for row in range(len(values)):

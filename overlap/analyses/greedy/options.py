@@ -52,7 +52,7 @@ class Greedy:
 DEFAULTS = Greedy()
 
 
-def check(given: Greedy) -> None:
+def check_greedy_options(given: Greedy) -> None:
   """Raises UsageError for invalid values; models are checked later."""
   for name in ('starts', 'pool', 'candidates'):
     value = getattr(given, name)
@@ -79,6 +79,6 @@ def check(given: Greedy) -> None:
       f'Option greedy.repetition must be True or False, got '
       f'{given.repetition!r}.'
     )
-  lookup.check('greedy.method', given.method, ensembles.METHODS)
+  lookup.check_choice('greedy.method', given.method, ensembles.METHODS)
   checks.names('greedy protocol', given.protocols, PROTOCOLS)
-  subsets.check(len(given.candidates), given.max_members)
+  subsets.check_subset_count(len(given.candidates), given.max_members)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from overlap.analyses.greedy.compact import Compact, Scores
-from overlap.core.jit import compiled
+from overlap.core.jit import jit_cpu
 
 Ensemble = tuple[int, ...]
 
@@ -54,7 +54,7 @@ def score_additions(
   return Additions(places, bits, scores.examples)
 
 
-@compiled
+@jit_cpu
 def _score(own, offsets, lower, scores, members):
   """Checks each label for the highest sum: `[ensembles, rows, models]`."""
   total, size = members.shape

@@ -7,7 +7,7 @@ import numpy as np
 
 from overlap.analyses.greedy.compact import Compact, Scores
 from overlap.core import errors
-from overlap.core.jit import compiled
+from overlap.core.jit import jit_cpu
 
 # All subsets of twelve models, and small subsets of more models.
 MOST = 2**13
@@ -45,7 +45,7 @@ def count(models: int, max_members: int) -> int:
   return sum(math.comb(models, size) for size in sizes)
 
 
-def check(models: int, max_members: int) -> None:
+def check_subset_count(models: int, max_members: int) -> None:
   """Raises UsageError if there are too many subsets to search."""
   total = count(models, max_members)
   if total > MOST:
@@ -62,7 +62,7 @@ def tree(models: int, max_members: int) -> Tree:
   Raises:
     UsageError: there are more than `MOST` subsets.
   """
-  check(models, max_members)
+  check_subset_count(models, max_members)
   last: list[int] = []
   size: list[int] = []
   end: list[int] = []
@@ -121,7 +121,7 @@ def count_right(
   return np.cumsum(changes, axis=1)[:, :-1]
 
 
-@compiled
+@jit_cpu
 def _search(
   own, offsets, lower, scores, last, size, end, chosen, slack, groups, many
 ):

@@ -39,7 +39,7 @@ class Curve(NamedTuple):
   wins: curves.Wins
 
 
-def measure(context: Context) -> dict[str, pd.DataFrame]:
+def measure_interpolation(context: Context) -> dict[str, pd.DataFrame]:
   """Interpolates the pairs whose models both have logits.
 
   Returns:
@@ -72,7 +72,7 @@ def choose_groups(
     UsageError: an option names an unknown group.
   """
   for name in filter(None, (options.group_a, options.group_b)):
-    lookup.check('group of classes', name, found)
+    lookup.check_choice('group of classes', name, found)
   if not options.group_a and len(found) < 2:
     return None
   first = (options.group_a, options.group_b)

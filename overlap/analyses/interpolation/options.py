@@ -31,13 +31,13 @@ class Interpolation:
   group_b: str = ''
 
 
-def check(options: Interpolation) -> None:
+def check_interpolation_options(options: Interpolation) -> None:
   """Checks the values that depend on neither the models nor the classes.
 
   Raises:
     UsageError: a value is invalid.
   """
-  lookup.check('interpolation.pairs', options.pairs, PAIRS)
+  lookup.check_choice('interpolation.pairs', options.pairs, PAIRS)
   checks.integer('interpolation.points', options.points, 3)
   if options.points % 2 == 0 or options.points > 10_001:
     raise errors.UsageError(

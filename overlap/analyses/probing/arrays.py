@@ -192,7 +192,7 @@ def _normalised(
   kind: str,
 ) -> dict[str, np.ndarray]:
   """Normalises a model's splits by statistics of its training split."""
-  lookup.check('normalisation', kind, normalise.KINDS)
+  lookup.check_choice('normalisation', kind, normalise.KINDS)
   _check_splits(f'features of {name!r}', given)
   checked = {
     split: rows.as_rows(given[split], f'{split} ({name})') for split in SPLITS
@@ -204,7 +204,7 @@ def _normalised(
         f'The {split} features of {name!r} must be {list(wanted)}, got '
         f'{list(one.shape)}.'
       )
-  normal = normalise.measure(checked['train'], kind)
+  normal = normalise.measure_statistics(checked['train'], kind)
   return {
     split: np.concatenate([normal(block) for _, block in one.blocks()])
     for split, one in checked.items()

@@ -83,7 +83,7 @@ def order(
   Raises:
     UsageError: the ranking is unknown.
   """
-  lookup.check('ranking of dimensions', ranking, RANKINGS)
+  lookup.check_choice('ranking of dimensions', ranking, RANKINGS)
   if ranking == 'random':
     return random.permutation(len(matrix))
   if ranking == 'cholesky':

@@ -100,7 +100,9 @@ class Splits:
   @functools.cache  # noqa: B019 (as above)
   def normalisation(self, model: str) -> normalise.Normalisation:
     """Fits a model's normalisation to the training split."""
-    return normalise.measure(self._raw(model, self.train), self._normalisation)
+    return normalise.measure_statistics(
+      self._raw(model, self.train), self._normalisation
+    )
 
   @functools.cache  # noqa: B019 (as above)
   def variances(self, model: str) -> np.ndarray:
@@ -112,7 +114,7 @@ class Splits:
       block = np.asarray(raw.read(start, stop), np.float32)
       return normalise.lengths_one(block, kind)
 
-    spread = normalise.measure(
+    spread = normalise.measure_statistics(
       dataclasses.replace(raw, read=read), 'standardise'
     ).std
     return np.where(np.isinf(spread), 0, spread) ** 2

@@ -34,7 +34,7 @@ class Pair(NamedTuple):
   identity: dict[str, str]
 
 
-def measure(context: Context) -> dict[str, pd.DataFrame]:
+def measure_joined(context: Context) -> dict[str, pd.DataFrame]:
   """Probes the joined features of the base and each other model.
 
   Returns:

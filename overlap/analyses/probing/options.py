@@ -56,15 +56,17 @@ class Probing:
   target: float = 0.0
 
 
-def check(given: Probing) -> None:
+def check_probing_options(given: Probing) -> None:
   """Raises UsageError for invalid values."""
-  lookup.check('probing.normalisation', given.normalisation, normalise.KINDS)
-  lookup.check('probing.pairs', given.pairs, _PAIRS)
+  lookup.check_choice(
+    'probing.normalisation', given.normalisation, normalise.KINDS
+  )
+  lookup.check_choice('probing.pairs', given.pairs, _PAIRS)
   checks.integer('probing.strengths', given.strengths, 1)
   checks.integer('probing.max_iterations', given.max_iterations, 1)
   checks.integer('probing.seeds', given.seeds, 1)
   for name in given.rankings:
-    lookup.check('probing.rankings', name, RANKINGS)
+    lookup.check_choice('probing.rankings', name, RANKINGS)
   for kept in given.kept:
     checks.integer('probing.kept', kept, 1)
   for percent in given.percents:

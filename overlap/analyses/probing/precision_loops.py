@@ -7,12 +7,12 @@ have the highest. Levels are compared in integers, as in `average_precision`.
 
 import numpy as np
 
-from overlap.core.jit import compiled
+from overlap.core.jit import jit_cpu
 
 _LEVELS = 11
 
 
-@compiled
+@jit_cpu
 def _mean_of_levels(best):
   """Mean over levels of the best precision at that level or a higher one."""
   highest, total = 0.0, 0.0
@@ -22,7 +22,7 @@ def _mean_of_levels(best):
   return total / _LEVELS
 
 
-@compiled
+@jit_cpu
 def resampled(order, positive, weights, result):
   """Computes average precision with each example repeated by its weight.
 
@@ -53,7 +53,7 @@ def resampled(order, positive, weights, result):
     result[row] = _mean_of_levels(best)
 
 
-@compiled
+@jit_cpu
 def swapped(order_1, order_2, positive, places, swaps, result):
   """Computes gains of system 2 over system 1 with examples swapped.
 

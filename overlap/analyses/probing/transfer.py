@@ -58,7 +58,7 @@ class Scores(NamedTuple):
   draws: np.ndarray
 
 
-def measure(
+def score_systems(
   logits: Sequence[np.ndarray], labels: Labels, *, resamples: int, seed: int
 ) -> Scores:
   """Scores systems on the same examples.

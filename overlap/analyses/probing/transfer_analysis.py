@@ -63,7 +63,7 @@ class Task(NamedTuple):
   test: Labels
 
 
-def measure(context: Context) -> dict[str, pd.DataFrame]:
+def measure_transfer(context: Context) -> dict[str, pd.DataFrame]:
   """Probes features of another data set, of models alone and in pairs.
 
   Returns:
@@ -76,7 +76,7 @@ def measure(context: Context) -> dict[str, pd.DataFrame]:
   if task is not None and chosen:
     systems = [(i,) for i in chosen] + list(itertools.combinations(chosen, 2))
     results = _probed(context, task, systems)
-    scores = transfer.measure(
+    scores = transfer.score_systems(
       [result.logits for result in results], task.test,
       resamples=context.options.resamples, seed=context.options.seed,
     )  # fmt: skip
@@ -145,7 +145,7 @@ def choose(context: Context, splits: Splits) -> list[int]:
   """
   names, given = context.names, context.options.transfer.models
   for name in given:
-    lookup.check('model for transfer.models', name, names)
+    lookup.check_choice('model for transfer.models', name, names)
   wanted = [i for i, name in enumerate(names) if name in given or not given]
   without = [i for i in wanted if not splits.width(names[i])]
   if without:

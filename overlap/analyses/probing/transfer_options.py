@@ -46,7 +46,7 @@ class Transfer:
   permutations: int = 1000
 
 
-def check(given: Transfer) -> None:
+def check_transfer_options(given: Transfer) -> None:
   """Raises UsageError for invalid values."""
   checks.integer('transfer.strengths', given.strengths, 1)
   checks.integer('transfer.permutations', given.permutations, 0)

@@ -27,7 +27,7 @@ TABLES = ('similarity', 'similarity_correlations')
 _DECIMALS = 4
 
 
-def measure(context: Context) -> dict[str, pd.DataFrame]:
+def measure_similarity(context: Context) -> dict[str, pd.DataFrame]:
   """Compares the features of the requested pairs and of pairs with the base.
 
   Returns:
@@ -80,7 +80,7 @@ def _columns(
   asked = context.options.similarity
   chosen = chosen_lib.choose(context.ids, asked, context.options.seed)
   place = {model: i for i, model in enumerate(np.unique(index).tolist())}
-  measured = pairwise.measure(
+  measured = pairwise.measure_pairwise(
     [
       chosen_lib.StoredFeatures(
         context.split, context.names[i], widths[i], chosen.rows

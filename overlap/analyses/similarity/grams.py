@@ -109,7 +109,7 @@ def products(
     return {i: features.sources[i][rows] for i in taken.models}
 
   every = list(representation.blocks(total))
-  for rows, held in zip(every, prefetch.ahead(read(rows) for rows in every)):
+  for rows, held in zip(every, prefetch.prefetch(read(rows) for rows in every)):
     placed = {}
     for i in taken.models:
       block, squares = representation.centred(

@@ -35,9 +35,9 @@ class Similarity:
   neighbour_examples: int = 2000
 
 
-def check(given: Similarity) -> None:
+def check_similarity_options(given: Similarity) -> None:
   """Raises UsageError for invalid values."""
-  lookup.check('similarity.normalise', given.normalise, NORMALISATIONS)
+  lookup.check_choice('similarity.normalise', given.normalise, NORMALISATIONS)
   checks.integer('similarity.max_examples', given.max_examples, 0)
   checks.integer('similarity.neighbours', given.neighbours, 0)
   checks.integer('similarity.neighbour_examples', given.neighbour_examples, 0)

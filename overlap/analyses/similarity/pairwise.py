@@ -90,12 +90,12 @@ def linear_cka(
     ValueError: the numbers of examples differ.
   """
   asked = Similarity(normalise=normalise, variance=0.0, neighbours=0)
-  options.check(asked)
-  found = measure([x, y], [(0, 1)], np.empty(0, np.int64), asked)
+  options.check_similarity_options(asked)
+  found = measure_pairwise([x, y], [(0, 1)], np.empty(0, np.int64), asked)
   return float((found.cka_debiased if debiased else found.cka)[0])
 
 
-def measure(
+def measure_pairwise(
   sources: Sequence[Source],
   pairs: Sequence[grams.Pair],
   near: np.ndarray,

@@ -50,7 +50,7 @@ def backend(name: str | None = None) -> Backend:
   """
   if name is None:
     name = 'blas' if jax.default_backend() == 'cpu' else 'xla'
-  lookup.check('back end for similarities', name, BACKENDS)
+  lookup.check_choice('back end for similarities', name, BACKENDS)
   if name == 'blas':
     return Backend(lambda block: block, _add_blas, lambda total: total)
   return Backend(jnp.asarray, _add_xla, _get_xla)

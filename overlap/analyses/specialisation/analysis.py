@@ -26,7 +26,7 @@ from overlap.catalog import categories
 _BLOCK = 2**22
 
 
-def measure(context: Context) -> dict[str, pd.DataFrame]:
+def measure_specialisation(context: Context) -> dict[str, pd.DataFrame]:
   """Makes all tables of specialisation; some need confidences for rows."""
   options, level = context.options.specialisation, context.options.confidence
   members, labels = context.members, context.split.labels

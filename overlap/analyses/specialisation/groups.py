@@ -140,7 +140,7 @@ def _indices(
       continue
     ends = (item, item) if isinstance(item, int) else _range(item)
     if ends is None:
-      lookup.check(f'class for {option}', item, names)
+      lookup.check_choice(f'class for {option}', item, names)
     elif not 0 <= ends[0] <= ends[1] < len(names):
       raise errors.UsageError(
         f'Option {option} must have classes within 0-{len(names) - 1}, got '

@@ -41,7 +41,7 @@ class Specialisation:
   grouping: str = ''
 
 
-def check(options: Specialisation) -> None:
+def check_specialisation_options(options: Specialisation) -> None:
   """Checks the values that depend on neither the models nor the classes.
 
   Raises:
@@ -56,7 +56,9 @@ def check(options: Specialisation) -> None:
       f' {options.contrast!r}.'
     )
   if options.grouping != '':
-    lookup.check('specialisation.grouping', options.grouping, ('', *GROUPINGS))
+    lookup.check_choice(
+      'specialisation.grouping', options.grouping, ('', *GROUPINGS)
+    )
   check_groups('specialisation.groups', options.groups)
 
 

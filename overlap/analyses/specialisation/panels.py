@@ -73,7 +73,7 @@ def _asked(name: str, text: str, members: Sequence[Member]) -> list[Index]:
   found = []
   for pair in parse_pairs(f'specialisation.{name}', text):
     for model in pair:
-      lookup.check(f'model for specialisation.{name}', model, place)
+      lookup.check_choice(f'model for specialisation.{name}', model, place)
       if members[place[model]].confidence is None:
         raise errors.UsageError(
           f'A model for specialisation.{name} must have logits or confidences, '

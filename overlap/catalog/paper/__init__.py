@@ -33,7 +33,7 @@ def table(number: int) -> pd.DataFrame:
   Raises:
     UsageError: the paper has no table of that number.
   """
-  lookup.check('table of the paper', str(number), map(str, TABLES))
+  lookup.check_choice('table of the paper', str(number), map(str, TABLES))
   file = importlib.resources.files(__name__).joinpath(f'table{number}.csv')
   with file.open(encoding='utf-8') as f:
     frame = pd.read_csv(f)

@@ -58,7 +58,7 @@ def sentences(given: Sequence[str]) -> tuple[str, ...]:
     elif epath.Path(item).expanduser().is_file():
       found += _lines(item)
     else:
-      lookup.check('list or file of templates', item, templates())
+      lookup.check_choice('list or file of templates', item, templates())
   for sentence in found:
     if _fields(sentence) != ['']:
       raise errors.UsageError(

@@ -168,7 +168,7 @@ def _bind(
     )
   bound = dict(zip(parameters, positional))
   for key, value in named:
-    lookup.check(f'argument of {name}', key, parameters)
+    lookup.check_choice(f'argument of {name}', key, parameters)
     if key in bound:
       raise errors.UsageError(f'{name} got its argument {key!r} twice.')
     bound[key] = value

@@ -27,7 +27,7 @@ from overlap.models.checkpoints import (
 )
 from overlap.models.checkpoints.following import follow
 from overlap.models.checkpoints.places import resolve
-from overlap.models.checkpoints.weights import Weights, read
+from overlap.models.checkpoints.weights import Weights, read_weights
 
 __all__ = [
   'CONVERTERS', 'Weights', 'fill', 'follow', 'load_state', 'load_variables',
@@ -36,26 +36,26 @@ __all__ = [
 
 _HERE = 'overlap.models.checkpoints'
 CONVERTERS = {
-  'align': f'{_HERE}.align:convert',
+  'align': f'{_HERE}.align:convert_align',
   'align_text': f'{_HERE}.align:convert_text',
-  'bit': f'{_HERE}.bit:convert',
-  'clip': f'{_HERE}.clip:convert',
+  'bit': f'{_HERE}.bit:convert_bit',
+  'clip': f'{_HERE}.clip:convert_clip',
   'clip_text': f'{_HERE}.clip:convert_text',
-  'densenet': f'{_HERE}.densenet:convert',
-  'dla': f'{_HERE}.dla:convert',
-  'dpn': f'{_HERE}.dpn:convert',
-  'efficientnet': f'{_HERE}.efficientnet:convert',
-  'efficientnet_lite': f'{_HERE}.efficientnet_lite:convert',
-  'hrnet': f'{_HERE}.hrnet:convert',
-  'inception_v3': f'{_HERE}.inception_v3:convert',
-  'mobilenet_v2': f'{_HERE}.mobilenet_v2:convert',
-  'resnet': f'{_HERE}.resnet:convert',
-  'scenic': f'{_HERE}.scenic:convert',
-  'senet': f'{_HERE}.senet:convert',
-  'sknet': f'{_HERE}.sknet:convert',
-  'vgg': f'{_HERE}.vgg:convert',
-  'vit': f'{_HERE}.vit:convert',
-  'vovnet': f'{_HERE}.vovnet:convert',
+  'densenet': f'{_HERE}.densenet:convert_densenet',
+  'dla': f'{_HERE}.dla:convert_dla',
+  'dpn': f'{_HERE}.dpn:convert_dpn',
+  'efficientnet': f'{_HERE}.efficientnet:convert_efficientnet',
+  'efficientnet_lite': f'{_HERE}.efficientnet_lite:convert_efficientnet_lite',
+  'hrnet': f'{_HERE}.hrnet:convert_hrnet',
+  'inception_v3': f'{_HERE}.inception_v3:convert_inception_v3',
+  'mobilenet_v2': f'{_HERE}.mobilenet_v2:convert_mobilenet_v2',
+  'resnet': f'{_HERE}.resnet:convert_resnet',
+  'scenic': f'{_HERE}.scenic:convert_scenic',
+  'senet': f'{_HERE}.senet:convert_senet',
+  'sknet': f'{_HERE}.sknet:convert_sknet',
+  'vgg': f'{_HERE}.vgg:convert_vgg',
+  'vit': f'{_HERE}.vit:convert_vit',
+  'vovnet': f'{_HERE}.vovnet:convert_vovnet',
 }
 
 # Of families whose authors' checkpoints have names of Flax too: whether a
@@ -68,9 +68,9 @@ _AUTHORS = {
 
 
 def load_state(path: str) -> dict[str, np.ndarray]:
-  """Reads tensors by name, see `weights.read`."""
+  """Reads tensors by name, see `weights.read_weights`."""
   with refusals.explained(str(path)):
-    return read(str(path)).state
+    return read_weights(str(path)).state
 
 
 def load_variables(
@@ -96,7 +96,7 @@ def load_variables(
       leaves that the file lacks; leaves that the template lacks are then
       ignored, and both are logged. None to refuse such a file.
     options: options of the module, which must agree with what is known of the
-      network, see `following.check`.
+      network, see `following.check_following`.
 
   Returns:
     Nested dicts of arrays, of the template's structure, shapes and dtypes
@@ -109,7 +109,7 @@ def load_variables(
       With `initial`, only another shape is refused, and a file that has none
       of the leaves.
   """
-  following.check(model_name, path, options)
+  following.check_following(model_name, path, options)
   weights = read_logged(path)
   return fill(
     model_name,
@@ -122,9 +122,9 @@ def load_variables(
 
 
 def read_logged(path: str) -> Weights:
-  """`weights.read`, and a line in the log of where they were."""
+  """`weights.read_weights`, and a line in the log of where they were."""
   with refusals.explained(path):
-    weights = read(path)
+    weights = read_weights(path)
   logging.info('%s', weights.in_words())
   return weights
 

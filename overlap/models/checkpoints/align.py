@@ -49,10 +49,10 @@ _ALONE = {
 _UNUSED = 'pooler.'
 
 
-def convert(state: Mapping[str, np.ndarray]) -> dict[str, Any]:
+def convert_align(state: Mapping[str, np.ndarray]) -> dict[str, Any]:
   """Variables of `ALIGN`, without a head, from the weights of both towers."""
   tower = towers.part(state, _IMAGE, (*_TEXT, _TEMPERATURE), **_FAMILY)
-  converted = leaves.convert(tower, _rename_image, **_FAMILY)
+  converted = leaves.rename_leaves(tower, _rename_image, **_FAMILY)
   return leaves.nested(
     {name.replace('/', '/image/', 1): leaf for name, leaf in converted.items()}
   )
@@ -74,7 +74,9 @@ def convert_text(state: Mapping[str, np.ndarray]) -> dict[str, Any]:
   }
   if 'params/positions' in alone:
     alone['params/positions'] = alone['params/positions'][None]
-  return leaves.nested(alone | leaves.convert(tower, _rename_text, **_FAMILY))
+  return leaves.nested(
+    alone | leaves.rename_leaves(tower, _rename_text, **_FAMILY)
+  )
 
 
 def scale(state: Mapping[str, np.ndarray]) -> float:

@@ -36,7 +36,9 @@ def is_one(state: Mapping[str, np.ndarray]) -> bool:
   return any(_plain(name).endswith(_FIRST) for name in state)
 
 
-def convert(state: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+def convert_big_transfer(
+  state: Mapping[str, np.ndarray],
+) -> dict[str, np.ndarray]:
   """Leaves of `BiT` by path, such as 'params/stage1_block1/conv1/kernel'.
 
   Raises:

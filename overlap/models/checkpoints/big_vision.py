@@ -50,7 +50,9 @@ def is_one(state: Mapping[str, np.ndarray]) -> bool:
   return any(_prefix(name) is not None for name in state)
 
 
-def convert(state: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+def convert_big_vision(
+  state: Mapping[str, np.ndarray],
+) -> dict[str, np.ndarray]:
   """Leaves of `ViT` by path, such as 'params/block1/norm1/scale'.
 
   Raises:

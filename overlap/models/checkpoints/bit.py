@@ -14,10 +14,10 @@ _BLOCK = re.compile(
 )
 
 
-def convert(state: Mapping[str, np.ndarray]) -> dict[str, Any]:
+def convert_bit(state: Mapping[str, np.ndarray]) -> dict[str, Any]:
   """Variables of `BiT`, see `leaves.variables` and `big_transfer`."""
   if big_transfer.is_one(state):
-    return leaves.nested(big_transfer.convert(state))
+    return leaves.nested(big_transfer.convert_big_transfer(state))
   return leaves.variables(
     state,
     _rename,

@@ -80,7 +80,7 @@ _OPENAI_LAYERS = {
 _OPENAI_SIZES = ('input_resolution', 'context_length', 'vocab_size')
 
 
-def convert(state: Mapping[str, np.ndarray]) -> dict[str, Any]:
+def convert_clip(state: Mapping[str, np.ndarray]) -> dict[str, Any]:
   """Variables of `CLIP`, without a head, from the weights of both towers."""
   state = _transformers_names(state)
   tower = towers.part(state, _IMAGE, (*_TEXT, _SCALE), **_FAMILY)
@@ -133,7 +133,7 @@ def _tower(state: Mapping[str, np.ndarray], at: str) -> dict[str, np.ndarray]:
     if name in state:
       values = state.pop(name)
       alone[f'{at}/{path}'] = values.reshape((1,) * axes + values.shape)
-  layers = leaves.convert(state, _rename, **_FAMILY)
+  layers = leaves.rename_leaves(state, _rename, **_FAMILY)
   return alone | {
     f'{at}/{name.removeprefix("params/")}': leaf
     for name, leaf in layers.items()

@@ -96,7 +96,7 @@ def options(tower: str, config: Mapping[str, Any]) -> dict[str, Any]:
   Raises:
     DataError: the config asks for what our module has not.
   """
-  part, names, fixed = TOWERS[lookup.check('tower', tower, TOWERS)]
+  part, names, fixed = TOWERS[lookup.check_choice('tower', tower, TOWERS)]
   # Older files repeat, in a part of this name, what is not the default.
   given = _part(config, part) | _part(config, f'{part}_dict')
   for name, value in fixed.items():

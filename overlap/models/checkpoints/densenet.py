@@ -25,7 +25,7 @@ _LAYER = r'features\.denseblock(\d+)\.denselayer(\d+)\.((?:norm|conv)[12])'
 _TRANSITION = r'features\.transition(\d+)\.(norm|conv)'
 
 
-def convert(state: Mapping[str, np.ndarray]) -> dict[str, Any]:
+def convert_densenet(state: Mapping[str, np.ndarray]) -> dict[str, Any]:
   """Variables of `DenseNet`, see `leaves.variables`."""
   deep = 'features.conv1.weight' in state
   layers = _LAYERS | _DEEP if deep else _LAYERS

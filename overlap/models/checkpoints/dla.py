@@ -22,7 +22,7 @@ _PLAIN = re.compile(r'(level[01])\.(\d+)')
 _KINDS = {'conv': 'conv', 'bn': 'norm', '0': 'conv', '1': 'norm'}
 
 
-def convert(state: Mapping[str, np.ndarray]) -> dict[str, Any]:
+def convert_dla(state: Mapping[str, np.ndarray]) -> dict[str, Any]:
   """Variables of `DLA`, see `leaves.variables`."""
   return leaves.variables(
     {name: state[name] for name in state if _is_used(name, state)},

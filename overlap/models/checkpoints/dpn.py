@@ -26,7 +26,7 @@ _BLOCK_LAYERS = {
 _KINDS = {'conv': 'conv', 'bn': 'norm'}
 
 
-def convert(state: Mapping[str, np.ndarray]) -> dict[str, Any]:
+def convert_dpn(state: Mapping[str, np.ndarray]) -> dict[str, Any]:
   """Variables of `DPN`, see `leaves.variables`."""
   return leaves.variables(
     state,

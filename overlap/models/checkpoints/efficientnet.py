@@ -38,7 +38,7 @@ _OTHERS = _SQUEEZE | {
 _BLOCK = re.compile(r'blocks\.(\d+)\.(\d+)\.([\w.]+)')
 
 
-def convert(state: Mapping[str, np.ndarray]) -> dict[str, Any]:
+def convert_efficientnet(state: Mapping[str, np.ndarray]) -> dict[str, Any]:
   """Variables of `EfficientNet`, see `leaves.variables`."""
   numbers = _numbers(state)
 

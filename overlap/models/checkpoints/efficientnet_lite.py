@@ -26,7 +26,9 @@ _BLOCK_LAYERS = {
 }
 
 
-def convert(state: Mapping[str, np.ndarray]) -> dict[str, Any]:
+def convert_efficientnet_lite(
+  state: Mapping[str, np.ndarray],
+) -> dict[str, Any]:
   """Variables of `EfficientNetLite`, see `leaves.variables`.
 
   Args:

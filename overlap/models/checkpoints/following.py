@@ -11,7 +11,7 @@ from overlap.core import errors, lookup
 from overlap.models import MODELS
 from overlap.models.checkpoints import descriptions, places, refusals, vit
 from overlap.models.checkpoints.descriptions import UNSEEN
-from overlap.models.checkpoints.weights import read
+from overlap.models.checkpoints.weights import read_weights
 
 # Those among them whose default is that of some other network.
 _CHECKED = ('activation', 'padding')
@@ -57,7 +57,7 @@ def follow(
   return dict(given) | {name: value for name, (value, _) in known.items()}
 
 
-def check(
+def check_following(
   model_name: str, path: str, options: Mapping[str, Any] | None
 ) -> None:
   """Checks that a module's options are those of the network of some weights.
@@ -90,7 +90,7 @@ def _known(model_name: str, path: str) -> descriptions.Options:
   config = descriptions.find(plain, places.resolve(plain))
   if config is not None and model_name != 'vit':
     return descriptions.describe(model_name, *config)
-  weights = read(path)
+  weights = read_weights(path)
   if config is not None:
     known = descriptions.describe(model_name, *config)
   else:

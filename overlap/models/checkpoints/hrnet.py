@@ -24,7 +24,7 @@ _FURTHER = re.compile(
 )
 
 
-def convert(state: Mapping[str, np.ndarray]) -> dict[str, Any]:
+def convert_hrnet(state: Mapping[str, np.ndarray]) -> dict[str, Any]:
   """Variables of `HRNet`, see `leaves.variables`."""
   return leaves.variables(
     state,

@@ -33,7 +33,7 @@ _KINDS = {'conv': 'conv', 'bn': 'norm'}
 _AUXILIARY = 'AuxLogits.'
 
 
-def convert(state: Mapping[str, np.ndarray]) -> dict[str, Any]:
+def convert_inception_v3(state: Mapping[str, np.ndarray]) -> dict[str, Any]:
   """Variables of `InceptionV3`, see `leaves.variables`."""
   # The auxiliary head, which torchvision's file has and those from TensorFlow
   # lack, helps training alone: no output of the network depends on it.

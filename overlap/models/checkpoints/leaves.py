@@ -25,7 +25,7 @@ _COLLECTIONS = ('params/', 'batch_stats/')
 Rename = Callable[[str], str | None]
 
 
-def convert(
+def rename_leaves(
   state: Mapping[str, np.ndarray], rename: Rename, *, family: str, example: str
 ) -> dict[str, np.ndarray]:
   """Renames and transposes the tensors of a file.
@@ -60,7 +60,7 @@ def variables(
   state: Mapping[str, np.ndarray], rename: Rename, *, family: str, example: str
 ) -> dict[str, Any]:
   """`convert`, as {'params': ..., 'batch_stats': ...}."""
-  return nested(convert(state, rename, family=family, example=example))
+  return nested(rename_leaves(state, rename, family=family, example=example))
 
 
 class UnknownName(errors.DataError):

@@ -33,7 +33,7 @@ _OTHERS = {
 }
 
 
-def convert(state: Mapping[str, np.ndarray]) -> dict[str, Any]:
+def convert_mobilenet_v2(state: Mapping[str, np.ndarray]) -> dict[str, Any]:
   """Variables of `MobileNetV2`, see `leaves.variables`."""
   return leaves.variables(
     state,

@@ -224,7 +224,7 @@ def _instructions(stream: io.BytesIO) -> Iterator[tuple[str, Any]]:
       yield name, argument.reader(stream) if argument else None
 
 
-def read(
+def read_object(
   stream: io.BytesIO, *, path: str
 ) -> tuple[Any, dict[str, torch_objects.Storage]]:
   """Interprets the object that starts at the stream's position.

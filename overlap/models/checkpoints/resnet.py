@@ -23,7 +23,7 @@ _TRANSFORMERS_BLOCK = re.compile(
 _KINDS = {'conv': 'conv', 'bn': 'norm', '0': 'conv', '1': 'norm'}
 
 
-def convert(state: Mapping[str, np.ndarray]) -> dict[str, Any]:
+def convert_resnet(state: Mapping[str, np.ndarray]) -> dict[str, Any]:
   """Variables of `ResNet`, see `leaves.variables`."""
   return leaves.variables(
     state, _rename, family='ResNet', example='layer1.0.conv1.weight'

@@ -22,7 +22,7 @@ def is_one(state: Mapping[str, np.ndarray]) -> bool:
   return not any(name.startswith(f'params/{_INNER}/') for name in state)
 
 
-def convert(state: Mapping[str, np.ndarray]) -> dict[str, Any]:
+def convert_scenic(state: Mapping[str, np.ndarray]) -> dict[str, Any]:
   """Variables of `scenic_model.Scenic`.
 
   Raises:

@@ -34,7 +34,7 @@ _SQUEEZE = {
 }
 
 
-def convert(state: Mapping[str, np.ndarray]) -> dict[str, Any]:
+def convert_senet(state: Mapping[str, np.ndarray]) -> dict[str, Any]:
   """Variables of `SENet`, see `leaves.variables`."""
   # The form 'd' counts the pooling in its shortcuts as a layer.
   pooled = any('.downsample.2.' in name for name in state)

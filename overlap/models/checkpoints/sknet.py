@@ -24,7 +24,7 @@ _BLOCK_LAYERS = {
 }
 
 
-def convert(state: Mapping[str, np.ndarray]) -> dict[str, Any]:
+def convert_sknet(state: Mapping[str, np.ndarray]) -> dict[str, Any]:
   """Variables of `SKNet`, see `leaves.variables`."""
   return leaves.variables(
     state,

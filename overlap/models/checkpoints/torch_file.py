@@ -26,7 +26,7 @@ class Contents(NamedTuple):
   architecture: str
 
 
-def read(path: epath.PathLike, *, choice: str = '') -> Contents:
+def read_torch_file(path: epath.PathLike, *, choice: str = '') -> Contents:
   """Reads a state dict: tensors by name.
 
   Both layouts of `torch.save` are read: the zip archive (since PyTorch 1.6)
@@ -45,7 +45,7 @@ def read(path: epath.PathLike, *, choice: str = '') -> Contents:
   path = epath.Path(path)
   with places.reading(path):
     content = path.read_bytes()
-  value, fetch = torch_layouts.read(content, path=str(path))
+  value, fetch = torch_layouts.read_layout(content, path=str(path))
   picked = containers.pick(value, choice=choice, path=str(path))
   state = {
     name: _view(tensor, fetch(tensor.storage), f'{name[:100]!r} in {path}')
@@ -56,7 +56,7 @@ def read(path: epath.PathLike, *, choice: str = '') -> Contents:
 
 def load(path: epath.PathLike) -> dict[str, np.ndarray]:
   """`read`, of which the arrays alone."""
-  return read(path).state
+  return read_torch_file(path).state
 
 
 def _architecture(value: Any) -> str:

@@ -36,7 +36,7 @@ _ZIP_ERRORS = (
 )
 
 
-def read(content: bytes, *, path: str) -> tuple[Any, Fetch]:
+def read_layout(content: bytes, *, path: str) -> tuple[Any, Fetch]:
   """Reads the object in a file, and gives access to its storages.
 
   Args:
@@ -97,7 +97,7 @@ def _read_archive(content: bytes, path: str) -> tuple[Any, Fetch]:
   order = archive.read('byteorder') if 'byteorder' in archive else b'little'
   _require_little_endian(order == b'little', path)
   stream = io.BytesIO(archive.read('data.pkl'))
-  value, _ = object_stream.read(stream, path=path)
+  value, _ = object_stream.read_object(stream, path=path)
 
   @functools.cache
   def stored(key: str) -> np.ndarray:
@@ -119,17 +119,17 @@ def _read_stream(content: bytes, path: str) -> tuple[Any, Fetch]:
   """Before PyTorch 1.6: five objects, and then each storage with its size."""
   stream = io.BytesIO(content)
   for number in (_MAGIC, _PROTOCOL):
-    start, _ = object_stream.read(stream, path=path)
+    start, _ = object_stream.read_object(stream, path=path)
     if start != number:
       raise errors.DataError(
         f'{path} must be a file of PyTorch 0.4 or later, and does not start '
         f'as one{_unread(start)}.'
       )
-  machine, _ = object_stream.read(stream, path=path)
+  machine, _ = object_stream.read_object(stream, path=path)
   little_endian = isinstance(machine, dict) and machine.get('little_endian')
   _require_little_endian(little_endian is True, path)
-  value, storages = object_stream.read(stream, path=path)
-  keys, _ = object_stream.read(stream, path=path)
+  value, storages = object_stream.read_object(stream, path=path)
+  keys, _ = object_stream.read_object(stream, path=path)
   starts = _starts(content, stream.tell(), keys, storages, path)
 
   @functools.cache

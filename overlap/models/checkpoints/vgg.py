@@ -24,7 +24,7 @@ _FLATTENED = 'classifier.0.weight'
 _WINDOW = 7
 
 
-def convert(state: Mapping[str, np.ndarray]) -> dict[str, Any]:
+def convert_vgg(state: Mapping[str, np.ndarray]) -> dict[str, Any]:
   """Variables of `VGG`, see `leaves.variables`."""
   state = dict(state)
   dense = state.get(_FLATTENED)

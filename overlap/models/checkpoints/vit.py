@@ -50,14 +50,14 @@ _TRANSFORMERS_BLOCK = {
 _TRANSFORMERS_PREFIX = re.compile(r'(?:vit\.|deit\.)?')
 
 
-def convert(state: Mapping[str, np.ndarray]) -> dict[str, Any]:
-  """Variables of `ViT`, see `leaves.convert` and `big_vision`.
+def convert_vit(state: Mapping[str, np.ndarray]) -> dict[str, Any]:
+  """Variables of `ViT`, see `leaves.rename_leaves` and `big_vision`.
 
   Layer scales are multiplied into the layers before them, and an attention
   without a bias has one of zeros; both compute the same.
   """
   if big_vision.is_one(state):
-    return leaves.nested(big_vision.convert(state))
+    return leaves.nested(big_vision.convert_big_vision(state))
   state = _with_bias(_without_layer_scales(_timm_names(state)))
   alone = {}  # what belongs to no layer
   tokens = [state.pop(name) for name in _TOKENS if name in state]
@@ -65,7 +65,7 @@ def convert(state: Mapping[str, np.ndarray]) -> dict[str, Any]:
     alone['params/tokens'] = np.concatenate(tokens, axis=1)
   if 'pos_embed' in state:
     alone['params/positions'] = state.pop('pos_embed')
-  return leaves.nested(alone | leaves.convert(state, _rename, **_FAMILY))
+  return leaves.nested(alone | leaves.rename_leaves(state, _rename, **_FAMILY))
 
 
 def options(

@@ -26,7 +26,7 @@ _BLOCK_LAYERS = {
 }
 
 
-def convert(state: Mapping[str, np.ndarray]) -> dict[str, Any]:
+def convert_vovnet(state: Mapping[str, np.ndarray]) -> dict[str, Any]:
   """Variables of `VoVNet`, see `leaves.variables`."""
   return leaves.variables(
     state,

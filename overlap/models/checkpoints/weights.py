@@ -77,7 +77,7 @@ class Weights(NamedTuple):
     return ', '.join(parts)
 
 
-def read(path: str) -> Weights:
+def read_weights(path: str) -> Weights:
   """Reads weights.
 
   The file is of PyTorch, safetensors, NumPy or Flax, as its content tells, or
@@ -104,7 +104,7 @@ def read(path: str) -> Weights:
 def _single(file: epath.Path, choice: str) -> Weights:
   kind, load = _loader(file)
   if load is torch_file.load:
-    contents = torch_file.read(file, choice=choice)
+    contents = torch_file.read_torch_file(file, choice=choice)
     picked = contents.picked
     return Weights(
       str(file), kind, contents.state, picked.container, picked.others,

@@ -215,6 +215,6 @@ def test_too_many_subsets():
   from overlap.core import errors as overlap_errors
 
   assert subsets.count(12, 12) == 4095
-  subsets.check(12, 12)
+  subsets.check_subset_count(12, 12)
   with pytest.raises(overlap_errors.UsageError, match=r'got 16,383'):
     subsets.tree(14, 14)

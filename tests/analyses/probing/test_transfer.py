@@ -39,7 +39,7 @@ def naive_mean(logits, targets):
 @pytest.mark.parametrize(('examples', 'classes'), [(1, 1), (7, 3), (60, 4)])
 def test_scores_and_bootstrap_are_the_naive_ones(examples, classes, ties):
   logits, labels = random_task(examples, classes, examples, ties)
-  got = transfer.measure(logits, labels, resamples=20, seed=3)
+  got = transfer.score_systems(logits, labels, resamples=20, seed=3)
   assert got.metric == 'mAP'
   drawn = shared.weights(examples, resamples=20, seed=3)
   for s, z in enumerate(logits):
@@ -62,7 +62,7 @@ def test_an_independent_average_precision():
   # Of all positives' precisions, where the highest later one counts: the area
   # under scikit-learn's curve read at eleven levels.
   logits, labels = random_task(200, 3, 0, left_out=0)
-  got = transfer.measure(logits, labels, resamples=0, seed=0)
+  got = transfer.score_systems(logits, labels, resamples=0, seed=0)
   for k in range(3):
     precision, recall, _ = metrics.precision_recall_curve(
       labels.targets[:, k], logits[1][:, k]
@@ -80,7 +80,7 @@ def test_one_label_is_accuracy_and_recall():
   truth = rng.integers(0, 3, 50).astype(np.int32)
   logits = [rng.normal(size=(50, 4)) + np.eye(4)[truth] for _ in range(2)]
   labels = Labels(('a', 'b', 'c', 'nobody'), truth)
-  got = transfer.measure(logits, labels, resamples=10, seed=0)
+  got = transfer.score_systems(logits, labels, resamples=10, seed=0)
   assert got.metric == 'accuracy'
   drawn = shared.weights(50, resamples=10, seed=0)
   for s, z in enumerate(logits):
@@ -178,7 +178,7 @@ def test_better_systems_are_told():
   nothing = Labels(('a',), np.zeros((4, 1), np.int8))
   z = np.arange(4.0)[:, np.newaxis]
   assert np.isnan(transfer.p_value(z, -z, nothing, permutations=9, seed=[0]))
-  got = transfer.measure([z], nothing, resamples=3, seed=0)
+  got = transfer.score_systems([z], nothing, resamples=3, seed=0)
   assert np.isnan(got.total).all()
   assert np.isnan(
     transfer.score_interval(got.draws[0], got.total[0], 0.95)
@@ -216,12 +216,13 @@ def test_intervals_hold_what_other_test_sets_give():
 
   rng = np.random.default_rng(0)
   totals = [
-    transfer.measure(*draw(rng), resamples=0, seed=0).total for _ in range(1500)
+    transfer.score_systems(*draw(rng), resamples=0, seed=0).total
+    for _ in range(1500)
   ]
   truth = np.mean(totals, axis=0)
   held = []
   for seed in range(200):
-    got = transfer.measure(*draw(rng), resamples=300, seed=seed)
+    got = transfer.score_systems(*draw(rng), resamples=300, seed=seed)
     low, high = transfer.score_interval(got.draws[0], got.total[0], 0.9)
     gains = got.draws[1] - got.draws[0]
     least, most = transfer.gain_interval(gains, got.total[1], 0.9)

@@ -114,7 +114,7 @@ def test_the_examples_are_those_of_the_least_hashes(workdir):
   asked = {'max_examples': 50, 'neighbour_examples': 20, 'neighbours': 3}
   table = analyse(workdir, **asked)['similarity']
   assert (table['n'] == 50).all()
-  found = pairwise.measure(
+  found = pairwise.measure_pairwise(
     [arrays_of(name)['features'][rows] for name in ('base', 'b')],
     [(0, 1)],
     np.searchsorted(rows, near),

@@ -93,7 +93,9 @@ def test_cka_is_the_naive_one(monkeypatch, normalise, backend, block):
   monkeypatch.setattr(grams, 'ENTRIES', 400)
   features = draw()
   asked = Similarity(normalise=normalise, variance=0.0, neighbours=0)
-  found = pairwise.measure(features, every(3), near(0), asked, backend=backend)
+  found = pairwise.measure_pairwise(
+    features, every(3), near(0), asked, backend=backend
+  )
   whole = [NORMALISE[normalise](x) for x in features]
   for row, (one, two) in enumerate(every(3)):
     expected = naive_cka(whole[one], whole[two])
@@ -148,7 +150,9 @@ def test_a_shift_changes_nothing_without_lengths():
 
 def test_equal_features_are_wholly_similar():
   x, *_ = draw()
-  found = pairwise.measure([x, x.copy()], [(0, 1)], near(), Similarity())
+  found = pairwise.measure_pairwise(
+    [x, x.copy()], [(0, 1)], near(), Similarity()
+  )
   for value in found[:4]:
     assert value == pytest.approx([1], abs=2e-6)
 
@@ -156,7 +160,7 @@ def test_equal_features_are_wholly_similar():
 def test_cca_is_that_of_scikit_learn():
   x, y, _ = draw(300)
   asked = Similarity(normalise='none', variance=0.95, neighbours=0)
-  found = pairwise.measure([x, y], [(0, 1)], near(0), asked)
+  found = pairwise.measure_pairwise([x, y], [(0, 1)], near(0), asked)
   cut = []
   for features in (x.astype(np.float64), y.astype(np.float64)):
     centred = features - features.mean(axis=0)
@@ -177,7 +181,7 @@ def test_cca_ignores_invertible_maps_that_keep_the_directions():
   asked = Similarity(normalise='none', variance=0.999999, neighbours=0)
   scaled = x * np.linspace(1, 2, x.shape[1], dtype=np.float32)
   one, other = (
-    pairwise.measure([z, y], [(0, 1)], near(0), asked).cca[0]
+    pairwise.measure_pairwise([z, y], [(0, 1)], near(0), asked).cca[0]
     for z in (x, scaled)
   )
   assert one == pytest.approx(other, abs=1e-4)
@@ -186,7 +190,7 @@ def test_cca_ignores_invertible_maps_that_keep_the_directions():
 def test_cca_is_empty_where_it_would_be_1_for_anything():
   rng = np.random.default_rng(0)
   x, y = rng.normal(size=(2, 20, 30)).astype(np.float32)
-  found = pairwise.measure([x, y], [(0, 1)], near(20), Similarity())
+  found = pairwise.measure_pairwise([x, y], [(0, 1)], near(20), Similarity())
   assert np.isnan(found.cca[0])
   assert found.directions.min() > 9
   assert np.isfinite(found.cka[0])
@@ -198,7 +202,7 @@ def test_constant_features_have_no_similarity():
   # Of the same direction each, which is constant when lengths are 1.
   ray = same * np.linspace(1, 2, EXAMPLES, dtype=np.float32)[:, np.newaxis]
   zero = np.zeros_like(y)
-  found = pairwise.measure(
+  found = pairwise.measure_pairwise(
     [x, same, ray, zero, y], every(5), near(), Similarity()
   )
   for row, pair in enumerate(every(5)):
@@ -213,7 +217,7 @@ def test_constant_features_have_no_similarity():
 def test_features_that_are_no_numbers_have_no_similarity(bad):
   features = draw()
   features[1][5, 2] = bad
-  found = pairwise.measure(features, every(3), near(), Similarity())
+  found = pairwise.measure_pairwise(features, every(3), near(), Similarity())
   for value in found[:4]:
     assert np.isfinite(value).tolist() == [False, True, False]
   assert found.cka[1] == pytest.approx(
@@ -224,7 +228,9 @@ def test_features_that_are_no_numbers_have_no_similarity(bad):
 @pytest.mark.parametrize('examples', [0, 1])
 def test_too_few_examples(examples):
   features = draw(examples)
-  found = pairwise.measure(features, every(3), near(examples), Similarity())
+  found = pairwise.measure_pairwise(
+    features, every(3), near(examples), Similarity()
+  )
   for value in found[:4]:
     assert np.isnan(value).all()
   assert not found.directions.any()
@@ -253,14 +259,14 @@ def test_a_nearly_constant_representation_keeps_its_digits():
 
 
 def test_of_no_pairs():
-  found = pairwise.measure(draw(), [], near(), Similarity())
+  found = pairwise.measure_pairwise(draw(), [], near(), Similarity())
   assert [len(value) for value in found] == [0] * 5
 
 
 def test_pairs_do_not_depend_on_one_another():
   features = draw()
-  whole = pairwise.measure(features, every(3), near(), Similarity())
-  alone = pairwise.measure(features, [(0, 2)], near(), Similarity())
+  whole = pairwise.measure_pairwise(features, every(3), near(), Similarity())
+  alone = pairwise.measure_pairwise(features, [(0, 2)], near(), Similarity())
   for all_of_them, one in zip(whole, alone):
     np.testing.assert_allclose(all_of_them[1:2], one, atol=1e-6)
 
@@ -278,7 +284,9 @@ def test_each_models_own_product_is_made_once(monkeypatch):
 
   monkeypatch.setattr(pairwise.products, '_add_blas', counting)
   features = draw(widths=(12, 7, 20, 9, 9))
-  pairwise.measure(features, every(5), near(0), CKA_ALONE, backend='blas')
+  pairwise.measure_pairwise(
+    features, every(5), near(0), CKA_ALONE, backend='blas'
+  )
   blocks = -(-EXAMPLES // 50)
   assert count == {'own': 5 * blocks, 'pair': 10 * blocks}
 
@@ -290,4 +298,6 @@ def test_what_can_not_be_compared():
   with pytest.raises(errors.UsageError, match="Did you mean 'l2'"):
     pairwise.linear_cka(x, y, normalise='l1')
   with pytest.raises(errors.UsageError, match='back end'):
-    pairwise.measure([x, y], [(0, 1)], near(), CKA_ALONE, backend='gpu')
+    pairwise.measure_pairwise(
+      [x, y], [(0, 1)], near(), CKA_ALONE, backend='gpu'
+    )

@@ -137,8 +137,10 @@ def test_every_converter_can_be_imported():
   for name in checkpoints.CONVERTERS:
     convert = checkpoints.lookup.lookup('model', name, checkpoints.CONVERTERS)
     assert callable(convert)
-  assert checkpoints.CONVERTERS['efficientnet_lite'].endswith(':convert')
-  assert converter.convert({}) == {}
+  assert checkpoints.CONVERTERS['efficientnet_lite'].endswith(
+    ':convert_efficientnet_lite'
+  )
+  assert converter.convert_efficientnet_lite({}) == {}
 
 
 @pytest.mark.parametrize('name', ['a.safetensors', 'a.bin', 'a.pth', 'a'])

@@ -24,7 +24,7 @@ def read(tmp_path):
   def save_and_read(value, choice=''):
     path = tmp_path / 'w.pth'
     torch.save(value, path)
-    return weights.read(f'{path}{choice}')
+    return weights.read_weights(f'{path}{choice}')
 
   return save_and_read
 
@@ -141,8 +141,8 @@ def test_names_of_two_networks_are_refused_with_the_choice(tmp_path):
 def test_a_file_whose_name_has_the_mark(tmp_path):
   path = tmp_path / 'run#2.pth'
   torch.save({'model': state(3)}, path)
-  assert value_of(weights.read(str(path))) == 3
-  assert value_of(weights.read(f'{path}#model')) == 3
+  assert value_of(weights.read_weights(str(path))) == 3
+  assert value_of(weights.read_weights(f'{path}#model')) == 3
 
 
 def test_the_log_and_the_record(tmp_path, caplog):

@@ -54,7 +54,9 @@ FILE = PACKAGE + 'efficientnet-lite0-57934424.pth'
 def test_each_kind_of_name(name, shape, path, order):
   values = np.arange(np.prod(shape)).reshape(shape)
   counter = name.rpartition('.')[0] + '.num_batches_tracked'
-  got = converter.convert({name: values, counter: np.asarray(3)})
+  got = converter.convert_efficientnet_lite(
+    {name: values, counter: np.asarray(3)}
+  )
   for folder in path.split('/'):
     (key,), got = got, got[folder]
     assert key == folder
@@ -80,7 +82,7 @@ def test_other_names_are_refused(name):
   with pytest.raises(
     errors.DataError, match='EfficientNet-Lite must have names'
   ):
-    converter.convert({name: np.ones((1, 1))})
+    converter.convert_efficientnet_lite({name: np.ones((1, 1))})
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from overlap.models.checkpoints import leaves
 
 
 def convert(state):
-  return leaves.convert(
+  return leaves.rename_leaves(
     state, {'conv1': 'stem/conv'}.get, family='Net', example='conv1.weight'
   )
 

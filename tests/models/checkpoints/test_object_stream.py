@@ -10,7 +10,7 @@ from overlap.models.checkpoints import object_stream, torch_objects
 
 
 def read(content):
-  return object_stream.read(io.BytesIO(content), path='name.pth')[0]
+  return object_stream.read_object(io.BytesIO(content), path='name.pth')[0]
 
 
 STORAGE = (
@@ -208,7 +208,7 @@ def test_other_keys_are_not_hashed(key):
 def test_a_tensor_is_described():
   tensor = b'ctorch._utils\n_rebuild_tensor_v2\n(' + STORAGE
   tensor += b'K\x01K\x02\x85K\x03\x85\x89NtR.'
-  got, storages = object_stream.read(io.BytesIO(tensor), path='name.pth')
+  got, storages = object_stream.read_object(io.BytesIO(tensor), path='name.pth')
   assert isinstance(got, torch_objects.Tensor)
   assert (got.offset, got.shape, got.strides) == (1, (2,), (3,))
   assert got.dtype == np.float32
@@ -224,8 +224,8 @@ def test_a_storage_has_one_size():
 
 def test_reading_stops_behind_the_object():
   stream = io.BytesIO(b'K\x01.K\x02.rest')
-  assert object_stream.read(stream, path='') == (1, {})
-  assert object_stream.read(stream, path='') == (2, {})
+  assert object_stream.read_object(stream, path='') == (1, {})
+  assert object_stream.read_object(stream, path='') == (2, {})
   assert stream.read() == b'rest'
 
 

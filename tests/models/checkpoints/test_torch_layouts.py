@@ -147,13 +147,13 @@ def test_what_follows_the_storages_is_left(load, save):
 @pytest.mark.parametrize('content', [b'', b'P', b'PK', b'\x80', b'weights'])
 def test_what_is_no_file_of_pytorch(content):
   with pytest.raises(errors.DataError, match=r'^name\.pth must hold|must be'):
-    torch_layouts.read(content, path='name.pth')
+    torch_layouts.read_layout(content, path='name.pth')
 
 
 def test_storages_are_read_once(save):
   for zipped in (True, False):
     content = save({'a': SMALL['a'], 'b': SMALL['a'][1:]}, zipped=zipped)
-    value, fetch = torch_layouts.read(content, path='name.pth')
+    value, fetch = torch_layouts.read_layout(content, path='name.pth')
     storages = [tensor.storage for tensor in value.values()]
     assert fetch(storages[0]) is fetch(storages[1])
     assert fetch(storages[0]).nbytes == 24

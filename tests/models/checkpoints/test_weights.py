@@ -56,7 +56,7 @@ def sharded(tmp_path):
 def test_several_files(sharded):
   path, _ = sharded
   for given in (path, path.parent):
-    held = weights.read(str(given))
+    held = weights.read_weights(str(given))
     assert {name: v.tolist() for name, v in held.state.items()} == {
       'c': [5, 5, 5], 'a': [1, 1], 'b': [0],
     }  # fmt: skip
@@ -101,7 +101,7 @@ def test_the_weights_of_a_folder(tmp_path):
   ):
     save(tmp_path / name, a=np.full(1, i))
     assert checkpoints.load_state(tmp_path)['a'].tolist() == [i]
-    held = weights.read(str(tmp_path))
+    held = weights.read_weights(str(tmp_path))
     assert held.file == str(tmp_path / name)
 
 
@@ -109,7 +109,7 @@ def test_a_choice_of_names_in_any_file(tmp_path):
   path = save(
     tmp_path / 'a.safetensors', **{'ema.a': np.ones(1), 'raw.a': np.zeros(1)}
   )
-  assert weights.read(f'{path}#ema').state['a'].tolist() == [1]
-  assert weights.read(f'{path}#raw').state['a'].tolist() == [0]
+  assert weights.read_weights(f'{path}#ema').state['a'].tolist() == [1]
+  assert weights.read_weights(f'{path}#raw').state['a'].tolist() == [0]
   with pytest.raises(errors.DataError, match='Choices: ema, raw'):
-    weights.read(f'{path}#other')
+    weights.read_weights(f'{path}#other')

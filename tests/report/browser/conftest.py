@@ -48,14 +48,14 @@ def path(tmp_path_factory, study, synthetic):
   synthetic.write(workdir, study)
   ids = study['contested']['id'].tolist()
   (workdir / 'report').mkdir()
-  checksums.write(
+  checksums.write_json(
     workdir / 'report' / 'thumbnails.json',
     {
       'dataset': 'fashion_mnist', 'split': 'test', 'size': 1,
       'images': dict.fromkeys(ids, PNG),
     },
   )  # fmt: skip
-  return report.write(workdir)
+  return report.write_report(workdir)
 
 
 @pytest.fixture(scope='session')

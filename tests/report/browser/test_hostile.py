@@ -71,14 +71,14 @@ def page(tmp_path_factory, synthetic, attacked):
   synthetic.write(workdir, attacked)
   (workdir / 'report').mkdir()
   ids = attacked['contested']['id'].tolist()
-  checksums.write(
+  checksums.write_json(
     workdir / 'report' / 'thumbnails.json',
     {
       'dataset': ATTACKS[1], 'split': ATTACKS[0], 'size': 1,
       'images': dict.fromkeys(ids, 'x" onerror="alert(16)'),
     },
   )  # fmt: skip
-  checksums.write(
+  checksums.write_json(
     workdir / 'config.json',
     {
       'config': {
@@ -88,14 +88,14 @@ def page(tmp_path_factory, synthetic, attacked):
       'versions': {ATTACKS[2]: ATTACKS[1]}, 'git_revision': ATTACKS[1],
     },
   )  # fmt: skip
-  checksums.write(
+  checksums.write_json(
     workdir / 'timings.json',
     {'stages': [
       {'stage': 'train', 'model': name, 'seconds': 1.0, 'finished': name}
       for name in ATTACKS
     ]},
   )  # fmt: skip
-  return report.write(workdir, figures=FIGURES)
+  return report.write_report(workdir, figures=FIGURES)
 
 
 # Elements that run or load something, attributes that do, and their addresses.

@@ -90,7 +90,7 @@ def test_without_all_pairs_there_is_no_clustering(
   synthetic.write(
     tmp_path, study | {'pairs': pairs[pairs['model_1'] == 'base']}
   )
-  reader = open_page(report.write(tmp_path, figures=['fig01']))
+  reader = open_page(report.write_report(tmp_path, figures=['fig01']))
   assert reader.page.get_by_label('clustering').is_disabled()
   before = reader.shown()
   reader.page.locator('#model-1').select_option('seed 1')

@@ -151,7 +151,7 @@ def test_without_recorded_operations_there_are_models_to_choose(
     if name not in ('costs', 'greedy_budgets')
   }
   synthetic.write(tmp_path, old)
-  reader = open_page(report.write(tmp_path, figures=['fig01']))
+  reader = open_page(report.write_report(tmp_path, figures=['fig01']))
   options = reader.texts('#budget option')
   assert options == ['1 more model', '2 more models', '3 more models']
   assert reader.page.locator('#cost').count() == 0
@@ -178,14 +178,14 @@ def test_what_is_only_optimistic_is_called_so(
   greedy = study['greedy']
   greedy = greedy[greedy['half'] == 'all']
   synthetic.write(tmp_path, study | {'greedy': greedy})
-  reader = open_page(report.write(tmp_path, figures=['fig01']))
+  reader = open_page(report.write_report(tmp_path, figures=['fig01']))
   assert reader.page.locator('#honest').count() == 0
   assert reader.text('#answer .caution').startswith('Optimistic: ')
 
 
 def test_one_model_alone(open_page, tmp_path, synthetic):
   synthetic.write(tmp_path, synthetic.study({'base': 'BASE'}))
-  reader = open_page(report.write(tmp_path, figures=['fig01']))
+  reader = open_page(report.write_report(tmp_path, figures=['fig01']))
   assert reader.page.locator('#heatmap').count() == 0
   assert reader.page.locator('#models tbody tr').count() == 1
 
@@ -193,6 +193,6 @@ def test_one_model_alone(open_page, tmp_path, synthetic):
 def test_hard_labels_alone(open_page, tmp_path, synthetic):
   models = {'base': 'BASE', synthetic.HARD_LABEL: 'DATASET'}
   synthetic.write(tmp_path, synthetic.study(models))
-  reader = open_page(report.write(tmp_path, figures=['fig01']))
+  reader = open_page(report.write_report(tmp_path, figures=['fig01']))
   assert reader.shown() == list(models)
   assert reader.page.locator('#recommend').count() == 0
