@@ -20,10 +20,10 @@ from overlap.tables import table_io
 
 
 def siblings(reader: store.Store, dataset: str, split: str) -> list[str]:
-  """The conditions of the split that a split is a condition of, as splits.
+  """Returns the splits of all conditions of the split that `split` belongs to.
 
   Args:
-    reader: of the store.
+    reader: the store.
     dataset: name of the data set.
     split: `<split>/<condition>`.
 
@@ -95,7 +95,7 @@ def _counts(
   """Counts of pairs over splits, `[splits, pairs]`; zeros where one is absent.
 
   Args:
-    context: of the analysis, whose models and data set they are.
+    context: context of the analysis, with the models and the data set.
     splits: names of the splits.
     index: int `[pairs, 2]`, the pairs.
   """

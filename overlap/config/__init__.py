@@ -1,1 +1,1 @@
-"""What may be written in a config and in a sweep, and its checks."""
+"""Fields of configs and sweeps, their defaults, ranges and checks."""

@@ -1,1 +1,1 @@
-"""What every part uses: errors, files, locks, checksums, words for numbers."""
+"""Parts that every folder uses: errors, files, locks, checksums, wording."""

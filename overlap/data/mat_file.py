@@ -39,7 +39,7 @@ def read_structures(content: bytes, name: str) -> list[dict[str, Value]]:
 
   Args:
     content: the file.
-    name: of the variable.
+    name: name of the variable.
 
   Returns:
     The fields of each: text, single numbers, and None for all else.

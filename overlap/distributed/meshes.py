@@ -12,7 +12,6 @@ import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
-import flax
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -332,10 +331,12 @@ def map_batches(
   Yields:
     For each batch, in order, arrays of exactly its n rows, without padding.
   """
+  from flax import jax_utils  # Analyses, which load this module, need no Flax.
+
   devices = jax.local_device_count()
   per_device = -(-batch_size // devices)
   apply = _pmapped(function)
-  constants = flax.jax_utils.replicate(constants)
+  constants = jax_utils.replicate(constants)
   pending: list[tuple[dict[str, jax.Array], int]] = []
   for batch in batches:
     count = len(batch)

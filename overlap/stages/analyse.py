@@ -13,7 +13,7 @@ import pandas as pd
 from absl import logging
 from etils import epath
 
-from overlap import data, figures, store
+from overlap import figures, store
 from overlap.analyses import options as options_lib
 from overlap.analyses import run as analyses_run
 from overlap.analyses.specialisation import options as specialisation_options
@@ -270,6 +270,9 @@ def _study_options(study: Mapping[str, Any]) -> dict[str, Any]:
 
 def dataset_names(study: Mapping[str, Any]) -> list[str]:
   """Returns the names of the study's data set and of its fallback."""
+  # Only studies with a config name data sets; analyses of a store need none.
+  from overlap import data
+
   settings = study['data']
   name = settings['dataset']
   fallback = data.stand_in(name, settings['fallback'])

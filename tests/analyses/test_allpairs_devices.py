@@ -14,13 +14,13 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 RUN = """
 import json, os, signal, sys
 import numpy as np
-from overlap import parallel
+from overlap.distributed import processes
 from overlap.analyses import ensembles
 from overlap.analyses import scratch
 from overlap.analyses.allpairs import blocks, resume
 
 coordinator, count, index, backend, folder, killed_at = sys.argv[1:]
-parallel.initialize(coordinator, int(count), int(index))
+processes.initialize(coordinator, int(count), int(index))
 blocks._MIB = 1  # The bound is then in bytes: a few rows a block.
 rng = np.random.default_rng(0)
 labels = rng.integers(0, 5, 75)

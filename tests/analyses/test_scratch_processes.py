@@ -15,13 +15,13 @@ RUN = """
 import os, signal, sys
 import numpy as np
 from etils import epath
-from overlap import parallel
+from overlap.distributed import processes
 from overlap.analyses import scratch
 from overlap.analyses.allpairs import resume
 from overlap.analyses.probing import fitting, memo
 
 coordinator, count, index, folder, killed_at = sys.argv[1:]
-parallel.initialize(coordinator, int(count), int(index))
+processes.initialize(coordinator, int(count), int(index))
 scratch._EVERY = 0
 folder = epath.Path(folder)
 for measure in ('joined', 'transfer'):
@@ -35,13 +35,13 @@ for measure in ('joined', 'transfer'):
   kept = memo.Memo(folder, [measure], fitting.Result, name=measure)
   for step in range(5):
     if kept.get(str(step)) is None:
-      parallel.barrier(f'{measure} {step}')
+      processes.barrier(f'{measure} {step}')
       if [measure, step] == ['transfer', int(killed_at)] and index == '1':
         os.kill(os.getpid(), signal.SIGKILL)
       kept.put(str(step), fitting.Result(np.ones(3, bool), 1, 0.1, 0.5, True))
       print('fitted', measure, step, flush=True)
-parallel.barrier('measured')
-if parallel.is_primary():
+processes.barrier('measured')
+if processes.is_primary():
   scratch.clear(folder)
 """
 

@@ -61,8 +61,8 @@ def test_other_models_may_be_brought_meanwhile(overlap, predictions):
 
 HOLD = """
 import sys
-from overlap import claims
-with claims.held(sys.argv[1], ['tables']):
+from overlap.core import locks
+with locks.workdir_lock(sys.argv[1], ['tables']):
   print('held', flush=True)
   sys.stdin.read()
 """

@@ -17,8 +17,8 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 HOLD = """
 import sys, time
-from overlap import claims
-with claims.held(sys.argv[1], sys.argv[2].split(','), wait=False):
+from overlap.core import locks
+with locks.workdir_lock(sys.argv[1], sys.argv[2].split(','), wait=False):
   print('held', flush=True)
   sys.stdin.readline()
 """

@@ -45,7 +45,7 @@ def test_what_threads_freed_is_given_back(soak):
 THREADS = """
 import os, sys, threading
 import soak
-from overlap import memory
+from overlap.core import malloc
 
 def work():
   del [b'x' * 50_000 for _ in range(1000)][:]
@@ -53,14 +53,14 @@ def work():
   over.wait()
 
 if sys.argv[1] == 'one':
-  memory.share_one_heap()
+  malloc.share_one_heap()
 freed, over = threading.Barrier(5), threading.Event()
 threads = [threading.Thread(target=work) for _ in range(4)]
 before = soak.resident(os.getpid())
 for thread in threads:
   thread.start()
 freed.wait()
-memory.return_freed()
+malloc.return_freed()
 print(soak.resident(os.getpid()) - before)
 over.set()
 """

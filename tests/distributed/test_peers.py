@@ -11,7 +11,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 # What process 0 tells goes by a file, in place of JAX's exchange.
 RUN = """
 import os, pathlib, signal, sys, time
-from overlap import peers
+from overlap.distributed import peers
 
 index, count, file = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
 

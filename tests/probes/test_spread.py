@@ -14,10 +14,10 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 PROGRAM = """
 import json, sys
 import jax, numpy as np
-from overlap import parallel
+from overlap.distributed import processes
 from overlap.probes import probe, rows, selection
 coordinator, count, index, stream = sys.argv[1:]
-parallel.initialize(coordinator, int(count), int(index))
+processes.initialize(coordinator, int(count), int(index))
 rng = np.random.default_rng(0)
 labels = rng.integers(0, 3, 101)
 features = rng.normal(size=(3, 7))[labels] + rng.normal(size=(101, 7))

@@ -19,10 +19,10 @@ TABLES = ('models', 'pairs', 'joined', 'compression')
 RUN = """
 import os, signal, sys
 from etils import epath
-from overlap import parallel
+from overlap.distributed import processes
 from overlap.analyses import scratch
 from overlap.analyses.probing import memo
-from overlap.study import results
+from overlap.stages import analyse as results
 
 killed_at, coordinator, count, index, workdir, *tables = sys.argv[1:]
 scratch._EVERY = 0
@@ -36,7 +36,7 @@ class Killed(scratch.Scratch):
       os.kill(os.getpid(), signal.SIGKILL)
 
 memo.Scratch = Killed
-parallel.initialize(coordinator, int(count), int(index))
+processes.initialize(coordinator, int(count), int(index))
 path = epath.Path(workdir)
 probing = dict(
   strengths=2, weakest=1e-2, strongest=1.0, seeds=1, percents=(0, 50, 100),
