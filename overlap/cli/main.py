@@ -74,6 +74,9 @@ def main(argv: Sequence[str] | None = None) -> int:
       'on.',
       1,
     )
+  except MemoryError as error:
+    reason = f': {error}' if str(error) else ''
+    return _fail(f'memory must suffice for this, and does not{reason}.', 1)
   except KeyboardInterrupt:
     return _fail(_INTERRUPTED, 130)
   except Exception as error:

@@ -144,3 +144,16 @@ def test_a_dataset_that_is_not_there_is_one_line(capsys, tmp_path):
   assert status == 1, err
   assert len(lines) == 1
   assert 'none' in lines[0]
+
+
+def test_too_little_memory_is_one_line(capsys, monkeypatch):
+  def run_out(values):
+    raise MemoryError('Unable to allocate 8.00 GiB')
+
+  monkeypatch.setattr('overlap.cli.models.run', run_out)
+  status, out, err = run(capsys, 'models')
+  assert (status, out) == (1, '')
+  assert err == (
+    'overlap: memory must suffice for this, and does not: Unable to allocate '
+    '8.00 GiB.\n'
+  )
