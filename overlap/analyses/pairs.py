@@ -115,7 +115,7 @@ def _ensembles(
 def identity(
   split: Split, members: Sequence[Member], index: np.ndarray
 ) -> Columns:
-  """Which models, category, data set and split pairs `[pairs, 2]` are of."""
+  """Models, category, data set and split of pairs `[pairs, 2]`."""
   pairs = [(members[i], members[j]) for i, j in index]
   return {
     'model_1': [one.name for one, _ in pairs],

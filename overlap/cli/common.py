@@ -157,7 +157,7 @@ def workdir(values: flags.FlagValues) -> epath.Path:
 
 
 def _is_utf8(path: str) -> bool:
-  """Whether a path is in UTF-8, as TensorStore needs it."""
+  """Returns whether a path is in UTF-8, as TensorStore needs it."""
   try:
     path.encode()
   except UnicodeEncodeError:

@@ -69,10 +69,15 @@ def list_flat(root: str, split: str) -> Flat:
   """
   files = trees.list_folder(os.path.join(root, split)).files
   classes, names, order = _classes(root, split, files)
-  places = {name: place for place, name in enumerate(names)}
   ids = [f'{split}/{c}/{file}' for c, file in zip(classes, files)]
-  labels = np.array([places[c] for c in classes], np.int64)
+  labels = _labels(classes, names)
   return Flat(ids, [f'{split}/{f}' for f in files], names, labels, order)
+
+
+def _labels(classes: Sequence[str], names: Sequence[str]) -> np.ndarray:
+  """Returns the place of each class among the names, int64 `[images]`."""
+  places = {name: place for place, name in enumerate(names)}
+  return np.array([places[c] for c in classes], np.int64)
 
 
 class TarImages(ListedImages):
@@ -112,11 +117,10 @@ class TarImages(ListedImages):
     else:
       classes, names, self.class_order = _classes(root, split, files)
     self._places = np.array([(m.offset, m.size) for _, m in members], np.int64)
-    places = {name: place for place, name in enumerate(names)}
     super().__init__(
       dataset=dataset, split=split,
       ids=[f'{split}/{c}/{file}' for c, file in zip(classes, files)],
-      labels=np.array([places[c] for c in classes], np.int64),
+      labels=_labels(classes, names),
       class_names=names, image_size=image_size, channels=channels,
     )  # fmt: skip
 

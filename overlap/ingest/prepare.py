@@ -360,7 +360,7 @@ def _kind(request: Request, source: Source, path: str) -> str:
 
 
 def _like_logs(source: Source) -> bool:
-  """Whether the first scores are logarithms of probabilities, some of 0."""
+  """Returns whether the first scores look like logarithms with zeros."""
   assert source.blocks is not None
   for _, block in source.blocks():
     return convert.rule_out_as_logarithms_do(block)

@@ -95,7 +95,7 @@ class Only(NamedTuple):
 
 
 def rows_of(source: Source, only: Only) -> np.ndarray:
-  """Which rows are of one model or person and of a condition, bool `[rows]`."""
+  """Returns the rows of an observer and a condition, bool `[rows]`."""
   assert source.observers is not None
   rows = source.observers == only.observer
   if only.condition:
